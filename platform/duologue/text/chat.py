@@ -99,7 +99,13 @@ class ChatFormat:
             }
         closing = frozenset(pieces["reply_end"][:1]) & tokenizer.special_tokens
         return cls(
-            **{name: pieces.get(name, ()) for name in _PIECES},
+            bare_opening=pieces["bare_opening"],
+            system_header=pieces.get("system_header", ()),
+            system_end=pieces.get("system_end", ()),
+            user_header=pieces["user_header"],
+            user_end=pieces["user_end"],
+            reply_header=pieces["reply_header"],
+            reply_end=pieces["reply_end"],
             stop_tokens=stop_tokens | closing,
             supports_system="system_header" in pieces,
         )
@@ -134,7 +140,7 @@ _PIECES = (
 )
 _PLAIN_MARKUP = {"paragraph": "\n\n", "user": "User:\n", "assistant": "Assistant:\n"}
 
-# Words that no template contains, without white space at the ends, which templates like to trim.
+# Two words each that no template contains, without white space at the ends, which some trim.
 _SYSTEM: Mapping[str, str] = {"role": "system", "content": "Zanzibar quartz"}
 _USER: Mapping[str, str] = {"role": "user", "content": "Wombat kiosk"}
 _REPLY: Mapping[str, str] = {"role": "assistant", "content": "Yonder jigsaw"}
@@ -157,7 +163,10 @@ class _Probe:
     def pieces(
         self, messages: Sequence[Mapping[str, str]], *, prompt_reply: bool = False
     ) -> list[tuple[int, ...]]:
-        """The symbols before, between and behind the messages' texts, in order."""
+        """The symbols before, between and behind the messages' texts, in order.
+
+        What stands before a reply includes the reply's first word.
+        """
         try:
             markup = self._render([dict(message) for message in messages], prompt_reply)
         except Exception as error:
@@ -167,7 +176,7 @@ class _Probe:
         pieces: list[tuple[int, ...]] = []
         start = 0
         for message in messages:
-            sentinel = list(self._of_sentinel(message["content"]))
+            sentinel = self._sentinel(message)
             found = _find(symbols, sentinel, start)
             if found is None:
                 raise ModelUnavailable(
@@ -176,6 +185,15 @@ class _Probe:
             pieces.append(tuple(symbols[start:found]))
             start = found + len(sentinel)
         return [*pieces, tuple(symbols[start:])]
+
+    def _sentinel(self, message: Mapping[str, str]) -> list[int]:
+        """What to look for. Of a reply that is the end only, for its text is never encoded by us:
+        the model says it in tokens, so that it does not matter how the template joins it on."""
+        content = message["content"]
+        symbols = list(self._of_sentinel(content))
+        if message["role"] != "assistant":
+            return symbols
+        return symbols[len(self._of_sentinel(content.split()[0])) :]
 
 
 _ToSymbols = Callable[[str], Sequence[int]]
