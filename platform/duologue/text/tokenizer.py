@@ -53,6 +53,13 @@ class Tokenizer:
         """Text of the tokens, special ones left out; U+FFFD stands for bytes that are not UTF-8."""
         return str(self._markup.decode(list(tokens), skip_special_tokens=True))
 
+    def has_text(self, token: int) -> bool:
+        """Whether decoding takes notice of the token: it is known and not special.
+
+        A model's vocabulary may be larger than its tokenizer's; what is beyond has no text.
+        """
+        return token not in self.special_tokens and self._markup.id_to_token(token) is not None
+
     def leading_tokens(self) -> tuple[int, ...]:
         """What the tokenizer itself would put in front of any text: usually BOS, or nothing."""
         bare = _encode(self._markup, "a")
