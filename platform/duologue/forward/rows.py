@@ -1,0 +1,42 @@
+"""Rows: what goes into one merged forward, and what comes out of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from duologue.kv.channel import Channel
+from duologue.kv.slot import Slot
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Consecutive tokens of one channel of one session: one row each.
+
+    `cells[i]` takes the key and value of `tokens[i]`, which stands at `first_position + i`.
+    """
+
+    slot: Slot
+    channel: Channel
+    tokens: Sequence[int]
+    cells: Sequence[int]
+    first_position: int
+    reads_logits: bool = False
+    """Whether the caller wants the logits of the last row."""
+    reads_hidden: bool = False
+    """Whether the caller wants the hidden states of the last row."""
+
+    def __post_init__(self) -> None:
+        assert len(self.tokens) == len(self.cells) > 0, (len(self.tokens), len(self.cells))
+
+    @property
+    def positions(self) -> range:
+        return range(self.first_position, self.first_position + len(self.tokens))
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardOutput:
+    """What was read, in the order of the stretches that asked for it."""
+
+    logits: Tensor  # [logit readers, vocab]
+    hidden: Tensor  # [hidden readers, layers read * hidden_size]

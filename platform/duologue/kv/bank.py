@@ -1,0 +1,73 @@
+"""A bank: the key/value tensors of a number of slots that have the same capacity."""
+
+from collections.abc import Sequence
+
+import torch
+
+from duologue.kv.channel import FREE
+from duologue.model.geometry import ModelGeometry
+
+
+class Bank:
+    """Keys, values and labels of `num_slots` slots with `capacity` cells each.
+
+    Slots of a bank lie side by side, so that one batched matrix product serves a run of neighbouring slots,
+    cut to the cells in use, without a copy. Memory starts as zeros, never as whatever lay there: a
+    masked cell is multiplied by zero, and zero times NaN would not be zero.
+    """
+
+    def __init__(
+        self,
+        geometry: ModelGeometry,
+        *,
+        num_slots: int,
+        capacity: int,
+        device: torch.device,
+        dtype: torch.dtype,
+    ) -> None:
+        heads, dim = geometry.num_kv_heads, geometry.head_dim
+        self.num_slots = num_slots
+        self.capacity = capacity
+        layers = range(geometry.num_layers)
+        shape = (num_slots, heads, capacity, dim)
+        self.keys = [
+            torch.zeros(shape, device=device, dtype=dtype) for _ in layers
+        ]  # one per layer
+        self.values = [torch.zeros(shape, device=device, dtype=dtype) for _ in layers]
+        self.owners = torch.full((num_slots, capacity), FREE, device=device, dtype=torch.int32)
+        self.positions = torch.zeros((num_slots, capacity), device=device, dtype=torch.int32)
+        self._free_slots = list(range(num_slots))
+
+    @property
+    def has_room(self) -> bool:
+        return bool(self._free_slots)
+
+    @property
+    def is_empty(self) -> bool:
+        return len(self._free_slots) == self.num_slots
+
+    def take_slot(self) -> int:
+        """The lowest free slot: sessions that live at the same time lie close together."""
+        return self._free_slots.pop(0)
+
+    def give_slot(self, index: int) -> None:
+        """Take a slot back; its cells become invisible at once."""
+        assert index not in self._free_slots, index
+        self.owners[index].fill_(FREE)
+        self._free_slots.append(index)
+        self._free_slots.sort()
+
+    def label(self, index: int, cells: Sequence[int], owner: int) -> None:
+        """Give the named cells of a slot to `owner`."""
+        if cells:
+            self.owners[index, torch.tensor(cells, device=self.owners.device)] = owner
+
+    def copy_slot_from(self, index: int, source: "Bank", source_index: int) -> None:
+        """Copy a slot of a bank of smaller capacity into slot `index`; cell numbers stay the same."""
+        cells = source.capacity
+        assert cells <= self.capacity, (cells, self.capacity)
+        tensors = zip(self.keys + self.values, source.keys + source.values, strict=True)
+        for mine, theirs in tensors:
+            mine[index, :, :cells] = theirs[source_index]
+        self.owners[index, :cells] = source.owners[source_index]
+        self.positions[index, :cells] = source.positions[source_index]

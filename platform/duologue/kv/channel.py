@@ -1,0 +1,15 @@
+"""The channels that a cell can belong to."""
+
+from enum import IntEnum
+
+
+class Channel(IntEnum):
+    """Owner of a cell. A row sees the trunk and its own channel, never the other one."""
+
+    TRUNK = 0
+    INPUT = 1
+    OUTPUT = 2
+
+
+FREE = -1
+"""Label of a cell that belongs to nobody and is visible to nobody."""
