@@ -1,0 +1,117 @@
+"""From a GGUF file to a folder that transformers loads fast: weights, tokenizer, configuration.
+
+Weights are written as float32. Quantised blocks are scale × integer + offset, which bfloat16 cannot
+hold exactly: of the bundled model's 273 tensors 212 would change, and with them replies.
+This module imports torch and transformers when it is used, not before.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import tokenizers
+
+from duologue.errors import ModelUnavailable
+from duologue.model.border import inside_transformers
+
+Progress = Callable[[str, float], None]
+"""progress(phase, done): what is being done now, and the share in 0..1 that is done before it."""
+
+
+def ignore_progress(phase: str, done: float) -> None:
+    """The progress of those who do not watch."""
+
+
+_CONTROL_TOKEN = 3  # GGUF's token type for markup that is never part of a text
+
+
+def convert_gguf(gguf: Path, folder: Path, progress: Progress) -> None:
+    """Write into `folder` everything that loading needs, from the GGUF file alone.
+
+    Raises ModelUnavailable if the file is broken or of a kind that cannot be converted.
+    """
+    require_gguf(gguf)
+    progress("reading the tokenizer", 0.0)
+    with inside_transformers(f"convert {gguf}"):
+        _convert_tokenizer(gguf, folder)
+        progress("reading the weights", 0.4)
+        with _following_dequantisation(progress, start=0.88, end=0.94):
+            _convert_weights(gguf, folder, progress)
+
+
+def require_gguf(gguf: Path) -> None:
+    """Raise ModelUnavailable unless this is a file that begins like a GGUF file."""
+    try:
+        with gguf.open("rb") as file:
+            magic = file.read(4)
+    except OSError as error:
+        raise ModelUnavailable(f"cannot read {gguf}: {error.strerror or error}") from error
+    if magic != b"GGUF":
+        raise ModelUnavailable(f"{gguf} is not a GGUF file")
+
+
+def _convert_tokenizer(gguf: Path, folder: Path) -> None:
+    import transformers
+
+    tokenizer = transformers.AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+    _restore_tokenizer(tokenizer.backend_tokenizer, gguf)
+    tokenizer.save_pretrained(folder)
+
+
+def _convert_weights(gguf: Path, folder: Path, progress: Progress) -> None:
+    import torch
+    import transformers
+
+    network: Any = transformers.AutoModelForCausalLM.from_pretrained(
+        gguf.parent, gguf_file=gguf.name, dtype=torch.float32
+    )
+    # The written weights are plain ones: nothing may look for the GGUF file again.
+    network.hf_quantizer = None
+    if hasattr(network.config, "quantization_config"):
+        del network.config.quantization_config
+    progress("writing the weights", 0.94)
+    network.save_pretrained(folder)
+
+
+@contextmanager
+def _following_dequantisation(progress: Progress, start: float, end: float) -> Iterator[None]:
+    """Report each tensor in place of the bar that transformers would draw, which has no switch."""
+    from transformers import modeling_gguf_pytorch_utils as reader
+
+    def followed(tensors: Sequence[object], **_labels: object) -> Iterator[object]:
+        for index, tensor in enumerate(tensors):
+            progress("dequantising the weights", start + (end - start) * index / len(tensors))
+            yield tensor
+
+    bar = vars(reader).get("tqdm")
+    vars(reader)["tqdm"] = followed
+    try:
+        yield
+    finally:
+        vars(reader)["tqdm"] = bar
+
+
+def _restore_tokenizer(backend: tokenizers.Tokenizer, gguf: Path) -> None:
+    """Put back what transformers' conversion drops: which tokens are markup, and how digits split.
+
+    The GGUF file marks more tokens as control tokens than the few that have a role, and names the
+    scheme by which text is cut before merging; "smollm" cuts off every digit.
+    """
+    from gguf import GGUFReader
+
+    fields = GGUFReader(gguf).fields
+    names, kinds = (fields[f"tokenizer.ggml.{key}"].contents() for key in ("tokens", "token_type"))
+    backend.add_special_tokens(
+        [
+            tokenizers.AddedToken(name, special=True, normalized=False)
+            for name, kind in zip(names, kinds, strict=True)
+            if kind == _CONTROL_TOKEN
+        ]
+    )
+    scheme = fields.get("tokenizer.ggml.pre")
+    if scheme is not None and scheme.contents() == "smollm":
+        split_digits = tokenizers.pre_tokenizers.Digits(individual_digits=True)
+        backend.pre_tokenizer = tokenizers.pre_tokenizers.Sequence(
+            [split_digits, tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)]
+        )

@@ -1,0 +1,179 @@
+"""Loading a model: weights, tokenizer, chat format and sizes, ready for the engine."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from duologue.errors import ModelUnavailable
+from duologue.model.border import inside_transformers
+from duologue.model.bundled import prepare_bundled
+from duologue.model.conversion import Progress, ignore_progress
+from duologue.model.device import choose_device, choose_dtype
+from duologue.model.fingerprint import fingerprint
+from duologue.model.geometry import ModelGeometry
+from duologue.model.prepared import prepare_gguf
+from duologue.model.support import require_decoder, require_own_attention
+from duologue.text.chat import ChatFormat, Messages
+from duologue.text.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
+
+BUNDLED = "bundled"
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model that is ready to run; its weights are frozen and its network is in eval mode."""
+
+    network: "PreTrainedModel"
+    tokenizer: Tokenizer
+    chat: ChatFormat
+    geometry: ModelGeometry
+    name: str
+    fingerprint: str
+    device: torch.device
+    dtype: torch.dtype
+    folder: Path
+    """Where the files are that it was loaded from."""
+
+
+def load_model(
+    source: str | Path = BUNDLED,
+    *,
+    device: str = "auto",
+    dtype: str = "auto",
+    attention: str = "duologue",
+    progress: Progress = ignore_progress,
+) -> LoadedModel:
+    """Load the bundled model ("bundled"), a Hugging Face folder, or a .gguf file.
+
+    A GGUF file is converted on its first use (`progress` follows that); nothing is ever
+    downloaded. `attention` is "duologue" for the engine, or one that transformers has, such as
+    "eager", for running the model as it is.
+
+    Raises ModelUnavailable if the model is missing, broken or of a kind that the engine cannot
+    run, and InvalidSetting for a device or dtype that is unknown or not present.
+    """
+    chosen_device = choose_device(device)
+    chosen_dtype = choose_dtype(dtype, chosen_device)
+    folder = model_folder(source, progress)
+    with inside_transformers(f"load the model in {folder}"):
+        config = _read_config(folder)
+        require_decoder(config)
+        geometry = ModelGeometry.from_config(config)
+        words = _read_words(folder)
+        network = _read_network(folder, chosen_device, chosen_dtype)
+        require_own_attention(network, geometry)
+        _use_attention(network, attention)
+        tokenizer = Tokenizer(words.backend_tokenizer.to_str(), folder / "tokenizer.json")
+        return LoadedModel(
+            network=network,
+            tokenizer=tokenizer,
+            chat=_chat_format(words, tokenizer, _stop_tokens(network, words)),
+            geometry=geometry,
+            name=model_name(source),
+            fingerprint=fingerprint(network, geometry, words.get_vocab()),
+            device=chosen_device,
+            dtype=chosen_dtype,
+            folder=folder,
+        )
+
+
+def model_folder(source: str | Path, progress: Progress = ignore_progress) -> Path:
+    """The folder to load from; raises ModelUnavailable if there is no such model."""
+    if source == BUNDLED:
+        return prepare_bundled(progress)
+    path = Path(source).expanduser()
+    if path.is_file() and path.suffix == ".gguf":
+        return prepare_gguf(path.absolute(), progress)
+    if not path.is_dir():
+        raise ModelUnavailable(
+            f"there is no model at '{source}'; allowed are '{BUNDLED}', a folder with a Hugging"
+            " Face causal language model, and a .gguf file (nothing is downloaded)"
+        )
+    if not (path / "config.json").is_file():
+        raise ModelUnavailable(f"{path} holds no model: there is no config.json in it")
+    return path.absolute()
+
+
+def model_name(source: str | Path) -> str:
+    """What to call a model in messages and reports."""
+    if source == BUNDLED:
+        return "SmolLM2-135M-Instruct"
+    path = Path(source).expanduser().absolute()
+    return path.stem if path.suffix == ".gguf" else path.name
+
+
+def _read_config(folder: Path) -> "PreTrainedConfig":
+    from transformers import AutoConfig
+
+    config: PreTrainedConfig = AutoConfig.from_pretrained(folder, local_files_only=True)
+    return config
+
+
+def _read_words(folder: Path) -> "PreTrainedTokenizerFast":
+    """The tokenizer with its chat template and named tokens, as transformers sees it."""
+    from transformers import AutoTokenizer
+
+    words: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    if getattr(words, "backend_tokenizer", None) is None:
+        raise ModelUnavailable(f"the tokenizer in {folder} has no tokenizer.json form")
+    fast: PreTrainedTokenizerFast = words
+    return fast
+
+
+def _read_network(folder: Path, device: torch.device, dtype: torch.dtype) -> "PreTrainedModel":
+    """The network, frozen; a weight that the files lack would be made up, so it is an error."""
+    from transformers import AutoModelForCausalLM
+
+    loaded: Any = AutoModelForCausalLM.from_pretrained(
+        folder,
+        dtype=dtype,
+        attn_implementation="eager",
+        local_files_only=True,
+        output_loading_info=True,
+    )
+    network, report = loaded
+    missing = sorted(report["missing_keys"])
+    if missing:
+        raise ModelUnavailable(f"{folder} lacks {len(missing)} of its weights: {missing[0]}, …")
+    frozen: PreTrainedModel = network.to(device).eval().requires_grad_(False)
+    return frozen
+
+
+def _use_attention(network: "PreTrainedModel", attention: str) -> None:
+    if attention == "duologue":
+        from duologue.forward.attention import register
+
+        register()
+    network.set_attn_implementation(attention)
+
+
+def _chat_format(
+    words: "PreTrainedTokenizerFast", tokenizer: Tokenizer, stop_tokens: frozenset[int]
+) -> ChatFormat:
+    if not words.chat_template:
+        return ChatFormat.plain(tokenizer, stop_tokens)
+
+    def render(messages: Messages, add_generation_prompt: bool) -> str:
+        return str(
+            words.apply_chat_template(
+                messages, tokenize=False, add_generation_prompt=add_generation_prompt
+            )
+        )
+
+    return ChatFormat.derive(render, tokenizer, stop_tokens)
+
+
+def _stop_tokens(network: "PreTrainedModel", words: "PreTrainedTokenizerFast") -> frozenset[int]:
+    """The end tokens of the generation settings; without them, the tokenizer's own."""
+    settings = network.generation_config
+    ends = settings.eos_token_id if settings is not None else None
+    if ends is None:
+        ends = words.eos_token_id
+    if ends is None:
+        return frozenset()
+    return frozenset([ends] if isinstance(ends, int) else ends)

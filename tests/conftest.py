@@ -1,0 +1,32 @@
+"""What all tests share: the bundled model, prepared in the ordinary cache and loaded once."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from duologue.model.loading import LoadedModel
+
+# No test may reach for a model hub, and torch is not to fight with the other test workers for
+# cores. Both have to be said before the libraries are imported.
+os.environ["HF_HUB_OFFLINE"] = "1"
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(scope="session")
+def bundled_model_path() -> Path:
+    """The folder of the prepared bundled model; the first use on a machine takes 20 s."""
+    from duologue.model.bundled import prepare_bundled
+
+    return prepare_bundled()
+
+
+@pytest.fixture(scope="session")
+def bundled_float32(bundled_model_path: Path) -> "LoadedModel":
+    """The bundled model on the CPU in float32, with the engine's attention. Not to be changed."""
+    from duologue.model.loading import load_model
+
+    return load_model("bundled", device="cpu", dtype="float32")
