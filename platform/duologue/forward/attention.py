@@ -1,8 +1,8 @@
 """Attention over slots of cells, given to transformers as an attention implementation.
 
-A model of the transformers library calls it in every layer with that layer's queries, keys and values, and passes on
-the keyword `duologue_plan` of the forward. So any model that routes its attention through `AttentionInterface`
-runs on our memory, and no model is rewritten.
+A model of the transformers library calls it in every layer with that layer's queries, keys and
+values, and passes on the keyword `duologue_plan` of the forward. So any model that routes its
+attention through `AttentionInterface` runs on our memory, and no model is rewritten.
 """
 
 from typing import Any
@@ -31,7 +31,10 @@ def slot_attention(
     s_aux: Tensor | None = None,
     **_: Any,
 ) -> tuple[Tensor, None]:
-    """Write the rows' keys and values into their cells, then attend; returns [1, rows, heads, dim] and no weights."""
+    """Write the rows' keys and values into their cells, then attend.
+
+    Returns [1, rows, heads, dim] and, in the place of the weights, None.
+    """
     if s_aux is not None or hasattr(module, "sinks"):
         raise ModelUnavailable("models with attention sinks are not supported")
     layer = module.layer_idx
@@ -56,10 +59,10 @@ def _write(plan: AttentionPlan, layer: int, keys: Tensor, values: Tensor) -> Non
 def _attend(
     group: Group, layer: int, queries: Tensor, bias: Tensor, scaling: float, softcap: float | None
 ) -> Tensor:
-    """Grouped-query attention of one group: the queries that share a key head share one matrix product.
+    """Grouped-query attention of one group.
 
-    The keys are the left operand. They are the large one, and a processor streams a left operand as it
-    lies, where a right one is first packed: half the time of the product the other way round.
+    The queries that share a key head share one matrix product, and the keys are its left operand:
+    they are the large one, and oneDNN streams a left operand as it lies but packs a right one first.
 
     queries: [slots, rows, heads, dim]; result: [slots * rows, heads, dim].
     """
@@ -70,9 +73,8 @@ def _attend(
     shared = heads // kv_heads
     by_head = (queries * scaling).view(slots, rows, kv_heads, shared, dim).transpose(1, 2)
     flat = by_head.reshape(slots * kv_heads, rows * shared, dim)
-    scores = torch.bmm(keys, flat.transpose(1, 2)).transpose(
-        1, 2
-    )  # [slots * kv_heads, rows * shared, cells]
+    products = torch.bmm(keys, flat.transpose(1, 2))  # [slots * kv_heads, cells, rows * shared]
+    scores = products.transpose(1, 2)
     if softcap is not None:
         scores = torch.tanh(scores / softcap) * softcap
     masked = torch.empty(
@@ -86,5 +88,5 @@ def _attend(
 
 
 def register() -> None:
-    """Make the implementation known to transformers under `ATTENTION_NAME`; harmless when repeated."""
+    """Make the implementation known to transformers as `ATTENTION_NAME`; harmless to repeat."""
     AttentionInterface.register(ATTENTION_NAME, slot_attention)

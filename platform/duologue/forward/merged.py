@@ -13,10 +13,10 @@ from duologue.forward.rows import ForwardOutput, Stretch
 
 
 class MergedForward:
-    """Runs a transformers model on one ragged batch `[1, rows]`, its keys and values in our cells.
+    """Runs a transformers model on one ragged batch `[1, rows]`, keys and values in our cells.
 
-    `hidden_layers` names the hidden states to read: -1 is what the language-model head sees, i >= 0 the
-    output of decoder layer i.
+    `hidden_layers` names the hidden states to read: -1 is what the language-model head sees, i >= 0
+    the output of decoder layer i.
     """
 
     def __init__(self, network: PreTrainedModel, hidden_layers: Sequence[int] = (-1,)) -> None:
@@ -58,7 +58,7 @@ class MergedForward:
 
     @contextmanager
     def _reading(self, rows: Sequence[int]) -> Iterator[dict[int, Tensor]]:
-        """Collect the hidden states `[rows, hidden_size]` of the named rows, by layer, during a forward."""
+        """Collect the hidden states `[rows, hidden_size]` of these rows, by layer, in a forward."""
         found: dict[int, Tensor] = {}
         if not rows:
             yield found
@@ -84,8 +84,9 @@ class MergedForward:
         body = self.network.base_model
         if layer < 0:
             return body
-        chosen: nn.Module = body.layers[layer]
-        return chosen
+        layers = body.layers
+        assert isinstance(layers, nn.ModuleList), type(layers)
+        return layers[layer]
 
 
 def _last_rows(stretches: Sequence[Stretch]) -> tuple[list[int], list[int]]:

@@ -1,7 +1,7 @@
 """Linear layers whose weights are laid out once the way the processor's matrix product wants them.
 
-oneDNN packs the right operand of a bfloat16 product on every call; with 32 rows that costs a third of
-the time. Packing the frozen weights once gives bit for bit the same results.
+oneDNN packs the right operand of a bfloat16 product on every call, which is a large part of the
+time when there are few rows. Packing the frozen weights once gives bit for bit the same results.
 """
 
 import torch
@@ -29,7 +29,7 @@ class PackedLinear(nn.Module):
 
 
 def can_pack(network: nn.Module) -> bool:
-    """Whether packing is possible here: bfloat16 on a CPU, with a torch that has oneDNN's packed product."""
+    """Whether packing is possible: bfloat16, on a CPU, and a torch with oneDNN's product."""
     weight = next(network.parameters())
     return (
         weight.device.type == "cpu"
@@ -40,7 +40,7 @@ def can_pack(network: nn.Module) -> bool:
 
 
 def pack_linears(network: nn.Module) -> int:
-    """Replace every linear layer by a packed one where that is possible; returns how many were replaced."""
+    """Replace every linear layer by a packed one where that is possible; returns their number."""
     if not can_pack(network):
         return 0
     replaced = 0

@@ -1,9 +1,10 @@
-"""The attention plan of one forward: which rows meet which cells, prepared once and used by every layer.
+"""The attention plan of one forward: which rows meet which cells.
 
-Rows are put into groups. A group is a run of neighbouring slots of one bank, so that its keys and
-values are plain views; each slot brings the same number of rows (missing ones are padding, whose results are
-dropped). Sessions with many rows (a prefill) form groups of their own, so that padding never grows
-with the longest session times all sessions.
+It is prepared once and used by every layer. Rows are put into groups. A group is a run of
+neighbouring slots of one bank, so that its keys and values are plain views; each slot brings the
+same number of rows (missing ones are padding, whose results are dropped). A slot with many rows (a
+prefill) forms a group of its own, so that padding never grows with the longest session times all
+sessions.
 """
 
 from collections.abc import Iterator, Sequence
@@ -55,7 +56,7 @@ class BankWrite:
 
 
 class AttentionPlan:
-    """Built once per forward; `bias` is remembered per sliding window, since all layers of a kind share it."""
+    """Built once per forward; all layers with the same sliding window share a mask."""
 
     def __init__(self, stretches: Sequence[Stretch], dtype: torch.dtype) -> None:
         self.dtype = dtype
@@ -88,7 +89,7 @@ class _SlotRows:
 
 
 def _rows_by_slot(stretches: Sequence[Stretch]) -> list[_SlotRows]:
-    """The rows of each slot, banks kept together and slots in the order in which they lie in memory."""
+    """The rows of each slot, ordered as the slots lie in memory: bank by bank, by index."""
     found: dict[int, _SlotRows] = {}
     row = 0
     for stretch in stretches:
@@ -178,10 +179,13 @@ def _group(members: Sequence[_SlotRows]) -> Group:
 
 
 def _visible(owners: Tensor, cells: Tensor, channels: Tensor, rows: Tensor) -> Tensor:
-    """The rule of the two channels: a row sees a cell of the trunk or of its own channel that is not later than itself.
+    """The rule of the two channels.
 
-    owners and cells: owner and position of each cell, [slots, 1, cells]; channels and rows: channel and position of
-    each row, [slots, rows, 1]; result: bool [slots, rows, cells]. Padding has position -1 and sees nothing.
+    A row sees a cell of the trunk or of its own channel that is not later than itself. Padding has
+    position -1 and sees nothing.
+
+    owners and cells: owner and position of each cell, [slots, 1, cells]; channels and rows: channel
+    and position of each row, [slots, rows, 1]; result: bool [slots, rows, cells].
     """
     own = (owners == int(Channel.TRUNK)) | (owners == channels)
     return own & (cells <= rows)

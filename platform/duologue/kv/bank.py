@@ -11,9 +11,9 @@ from duologue.model.geometry import ModelGeometry
 class Bank:
     """Keys, values and labels of `num_slots` slots with `capacity` cells each.
 
-    Slots of a bank lie side by side, so that one batched matrix product serves a run of neighbouring slots,
-    cut to the cells in use, without a copy. Memory starts as zeros, never as whatever lay there: a
-    masked cell is multiplied by zero, and zero times NaN would not be zero.
+    Slots of a bank lie side by side, so that one batched matrix product serves a run of
+    neighbouring slots. Memory starts as zeros, never as whatever lay there: a masked cell is
+    multiplied by zero, and zero times NaN would not be zero.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Bank:
             self.owners[index, torch.tensor(cells, device=self.owners.device)] = owner
 
     def copy_slot_from(self, index: int, source: "Bank", source_index: int) -> None:
-        """Copy a slot of a bank of smaller capacity into slot `index`; cell numbers stay the same."""
+        """Copy a slot of a bank of smaller capacity into slot `index`; cells keep their numbers."""
         cells = source.capacity
         assert cells <= self.capacity, (cells, self.capacity)
         tensors = zip(self.keys + self.values, source.keys + source.values, strict=True)

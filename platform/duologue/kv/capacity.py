@@ -1,22 +1,21 @@
 """Capacity classes: how many cells a slot has.
 
-Slots of one class lie side by side in one tensor, so that attention over many sessions is one batched
-matrix product over whole rows: an operand that has to be cut to the used length falls off the
-processor's fast path. Few classes mean large batches, many classes little padding; eight steps of
-a quarter to a half each are the compromise that measured best (`benchmarks/forward.py`).
+Slots of one class lie side by side in one tensor, so that attention over many sessions is one
+batched matrix product. Few classes mean large batches, many classes little padding; the two
+classes per octave here are 1.25 to 1.5 times apart.
 """
 
 from itertools import count
 
 SPARE_CELLS = 64
-"""Every class is a round number and a bit, so that a round context has room for what is being said."""
+"""Every class is a round number and a bit: a round context has room for what is being said."""
 
 SMALLEST = 128
 """The round part of the smallest class."""
 
 
 def capacity_for(cells: int) -> int:
-    """The smallest capacity that holds `cells`: 192, 256 (twice a power of two or three, plus the spare)."""
+    """The smallest class that holds `cells`: 192, 256, 320, 448, 576, 832, 1088, ... cells."""
     assert cells >= 0, cells
     for exponent in count():
         for round_cells in (SMALLEST << exponent, (SMALLEST << exponent) * 3 // 2):

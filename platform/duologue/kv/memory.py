@@ -1,4 +1,4 @@
-"""The key/value memory of a device: slots are opened, grown, relabelled and closed within a budget."""
+"""The key/value memory of a device: slots opened, grown, relabelled and closed in a budget."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -54,7 +54,10 @@ class KVMemory:
         return sum(slot.num_used for slot in self._slots)
 
     def open(self, cells: int = 0) -> Slot:
-        """A slot with room for at least `cells`; raises `KVMemoryExhausted` and changes nothing if there is none."""
+        """A slot with room for at least `cells`.
+
+        Raises `KVMemoryExhausted` and changes nothing if the budget does not allow one.
+        """
         bank = self._bank_with_room(capacity_for(cells))
         slot = Slot(bank, bank.take_slot(), list(range(bank.capacity - 1, -1, -1)))
         self._slots.add(slot)
@@ -68,7 +71,8 @@ class KVMemory:
     def take(self, slot: Slot, count: int) -> list[int]:
         """`count` free cells of the slot, which moves to a larger class when it has too few.
 
-        They stay invisible until `Bank.label` or a forward labels them. Raises `KVMemoryExhausted`, changing nothing.
+        They stay invisible until a forward fills and labels them. Raises `KVMemoryExhausted`,
+        changing nothing.
         """
         if count > len(slot.free_cells):
             self._grow(slot, slot.num_used + count)
@@ -87,7 +91,10 @@ class KVMemory:
     def check_integrity(
         self, expected: Mapping[Slot, Mapping[Channel, Iterable[tuple[int, int]]]]
     ) -> None:
-        """Assert that memory holds just what its users believe: per slot and channel, (cell, position) pairs."""
+        """Assert that memory holds just what its users believe.
+
+        `expected` names per open slot and channel the (cell, position) pairs that are labelled.
+        """
         assert set(expected) == self._slots, "slots without an owner, or owners without a slot"
         assert self.allocated_bytes <= self.budget_bytes
         for bank in self._banks:
@@ -135,7 +142,8 @@ class KVMemory:
         if num_slots < 1:
             raise KVMemoryExhausted(
                 f"a slot of {capacity} cells needs {slot_bytes / 2**20:.1f} MiB, "
-                f"but only {left_bytes / 2**20:.1f} of {self.budget_bytes / 2**20:.1f} MiB of key/value memory are left"
+                f"but only {left_bytes / 2**20:.1f} of {self.budget_bytes / 2**20:.1f} MiB "
+                "of key/value memory are left"
             )
         bank = Bank(
             self.geometry,

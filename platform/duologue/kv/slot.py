@@ -7,13 +7,15 @@ from duologue.kv.bank import Bank
 
 @dataclass(slots=True, eq=False)
 class Slot:
-    """A place in a bank. `KVMemory` alone changes it; a growing slot moves to another bank as the same object."""
+    """A place in a bank, changed by `KVMemory` alone.
+
+    A growing slot moves to another bank and stays the same object.
+    """
 
     bank: Bank
     index: int
-    free_cells: list[int] = field(
-        default_factory=list
-    )  # descending, so that pop() gives the lowest
+    free_cells: list[int] = field(default_factory=list)
+    """Descending, so that pop() gives the lowest."""
 
     @property
     def capacity(self) -> int:
@@ -27,8 +29,8 @@ class Slot:
     def extent(self) -> int:
         """One past the highest cell in use: attention reads no further.
 
-        The highest free cells are `capacity - 1, capacity - 2, ...` at the head of the descending list; where that
-        sequence ends is found by bisection.
+        The highest free cells are `capacity - 1, capacity - 2, ...` at the head of the descending
+        list; where that sequence ends is found by bisection.
         """
         low, high = 0, len(self.free_cells)
         while low < high:
