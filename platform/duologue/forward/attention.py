@@ -62,7 +62,7 @@ def _attend(
     """Grouped-query attention of one group.
 
     The queries that share a key head share one matrix product, and the keys are its left operand:
-    they are the large one, and oneDNN streams a left operand as it lies but packs a right one first.
+    they are the large one, and oneDNN reads a left operand as it lies but packs a right one.
 
     queries: [slots, rows, heads, dim]; result: [slots * rows, heads, dim].
     """
