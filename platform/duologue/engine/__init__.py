@@ -1,0 +1,1 @@
+"""The duplex engine: slices of many sessions, merged into forwards."""

@@ -1,0 +1,209 @@
+"""The engine: takes slices of many sessions, runs merged forwards, gives back results."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from duologue.engine.job import Job
+from duologue.engine.passage import Passage, plan_passage
+from duologue.engine.readers import Readers
+from duologue.engine.seat import Seat
+from duologue.errors import InvalidInput, KVMemoryExhausted, StaleEpoch, UnknownSession
+from duologue.forward.merged import MergedForward
+from duologue.forward.state_head import StateHead
+from duologue.kv.memory import KVMemory
+from duologue.lane.lane import Lane
+from duologue.lane.profile import LaneProfile
+from duologue.lane.slices import Slice, SliceResult
+from duologue.model.loading import LoadedModel
+from duologue.strategies.base import Strategy
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """Limits of an engine."""
+
+    kv_bytes: int = 4 << 30
+    max_rows: int = 512
+    """Rows of one forward at the most."""
+    prefill_chunk_rows: int = 128
+    """Rows that one session puts into a forward at the most, so that a long prefill does not
+    stall the others."""
+
+
+class Engine:
+    """Many sessions on one model. Not thread-safe: one thread submits, forwards and closes.
+
+    `submit` takes a slice at any time, also between two forwards of others; each `forward` runs one
+    merged forward for all slices under way and returns those that are done.
+    """
+
+    def __init__(
+        self,
+        model: LoadedModel,
+        head: StateHead | None,
+        settings: EngineSettings | None = None,
+    ) -> None:
+        self.settings = settings or EngineSettings()
+        self.memory = KVMemory(
+            model.geometry,
+            budget_bytes=self.settings.kv_bytes,
+            device=model.device,
+            dtype=model.dtype,
+        )
+        self.num_forwards = 0
+        self.num_rows = 0
+        layers = head.layers if head is not None else (-1,)
+        self._merged = MergedForward(model.network, layers)
+        self._readers = Readers(head)
+        self._seats: dict[str, Seat] = {}
+        self._jobs: dict[str, Job] = {}
+        self._done: list[SliceResult] = []
+
+    @property
+    def has_work(self) -> bool:
+        return bool(self._jobs or self._done)
+
+    @property
+    def num_sessions(self) -> int:
+        return len(self._seats)
+
+    @property
+    def num_jobs(self) -> int:
+        """Slices under way."""
+        return len(self._jobs)
+
+    def open(
+        self,
+        session_id: str,
+        epoch: int,
+        lane: Lane,
+        profile: LaneProfile,
+        strategy: Strategy,
+    ) -> None:
+        """Seat a session with its lane, new or replayed from its journal; costs nothing yet.
+
+        A newer epoch takes over from an older one. Raises StaleEpoch for one that is not newer, and
+        InvalidInput if the strategy needs a state head and there is none.
+        """
+        if strategy.judges and not self._readers.can_judge:
+            raise InvalidInput(f"strategy '{strategy.name}' needs a state adapter; there is none")
+        present = self._seats.get(session_id)
+        if present is not None:
+            if epoch <= present.epoch:
+                raise StaleEpoch(
+                    f"session {session_id} is seated under epoch {present.epoch}, not {epoch}"
+                )
+            self._remove(present)
+        self._seats[session_id] = Seat(session_id, epoch, lane, profile, strategy)
+
+    def close(self, session_id: str, epoch: int) -> None:
+        """Forget a session; a slice that is under way is dropped."""
+        self._remove(self._seat(session_id, epoch))
+
+    def rest(self, session_id: str, epoch: int) -> None:
+        """Give up a session's cells. Its next slice computes what it needs of them again."""
+        seat = self._seat(session_id, epoch)
+        if session_id in self._jobs:
+            raise InvalidInput(f"session {session_id} cannot rest while a slice is under way")
+        seat.vacate(self.memory)
+
+    def change(self, session_id: str, epoch: int, profile: LaneProfile) -> None:
+        """From its next slice on, a session has other ways."""
+        self._seat(session_id, epoch).profile = profile
+
+    def lane(self, session_id: str) -> Lane:
+        """The lane of a session, to look at."""
+        return self._known(session_id).lane
+
+    def submit(self, work: Slice) -> None:
+        """Start a slice; its first rows ride in the next forward.
+
+        Raises UnknownSession, StaleEpoch, or InvalidInput if the session's last slice is not done.
+        """
+        seat = self._seat(work.session_id, work.epoch)
+        if work.session_id in self._jobs:
+            raise InvalidInput(f"session {work.session_id} has a slice under way already")
+        self._jobs[work.session_id] = Job(seat, work)
+        self._collect()
+
+    def forward(self) -> list[SliceResult]:
+        """Run one merged forward for all slices under way; returns the slices that are done."""
+        passages = self._gather()
+        if passages:
+            self._run(passages)
+        self._collect()
+        done, self._done = self._done, []
+        return done
+
+    def run(self) -> list[SliceResult]:
+        """Run forwards until every slice is done."""
+        results = []
+        while self.has_work:
+            results.extend(self.forward())
+        return results
+
+    def check_integrity(self) -> None:
+        """Assert that the memory shows just the cells that the lanes believe to have."""
+        self.memory.check_integrity(
+            {
+                seat.slot: dict(seat.lane.labelled_cells())
+                for seat in self._seats.values()
+                if seat.slot is not None
+            }
+        )
+
+    def _gather(self) -> list[Passage]:
+        """The oldest slice first, so that none starves, then those with the fewest rows."""
+        passages, room = [], self.settings.max_rows
+        jobs = list(self._jobs.values())
+        for job in jobs[:1] + sorted(jobs[1:], key=lambda job: job.num_wanted_rows):
+            if room == 0:
+                break
+            try:
+                chunk = min(room, self.settings.prefill_chunk_rows)
+                passage = plan_passage(job, self.memory, chunk)
+            except KVMemoryExhausted as error:
+                job.fail(error)
+                continue
+            passages.append(passage)
+            room -= passage.num_rows
+        return passages
+
+    def _run(self, passages: Sequence[Passage]) -> None:
+        stretches = [stretch for passage in passages for stretch in passage.stretches]
+        output = self._merged.run(stretches)
+        self.num_forwards += 1
+        self.num_rows += sum(passage.num_rows for passage in passages)
+        for passage in passages:
+            passage.enter_cells()
+        with torch.inference_mode():
+            outcomes = self._readers.read(passages, output)
+        for passage, outcome in zip(passages, outcomes, strict=True):
+            passage.job.take(outcome, passage.num_rows)
+
+    def _collect(self) -> None:
+        for session_id, job in list(self._jobs.items()):
+            if job.is_over:
+                del self._jobs[session_id]
+                self._done.append(job.result())
+
+    def _seat(self, session_id: str, epoch: int) -> Seat:
+        seat = self._known(session_id)
+        if epoch != seat.epoch:
+            raise StaleEpoch(
+                f"session {session_id} is seated under epoch {seat.epoch}, not {epoch}"
+            )
+        return seat
+
+    def _known(self, session_id: str) -> Seat:
+        seat = self._seats.get(session_id)
+        if seat is None:
+            raise UnknownSession(f"session {session_id} is not seated at this engine")
+        return seat
+
+    def _remove(self, seat: Seat) -> None:
+        self._jobs.pop(seat.session_id, None)
+        seat.vacate(self.memory)
+        del self._seats[seat.session_id]

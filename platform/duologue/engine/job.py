@@ -1,0 +1,66 @@
+"""A job: one slice on its way through the forwards."""
+
+from duologue.engine.seat import Seat
+from duologue.errors import DuologueError
+from duologue.lane.slices import Slice, SliceResult
+from duologue.strategies.base import Demand, Outcome, SliceRun
+
+
+class Job:
+    """Runs a strategy's generator for one slice; is over when there is no demand any more."""
+
+    def __init__(self, seat: Seat, work: Slice) -> None:
+        self.seat = seat
+        self.run = SliceRun(seat.lane, seat.profile, work, seat.evidence)
+        self.demand = Demand()
+        self.num_forwards = 0
+        self.num_rows = 0
+        self._error: DuologueError | None = None
+        self._slicing = seat.strategy.run(self.run)
+        self._advance(None)
+
+    @property
+    def is_over(self) -> bool:
+        return not self.demand
+
+    @property
+    def num_wanted_rows(self) -> int:
+        """Rows that the demand still needs, in this forward and later ones."""
+        lane, demand = self.seat.lane, self.demand
+        rows = lane.trunk.num_uncached
+        rows += lane.input.num_uncached if demand.listen else 0
+        return rows + (lane.output.num_uncached if demand.speak else 0)
+
+    def take(self, outcome: Outcome, num_rows: int) -> None:
+        """What a forward with `num_rows` rows of this job gave."""
+        self.num_forwards += 1
+        self.num_rows += num_rows
+        self._advance(outcome)
+
+    def fail(self, error: DuologueError) -> None:
+        """End the slice here. What it did holds; what it had only predicted is rolled back."""
+        self._error = error
+        self.demand = Demand()
+        self._slicing.close()
+
+    def result(self) -> SliceResult:
+        work = self.run.work
+        return SliceResult(
+            session_id=work.session_id,
+            epoch=work.epoch,
+            tick=work.tick,
+            steps=tuple(self.run.steps),
+            judgement=self.run.judgement,
+            num_forwards=self.num_forwards,
+            num_rows=self.num_rows,
+            error=self._error,
+        )
+
+    def _advance(self, outcome: Outcome | None) -> None:
+        try:
+            self.demand = next(self._slicing) if outcome is None else self._slicing.send(outcome)
+        except StopIteration:
+            self.demand = Demand()
+        except DuologueError as error:
+            self._error = error
+            self.demand = Demand()

@@ -1,0 +1,57 @@
+"""A seat: what an engine keeps of one session between its slices."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from duologue.kv.channel import Channel
+from duologue.kv.memory import KVMemory
+from duologue.kv.slot import Slot
+from duologue.lane.cells import NoCells
+from duologue.lane.lane import Lane
+from duologue.lane.profile import LaneProfile
+from duologue.states import State
+from duologue.strategies.base import Strategy
+
+
+class SlotCells:
+    """The cells of a lane that sits in a slot."""
+
+    def __init__(self, memory: KVMemory, slot: Slot) -> None:
+        self._memory = memory
+        self._slot = slot
+
+    def free(self, cells: Sequence[int]) -> None:
+        self._memory.free(self._slot, cells)
+
+    def relabel(self, cells: Sequence[int], owner: Channel) -> None:
+        self._memory.relabel(self._slot, cells, owner)
+
+
+@dataclass(slots=True)
+class Seat:
+    """A session's lane, its ways, and its slot while it holds one."""
+
+    session_id: str
+    epoch: int
+    lane: Lane
+    profile: LaneProfile
+    strategy: Strategy
+    evidence: list[Mapping[State, float]] = field(default_factory=list)
+    slot: Slot | None = None
+
+    def settle(self, memory: KVMemory) -> Slot:
+        """The session's slot, opened when it has none; raises `KVMemoryExhausted`."""
+        if self.slot is None:
+            self.slot = memory.open(self.lane.num_tokens)
+            self.lane.cells = SlotCells(memory, self.slot)
+        return self.slot
+
+    def vacate(self, memory: KVMemory) -> None:
+        """Give the slot back; the lane keeps its tokens and can settle again."""
+        if self.slot is None:
+            return
+        self.lane.drop_cells()
+        self.lane.cells = NoCells()
+        memory.close(self.slot)
+        self.slot = None
+        self.evidence.clear()

@@ -1,0 +1,52 @@
+"""A slice: one session's work for one tick, as it is asked for and as it is reported."""
+
+from dataclasses import dataclass
+
+from duologue.errors import DuologueError
+from duologue.lane.judging import Judgement, Patience
+from duologue.lane.steps import EndReason, Step
+from duologue.text.utterance import TokenEdit
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """How much of a reply the user has heard: `keep` whole tokens, then the tokens of the rest."""
+
+    keep: int
+    tail: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """What a session wants done in a tick."""
+
+    session_id: str
+    epoch: int
+    tick: int
+    edit: TokenEdit | None = None
+    """How the utterance changed since the last slice."""
+    patience: Patience = Patience.NORMAL
+    heard: Heard | None = None
+    """What the user has heard of the reply, if there is one: what stays when a query cuts it."""
+    conclude: EndReason | None = None
+    """End the reply now, at `heard`."""
+    holds_reply: bool = False
+    """Keep a finished reply in its channel until a later slice concludes it."""
+    reply_tokens: int = 4
+    look_ahead_tokens: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class SliceResult:
+    """What came of a slice."""
+
+    session_id: str
+    epoch: int
+    tick: int
+    steps: tuple[Step, ...]
+    """All that changed the lane, in order: what the journal records."""
+    judgement: Judgement | None = None
+    num_forwards: int = 0
+    num_rows: int = 0
+    error: DuologueError | None = None
+    """Why the slice ended early; the steps before it hold."""

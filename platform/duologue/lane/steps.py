@@ -1,0 +1,106 @@
+"""The steps of a conversation: whatever changes a lane is one of these.
+
+The journal is the list of a session's steps. Applied to a fresh lane, in order, they give the
+lane again, token for token; its cells follow from the tokens.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Promotion(StrEnum):
+    """What becomes of a reply that a query cuts off."""
+
+    BRANCH = "branch"
+    """It leaves the context. Cells are only relabelled (the paper's way)."""
+
+    REBASE = "rebase"
+    """What the user heard of it stays; the query is computed anew behind it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hear:
+    """The utterance changed: its first `keep` tokens stay, then come `append`."""
+
+    keep: int
+    append: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ignore:
+    """The utterance was not a query: it leaves as if it had never been said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Promote:
+    """The utterance is complete and joins the trunk; with `answer`, a new reply begins.
+
+    A reply that was still in the output channel is cut: of its tokens the user heard the first
+    `keep` and then `tail`, the tokens of a text that ended inside the next one.
+    """
+
+    policy: Promotion
+    keep: int = 0
+    tail: tuple[int, ...] = ()
+    answer: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """The reply goes on with these tokens."""
+
+    tokens: tuple[int, ...]
+
+
+class EndReason(StrEnum):
+    """Why a reply ended."""
+
+    STOP = "stop"
+    """The model said that it was done."""
+
+    LENGTH = "length"
+    """It reached the longest reply allowed, or the end of the context."""
+
+    STOP_STRING = "stop_string"
+    """It came to one of the session's stop strings."""
+
+    CANCELLED = "cancelled"
+    """The caller cancelled it."""
+
+    INTERRUPTED = "interrupted"
+    """The user cut in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The reply has been generated to its end. It stays in its channel until it was heard."""
+
+    reason: EndReason
+
+
+@dataclass(frozen=True, slots=True)
+class Conclude:
+    """The reply is over: its first `keep` tokens and then `tail` join the trunk."""
+
+    keep: int
+    tail: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Trim:
+    """The oldest `turns` turns leave the trunk; what stands before the first turn stays."""
+
+    turns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Time division: what was said so far joins the one sequence, so that input can follow it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Time division: the input joins the one sequence, and the reply goes on behind it."""
+
+
+Step = Hear | Ignore | Promote | Say | Finish | Conclude | Trim | Pause | Resume

@@ -1,0 +1,1 @@
+"""Ways to share a conversation's time between listening and speaking."""

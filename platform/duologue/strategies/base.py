@@ -1,0 +1,77 @@
+"""What a decoding strategy is: a slice written as a generator of demands on the merged forward."""
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from duologue.lane.judging import Judgement
+from duologue.lane.lane import Lane
+from duologue.lane.profile import LaneProfile
+from duologue.lane.slices import Slice
+from duologue.lane.steps import Hear, Step
+from duologue.states import State
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What a slice wants from the next forward."""
+
+    listen: bool = False
+    """Compute the input channel and read the state after its last token."""
+    look_ahead: bool = False
+    """With `listen`: also predict the token that would come next."""
+    speak: bool = False
+    """Compute the output channel and sample the reply's next token."""
+
+    def __bool__(self) -> bool:
+        return self.listen or self.speak
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a forward gave. A part is None when it was not asked for, or is not computed to its end.
+
+    A long prefill takes several forwards; what it delays is only its own part.
+    """
+
+    probabilities: Mapping[State, float] | None = None
+    look_ahead: int | None = None
+    reply_token: int | None = None
+
+
+Slicing = Generator[Demand, Outcome, None]
+"""Yields a demand per forward and is sent its outcome."""
+
+
+@dataclass(slots=True)
+class SliceRun:
+    """A lane at work on one slice: every change is applied and recorded."""
+
+    lane: Lane
+    profile: LaneProfile
+    work: Slice
+    evidence: list[Mapping[State, float]]
+    """What was read of the utterance so far: silence needs no forward to be judged again."""
+    steps: list[Step] = field(default_factory=list)
+    judgement: Judgement | None = None
+
+    def do(self, step: Step) -> None:
+        """Apply and record a step; evidence is void once the utterance or its past changed."""
+        self.lane.apply(step)
+        self.steps.append(step)
+        is_as_read = self.lane.is_listening and self.lane.input.is_cached
+        if isinstance(step, Hear) or not is_as_read:
+            self.evidence.clear()
+
+
+class Strategy(Protocol):
+    """One way to run slices. Strategies have no state of their own."""
+
+    name: str
+    judges: bool
+    """Whether it reads states; otherwise an utterance ends when patience is out."""
+    listens_while_speaking: bool
+    """Otherwise what the user says during a reply waits until its end."""
+
+    def run(self, run: SliceRun) -> Slicing:
+        """The slice; on return everything that it did is in `run`."""

@@ -1,0 +1,50 @@
+"""DUO: listening and speaking in the same forwards.
+
+Channel-division multiplexing as in arXiv 2409.11727.
+"""
+
+from duologue.states import State
+from duologue.strategies import moves
+from duologue.strategies.base import Demand, SliceRun, Slicing
+from duologue.strategies.listening import Listening
+
+
+class Duo:
+    """Input rows and output rows ride in the same forwards.
+
+    A slice takes max(k, 1 + look-ahead) forwards. If the utterance is found to be a query in
+    forward j, the reply to it starts in forward j + 1, so that it takes max(k, j + 1).
+    """
+
+    name = "duo"
+    judges = True
+    listens_while_speaking = True
+
+    def run(self, run: SliceRun) -> Slicing:
+        moves.conclude_if_asked(run)
+        moves.hear_edit(run)
+        moves.make_room(run)
+        listening = Listening(run, is_open=not moves.settle_from_evidence(run))
+        try:
+            yield from self._forwards(run, listening)
+        finally:
+            listening.close()
+        moves.close(run)
+
+    def _forwards(self, run: SliceRun, listening: Listening) -> Slicing:
+        num_forwards, num_spoken = 0, 0
+        while True:
+            speaks = run.lane.is_speaking and num_spoken < run.work.reply_tokens
+            demand = Demand(listening.is_open, listening.looks_ahead, speaks)
+            if not demand:
+                return
+            outcome = yield demand
+            num_forwards += 1
+            if outcome.reply_token is not None:
+                num_spoken += 1
+                moves.say(run, outcome.reply_token)
+            judgement = listening.take(outcome)
+            if judgement is not None:
+                moves.act(run, judgement)
+                if judgement.state is State.QUERY:
+                    num_spoken = min(num_forwards, run.work.reply_tokens - 1)

@@ -1,0 +1,55 @@
+"""Reading the state of an utterance, token after look-ahead token."""
+
+from duologue.lane.judging import Judgement, Patience
+from duologue.states import State
+from duologue.strategies.base import Outcome, SliceRun
+
+
+class Listening:
+    """Judges the utterance once its rows are computed, and looks ahead while that is not clear.
+
+    Look-ahead tokens stand in the input channel only while they are needed: they are rolled back
+    before the slice acts.
+    """
+
+    def __init__(self, run: SliceRun, is_open: bool) -> None:
+        self._run = run
+        self._num_real = len(run.lane.input)
+        self.is_open = is_open and run.lane.is_listening
+        if self.is_open and run.lane.input.is_cached:
+            run.lane.reread_input()
+
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether the next forward should predict another token."""
+        return self.is_open and self._num_ahead < self._max_ahead
+
+    @property
+    def _num_ahead(self) -> int:
+        return len(self._run.lane.input) - self._num_real
+
+    @property
+    def _max_ahead(self) -> int:
+        """None when patience is out: the utterance is decided by what was said."""
+        work = self._run.work
+        return 0 if work.patience is Patience.OUT else work.look_ahead_tokens
+
+    def take(self, outcome: Outcome) -> Judgement | None:
+        """What a forward read; returns the judgement when there is one, and then is closed."""
+        if not self.is_open or outcome.probabilities is None:
+            return None
+        run = self._run
+        run.evidence.append(outcome.probabilities)
+        state = run.profile.judge.decide([outcome.probabilities], run.work.patience)
+        if state is State.INCOMPLETE and outcome.look_ahead is not None:
+            run.lane.input.tokens.append(outcome.look_ahead)
+            return None
+        judgement = Judgement(state, outcome.probabilities, self._num_ahead, run.work.patience)
+        self.close()
+        return judgement
+
+    def close(self) -> None:
+        """Roll the look-ahead back."""
+        if self.is_open:
+            self._run.lane.cut_look_ahead(self._num_real)
+        self.is_open = False

@@ -1,0 +1,28 @@
+"""The ordinary turn-based assistant: it listens, then it speaks, and then hears nothing."""
+
+from duologue.lane.judging import Judgement, Patience
+from duologue.states import State
+from duologue.strategies import moves
+from duologue.strategies.base import Demand, SliceRun, Slicing
+
+
+class Turn:
+    """Silence (or the caller) ends the user's turn; states are not read."""
+
+    name = "turn"
+    judges = False
+    listens_while_speaking = False
+
+    def run(self, run: SliceRun) -> Slicing:
+        moves.conclude_if_asked(run)
+        moves.hear_edit(run)
+        moves.make_room(run)
+        if run.work.patience is Patience.OUT and run.lane.is_listening:
+            moves.act(run, Judgement(State.QUERY, {}, 0, Patience.OUT))
+        num_spoken = 0
+        while run.lane.is_speaking and num_spoken < run.work.reply_tokens:
+            outcome = yield Demand(speak=True)
+            if outcome.reply_token is not None:
+                num_spoken += 1
+                moves.say(run, outcome.reply_token)
+        moves.close(run)
