@@ -1,0 +1,240 @@
+"""The state head: how likely each state of an utterance is, read from the model's hidden states.
+
+An adapter is a folder with `adapter.json` (what it is for, its labels and thresholds) and
+`adapter.safetensors` (its weights: one or two dense layers). The base model is not touched.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.nn import functional
+
+from duologue.errors import ModelUnavailable
+from duologue.states import State
+
+ADAPTER_FORMAT = 1
+CARD_FILE = "adapter.json"
+WEIGHTS_FILE = "adapter.safetensors"
+FINAL_LAYER = -1
+
+
+class HeadGeometry(Protocol):
+    """What a head must know of the model it reads (`ModelGeometry` has it)."""
+
+    @property
+    def num_layers(self) -> int: ...
+    @property
+    def hidden_size(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterCard:
+    """The contents of `adapter.json`.
+
+    `layers` names the hidden states that are read, in the order in which they are concatenated:
+    `-1` is the final-norm state (the input of `lm_head`), `i >= 0` the residual stream as decoder
+    layer `i` leaves it. `thresholds` has one probability per state that is acted on. An empty
+    fingerprint matches every model of the right shape.
+    """
+
+    hidden_size: int
+    labels: tuple[State, ...]
+    thresholds: Mapping[State, float]
+    layers: tuple[int, ...] = (FINAL_LAYER,)
+    model_name: str = ""
+    model_fingerprint: str = ""
+    training: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        assert self.labels, "a state head needs labels"
+        assert len(set(self.labels)) == len(self.labels), f"repeated labels: {self.labels}"
+        assert self.layers, "a state head reads at least one layer"
+        assert all(0.0 <= limit <= 1.0 for limit in self.thresholds.values()), self.thresholds
+
+    @property
+    def input_size(self) -> int:
+        """The width of one row of what the head reads."""
+        return self.hidden_size * len(self.layers)
+
+    def to_json(self) -> dict[str, Any]:
+        """The card as `adapter.json` holds it."""
+        return {
+            "format": ADAPTER_FORMAT,
+            "labels": [str(label) for label in self.labels],
+            "thresholds": {str(state): limit for state, limit in self.thresholds.items()},
+            "hidden_size": self.hidden_size,
+            "layers": list(self.layers),
+            "model": {"name": self.model_name, "fingerprint": self.model_fingerprint},
+            "training": dict(self.training),
+            "metrics": dict(self.metrics),
+        }
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> Self:
+        """Read a card; raises `KeyError`, `TypeError`, `ValueError` or `AssertionError`."""
+        if fields["format"] != ADAPTER_FORMAT:
+            raise ValueError(f"format {fields['format']!r}, this version reads {ADAPTER_FORMAT}")
+        return cls(
+            hidden_size=int(fields["hidden_size"]),
+            labels=tuple(State(label) for label in fields["labels"]),
+            thresholds={State(key): float(p) for key, p in fields["thresholds"].items()},
+            layers=tuple(int(layer) for layer in fields["layers"]),
+            model_name=str(fields["model"]["name"]),
+            model_fingerprint=str(fields["model"]["fingerprint"]),
+            training=fields.get("training", {}),
+            metrics=fields.get("metrics", {}),
+        )
+
+
+class StateHead:
+    """One or two dense layers over a row's hidden states, then a softmax over the labels.
+
+    Dense layers are given as `(weight [out, in], bias [out])`, with GELU between them. Any
+    standardisation of the input and any temperature of the output is folded into them.
+    """
+
+    def __init__(self, card: AdapterCard, dense: list[tuple[Tensor, Tensor]]) -> None:
+        self.card = card
+        self._dense = dense
+        self._check_shapes()
+
+    @property
+    def labels(self) -> tuple[State, ...]:
+        """The states, in the order of the columns of `probabilities`."""
+        return self.card.labels
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """The hidden states to read, in the order in which to concatenate them."""
+        return self.card.layers
+
+    @property
+    def thresholds(self) -> Mapping[State, float]:
+        """The probability that each state which is acted on must reach."""
+        return self.card.thresholds
+
+    def probabilities(self, hidden: Tensor) -> Tensor:
+        """Softmax over the labels, float32 `[rows, labels]`.
+
+        `hidden` is `[rows, len(layers) * hidden_size]` on the head's device, of any float dtype.
+        A row's result does not depend on the other rows beyond float rounding.
+        """
+        assert hidden.ndim == 2, f"expected [rows, width], got {tuple(hidden.shape)}"
+        assert hidden.shape[1] == self.card.input_size, (
+            f"rows are {hidden.shape[1]} wide, the head reads {self.card.input_size}"
+        )
+        return torch.softmax(self.logits(hidden), dim=-1)
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """The scores before the softmax, float32 `[rows, labels]`."""
+        weight, bias = self._dense[0]
+        rows = functional.linear(hidden.to(weight.dtype), weight, bias)  # [rows, width]
+        for weight, bias in self._dense[1:]:
+            rows = functional.linear(functional.gelu(rows), weight, bias)
+        return rows.float()
+
+    def save(self, folder: Path) -> None:
+        """Write `adapter.json` and `adapter.safetensors`, making the folder when needed."""
+        folder.mkdir(parents=True, exist_ok=True)
+        tensors = {}
+        for index, (weight, bias) in enumerate(self._dense):
+            tensors[f"dense.{index}.weight"] = weight.detach().float().cpu().contiguous()
+            tensors[f"dense.{index}.bias"] = bias.detach().float().cpu().contiguous()
+        save_file(tensors, folder / WEIGHTS_FILE)
+        text = json.dumps(self.card.to_json(), indent=2, ensure_ascii=False)
+        (folder / CARD_FILE).write_text(text + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(
+        cls,
+        folder: Path,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+        geometry: HeadGeometry | None = None,
+        fingerprint: str = "",
+    ) -> Self:
+        """Read an adapter for the model of this geometry and fingerprint.
+
+        The head's weights are held in `dtype`; float32 is cheap at any number of rows. Raises
+        `ModelUnavailable` when the adapter is missing, broken or made for another model; without
+        a geometry or a fingerprint, what they would have told is not checked.
+        """
+        card = _read_card(folder)
+        _check_model(folder, card, geometry, fingerprint)
+        tensors = _read_weights(folder)
+        try:
+            dense = [
+                (
+                    tensors[f"dense.{index}.weight"].to(device, dtype),
+                    tensors[f"dense.{index}.bias"].to(device, dtype),
+                )
+                for index in range(len(tensors) // 2)
+            ]
+            return cls(card, dense)
+        except (KeyError, AssertionError) as error:
+            raise ModelUnavailable(
+                f"the weights of the state adapter in {folder} do not fit its card: {error}"
+            ) from error
+
+    def _check_shapes(self) -> None:
+        assert self._dense, "no dense layers"
+        shapes = [tuple(weight.shape) for weight, _ in self._dense]
+        assert shapes[0][1] == self.card.input_size, f"{shapes} for input {self.card.input_size}"
+        assert shapes[-1][0] == len(self.labels), f"{shapes} for {len(self.labels)} labels"
+        assert all(low[0] == high[1] for low, high in pairwise(shapes)), f"{shapes} do not chain"
+        assert all(tuple(bias.shape) == weight.shape[:1] for weight, bias in self._dense)
+
+
+def _read_card(folder: Path) -> AdapterCard:
+    path = folder / CARD_FILE
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+        return AdapterCard.from_json(fields)
+    except FileNotFoundError as error:
+        raise ModelUnavailable(
+            f"no state adapter in {folder} ({CARD_FILE} is missing); "
+            "`duologue train` makes one for a model"
+        ) from error
+    except (OSError, KeyError, TypeError, ValueError, AttributeError, AssertionError) as error:
+        raise ModelUnavailable(f"the state adapter's {path} cannot be used: {error!r}") from error
+
+
+def _read_weights(folder: Path) -> dict[str, Tensor]:
+    path = folder / WEIGHTS_FILE
+    try:
+        return load_file(path)
+    except FileNotFoundError as error:
+        raise ModelUnavailable(f"the state adapter in {folder} lacks {WEIGHTS_FILE}") from error
+    except (OSError, SafetensorError) as error:
+        raise ModelUnavailable(f"the state adapter's {path} is broken: {error}") from error
+
+
+def _check_model(
+    folder: Path, card: AdapterCard, geometry: HeadGeometry | None, fingerprint: str
+) -> None:
+    made_for = f"the state adapter in {folder} was made for {card.model_name or 'another model'}"
+    if geometry is not None:
+        if card.hidden_size != geometry.hidden_size:
+            raise ModelUnavailable(
+                f"{made_for} with hidden size {card.hidden_size}; this model's is "
+                f"{geometry.hidden_size}"
+            )
+        unknown = [x for x in card.layers if not FINAL_LAYER <= x < geometry.num_layers]
+        if unknown:
+            raise ModelUnavailable(
+                f"{made_for} and reads layers {unknown}; this model has {geometry.num_layers}"
+            )
+    if fingerprint and card.model_fingerprint and fingerprint != card.model_fingerprint:
+        raise ModelUnavailable(
+            f"{made_for} with fingerprint {card.model_fingerprint}; this model's is "
+            f"{fingerprint}: train an adapter for it with `duologue train`"
+        )
