@@ -1,0 +1,1 @@
+"""Teaching a frozen model to tell the states of an utterance: data, features, heads, adapters."""

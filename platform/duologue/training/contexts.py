@@ -1,0 +1,60 @@
+"""What may stand before an utterance: nothing, finished turns, or a reply in progress."""
+
+from dataclasses import dataclass
+from random import Random
+
+from duologue.training.corpora.records import Corpora
+from duologue.training.grammar import Grammar
+from duologue.training.sample import Turn
+
+MAX_REPLY_SENTENCES = 3
+_REPLY_OPENINGS = ("", "", "", "Sure! ", "Of course. ", "Certainly. ", "Yes, ", "Good question. ")
+
+
+@dataclass(frozen=True, slots=True)
+class Contexts:
+    """Draws dialogue contexts from real task dialogues, real queries and encyclopaedic replies."""
+
+    corpora: Corpora
+    questions: Grammar
+
+    def past_turns(self, rng: Random) -> tuple[Turn, ...]:
+        """One or two finished exchanges."""
+        if self.corpora.dialogues and rng.random() < 0.45:
+            dialogue = rng.choice(self.corpora.dialogues)
+            ends = [place for place, turn in enumerate(dialogue) if place and not turn.is_user]
+            if ends:
+                end = rng.choice(ends) + 1
+                begin = max(0, end - rng.choice((2, 2, 4)))
+                return tuple(
+                    Turn("user" if turn.is_user else "assistant", turn.text)
+                    for turn in dialogue[begin:end]
+                )
+        exchanges = [self._exchange(rng) for _ in range(rng.choice((1, 1, 2)))]
+        return tuple(turn for exchange in exchanges for turn in exchange)
+
+    def running_reply(self, rng: Random) -> tuple[Turn, ...]:
+        """Turns that end with the question to which a reply is being spoken."""
+        past = self.past_turns(rng) if rng.random() < 0.3 else ()
+        return (*past, self._question(rng))
+
+    def _exchange(self, rng: Random) -> tuple[Turn, Turn]:
+        return self._question(rng), Turn("assistant", self._reply(rng))
+
+    def _question(self, rng: Random) -> Turn:
+        if self.corpora.queries and rng.random() < 0.5:
+            text = rng.choice(self.corpora.queries).text
+        else:
+            text = self.questions.draw(rng)
+        if rng.random() < 0.5:
+            text = text[0].upper() + text[1:] + rng.choice("?.")
+        return Turn("user", text)
+
+    def _reply(self, rng: Random) -> str:
+        if not self.corpora.sentences:
+            return "Here is what I found. Is there anything else that you would like to know?"
+        number = rng.randint(1, MAX_REPLY_SENTENCES)
+        sentences = [" ".join(rng.choice(self.corpora.sentences).split()) for _ in range(number)]
+        text = " ".join(f"{sentence[:1].upper()}{sentence[1:]}." for sentence in sentences)
+        ending = rng.choice(("", "", "", " Do you have any other questions?"))
+        return rng.choice(_REPLY_OPENINGS) + text + ending

@@ -1,0 +1,155 @@
+"""The raw material of samples: labelled utterances per category, from corpora and from grammars.
+
+A piece is an utterance that still lacks its style and, unless it brings its own, its context.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from random import Random
+
+from duologue.states import State
+from duologue.training.corpora.records import Corpora, DialogueTurn, MeetingLine
+from duologue.training.grammar import Grammar, parse_grammar
+from duologue.training.sample import Turn, normalised, word_set
+
+MAX_CONTEXT_TURNS = 4
+PHRASES = (
+    "hold", "backchannel", "thanks", "filled_pause", "vocal_tic", "aside", "background", "query",
+    "follow_up", "interruption",
+)  # fmt: skip
+SILENCING = ("stop talking", "quiet", "don't say", "be silent", "shut up", "please stop")
+REQUEST_ACTS = {"INFORM_INTENT"}
+FOLLOW_UP_ACTS = {"REQUEST", "REQUEST_ALTS"}
+CLOSING_ACTS = {"THANK_YOU", "GOODBYE", "SELECT", "NEGATE", "NEGATE_INTENT"}
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """An utterance with its label. `context` None means that any context fits it."""
+
+    text: str
+    label: State
+    category: str
+    source: str
+    context: tuple[Turn, ...] | None = None
+    speaking: bool | None = None
+
+
+Draw = Callable[[Random], Piece]
+
+
+def read_phrases(folder: Path | None = None, *, held_out: bool) -> dict[str, Grammar]:
+    """The grammars that ship with the package (or another folder's), one split of them."""
+    root = folder or Path(str(files("duologue.training") / "phrases"))
+    shared = parse_grammar((root / "lists.txt").read_text(encoding="utf-8").splitlines()).lists
+    grammars = {}
+    for name in PHRASES:
+        lines = (root / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+        grammars[name] = parse_grammar(lines, shared).part(held_out=held_out)
+    return grammars
+
+
+def composed(grammar: Grammar, label: State, category: str, speaking: bool | None = None) -> Draw:
+    """Draw from a grammar."""
+
+    def draw(rng: Random) -> Piece:
+        return Piece(grammar.draw(rng), label, category, "composed", None, speaking)
+
+    return draw
+
+
+def chosen(pieces: Sequence[Piece]) -> Draw:
+    """Draw one of the pieces."""
+    return lambda rng: rng.choice(pieces)
+
+
+def query_pieces(corpora: Corpora) -> Iterator[Piece]:
+    """Single queries, with the few intents that are no queries put where they belong."""
+    for query in corpora.queries:
+        if query.intent == "thank_you":
+            yield Piece(query.text, State.NON_QUERY, "thanks", "clinc150")
+        elif query.intent == "yes":
+            yield Piece(query.text, State.NON_QUERY, "agreement", "clinc150")
+        elif query.intent == "cancel" and any(word in query.text for word in SILENCING):
+            yield Piece(query.text, State.HOLD, "hold", "clinc150")
+        elif query.intent not in ("no", "maybe", "goodbye", "cancel"):
+            short = len(query.text.split()) <= 3
+            category = "short_query" if short else "service_query"
+            yield Piece(query.text, State.QUERY, category, "clinc150")
+
+
+def dialogue_pieces(corpora: Corpora) -> Iterator[Piece]:
+    """User turns of task dialogues, each behind the turns that led to it."""
+    for dialogue in corpora.dialogues:
+        for place, turn in enumerate(dialogue):
+            if turn.is_user and (labelled := _label_turn(turn, dialogue[:place])) is not None:
+                label, category = labelled
+                context = tuple(
+                    Turn("user" if past.is_user else "assistant", past.text)
+                    for past in dialogue[max(0, place - MAX_CONTEXT_TURNS) : place]
+                )
+                yield Piece(turn.text, label, category, "sgd", context)
+
+
+def _label_turn(turn: DialogueTurn, past: Sequence[DialogueTurn]) -> tuple[State, str] | None:
+    """What a user turn is; None where the acts leave it open."""
+    acts = turn.acts
+    asked = bool(past) and past[-1].text.rstrip().endswith("?")
+    if acts & REQUEST_ACTS:
+        return State.QUERY, "task_request"
+    if acts & FOLLOW_UP_ACTS:
+        return State.QUERY, "follow_up"
+    if {"NEGATE", "INFORM"} <= acts:
+        return State.QUERY, "correction"
+    if "INFORM" in acts or (acts & {"AFFIRM", "AFFIRM_INTENT"} and asked):
+        return State.QUERY, "answer"
+    if acts <= CLOSING_ACTS and acts & {"THANK_YOU", "GOODBYE"}:
+        return State.NON_QUERY, "thanks"
+    if acts == {"SELECT"} and not asked:
+        return State.NON_QUERY, "agreement"
+    return None
+
+
+def meeting_pieces(corpora: Corpora) -> Iterator[Piece]:
+    """Backchannels, filled pauses, break-offs, and statements that were meant for others."""
+    for line in corpora.meetings:
+        labelled = _label_line(line)
+        if labelled is not None:
+            yield Piece(line.text, *labelled, "mrda")
+
+
+_FILLED = word_set("um uh er hmm hm mmm uhm ah eh mm")
+_LISTENING = word_set(
+    """yeah okay right uhhuh oh yes yep no sure huh mmhmm alright ok really well hmm mm-hmm uh-huh
+    good great wow ah cool nope true exactly"""
+)
+
+
+def _label_line(line: MeetingLine) -> tuple[State, str] | None:
+    words = normalised(line.text).split()
+    if not words:
+        return None
+    if all(word in _FILLED for word in words):
+        return State.NON_QUERY, "filled_pause"
+    if line.basic == "B" or (line.full in ("b", "bk", "ba", "aa") and len(words) <= 4):
+        broken = line.basic == "D" or len(words) > 6
+        return None if broken else (State.NON_QUERY, "backchannel")
+    if (
+        line.basic == "D"
+        and len(words) >= 2
+        and line.text[-1] not in ".?!"
+        and not set(words) <= _LISTENING | _FILLED
+    ):
+        return State.INCOMPLETE, "break_off"
+    if line.basic == "S" and line.full in ("s", "rt", "e", "cs", "df") and len(words) >= 5:
+        return State.NON_QUERY, "background"
+    return None
+
+
+def sentence_pieces(corpora: Corpora) -> Iterator[Piece]:
+    """Encyclopaedic text: addressed to nobody."""
+    for text in corpora.sentences:
+        if len(text.split()) >= 4:
+            yield Piece(" ".join(text.split()), State.NON_QUERY, "background", "wikipedia")
