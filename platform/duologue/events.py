@@ -1,0 +1,204 @@
+"""What a client says to its session and what it is told, as plain frozen objects.
+
+The names are those of the service's API, "input.append" being `InputAppend`; in one process the
+objects themselves are handed over. They carry text, never tokens: tokens are the engine's matter.
+A response is named by its number in the session, from 1.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from duologue.errors import (
+    CapacityExceeded,
+    DuologueError,
+    InvalidInput,
+    InvalidSetting,
+    ModelUnavailable,
+    StaleEpoch,
+    UnknownSession,
+)
+from duologue.lane.steps import EndReason
+from duologue.states import State
+
+# What the client says.
+
+
+@dataclass(frozen=True, slots=True)
+class InputAppend:
+    """More of the user's text: it goes to the end of the named segment, which may be new."""
+
+    segment_id: str
+    text: str
+    is_final: bool = False
+    """No change to this segment will follow."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputRevise:
+    """Another text for a segment that is not final, as when speech recognition corrects itself."""
+
+    segment_id: str
+    text: str
+    is_final: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class InputCommit:
+    """The user's turn is over for sure: the utterance is to be decided without further waiting."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackAck:
+    """The user has heard (or read) so many characters of a response, counted from its start."""
+
+    response_id: int
+    heard_chars: int
+    """In code points of the response's text. A later acknowledgement replaces an earlier one."""
+
+    def __post_init__(self) -> None:
+        if self.heard_chars < 0:
+            raise InvalidInput(f"heard_chars must be 0 or more, not {self.heard_chars}")
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseCancel:
+    """Stop a response; what was heard of it stays in the conversation."""
+
+    response_id: int | None = None
+    """None stops whichever is in progress. One that is over already is left as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionClose:
+    """The conversation is over."""
+
+
+ClientEvent = InputAppend | InputRevise | InputCommit | PlaybackAck | ResponseCancel | SessionClose
+
+# What the client is told.
+
+
+@dataclass(frozen=True, slots=True)
+class InputState:
+    """How the engine judged the utterance so far. A decision for it empties the utterance."""
+
+    state: State
+    probabilities: Mapping[State, float]
+    """Of each state that the model's head knows."""
+    text: str
+    """The utterance that was judged."""
+    segment_ids: tuple[str, ...]
+    """The segments that it consists of. Those of a decided one take no more text."""
+    look_ahead_tokens: int = 0
+    """How many tokens past the end of the text the decision was found."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseStarted:
+    """The assistant takes the floor."""
+
+    response_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseDelta:
+    """More of a response's text, in whole grapheme clusters."""
+
+    response_id: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseDone:
+    """A response is complete; no text of it will follow."""
+
+    response_id: int
+    reason: EndReason
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """The user cut a response off; the player should fall silent now."""
+
+    response_id: int
+    heard_chars: int
+    """How much of the response stays in the conversation."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseResumed:
+    """What the user said needed no answer; the response goes on where it was."""
+
+    response_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ContextTrimmed:
+    """The conversation outgrew the model's context, so its oldest turns were forgotten."""
+
+    dropped_turns: int
+
+
+class ErrorCode(StrEnum):
+    """What kind of thing went wrong, for programs; there is one for each kind of DuologueError."""
+
+    INVALID_INPUT = "invalid_input"
+    INVALID_SETTING = "invalid_setting"
+    MODEL_UNAVAILABLE = "model_unavailable"
+    CAPACITY_EXCEEDED = "capacity_exceeded"
+    UNKNOWN_SESSION = "unknown_session"
+    STALE_EPOCH = "stale_epoch"
+    INTERNAL = "internal"
+    """A fault of the platform's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Error:
+    """A client event could not be followed; the conversation is as it was before it."""
+
+    code: ErrorCode
+    message: str
+
+    @classmethod
+    def of(cls, error: DuologueError) -> "Error":
+        """The event that tells of a deliberate error."""
+        return cls(next(code for kind, code in _CODES if isinstance(error, kind)), str(error))
+
+
+_CODES: tuple[tuple[type[DuologueError], ErrorCode], ...] = (
+    (InvalidSetting, ErrorCode.INVALID_SETTING),
+    (InvalidInput, ErrorCode.INVALID_INPUT),
+    (ModelUnavailable, ErrorCode.MODEL_UNAVAILABLE),
+    (CapacityExceeded, ErrorCode.CAPACITY_EXCEEDED),
+    (UnknownSession, ErrorCode.UNKNOWN_SESSION),
+    (StaleEpoch, ErrorCode.STALE_EPOCH),
+    (DuologueError, ErrorCode.INTERNAL),
+)
+
+ServerEvent = (
+    InputState
+    | ResponseStarted
+    | ResponseDelta
+    | ResponseDone
+    | Interrupted
+    | ResponseResumed
+    | ContextTrimmed
+    | Error
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A server event with its place in the session's story."""
+
+    server_seq: int
+    """Counts the session's events from 1 without gaps; a client resumes behind the last it saw."""
+    tick: int
+    """The beat of the shared clock at which it happened."""
+    epoch: int
+    """Under which ownership of the session it happened."""
+    event: ServerEvent
+
+    def __post_init__(self) -> None:
+        assert self.server_seq >= 1, f"server_seq starts at 1, not {self.server_seq}"
