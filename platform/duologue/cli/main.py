@@ -1,23 +1,54 @@
-"""The `duologue` command: builds the app and turns deliberate errors into one line."""
+"""The `duologue` command: gathers the commands, and turns deliberate errors into one line.
 
-from importlib.metadata import version
+A command is a module here with a function `register(app)`. Importing these modules must stay fast,
+so that `--help` is: torch, transformers and pydantic are imported inside the commands.
+"""
+
+import sys
 
 import typer
 
-app = typer.Typer(no_args_is_help=True)
+from duologue.cli import config, model, version
+from duologue.cli.terminal import show_error
+from duologue.errors import DuologueError
+
+EXIT_ERROR = 2
+
+_COMMANDS = (model, config, version)
+_EPILOG = (
+    "[b]Start here[/b]\n\n"
+    "duologue model show       what the bundled model is\n\n"
+    "duologue config show      every setting, and where it comes from\n\n"
+    "Each command explains itself with [b]--help[/b]."
+)
+
+app = typer.Typer(
+    name="duologue",
+    epilog=_EPILOG,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 
 
 @app.callback()
 def duologue() -> None:
-    """Hold full-duplex conversations with a language model."""
+    """Hold full-duplex conversations: a language model that listens while it speaks.
+
+    Settings come from [b]duologue.toml[/b], from the environment ([b]DUOLOGUE_SECTION__NAME[/b])
+    and from flags.
+    """
 
 
-@app.command("version")
-def show_version() -> None:
-    """Print the version."""
-    typer.echo(version("duologue"))
+for _module in _COMMANDS:
+    _module.register(app)
 
 
 def main() -> None:
-    """Run the command line."""
-    app()
+    """Run the command line; deliberate errors end it with one line and exit code 2."""
+    try:
+        app()
+    except DuologueError as error:
+        show_error(str(error))
+        sys.exit(EXIT_ERROR)

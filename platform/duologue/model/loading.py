@@ -8,20 +8,17 @@ import torch
 
 from duologue.errors import ModelUnavailable
 from duologue.model.border import inside_transformers
-from duologue.model.bundled import prepare_bundled
 from duologue.model.conversion import Progress, ignore_progress
 from duologue.model.device import choose_device, choose_dtype
 from duologue.model.fingerprint import fingerprint
 from duologue.model.geometry import ModelGeometry
-from duologue.model.prepared import prepare_gguf
+from duologue.model.sources import BUNDLED, model_folder, model_name
 from duologue.model.support import require_decoder, require_own_attention
 from duologue.text.chat import ChatFormat, Messages
 from duologue.text.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
-
-BUNDLED = "bundled"
 
 
 @dataclass(frozen=True)
@@ -80,31 +77,6 @@ def load_model(
             dtype=chosen_dtype,
             folder=folder,
         )
-
-
-def model_folder(source: str | Path, progress: Progress = ignore_progress) -> Path:
-    """The folder to load from; raises ModelUnavailable if there is no such model."""
-    if source == BUNDLED:
-        return prepare_bundled(progress)
-    path = Path(source).expanduser()
-    if path.is_file() and path.suffix == ".gguf":
-        return prepare_gguf(path.absolute(), progress)
-    if not path.is_dir():
-        raise ModelUnavailable(
-            f"there is no model at '{source}'; allowed are '{BUNDLED}', a folder with a Hugging"
-            " Face causal language model, and a .gguf file (nothing is downloaded)"
-        )
-    if not (path / "config.json").is_file():
-        raise ModelUnavailable(f"{path} holds no model: there is no config.json in it")
-    return path.absolute()
-
-
-def model_name(source: str | Path) -> str:
-    """What to call a model in messages and reports."""
-    if source == BUNDLED:
-        return "SmolLM2-135M-Instruct"
-    path = Path(source).expanduser().absolute()
-    return path.stem if path.suffix == ".gguf" else path.name
 
 
 def _read_config(folder: Path) -> "PreTrainedConfig":

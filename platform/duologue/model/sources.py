@@ -1,0 +1,35 @@
+"""What a model's source can be, and the folder that it stands for."""
+
+from pathlib import Path
+
+from duologue.errors import ModelUnavailable
+from duologue.model.bundled import prepare_bundled
+from duologue.model.conversion import Progress, ignore_progress
+from duologue.model.prepared import prepare_gguf
+
+BUNDLED = "bundled"
+
+
+def model_folder(source: str | Path, progress: Progress = ignore_progress) -> Path:
+    """The folder to load from; raises ModelUnavailable if there is no such model."""
+    if source == BUNDLED:
+        return prepare_bundled(progress)
+    path = Path(source).expanduser()
+    if path.is_file() and path.suffix == ".gguf":
+        return prepare_gguf(path.absolute(), progress)
+    if not path.is_dir():
+        raise ModelUnavailable(
+            f"there is no model at '{source}'; allowed are '{BUNDLED}', a folder with a Hugging"
+            " Face causal language model, and a .gguf file (nothing is downloaded)"
+        )
+    if not (path / "config.json").is_file():
+        raise ModelUnavailable(f"{path} holds no model: there is no config.json in it")
+    return path.absolute()
+
+
+def model_name(source: str | Path) -> str:
+    """What to call a model in messages and reports."""
+    if source == BUNDLED:
+        return "SmolLM2-135M-Instruct"
+    path = Path(source).expanduser().absolute()
+    return path.stem if path.suffix == ".gguf" else path.name

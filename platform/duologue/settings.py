@@ -1,0 +1,156 @@
+"""Every setting with its default, its unit and what is allowed; plain frozen objects.
+
+Where settings are read from is `configuration.py`'s business. Each section is refused as a whole
+(InvalidSetting) if a value of it is out of range; the message names it as `section.name`.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+from duologue.errors import InvalidSetting
+from duologue.forward.sampling_settings import SamplingSettings
+
+StrategyName = Literal["duo", "tdm", "turn"]
+PromotionName = Literal["rebase", "branch"]
+DtypeName = Literal["auto", "float32", "bfloat16", "float16"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """Which model runs, where and in which number format."""
+
+    source: str = "bundled"
+    """"bundled", a folder with a Hugging Face causal language model, or a .gguf file."""
+    device: str = "auto"
+    """"auto" (CUDA where present), "cpu", "cuda", "cuda:1", "mps"."""
+    dtype: DtypeName = "auto"
+    """"auto": bfloat16 where the device computes in it, otherwise float32."""
+    adapter: str | None = None
+    """A folder with a state head; None takes the one that is shipped for the model."""
+
+    def __post_init__(self) -> None:
+        _check(bool(self.source), "model.source", "a name or path", self.source)
+        _check(bool(self.device), "model.device", "a device or 'auto'", self.device)
+        _check_choice("model.dtype", self.dtype, get_args(DtypeName))
+        _check(self.adapter != "", "model.adapter", "a path or none", self.adapter)
+
+
+@dataclass(frozen=True, slots=True)
+class KVSettings:
+    """The memory for keys and values."""
+
+    memory_mib: int = 4096
+    """Budget for the cells of all sessions; beyond it, sessions are refused."""
+
+    def __post_init__(self) -> None:
+        _check_range("kv.memory_mib", self.memory_mib, 1, 2**24)
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardSettings:
+    """How much work one merged forward takes on."""
+
+    max_rows: int = 512
+    """Rows of all sessions together in one forward."""
+    prefill_chunk_rows: int = 128
+    """Rows of one session's prefill in one forward; the rest waits, so that nobody stalls."""
+
+    def __post_init__(self) -> None:
+        _check_range("forward.max_rows", self.max_rows, 1, 2**20)
+        _check_range("forward.prefill_chunk_rows", self.prefill_chunk_rows, 1, self.max_rows)
+
+
+@dataclass(frozen=True, slots=True)
+class DecodingSettings:
+    """How a conversation is held: who has the floor, and when."""
+
+    strategy: StrategyName = "duo"
+    """"duo", or for comparison "tdm" (time-division multiplexing), "turn" (turn-based)."""
+    promotion: PromotionName = "rebase"
+    """What stays of a reply that was cut: "rebase" what was heard of it, "branch" nothing."""
+    tick_ms: int = 160
+    """Length of a tick; each tick gives a session one slice."""
+    look_ahead_tokens: int = 3
+    """α: tokens predicted past the input in search of a state; 0 turns it off."""
+    reply_tokens_per_slice: int = 4
+    """Reply tokens decoded in a slice at the most."""
+    reconsider_after_ms: int = 600
+    """After this much silence, an undecided utterance is judged again, with lower thresholds."""
+    reconsider_scale: float = 0.6
+    """The factor by which the thresholds are lowered then."""
+    decide_after_ms: int = 1600
+    """After this much silence, the larger of the two state probabilities decides."""
+    context_limit_tokens: int | None = None
+    """Length at which the oldest turns leave; None takes what the model can hold."""
+    max_reply_tokens: int = 256
+    """Length at which a reply is ended."""
+    system_prompt: str = "You are a helpful assistant."
+    """What the model is told before the first turn; empty for none."""
+
+    def __post_init__(self) -> None:
+        _check_choice("decoding.strategy", self.strategy, get_args(StrategyName))
+        _check_choice("decoding.promotion", self.promotion, get_args(PromotionName))
+        _check_range("decoding.tick_ms", self.tick_ms, 10, 10_000)
+        _check_range("decoding.look_ahead_tokens", self.look_ahead_tokens, 0, 64)
+        _check_range("decoding.reply_tokens_per_slice", self.reply_tokens_per_slice, 1, 64)
+        _check_range("decoding.reconsider_after_ms", self.reconsider_after_ms, 0, 60_000)
+        _check_range(
+            "decoding.decide_after_ms", self.decide_after_ms, self.reconsider_after_ms, 600_000
+        )
+        _check_number("decoding.reconsider_scale", self.reconsider_scale, 0.0, 1.0)
+        if self.context_limit_tokens is not None:
+            _check_range("decoding.context_limit_tokens", self.context_limit_tokens, 32, 2**24)
+        _check_range("decoding.max_reply_tokens", self.max_reply_tokens, 1, 2**20)
+
+
+@dataclass(frozen=True, slots=True)
+class ReplySamplingSettings(SamplingSettings):
+    """How reply tokens are chosen, and texts that end a reply."""
+
+    stop_strings: tuple[str, ...] = ()
+    """The reply ends before the first of these; they are not shown."""
+
+    def __post_init__(self) -> None:
+        try:
+            SamplingSettings.__post_init__(self)
+        except InvalidSetting as error:
+            raise InvalidSetting(f"sampling.{error}") from error
+        _check(
+            all(self.stop_strings) and len(self.stop_strings) <= 16,
+            "sampling.stop_strings",
+            "at most 16 texts, none of them empty",
+            self.stop_strings,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings, by section."""
+
+    model: ModelSettings = field(default_factory=ModelSettings)
+    kv: KVSettings = field(default_factory=KVSettings)
+    forward: ForwardSettings = field(default_factory=ForwardSettings)
+    decoding: DecodingSettings = field(default_factory=DecodingSettings)
+    sampling: ReplySamplingSettings = field(default_factory=ReplySamplingSettings)
+
+
+def _check(is_allowed: bool, name: str, allowed: str, value: object) -> None:
+    if not is_allowed:
+        raise InvalidSetting(f"{name} must be {allowed}, not {value!r}")
+
+
+def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    allowed = " or ".join([", ".join(map(repr, choices[:-1])), repr(choices[-1])])
+    _check(value in choices, name, allowed, value)
+
+
+def _check_range(name: str, value: object, low: int, high: int) -> None:
+    is_integer = isinstance(value, int) and not isinstance(value, bool)
+    allowed = f"a whole number from {low} to {high}"
+    _check(is_integer and low <= value <= high, name, allowed, value)  # type: ignore[operator]
+
+
+def _check_number(name: str, value: object, low: float, high: float) -> None:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    allowed = f"a number from {low:g} to {high:g}"
+    _check(is_number and low <= value <= high, name, allowed, value)  # type: ignore[operator]
