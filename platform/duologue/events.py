@@ -81,7 +81,7 @@ ClientEvent = InputAppend | InputRevise | InputCommit | PlaybackAck | ResponseCa
 
 @dataclass(frozen=True, slots=True)
 class InputState:
-    """How the engine judged the utterance so far. A decision for it empties the utterance."""
+    """How the engine judged the utterance so far. What was decided leaves it."""
 
     state: State
     probabilities: Mapping[State, float]
@@ -89,7 +89,7 @@ class InputState:
     text: str
     """The utterance that was judged."""
     segment_ids: tuple[str, ...]
-    """The segments that it consists of. Those of a decided one take no more text."""
+    """The segments that it consists of."""
     look_ahead_tokens: int = 0
     """How many tokens past the end of the text the decision was found."""
 
