@@ -1,14 +1,13 @@
 """The user's utterance in progress: text in named segments that may still change."""
 
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from duologue.errors import CapacityExceeded, InvalidInput
 
 MAX_SEGMENT_ID_CHARS = 128
 MAX_REMEMBERED_SEGMENTS = 1024
-"""So many segments that were decided are remembered, in order to refuse late text for them."""
+"""So many segments without open text are remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +30,19 @@ def token_edit(old: Sequence[int], new: Sequence[int]) -> TokenEdit:
 
 @dataclass(slots=True)
 class _Segment:
-    text: str
-    is_final: bool
+    text: str = ""
+    """All that the client has put into it."""
+    decided: str = ""
+    """What of it was decided already."""
+    is_final: bool = False
+
+    @property
+    def active(self) -> str:
+        """What is still to be decided: what follows the decided part, or, if that was revised
+        afterwards, the whole text anew, so that a correction is not lost."""
+        if self.text.startswith(self.decided):
+            return self.text[len(self.decided) :]
+        return self.text
 
 
 class Utterance:
@@ -40,92 +50,96 @@ class Utterance:
 
     Segments stand in the order in which they first appeared; their texts are joined as they are,
     so white space between words is the caller's. `append` extends a segment, `revise` replaces its
-    text, until it is final. `take` hands the text over to a decision. A refused call changes
-    nothing.
+    text, until it is final. `decide` takes out what was decided: text that comes later, also in
+    the same segment, begins a new utterance. A refused call changes nothing.
     """
 
     def __init__(self, *, max_chars: int = 8192, max_segments: int = 256) -> None:
         self._max_chars = max_chars
         self._max_segments = max_segments
         self._segments: dict[str, _Segment] = {}
-        self._num_chars = 0
-        # The keys are segments whose text was taken, oldest first.
-        self._decided: OrderedDict[str, None] = OrderedDict()
 
     @property
     def text(self) -> str:
-        """The segments' texts, joined."""
-        return "".join(segment.text for segment in self._segments.values())
+        """What is to be decided of the segments' texts, joined."""
+        return "".join(segment.active for segment in self._segments.values())
 
     @property
     def is_empty(self) -> bool:
         """Whether there is no text, though there may be segments."""
-        return self._num_chars == 0
+        return not self.text
 
     @property
     def segment_ids(self) -> tuple[str, ...]:
-        """The segments in their order."""
-        return tuple(self._segments)
+        """The segments that have text to be decided, in their order."""
+        return tuple(name for name, segment in self._segments.items() if segment.active)
 
     def append(self, segment_id: str, text: str, is_final: bool = False) -> None:
         """Add text to the end of a segment, which is made if it is new.
 
-        Raises InvalidInput if the segment is final or was decided, or an argument is unusable, and
+        Raises InvalidInput if the segment is final or an argument is unusable, and
         CapacityExceeded if the utterance would become too long.
         """
-        segment = self._changeable(segment_id)
-        before = segment.text if segment is not None else ""
-        self._put(segment_id, before + _checked_text(text), is_final)
+        before = self._changeable(segment_id) or _Segment()
+        after = _Segment(before.text + _checked_text(text), before.decided, is_final)
+        self._put(segment_id, after)
 
     def revise(self, segment_id: str, text: str, is_final: bool = False) -> None:
         """Replace a segment's text; raises as `append` does, and InvalidInput if it is not known.
 
         A new segment is not made here, for it might be one that was decided long ago.
         """
-        if self._changeable(segment_id) is None:
+        before = self._changeable(segment_id)
+        if before is None:
             raise InvalidInput(f"segment {segment_id!r} is not known; append it before revising it")
-        self._put(segment_id, _checked_text(text), is_final)
+        self._put(segment_id, _Segment(_checked_text(text), before.decided, is_final))
 
-    def take(self) -> str:
-        """Return the text and start anew; the segments count as decided from now on."""
-        text = self.text
-        self.clear()
-        return text
+    def snapshot(self) -> Mapping[str, str]:
+        """The segments as they are now: what a decision that is on its way will be about."""
+        return {name: segment.text for name, segment in self._segments.items()}
+
+    def decide(self, snapshot: Mapping[str, str]) -> None:
+        """A decision was made about the segments as they were at `snapshot`.
+
+        What was decided is remembered within bounds, in order to know what of a late text is new.
+        """
+        for name, text in snapshot.items():
+            segment = self._segments[name]
+            segment.decided = text
+            if len(text) > self._max_chars and not segment.active:
+                segment.text = segment.decided = ""
+        closed = [name for name, segment in self._segments.items() if not segment.active]
+        for name in closed[: max(0, len(closed) - MAX_REMEMBERED_SEGMENTS)]:
+            del self._segments[name]
 
     def clear(self) -> None:
-        """Drop the text; the segments count as decided from now on."""
-        self._decided.update(dict.fromkeys(self._segments))
-        while len(self._decided) > MAX_REMEMBERED_SEGMENTS:
-            self._decided.popitem(last=False)
-        self._segments.clear()
-        self._num_chars = 0
+        """Drop all text, as if it had been decided."""
+        self.decide(self.snapshot())
 
     def _changeable(self, segment_id: str) -> _Segment | None:
         """The segment, None if it is new; raises InvalidInput if it takes no changes."""
         if not 0 < len(segment_id) <= MAX_SEGMENT_ID_CHARS:
             raise InvalidInput(f"segment_id must have 1 to {MAX_SEGMENT_ID_CHARS} characters")
-        if segment_id in self._decided:
-            raise InvalidInput(
-                f"segment {segment_id!r} was already decided; further text needs a new segment"
-            )
         segment = self._segments.get(segment_id)
         if segment is not None and segment.is_final:
             raise InvalidInput(f"segment {segment_id!r} is final and takes no further changes")
         return segment
 
-    def _put(self, segment_id: str, text: str, is_final: bool) -> None:
-        before = self._segments.get(segment_id)
-        num_chars = self._num_chars - (len(before.text) if before is not None else 0) + len(text)
+    def _put(self, segment_id: str, segment: _Segment) -> None:
+        others = [s.active for name, s in self._segments.items() if name != segment_id]
+        num_chars = sum(map(len, others)) + len(segment.active)
         if num_chars > self._max_chars:
             raise CapacityExceeded(
                 f"the utterance would have {num_chars} characters; at most {self._max_chars} fit"
             )
-        if before is None and len(self._segments) >= self._max_segments:
+        if segment.active and sum(map(bool, others)) >= self._max_segments:
             raise CapacityExceeded(
                 f"the utterance has {self._max_segments} segments already, the most allowed"
             )
-        self._segments[segment_id] = _Segment(text, is_final)
-        self._num_chars = num_chars
+        before = self._segments.get(segment_id)
+        if before is not None and before.decided and not before.active:
+            del self._segments[segment_id]  # it begins anew, behind the others
+        self._segments[segment_id] = segment
 
 
 def _checked_text(text: str) -> str:

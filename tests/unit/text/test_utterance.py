@@ -30,9 +30,17 @@ class UtteranceMachine(RuleBasedStateMachine):
         super().__init__()
         self.utterance = Utterance(max_chars=MAX_CHARS, max_segments=MAX_SEGMENTS)
         self.texts: dict[str, str] = {}
+        self.decided: dict[str, str] = {}
         self.final: set[str] = set()
-        self.decided: set[str] = set()
         self.tokens: list[int] = []
+
+    def active(self, segment: str, text: str) -> str:
+        decided = self.decided.get(segment, "")
+        return text[len(decided) :] if text.startswith(decided) else text
+
+    def open_texts(self) -> dict[str, str]:
+        actives = {name: self.active(name, text) for name, text in self.texts.items()}
+        return {name: text for name, text in actives.items() if text}
 
     def change(
         self,
@@ -44,17 +52,22 @@ class UtteranceMachine(RuleBasedStateMachine):
     ) -> None:
         """Do it if the model allows it, else see it refused; `whole` is the segment's text then."""
         refusal: type[DuologueError] | None = None
-        num_chars = sum(len(other) for name, other in self.texts.items() if name != segment)
+        others = {name: text for name, text in self.open_texts().items() if name != segment}
+        fresh = self.active(segment, whole)
         is_unknown = act == self.utterance.revise and segment not in self.texts
-        if is_unknown or segment in self.decided | self.final:
+        if is_unknown or segment in self.final:
             refusal = InvalidInput
-        elif num_chars + len(whole) > MAX_CHARS or len({*self.texts, segment}) > MAX_SEGMENTS:
+        elif sum(map(len, others.values())) + len(fresh) > MAX_CHARS:
+            refusal = CapacityExceeded
+        elif fresh and len(others) >= MAX_SEGMENTS:
             refusal = CapacityExceeded
         if refusal is not None:
             with pytest.raises(refusal):
                 act(segment, text, is_final)
             return
         act(segment, text, is_final)
+        if self.decided.get(segment) and not self.active(segment, self.texts[segment]):
+            del self.texts[segment]
         self.texts[segment] = whole
         if is_final:
             self.final.add(segment)
@@ -68,19 +81,18 @@ class UtteranceMachine(RuleBasedStateMachine):
     def revise(self, segment: str, text: str, is_final: bool) -> None:
         self.change(self.utterance.revise, segment, text, text, is_final)
 
-    @rule(dropped=st.booleans())
-    def take(self, dropped: bool) -> None:
-        if dropped:
-            self.utterance.clear()
-        else:
-            assert self.utterance.take() == "".join(self.texts.values())
-        self.decided |= set(self.texts)
-        self.texts.clear()
+    @rule(segment=st.sampled_from(SEGMENTS), text=st.text(max_size=4))
+    def decide(self, segment: str, text: str) -> None:
+        """More text may arrive between the snapshot that is judged and the decision."""
+        snapshot, texts = self.utterance.snapshot(), dict(self.texts)
+        self.append(segment, text, False)
+        self.utterance.decide(snapshot)
+        self.decided.update(texts)
 
     @invariant()
     def the_text_is_that_of_the_model(self) -> None:
-        assert self.utterance.text == "".join(self.texts.values())
-        assert self.utterance.segment_ids == tuple(self.texts)
+        assert self.utterance.text == "".join(self.open_texts().values())
+        assert self.utterance.segment_ids == tuple(self.open_texts())
         assert self.utterance.is_empty == (self.utterance.text == "")
 
     @invariant()
@@ -128,26 +140,49 @@ def test_a_final_segment_is_named_in_the_refusal() -> None:
     assert utterance.text == "Hello"
 
 
-def test_late_text_for_a_decided_segment_is_refused() -> None:
+def test_late_text_of_a_decided_segment_begins_a_new_utterance() -> None:
     utterance = Utterance()
-    utterance.append("s1", "Hello")
-    assert utterance.take() == "Hello"
+    utterance.append("s1", "What is the capital")
+    utterance.clear()
     assert utterance.is_empty
-    for late in (utterance.append, utterance.revise):
-        with pytest.raises(InvalidInput, match="'s1' was already decided"):
-            late("s1", " there")
-    utterance.append("s2", " there")
-    assert utterance.text == " there"
+    utterance.append("s1", " of France?")
+    assert utterance.text == " of France?"
+    utterance.revise("s1", "What is the capital of Spain?")
+    assert utterance.text == " of Spain?"
 
 
-def test_the_memory_of_decided_segments_is_bounded() -> None:
+def test_a_correction_of_decided_text_is_heard_as_a_whole() -> None:
     utterance = Utterance()
-    for number in range(MAX_REMEMBERED_SEGMENTS + 1):
+    utterance.append("s1", "Call Ann")
+    utterance.clear()
+    utterance.append("s2", "please")
+    utterance.revise("s1", "Call Anna ")
+    assert utterance.text == "pleasea "
+    utterance.revise("s1", "Ring Anna ")
+    assert utterance.text == "pleaseRing Anna "
+
+
+def test_text_that_arrives_while_a_decision_is_on_its_way_is_kept() -> None:
+    utterance = Utterance()
+    utterance.append("s1", "uh-huh")
+    snapshot = utterance.snapshot()
+    utterance.append("s1", ", and then?")
+    utterance.append("s2", "!")
+    utterance.decide(snapshot)
+    assert utterance.text == ", and then?!"
+
+
+def test_the_memory_of_decided_text_is_bounded() -> None:
+    utterance = Utterance(max_chars=10)
+    for number in range(MAX_REMEMBERED_SEGMENTS + 2):
         utterance.append(f"s{number}", "x")
-        utterance.take()
-    utterance.append("s0", "forgotten")
-    with pytest.raises(InvalidInput, match="'s1' was already decided"):
-        utterance.append("s1", "x")
+        utterance.clear()
+    with pytest.raises(InvalidInput, match="'s0' is not known"):
+        utterance.revise("s0", "xy")
+    for _ in range(3):
+        utterance.append("long", "12345678")
+        utterance.clear()
+    assert len(utterance.snapshot()["long"]) < 20
 
 
 def test_limits_say_what_is_allowed() -> None:
@@ -155,9 +190,9 @@ def test_limits_say_what_is_allowed() -> None:
     utterance.append("s1", "12345")
     with pytest.raises(CapacityExceeded, match="6 characters; at most 5"):
         utterance.append("s1", "6", is_final=True)
-    with pytest.raises(CapacityExceeded, match="1 segments already"):
-        utterance.append("s2", "")
     utterance.revise("s1", "123")  # the refusal did not make it final
+    with pytest.raises(CapacityExceeded, match="1 segments already"):
+        utterance.append("s2", " ")
     utterance.append("s1", "45")
     assert utterance.text == "12345"
 
