@@ -61,8 +61,12 @@ def composed(grammar: Grammar, label: State, category: str, speaking: bool | Non
 
 
 def chosen(pieces: Sequence[Piece]) -> Draw:
-    """Draw one of the pieces."""
-    return lambda rng: rng.choice(pieces)
+    """Draw one of the pieces; a large corpus has no more weight than a small one."""
+    by_source: dict[str, list[Piece]] = {}
+    for piece in pieces:
+        by_source.setdefault(piece.source, []).append(piece)
+    groups = list(by_source.values())
+    return lambda rng: rng.choice(rng.choice(groups))
 
 
 def query_pieces(corpora: Corpora) -> Iterator[Piece]:

@@ -1,0 +1,176 @@
+"""The data set: quotas, determinism, no duplicates, no leaks, no complete text called a cut."""
+
+from collections import Counter
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from duologue.errors import InvalidInput
+from duologue.states import State
+from duologue.training.builder import (
+    MAX_SAME_WORDS,
+    MIN_LEAK_WORDS,
+    QUOTAS,
+    BuildSettings,
+    build_splits,
+    leaks,
+)
+from duologue.training.corpora.folder import read_folder
+from duologue.training.corpora.records import Split
+from duologue.training.cuts import cut_after_word, cut_at, cut_inside_word
+from duologue.training.data_set import build_data_set, read_data_set
+from duologue.training.pieces import PHRASES, read_phrases
+from duologue.training.sample import Sample, normalised
+from tests.unit.training import corpora
+
+SETTINGS = BuildSettings(train_size=1000, val_size=200, seed=5)
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("corpora")
+    corpora.write_all(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def splits(source: Path) -> dict[Split, list[Sample]]:
+    return build_splits(read_folder(source), SETTINGS)[0]
+
+
+def test_every_label_gets_its_share(splits: dict[Split, list[Sample]]) -> None:
+    assert sum(QUOTAS.values()) == pytest.approx(1.0)
+    counts = Counter(sample.label for sample in splits["train"])
+    # The tiny corpora cannot fill every corpus category; what is composed is complete.
+    assert counts[State.HOLD] == 90
+    for state in (State.QUERY, State.NON_QUERY, State.INCOMPLETE):
+        assert 200 <= counts[state] <= 310
+
+
+def test_every_context_variant_occurs_with_every_label(
+    splits: dict[Split, list[Sample]],
+) -> None:
+    seen = Counter((sample.label, sample.situation) for sample in splits["train"])
+    assert len(seen) == 12
+    assert min(seen.values()) >= 10
+
+
+def test_a_running_reply_is_never_part_of_the_context(splits: dict[Split, list[Sample]]) -> None:
+    speaking = [sample for sample in splits["train"] if sample.speaking]
+    assert speaking
+    assert all(sample.context[-1].role == "user" for sample in speaking)
+
+
+def test_the_same_seed_gives_the_same_rows_and_another_seed_others(source: Path) -> None:
+    found = read_folder(source)
+    small = BuildSettings(train_size=300, val_size=100, seed=1)
+    first, second = build_splits(found, small), build_splits(found, small)
+    assert first == second
+    assert build_splits(found, BuildSettings(300, 100, seed=2))[0] != first[0]
+
+
+def test_no_row_occurs_twice(splits: dict[Split, list[Sample]]) -> None:
+    for samples in splits.values():
+        assert len({(s.text, s.context, s.speaking) for s in samples}) == len(samples)
+        assert max(Counter(normalised(s.text) for s in samples).values()) <= MAX_SAME_WORDS
+
+
+def test_no_validation_text_is_trained_on(splits: dict[Split, list[Sample]]) -> None:
+    assert not leaks(splits["train"], splits["val"])
+
+
+def test_a_leak_is_seen_through_another_style() -> None:
+    train = [Sample("What time is it now?", State.QUERY)]
+    assert leaks(train, [Sample("what time is it now", State.QUERY)])
+    assert not leaks(train, [Sample("what time is it", State.QUERY)])
+    assert len(["what", "time", "is", "it", "now"]) >= MIN_LEAK_WORDS
+
+
+def test_own_rows_are_kept_and_leaking_ones_dropped(source: Path, tmp_path: Path) -> None:
+    row = {"text": "please open the third airlock now", "label": "query"}
+    corpora.write_rows(tmp_path / "own.val.jsonl", [row])
+    corpora.write_rows(
+        tmp_path / "own.train.jsonl",
+        [row | {"text": "Please open the third airlock now!"}, row | {"text": "close it"}],
+    )
+    found = read_folder(tmp_path)
+    built, _ = build_splits(found, BuildSettings(100, 100))
+    assert [s.text for s in built["train"] if not s.source] == ["close it"]
+    assert [s.text for s in built["val"] if not s.source] == [row["text"]]
+
+
+def test_both_styles_occur(splits: dict[Split, list[Sample]]) -> None:
+    queries = [s.text for s in splits["train"] if s.label is State.QUERY]
+    written = sum(text[-1] in ".?!" for text in queries) / len(queries)
+    assert 0.3 < written < 0.6
+
+
+def test_phrases_of_validation_are_not_drawn_in_training() -> None:
+    train, val = read_phrases(held_out=False), read_phrases(held_out=True)
+    for name in PHRASES:
+        assert train[name].templates
+        if len(val[name].templates) < len(train[name].templates):
+            assert not set(train[name].templates) & set(val[name].templates)
+
+
+@pytest.mark.parametrize("name", PHRASES)
+def test_phrases_are_many_and_well_formed(name: str) -> None:
+    grammar, rng = read_phrases(held_out=False)[name], Random(0)
+    drawn = {grammar.draw(rng) for _ in range(2000)}
+    assert len(drawn) > (200 if name == "filled_pause" else 450)
+    assert not any(mark in text for text in drawn for mark in "{}|<>")
+
+
+def test_a_data_set_survives_the_disk(source: Path, tmp_path: Path) -> None:
+    built = build_data_set([source], tmp_path / "out", BuildSettings(200, 100))
+    assert read_data_set(tmp_path / "out") == built
+    card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    assert "CC BY-SA 4.0" in card
+    assert str(tmp_path) not in card
+    assert (tmp_path / "out" / "train.svg").read_text(encoding="utf-8").startswith("<svg")
+
+
+def test_a_missing_split_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"lacks train\.jsonl"):
+        read_data_set(tmp_path)
+
+
+KNOWN = frozenset({"what time is it", "play jazz"})
+
+
+@pytest.mark.parametrize(
+    ("beginning", "rest", "usable", "doubtful"),
+    [
+        ("what time is it", " in paris", False, False),  # known to be complete
+        ("Book a table", " please", False, False),  # lacks only what is dispensable
+        ("I am in town.", " Find me a bus", False, False),  # ends a sentence
+        ("book a table", " for two", True, True),  # could be all
+        ("book a table for", " two", True, False),
+        ("what is the", " time", True, False),
+        ("what", " time is it", True, False),
+    ],
+)
+def test_cuts_that_are_complete_are_refused(
+    beginning: str, rest: str, usable: bool, doubtful: bool
+) -> None:
+    cut = cut_at(beginning + rest, len(beginning), KNOWN)
+    assert (cut is not None) is usable
+    if cut is not None:
+        assert (cut.text, cut.is_doubtful) == (beginning, doubtful)
+
+
+@given(st.lists(st.text("abc'", min_size=1, max_size=6), min_size=1, max_size=8), st.integers())
+def test_a_cut_is_a_proper_beginning(words: list[str], seed: int) -> None:
+    text = " ".join(words)
+    for cut in (
+        cut_after_word(text, frozenset(), Random(seed)),
+        cut_inside_word(text, frozenset(), Random(seed)),
+    ):
+        if cut is not None:
+            assert text.startswith(cut.text)
+            assert 0 < len(cut.text) < len(text)
+            follows = text[len(cut.text)]
+            assert (follows.isalpha() and cut.text[-1].isalpha()) is cut.inside_word
