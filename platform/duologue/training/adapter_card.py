@@ -1,0 +1,62 @@
+"""The model card that lies beside an adapter's weights."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from duologue.forward.state_head import AdapterCard
+
+ADAPTER_CARD = "README.md"
+
+
+def adapter_card(card: AdapterCard, command: str, data_note: str) -> str:
+    """The card as Markdown: what it is for, how it was made, how good it is, what it is not."""
+    figures = card.metrics
+    sections = [
+        f"# State adapter for {card.model_name}",
+        "Tells what an utterance in progress asks of the assistant: "
+        + ", ".join(f"`{label}`" for label in card.labels)
+        + ". It reads the frozen model's hidden states at the last token of the utterance "
+        f"({_layer_names(card)}) and changes nothing in the model.",
+        "## How it was made",
+        f"```\n{command}\n```",
+        data_note,
+        f"{card.training.get('samples', 0)} training samples, model fingerprint "
+        f"`{card.model_fingerprint}`. Another machine's rounding changes the figures by less than "
+        "one percentage point.",
+        "## Figures on the validation split",
+        _recall_table(figures),
+        _category_table(figures),
+        "Expected calibration error: "
+        f"{figures.get('calibration_error', 0):.3f}. Share of the words inside unfinished queries "
+        f"at which it would answer: {figures.get('premature_trigger_share', 0):.1%} (an upper "
+        "bound: some beginnings are whole queries).",
+        "## Limits",
+        "English. Talk meant for others, vocal tics and requests for silence were learned from "
+        "composed phrases, so recall on real ones is lower than this table says. A query whose "
+        "beginning is itself a query can be answered too early.",
+        "## Licence",
+        "Apache-2.0 for the weights. The training texts come under CC BY 3.0 (CLINC150), CC BY-SA "
+        "4.0 (Schema-Guided Dialogue), CC BY 4.0 (ICSI meetings) and CC BY-SA 3.0 (Wikipedia); "
+        "none of them is contained in the adapter.",
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _layer_names(card: AdapterCard) -> str:
+    names = ["the final-norm state" if x < 0 else f"the output of layer {x}" for x in card.layers]
+    return ", ".join(names)
+
+
+def _recall_table(figures: Mapping[str, Any]) -> str:
+    lines = ["| label | recall | precision |", "|---|---|---|"]
+    precision = figures.get("precision", {})
+    for label, recall in figures.get("recall", {}).items():
+        lines.append(f"| {label} | {recall:.3f} | {precision[label]:.3f} |")
+    return "\n".join(lines)
+
+
+def _category_table(figures: Mapping[str, Any]) -> str:
+    lines = ["| category | recall |", "|---|---|"]
+    for category, recall in figures.get("recall_by_category", {}).items():
+        lines.append(f"| {category} | {recall:.3f} |")
+    return "\n".join(lines)

@@ -1,0 +1,75 @@
+"""Features on disk, so that an interrupted training run goes on where it stopped.
+
+Reading hidden states is nearly all the time that training takes. They are stored in parts, each
+written whole; a part is found again by the digest of everything that it depends on.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from json import dumps
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from duologue.training.features import Advance, read_features
+from duologue.training.layout import Layout, system_prompt_for
+from duologue.training.sample import Sample
+
+if TYPE_CHECKING:
+    from duologue.model.loading import LoadedModel
+
+PART_ROWS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureStore:
+    """Reads features through a model, keeping them in a folder (None: keeping nothing)."""
+
+    loaded: "LoadedModel"
+    layers: tuple[int, ...]
+    folder: Path | None = None
+
+    def features(self, samples: Sequence[Sample], advance: Advance = lambda n: None) -> Tensor:
+        """The judged row of every sample, float32 `[samples, len(layers) * hidden_size]`.
+
+        Samples get the different system prompts in turn. `advance` hears of finished rows.
+        """
+        parts = []
+        for start in range(0, len(samples), PART_ROWS):
+            tokens = self._laid_out(samples[start : start + PART_ROWS], start)
+            parts.append(self._part(tokens, advance))
+        width = len(self.layers) * self.loaded.geometry.hidden_size
+        return torch.cat(parts).float() if parts else torch.empty(0, width)
+
+    def _laid_out(self, samples: Sequence[Sample], start: int) -> list[list[int]]:
+        layout = Layout(self.loaded.chat, self.loaded.tokenizer)
+        return [
+            layout.tokens(sample, system_prompt_for(start + place))
+            for place, sample in enumerate(samples)
+        ]
+
+    def _part(self, token_lists: list[list[int]], advance: Advance) -> Tensor:
+        path = self._path(token_lists)
+        if path is not None and path.is_file():
+            advance(len(token_lists))
+            return load_file(path)["features"]
+        features = read_features(self.loaded.network, token_lists, self.layers, advance)
+        features = features.to(torch.bfloat16)  # what the engine computes in, on most machines
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            unfinished = path.with_suffix(f".{os.getpid()}")
+            save_file({"features": features}, unfinished)
+            unfinished.replace(path)
+        return features
+
+    def _path(self, token_lists: list[list[int]]) -> Path | None:
+        if self.folder is None:
+            return None
+        depends_on = [self.loaded.fingerprint, str(self.loaded.dtype), self.layers, token_lists]
+        digest = sha256(dumps(depends_on).encode()).hexdigest()[:24]
+        return self.folder / f"{digest}.safetensors"
