@@ -1,7 +1,7 @@
 """Every error that Duologue raises on purpose, in one small tree.
 
     DuologueError
-    ├── InvalidInput            what the caller sent cannot be used; says which field and what is allowed
+    ├── InvalidInput            cannot be used as sent; says which field and what is allowed
     │   └── InvalidSetting      the same for a setting from file, environment or flag
     ├── ModelUnavailable        a model or adapter is missing, broken or unsupported
     ├── CapacityExceeded        a limit was reached; nothing that already runs is disturbed

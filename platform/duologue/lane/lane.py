@@ -51,7 +51,9 @@ class Lane:
         self.cells: Cells = NoCells()
         self._num_opening_tokens = len(opening)
         self._turn_starts: list[int] = []
-        self._num_interleaved = 0  # tokens of the utterance that are in the trunk already
+        # Time division puts parts of an utterance and of a reply into the trunk before their end.
+        self._num_utterance_in_trunk = 0
+        self._num_reply_in_trunk = 0
 
     @classmethod
     def replay(cls, chat: ChatFormat, opening: Sequence[int], steps: Iterable[Step]) -> "Lane":
@@ -73,7 +75,8 @@ class Lane:
 
     @property
     def num_reply_tokens(self) -> int:
-        return max(0, len(self.output) - len(self.chat.reply_header))
+        """Tokens of the reply so far, wherever they stand."""
+        return self._num_reply_in_trunk + len(self.reply)
 
     @property
     def is_listening(self) -> bool:
@@ -120,7 +123,7 @@ class Lane:
                 self._hear(step)
             case Ignore():
                 self.cells.free(self.input.cut(0))
-                self._num_interleaved = 0
+                self._num_utterance_in_trunk = 0
             case Promote():
                 self._promote(step)
             case Say():
@@ -136,7 +139,7 @@ class Lane:
             case Pause():
                 self._pause()
             case Resume():
-                self._resume()
+                self._resume(step.is_decided)
 
     def cut_look_ahead(self, length: int) -> None:
         """Roll back what was predicted behind the first `length` tokens of the input channel."""
@@ -168,7 +171,7 @@ class Lane:
         header = self.chat.user_header
         if not self.input.tokens:
             self.input.tokens.extend(header)
-        keep = max(0, step.keep - self._num_interleaved)
+        keep = max(0, step.keep - self._num_utterance_in_trunk)
         assert keep <= len(self.utterance), (step, len(self.utterance))
         self.cells.free(self.input.cut(len(header) + keep))
         self.input.tokens.extend(step.append)
@@ -182,7 +185,8 @@ class Lane:
             kept = step.policy is Promotion.REBASE
             self._conclude(step.keep if kept else 0, step.tail if kept else ())
         self._utterance_joins_trunk()
-        self._num_interleaved = 0
+        self._num_utterance_in_trunk = 0
+        self._num_reply_in_trunk = 0
         self.phase = ReplyPhase.NONE
         if step.answer:
             self.output.tokens.extend(self.chat.reply_header)
@@ -201,11 +205,15 @@ class Lane:
         """
         assert self.phase is not ReplyPhase.NONE, "there is no reply to conclude"
         assert 0 <= keep <= self.num_reply_tokens, (keep, self.num_reply_tokens)
+        if keep < self._num_reply_in_trunk:
+            keep, tail = self._num_reply_in_trunk, ()  # time division cannot take back
+        keep -= self._num_reply_in_trunk
         if keep or tail:
             self._join_trunk(self.output, Channel.OUTPUT, len(self.chat.reply_header) + keep)
             self.trunk.tokens.extend((*tail, *self.chat.reply_end))
             self.cells.free(self.input.uncache())
         self.cells.free(self.output.cut(0))
+        self._num_reply_in_trunk = 0
         self.phase = ReplyPhase.NONE
 
     def _join_trunk(self, channel: CachedTokens, owner: Channel, length: int) -> None:
@@ -224,13 +232,17 @@ class Lane:
 
     def _pause(self) -> None:
         assert self.is_speaking, self.phase
-        self._conclude(self.num_reply_tokens, ())
+        num_said = self.num_reply_tokens
+        self._conclude(num_said, ())
+        self._num_reply_in_trunk = num_said
         self.phase = ReplyPhase.PAUSED
 
-    def _resume(self) -> None:
+    def _resume(self, is_decided: bool) -> None:
         assert self.phase is ReplyPhase.PAUSED, self.phase
-        self._num_interleaved += len(self.utterance)
-        self._utterance_joins_trunk()
+        num_heard = self._num_utterance_in_trunk + len(self.utterance)
+        self._num_utterance_in_trunk = 0 if is_decided else num_heard
+        if self.is_listening:
+            self._utterance_joins_trunk()
         self.output.tokens.extend(self.chat.reply_header)
         self.phase = ReplyPhase.SPEAKING
 

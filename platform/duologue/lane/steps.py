@@ -102,5 +102,8 @@ class Pause:
 class Resume:
     """Time division: the input joins the one sequence, and the reply goes on behind it."""
 
+    is_decided: bool = False
+    """Whether the utterance ends with it; otherwise more of it may come."""
+
 
 Step = Hear | Ignore | Promote | Say | Finish | Conclude | Trim | Pause | Resume

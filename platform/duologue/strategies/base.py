@@ -55,6 +55,11 @@ class SliceRun:
     steps: list[Step] = field(default_factory=list)
     judgement: Judgement | None = None
 
+    @property
+    def is_decided(self) -> bool:
+        """Whether this slice came to a decision about the utterance."""
+        return self.judgement is not None and self.judgement.state is not State.INCOMPLETE
+
     def do(self, step: Step) -> None:
         """Apply and record a step; evidence is void once the utterance or its past changed."""
         self.lane.apply(step)

@@ -29,7 +29,7 @@ class Tdm:
         moves.make_room(run)
         yield from self._listen(run)
         if run.lane.phase is ReplyPhase.PAUSED:
-            run.do(Resume())
+            run.do(Resume(is_decided=run.is_decided))
         yield from self._speak(run)
         moves.close(run)
 

@@ -1,5 +1,6 @@
 """The user's utterance in progress: text in named segments that may still change."""
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -38,11 +39,34 @@ class _Segment:
 
     @property
     def active(self) -> str:
-        """What is still to be decided: what follows the decided part, or, if that was revised
-        afterwards, the whole text anew, so that a correction is not lost."""
-        if self.text.startswith(self.decided):
-            return self.text[len(self.decided) :]
-        return self.text
+        """What is still to be decided."""
+        return text_after(self.text, self.decided)
+
+
+def text_after(text: str, decided: str) -> str:
+    """What `text` adds to `decided`: the rest of it, or all of it if it says something else.
+
+    Case, punctuation and white space make no difference, since recognisers put them in when they
+    finish a segment, and a question is not to be answered twice for its question mark. A text that
+    was really corrected is heard as a whole, so that the correction is not lost.
+    """
+    if not decided:
+        return text
+    wanted = [char for char in decided.casefold() if not _is_formatting(char)]
+    matched, end = 0, 0
+    for place, char in enumerate(text):
+        letters = [letter for letter in char.casefold() if not _is_formatting(letter)]
+        if letters and matched == len(wanted):
+            return text[end:]
+        if letters != wanted[matched : matched + len(letters)]:
+            return text
+        matched += len(letters)
+        end = place + 1 if letters else end
+    return text if matched < len(wanted) else ""
+
+
+def _is_formatting(char: str) -> bool:
+    return unicodedata.category(char)[0] in "PZC"
 
 
 class Utterance:
@@ -104,13 +128,13 @@ class Utterance:
         What was decided is remembered within bounds, in order to know what of a late text is new.
         """
         for name, text in snapshot.items():
-            segment = self._segments[name]
+            segment = self._segments.get(name)
+            if segment is None:
+                continue
             segment.decided = text
             if len(text) > self._max_chars and not segment.active:
                 segment.text = segment.decided = ""
-        closed = [name for name, segment in self._segments.items() if not segment.active]
-        for name in closed[: max(0, len(closed) - MAX_REMEMBERED_SEGMENTS)]:
-            del self._segments[name]
+        self._forget()
 
     def clear(self) -> None:
         """Drop all text, as if it had been decided."""
@@ -140,6 +164,12 @@ class Utterance:
         if before is not None and before.decided and not before.active:
             del self._segments[segment_id]  # it begins anew, behind the others
         self._segments[segment_id] = segment
+        self._forget()
+
+    def _forget(self) -> None:
+        closed = [name for name, segment in self._segments.items() if not segment.active]
+        for name in closed[: max(0, len(closed) - MAX_REMEMBERED_SEGMENTS)]:
+            del self._segments[name]
 
 
 def _checked_text(text: str) -> str:

@@ -13,6 +13,7 @@ from duologue.text.utterance import (
     MAX_SEGMENT_ID_CHARS,
     TokenEdit,
     Utterance,
+    text_after,
     token_edit,
 )
 from tests.unit.text.tiny_tokenizers import byte_level
@@ -35,8 +36,7 @@ class UtteranceMachine(RuleBasedStateMachine):
         self.tokens: list[int] = []
 
     def active(self, segment: str, text: str) -> str:
-        decided = self.decided.get(segment, "")
-        return text[len(decided) :] if text.startswith(decided) else text
+        return text_after(text, self.decided.get(segment, ""))
 
     def open_texts(self) -> dict[str, str]:
         actives = {name: self.active(name, text) for name, text in self.texts.items()}
@@ -55,11 +55,11 @@ class UtteranceMachine(RuleBasedStateMachine):
         others = {name: text for name, text in self.open_texts().items() if name != segment}
         fresh = self.active(segment, whole)
         is_unknown = act == self.utterance.revise and segment not in self.texts
+        is_too_long = sum(map(len, others.values())) + len(fresh) > MAX_CHARS
+        is_one_too_many = fresh != "" and len(others) >= MAX_SEGMENTS
         if is_unknown or segment in self.final:
             refusal = InvalidInput
-        elif sum(map(len, others.values())) + len(fresh) > MAX_CHARS:
-            refusal = CapacityExceeded
-        elif fresh and len(others) >= MAX_SEGMENTS:
+        elif is_too_long or is_one_too_many:
             refusal = CapacityExceeded
         if refusal is not None:
             with pytest.raises(refusal):
@@ -88,6 +88,9 @@ class UtteranceMachine(RuleBasedStateMachine):
         self.append(segment, text, False)
         self.utterance.decide(snapshot)
         self.decided.update(texts)
+        for name, whole in texts.items():
+            if len(whole) > MAX_CHARS and not self.active(name, self.texts[name]):
+                self.texts[name] = self.decided[name] = ""
 
     @invariant()
     def the_text_is_that_of_the_model(self) -> None:
@@ -170,6 +173,30 @@ def test_text_that_arrives_while_a_decision_is_on_its_way_is_kept() -> None:
     utterance.append("s2", "!")
     utterance.decide(snapshot)
     assert utterance.text == ", and then?!"
+
+
+@pytest.mark.parametrize(
+    ("text", "decided", "rest"),
+    [
+        ("What is it", "", "What is it"),
+        ("What is it?", "what is it", ""),
+        ("What is it? And why?", "what is it", "? And why?"),
+        ("what is it and why", "what is it", " and why"),
+        ("what was it", "what is it", "what was it"),
+        ("what", "what is it", "what"),
+        ("STRASSE links", "straße", " links"),
+        ("ok \U0001f44d", "ok", " \U0001f44d"),
+        ("mm", "...", "mm"),
+    ],
+)
+def test_what_a_text_adds_to_one_that_was_decided(text: str, decided: str, rest: str) -> None:
+    assert text_after(text, decided) == rest
+
+
+@given(decided=st.text(max_size=6), more=st.text(alphabet="abc \u0301", max_size=6))
+def test_what_follows_is_never_lost(decided: str, more: str) -> None:
+    rest = text_after(decided + more, decided)
+    assert rest.endswith(more.lstrip()) or not more.strip()
 
 
 def test_the_memory_of_decided_text_is_bounded() -> None:

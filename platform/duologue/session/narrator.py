@@ -1,0 +1,153 @@
+"""From the steps of a slice to the events that tell the client of them."""
+
+from collections.abc import Callable
+
+from duologue.events import (
+    ContextTrimmed,
+    InputState,
+    Interrupted,
+    ResponseDelta,
+    ResponseDone,
+    ResponseResumed,
+    ResponseStarted,
+    ServerEvent,
+)
+from duologue.lane.lane import Lane, ReplyPhase
+from duologue.lane.slices import SliceResult
+from duologue.lane.steps import (
+    Conclude,
+    EndReason,
+    Finish,
+    Promote,
+    Promotion,
+    Say,
+    Step,
+    Trim,
+)
+from duologue.session.response import Response
+from duologue.session.setup import SessionSetup
+from duologue.session.transcript import Entry, Outcome, Role
+from duologue.states import State
+
+
+class Narrator:
+    """Applies the steps of one slice to the session's lane and tells what they mean.
+
+    What a reply said in the very slice in which a query cut it off is never told: the user did not
+    hear it, and it did not stay.
+    """
+
+    def __init__(
+        self,
+        lane: Lane,
+        setup: SessionSetup,
+        response: Response | None,
+        segment_ids: tuple[str, ...],
+        text: str,
+    ) -> None:
+        self.response = response
+        self.entries: list[Entry] = []
+        self._lane = lane
+        self._setup = setup
+        self._segment_ids = segment_ids
+        self._text = text
+        self._events: list[ServerEvent] = []
+        self._said: list[int] = []
+
+    def tell(self, result: SliceResult, conclude: EndReason | None) -> list[ServerEvent]:
+        """The events of the slice, in order."""
+        promoted = next((n for n, s in enumerate(result.steps) if isinstance(s, Promote)), None)
+        for number, step in enumerate(result.steps):
+            is_unheard = promoted is not None and number < promoted
+            self._tell_step(step, result, conclude, is_unheard)
+        self._show_said(lambda response, tokens: response.push(tokens))
+        self._tell_judgement(result)
+        return self._events
+
+    def _tell_step(
+        self, step: Step, result: SliceResult, conclude: EndReason | None, is_unheard: bool
+    ) -> None:
+        match step:
+            case Say(tokens):
+                if not is_unheard:
+                    self._said.extend(tokens)
+            case Finish(reason):
+                if not is_unheard:
+                    self._finish(reason)
+            case Conclude():
+                self._conclude(conclude or EndReason.STOP)
+            case Promote():
+                self._tell_judgement(result)
+                self._promote(step)
+            case Trim(turns):
+                self._events.append(ContextTrimmed(turns))
+            case _:
+                pass
+        self._lane.apply(step)
+
+    def _tell_judgement(self, result: SliceResult) -> None:
+        """Tell once what was read of the utterance, before what follows from it."""
+        judgement = result.judgement
+        if judgement is None or any(isinstance(event, InputState) for event in self._events):
+            return
+        self._events.append(
+            InputState(
+                state=judgement.state,
+                probabilities=judgement.probabilities,
+                text=self._text,
+                segment_ids=self._segment_ids,
+                look_ahead_tokens=judgement.look_ahead_tokens,
+            )
+        )
+        if judgement.state is State.NON_QUERY:
+            self.entries.append(Entry(Role.USER, self._text, Outcome.IGNORED))
+            if self._lane.is_speaking and self.response is not None:
+                self._events.append(ResponseResumed(self.response.response_id))
+
+    def _promote(self, step: Promote) -> None:
+        if self.response is not None and self._lane.phase is not ReplyPhase.NONE:
+            self._interrupt(self.response, step.policy)
+        outcome = Outcome.ANSWERED if step.answer else Outcome.HELD
+        self.entries.append(Entry(Role.USER, self._text, outcome))
+        if step.answer:
+            number = self._lane.num_replies + 1
+            self.response = Response(number, self._setup.tokenizer, self._setup.stop_strings)
+            self._events.append(ResponseStarted(number))
+
+    def _interrupt(self, response: Response, policy: Promotion) -> None:
+        kept_chars = response.heard_chars if policy is Promotion.REBASE else 0
+        self._events.append(Interrupted(response.response_id, kept_chars))
+        self._done(response, EndReason.INTERRUPTED)
+        self._remember(response, Outcome.CUT)
+
+    def _finish(self, reason: EndReason) -> None:
+        assert self.response is not None
+        self._show_said(lambda response, tokens: response.push(tokens) + response.flush())
+        stopped = self.response.met_stop_string
+        self._done(self.response, EndReason.STOP_STRING if stopped else reason)
+
+    def _conclude(self, reason: EndReason) -> None:
+        assert self.response is not None
+        self._done(self.response, reason)
+        is_whole = self.response.is_heard and reason is not EndReason.CANCELLED
+        self._remember(self.response, Outcome.COMPLETE if is_whole else Outcome.CUT)
+
+    def _show_said(self, push: Callable[[Response, list[int]], str]) -> None:
+        response, tokens = self.response, self._said
+        self._said = []
+        if response is None or response.is_done:
+            return
+        text = push(response, tokens)
+        if text:
+            self._events.append(ResponseDelta(response.response_id, text))
+        if response.met_stop_string:
+            self._done(response, EndReason.STOP_STRING)
+
+    def _done(self, response: Response, reason: EndReason) -> None:
+        if not response.is_done:
+            response.is_done = True
+            self._events.append(ResponseDone(response.response_id, reason))
+
+    def _remember(self, response: Response, outcome: Outcome) -> None:
+        entry = Entry(Role.ASSISTANT, response.heard_text, outcome, response.response_id)
+        self.entries.append(entry)

@@ -1,0 +1,66 @@
+"""A response: the text of one reply as the client sees it."""
+
+from collections.abc import Sequence
+
+from duologue.lane.slices import Heard
+from duologue.session.stopping import StopStrings
+from duologue.text.detokenizer import TextStream
+from duologue.text.tokenizer import Tokenizer
+
+
+class Response:
+    """What was shown of a reply, and what the user has heard of that."""
+
+    def __init__(self, response_id: int, tokenizer: Tokenizer, stop_strings: Sequence[str]) -> None:
+        self.response_id = response_id
+        self.is_done = False
+        """Whether the client was told that no more text follows."""
+        self._tokenizer = tokenizer
+        self._stream = TextStream(tokenizer)
+        self._stops = StopStrings(stop_strings)
+        self._num_shown_chars = 0
+        self._acked_chars: int | None = None
+
+    @property
+    def met_stop_string(self) -> bool:
+        return self._stops.is_met
+
+    @property
+    def num_shown_chars(self) -> int:
+        return self._num_shown_chars
+
+    @property
+    def heard_chars(self) -> int:
+        """What the player reported; without a report, all that was shown."""
+        if self._acked_chars is None:
+            return self._num_shown_chars
+        return min(self._acked_chars, self._num_shown_chars)
+
+    @property
+    def is_heard(self) -> bool:
+        return self.heard_chars == self._num_shown_chars
+
+    @property
+    def heard_text(self) -> str:
+        return self._stream.text[: self.heard_chars]
+
+    @property
+    def heard(self) -> Heard:
+        """The same in tokens, for the trunk to keep."""
+        split = self._stream.split_at(self.heard_chars)
+        return Heard(split.keep_tokens, tuple(self._tokenizer.encode(split.tail_text)))
+
+    def acknowledge(self, heard_chars: int) -> None:
+        self._acked_chars = heard_chars
+
+    def push(self, tokens: Sequence[int]) -> str:
+        """The text that can be shown now."""
+        return self._show(self._stops.push(self._stream.push(tokens)))
+
+    def flush(self) -> str:
+        """The rest of the text, at the end of the reply."""
+        return self._show(self._stops.push(self._stream.flush()) + self._stops.flush())
+
+    def _show(self, text: str) -> str:
+        self._num_shown_chars += len(text)
+        return text

@@ -1,0 +1,31 @@
+"""The transcript: what was said, as both sides remember it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    USER = "user"
+    ASSISTANT = "assistant"
+
+
+class Outcome(StrEnum):
+    """What became of what was said."""
+
+    ANSWERED = "answered"
+    IGNORED = "ignored"
+    HELD = "held"
+    """The user asked for silence."""
+    COMPLETE = "complete"
+    CUT = "cut"
+    """Only this much was heard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One utterance or one reply."""
+
+    role: Role
+    text: str
+    outcome: Outcome
+    response_id: int | None = None

@@ -1,0 +1,21 @@
+"""The strategies by name."""
+
+from typing import get_args
+
+from duologue.errors import InvalidSetting
+from duologue.settings import StrategyName
+from duologue.strategies.base import Strategy
+from duologue.strategies.duo import Duo
+from duologue.strategies.tdm import Tdm
+from duologue.strategies.turn import Turn
+
+_STRATEGIES: dict[str, Strategy] = {each.name: each for each in (Duo(), Tdm(), Turn())}
+assert set(_STRATEGIES) == set(get_args(StrategyName)), "settings and strategies differ"
+
+
+def strategy_named(name: str) -> Strategy:
+    """The strategy of that name; raises InvalidSetting, naming those that there are."""
+    found = _STRATEGIES.get(name)
+    if found is None:
+        raise InvalidSetting(f"strategy must be one of {', '.join(_STRATEGIES)}, not {name!r}")
+    return found
