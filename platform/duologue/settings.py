@@ -70,7 +70,7 @@ class DecodingSettings:
     """What stays of a reply that was cut: "rebase" what was heard of it, "branch" nothing."""
     tick_ms: int = 160
     """Length of a tick; each tick gives a session one slice."""
-    look_ahead_tokens: int = 3
+    look_ahead_tokens: int = 0
     """α: tokens predicted past the input in search of a state; 0 turns it off."""
     reply_tokens_per_slice: int = 4
     """Reply tokens decoded in a slice at the most."""
@@ -80,6 +80,8 @@ class DecodingSettings:
     """The factor by which the thresholds are lowered then."""
     decide_after_ms: int = 1600
     """After this much silence, the larger of the two state probabilities decides."""
+    continues_within_ms: int = 800
+    """Text for a segment this soon after it was decided continues the utterance; 0 turns it off."""
     context_limit_tokens: int | None = None
     """Length at which the oldest turns leave; None takes what the model can hold."""
     max_reply_tokens: int = 256
@@ -97,6 +99,7 @@ class DecodingSettings:
         _check_range(
             "decoding.decide_after_ms", self.decide_after_ms, self.reconsider_after_ms, 600_000
         )
+        _check_range("decoding.continues_within_ms", self.continues_within_ms, 0, 60_000)
         _check_number("decoding.reconsider_scale", self.reconsider_scale, 0.0, 1.0)
         if self.context_limit_tokens is not None:
             _check_range("decoding.context_limit_tokens", self.context_limit_tokens, 32, 2**24)

@@ -8,15 +8,16 @@ import sys
 
 import typer
 
-from duologue.cli import config, model, version
+from duologue.cli import config, model, talk, version
 from duologue.cli.terminal import show_error
 from duologue.errors import DuologueError
 
 EXIT_ERROR = 2
 
-_COMMANDS = (model, config, version)
+_COMMANDS = (talk, model, config, version)
 _EPILOG = (
     "[b]Start here[/b]\n\n"
+    "duologue talk             a conversation, right here\n\n"
     "duologue model show       what the bundled model is\n\n"
     "duologue config show      every setting, and where it comes from\n\n"
     "Each command explains itself with [b]--help[/b]."

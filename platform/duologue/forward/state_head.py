@@ -168,7 +168,7 @@ class StateHead:
         `ModelUnavailable` when the adapter is missing, broken or made for another model; without
         a geometry or a fingerprint, what they would have told is not checked.
         """
-        card = _read_card(folder)
+        card = read_card(folder)
         _check_model(folder, card, geometry, fingerprint)
         tensors = _read_weights(folder)
         try:
@@ -194,7 +194,7 @@ class StateHead:
         assert all(tuple(bias.shape) == weight.shape[:1] for weight, bias in self._dense)
 
 
-def _read_card(folder: Path) -> AdapterCard:
+def read_card(folder: Path) -> AdapterCard:
     path = folder / CARD_FILE
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))

@@ -1,6 +1,7 @@
 """The lane: a conversation's trunk and its two channels, token by token."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from enum import Enum, auto
 
 from duologue.kv.channel import Channel
@@ -13,6 +14,7 @@ from duologue.lane.steps import (
     Pause,
     Promote,
     Promotion,
+    Reopen,
     Resume,
     Say,
     Step,
@@ -42,15 +44,18 @@ class Lane:
     """
 
     def __init__(self, chat: ChatFormat, opening: Sequence[int]) -> None:
-        self.chat = chat
+        self.chat = _with_reply_header(chat)
         self.trunk = CachedTokens(list(opening))
         self.input = CachedTokens()
         self.output = CachedTokens()
         self.phase = ReplyPhase.NONE
         self.num_replies = 0
+        self.was_answered = False
+        """Whether a reply was begun to the last utterance in the trunk."""
         self.cells: Cells = NoCells()
         self._num_opening_tokens = len(opening)
         self._turn_starts: list[int] = []
+        self._num_last_input_tokens = 0  # length of the input channel when it joined the trunk
         # Time division puts parts of an utterance and of a reply into the trunk before their end.
         self._num_utterance_in_trunk = 0
         self._num_reply_in_trunk = 0
@@ -67,6 +72,11 @@ class Lane:
     def utterance(self) -> list[int]:
         """The user's tokens in progress, without their header."""
         return self.input.tokens[len(self.chat.user_header) :]
+
+    @property
+    def num_utterance_tokens(self) -> int:
+        """Tokens of the utterance so far, wherever they stand."""
+        return self._num_utterance_in_trunk + len(self.utterance)
 
     @property
     def reply(self) -> list[int]:
@@ -102,6 +112,11 @@ class Lane:
         last_turn = self._turn_starts[-1] if self._turn_starts else len(self.trunk)
         return self._num_opening_tokens + len(self.trunk) - last_turn + len(self.output)
 
+    @property
+    def can_reopen(self) -> bool:
+        """Whether the last utterance can return from the trunk: there is one, and no new one."""
+        return bool(self._num_last_input_tokens) and not self.is_listening
+
     def channel(self, owner: Channel) -> CachedTokens:
         return (self.trunk, self.input, self.output)[owner]
 
@@ -126,6 +141,8 @@ class Lane:
                 self._num_utterance_in_trunk = 0
             case Promote():
                 self._promote(step)
+            case Reopen():
+                self._reopen()
             case Say():
                 assert self.is_speaking, self.phase
                 self.output.tokens.extend(step.tokens)
@@ -188,13 +205,27 @@ class Lane:
         self._num_utterance_in_trunk = 0
         self._num_reply_in_trunk = 0
         self.phase = ReplyPhase.NONE
+        self.was_answered = step.answer
         if step.answer:
             self.output.tokens.extend(self.chat.reply_header)
             self.phase = ReplyPhase.SPEAKING
             self.num_replies += 1
 
+    def _reopen(self) -> None:
+        assert self.can_reopen, "there is no utterance to reopen"
+        start, length = self._turn_starts.pop(), self._num_last_input_tokens
+        self.input.tokens = self.trunk.tokens[start : start + length]
+        self.input.cells = self.trunk.cells[start : start + length]
+        del self.trunk.cells[start : start + length]
+        self.cells.relabel(self.input.cells, Channel.INPUT)
+        self.cells.free(self.trunk.cut(start))
+        self.cells.free(self.output.cut(0))
+        self.phase = ReplyPhase.NONE
+        self._num_last_input_tokens = 0
+
     def _utterance_joins_trunk(self) -> None:
         self._turn_starts.append(len(self.trunk))
+        self._num_last_input_tokens = len(self.input)
         self._join_trunk(self.input, Channel.INPUT, len(self.input))
         self.trunk.tokens.extend(self.chat.user_end)
 
@@ -239,8 +270,7 @@ class Lane:
 
     def _resume(self, is_decided: bool) -> None:
         assert self.phase is ReplyPhase.PAUSED, self.phase
-        num_heard = self._num_utterance_in_trunk + len(self.utterance)
-        self._num_utterance_in_trunk = 0 if is_decided else num_heard
+        self._num_utterance_in_trunk = 0 if is_decided else self.num_utterance_tokens
         if self.is_listening:
             self._utterance_joins_trunk()
         self.output.tokens.extend(self.chat.reply_header)
@@ -255,3 +285,14 @@ class Lane:
         self._turn_starts = [begin - (end - start) for begin in self._turn_starts[turns:]]
         for channel in (self.input, self.output):
             self.cells.free(channel.uncache())
+
+
+def _with_reply_header(chat: ChatFormat) -> ChatFormat:
+    """The same format with something to compute in the output channel before the first token.
+
+    In some templates the end of the user's turn is all that asks for a reply.
+    """
+    if chat.reply_header:
+        return chat
+    assert chat.user_end, "a chat format must mark where a reply begins"
+    return replace(chat, user_end=chat.user_end[:-1], reply_header=chat.user_end[-1:])

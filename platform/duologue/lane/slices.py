@@ -23,6 +23,8 @@ class Slice:
     session_id: str
     epoch: int
     tick: int
+    reopens: bool = False
+    """First take the last utterance back from the trunk: it was answered too early."""
     edit: TokenEdit | None = None
     """How the utterance changed since the last slice."""
     patience: Patience = Patience.NORMAL

@@ -46,6 +46,14 @@ class Promote:
 
 
 @dataclass(frozen=True, slots=True)
+class Reopen:
+    """The utterance that joined the trunk last goes on after all: it returns to the input channel.
+
+    What followed it, a reply that had begun too early, leaves as if it had never been said.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class Say:
     """The reply goes on with these tokens."""
 
@@ -106,4 +114,4 @@ class Resume:
     """Whether the utterance ends with it; otherwise more of it may come."""
 
 
-Step = Hear | Ignore | Promote | Say | Finish | Conclude | Trim | Pause | Resume
+Step = Hear | Ignore | Promote | Reopen | Say | Finish | Conclude | Trim | Pause | Resume

@@ -20,6 +20,7 @@ from duologue.lane.steps import (
     Finish,
     Promote,
     Promotion,
+    Reopen,
     Say,
     Step,
     Trim,
@@ -47,6 +48,8 @@ class Narrator:
     ) -> None:
         self.response = response
         self.entries: list[Entry] = []
+        self.is_withdrawn = False
+        """Whether the last utterance, and what answered it, left the transcript."""
         self._lane = lane
         self._setup = setup
         self._segment_ids = segment_ids
@@ -79,6 +82,8 @@ class Narrator:
             case Promote():
                 self._tell_judgement(result)
                 self._promote(step)
+            case Reopen():
+                self._withdraw()
             case Trim(turns):
                 self._events.append(ContextTrimmed(turns))
             case _:
@@ -119,6 +124,13 @@ class Narrator:
         self._events.append(Interrupted(response.response_id, kept_chars))
         self._done(response, EndReason.INTERRUPTED)
         self._remember(response, Outcome.CUT)
+
+    def _withdraw(self) -> None:
+        """The last query went on: what was answered to its beginning is taken back."""
+        self.is_withdrawn = True
+        if self.response is not None and self._lane.was_answered:
+            self._events.append(Interrupted(self.response.response_id, 0))
+            self._done(self.response, EndReason.INTERRUPTED)
 
     def _finish(self, reason: EndReason) -> None:
         assert self.response is not None

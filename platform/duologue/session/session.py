@@ -24,12 +24,22 @@ from duologue.session.narrator import Narrator
 from duologue.session.response import Response
 from duologue.session.setup import SessionSetup
 from duologue.session.silence import Silence
-from duologue.session.transcript import Entry
+from duologue.session.transcript import Entry, Role
 from duologue.states import State
 from duologue.text.utterance import TokenEdit, Utterance, token_edit
 
 RETRY_AFTER_MS = 1000.0
 """How long to wait before asking again for what was refused for want of room."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The last decision about an utterance, as long as text may follow that belongs to it."""
+
+    state: State
+    at_ms: float
+    tokens: tuple[int, ...]
+    """The utterance's tokens, as the engine knew them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +72,8 @@ class Session:
         self._strategy = setup.strategy
         self._utterance = Utterance()
         self._engine_tokens: tuple[int, ...] = ()  # of the utterance, as the engine knows it
+        self._last_decision: Decision | None = None
+        self._reopens = False
         self._refused_text: str | None = None
         self._retry_at_ms = 0.0
         self._silence = Silence(
@@ -133,11 +145,13 @@ class Session:
         narrator = Narrator(self.lane, self.setup, self._response, flight.segment_ids, flight.text)
         events = narrator.tell(result, flight.work.conclude)
         self.journal.extend(result.steps)
+        if narrator.is_withdrawn:
+            self._forget_last_utterance()
         self.transcript.extend(narrator.entries)
         self._response = narrator.response
         self._cancels = self._cancels and flight.work.conclude is None
         if result.judgement is not None and result.judgement.state is not State.INCOMPLETE:
-            self._settle(flight, now_ms)
+            self._settle(flight, result.judgement.state, now_ms)
         if result.error is not None:
             events.extend(self._refuse(result.error, flight, now_ms))
         return self._envelopes(events, result.tick)
@@ -150,7 +164,10 @@ class Session:
     def _take(self, event: ClientEvent, now_ms: float) -> None:
         match event:
             case InputAppend(segment_id, text, is_final):
+                continues = bool(text.strip()) and self._continues(segment_id, now_ms)
                 self._utterance.append(segment_id, text, is_final)
+                if continues:
+                    self._reopen()
                 self._silence.heard(now_ms)
             case InputRevise(segment_id, text, is_final):
                 self._utterance.revise(segment_id, text, is_final)
@@ -164,6 +181,37 @@ class Session:
                 self._cancel(response_id)
             case SessionClose():
                 self.is_closed = True
+
+    def _continues(self, segment_id: str, now_ms: float) -> bool:
+        """Whether text for this segment goes on with the utterance that was decided last.
+
+        A decision about a beginning ("what is the") is taken back when the rest follows at once.
+        """
+        last, hears_more = self._last_decision, self._flight and self._flight.work.edit
+        return (
+            last is not None
+            and self._strategy.takes_back
+            and now_ms - last.at_ms < self.setup.decoding.continues_within_ms
+            and self._utterance.is_empty
+            and self._utterance.was_decided(segment_id)
+            and not hears_more
+        )
+
+    def _reopen(self) -> None:
+        assert self._last_decision is not None, "nothing was decided"
+        self._utterance.reopen()
+        if self._last_decision.state is State.NON_QUERY:
+            self._engine_tokens = ()
+            self._forget_last_utterance()
+        else:
+            self._reopens = True
+            self._engine_tokens = self._last_decision.tokens
+        self._last_decision = None
+
+    def _forget_last_utterance(self) -> None:
+        """It will stand in the transcript again, as a whole, when it is decided again."""
+        while self.transcript and self.transcript.pop().role is not Role.USER:
+            pass
 
     def _acknowledge(self, response_id: int, heard_chars: int) -> None:
         self._reports_playback = True
@@ -211,6 +259,7 @@ class Session:
             session_id=self.session_id,
             epoch=self.epoch,
             tick=tick,
+            reopens=self._reopens,
             edit=edit,
             patience=patience,
             heard=self._response.heard if has_reply and self._response else None,
@@ -229,11 +278,13 @@ class Session:
             segment_ids=self._utterance.segment_ids,
             tokens=tokens,
         )
+        self._reopens = False
         return work
 
-    def _settle(self, flight: Flight, now_ms: float) -> None:
+    def _settle(self, flight: Flight, state: State, now_ms: float) -> None:
         """The utterance was decided; what was said since then begins the next one."""
         self._utterance.decide(flight.segments)
+        self._last_decision = Decision(state, now_ms, flight.tokens)
         self._engine_tokens = ()
         self._silence.reset()
         if not self._utterance.is_empty:

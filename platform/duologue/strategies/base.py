@@ -62,10 +62,10 @@ class SliceRun:
 
     def do(self, step: Step) -> None:
         """Apply and record a step; evidence is void once the utterance or its past changed."""
+        num_cached = self.lane.input.num_cached
         self.lane.apply(step)
         self.steps.append(step)
-        is_as_read = self.lane.is_listening and self.lane.input.is_cached
-        if isinstance(step, Hear) or not is_as_read:
+        if isinstance(step, Hear) or self.lane.input.num_cached < num_cached:
             self.evidence.clear()
 
 
@@ -77,6 +77,8 @@ class Strategy(Protocol):
     """Whether it reads states; otherwise an utterance ends when patience is out."""
     listens_while_speaking: bool
     """Otherwise what the user says during a reply waits until its end."""
+    takes_back: bool
+    """Whether an utterance that was answered too early can be reopened."""
 
     def run(self, run: SliceRun) -> Slicing:
         """The slice; on return everything that it did is in `run`."""

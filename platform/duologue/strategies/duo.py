@@ -19,9 +19,12 @@ class Duo:
     name = "duo"
     judges = True
     listens_while_speaking = True
+    takes_back = True
 
     def run(self, run: SliceRun) -> Slicing:
+        moves.check(run)
         moves.conclude_if_asked(run)
+        moves.reopen_if_asked(run)
         moves.hear_edit(run)
         moves.make_room(run)
         listening = Listening(run, is_open=not moves.settle_from_evidence(run))
@@ -32,14 +35,13 @@ class Duo:
         moves.close(run)
 
     def _forwards(self, run: SliceRun, listening: Listening) -> Slicing:
-        num_forwards, num_spoken = 0, 0
+        num_spoken = _num_spoken_at_start(run)
         while True:
             speaks = run.lane.is_speaking and num_spoken < run.work.reply_tokens
             demand = Demand(listening.is_open, listening.looks_ahead, speaks)
             if not demand:
                 return
             outcome = yield demand
-            num_forwards += 1
             if outcome.reply_token is not None:
                 num_spoken += 1
                 moves.say(run, outcome.reply_token)
@@ -47,4 +49,16 @@ class Duo:
             if judgement is not None:
                 moves.act(run, judgement)
                 if judgement.state is State.QUERY:
-                    num_spoken = min(num_forwards, run.work.reply_tokens - 1)
+                    num_spoken = _num_spoken_at_start(run)
+
+
+def _num_spoken_at_start(run: SliceRun) -> int:
+    """For how many tokens the time before the reply's start counts: one for each token read.
+
+    Forwards are not counted, for it may take any number of them to compute the trunk and the input,
+    or none. So a session says the same whether it still has its cells and whoever rides along.
+    """
+    judgement = run.judgement
+    if judgement is None or judgement.state is not State.QUERY:
+        return 0
+    return min(1 + judgement.look_ahead_tokens, run.work.reply_tokens - 1)

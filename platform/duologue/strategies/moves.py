@@ -11,6 +11,7 @@ from duologue.lane.steps import (
     Hear,
     Ignore,
     Promote,
+    Reopen,
     Say,
     Trim,
 )
@@ -21,6 +22,16 @@ RESERVE_TOKENS = 64
 """Room kept in the context for the headers, the look-ahead and the rest of a reply."""
 
 
+def check(run: SliceRun) -> None:
+    """Refuse what cannot be meant for this lane, before anything changes; raises InvalidInput."""
+    lane, heard = run.lane, run.work.heard
+    has_reply = lane.phase is not ReplyPhase.NONE
+    if heard is not None and has_reply and not 0 <= heard.keep <= lane.num_reply_tokens:
+        raise InvalidInput(
+            f"heard.keep is {heard.keep}; the reply has {lane.num_reply_tokens} tokens"
+        )
+
+
 def conclude_if_asked(run: SliceRun) -> None:
     """End the reply where the session says that it ends."""
     if run.work.conclude is not None and run.lane.phase is not ReplyPhase.NONE:
@@ -28,11 +39,24 @@ def conclude_if_asked(run: SliceRun) -> None:
         run.do(Conclude(heard.keep, heard.tail))
 
 
+def reopen_if_asked(run: SliceRun) -> None:
+    """Take back the last utterance, which goes on."""
+    if run.work.reopens:
+        run.do(Reopen())
+
+
 def hear_edit(run: SliceRun) -> None:
-    """Apply the change of the utterance; raises InvalidInput if it can never fit the context."""
+    """Apply the change of the utterance.
+
+    Raises InvalidInput if it is no change of this one, or can never fit the context.
+    """
     edit = run.work.edit
     if edit is None:
         return
+    if not 0 <= edit.keep <= run.lane.num_utterance_tokens:
+        raise InvalidInput(
+            f"edit.keep is {edit.keep}; the utterance has {run.lane.num_utterance_tokens} tokens"
+        )
     room = run.profile.context_limit_tokens - RESERVE_TOKENS
     shortest = run.lane.num_fixed_tokens + edit.keep + len(edit.append)
     if shortest > room:
@@ -69,7 +93,9 @@ def say(run: SliceRun, token: int) -> None:
         return
     run.do(Say((token,)))
     lane, profile = run.lane, run.profile
-    is_full = lane.num_tokens + RESERVE_TOKENS // 2 >= profile.context_limit_tokens
+    # Not the input too: how far it has come by now depends on who shares the forwards.
+    num_seen = len(lane.trunk) + len(lane.output)
+    is_full = num_seen + RESERVE_TOKENS // 2 >= profile.context_limit_tokens
     if lane.num_reply_tokens >= profile.max_reply_tokens or is_full:
         run.do(Finish(EndReason.LENGTH))
 
@@ -81,6 +107,7 @@ def act(run: SliceRun, judgement: Judgement) -> None:
         case State.QUERY:
             heard = heard_of_reply(run)
             run.do(Promote(run.profile.promotion, heard.keep, heard.tail))
+            make_room(run)
         case State.HOLD:
             heard = heard_of_reply(run)
             run.do(Promote(run.profile.promotion, heard.keep, heard.tail, answer=False))
@@ -98,11 +125,19 @@ def settle_from_evidence(run: SliceRun) -> bool:
     """
     if not run.evidence:
         return False
-    patience = run.work.patience
-    if patience is not Patience.NORMAL:
-        state = run.profile.judge.decide(run.evidence, patience)
-        act(run, Judgement(state, run.evidence[-1], len(run.evidence) - 1, patience))
+    if run.work.patience is not Patience.NORMAL:
+        act(run, _judge_evidence(run))
     return True
+
+
+def _judge_evidence(run: SliceRun) -> Judgement:
+    """What `Listening` would come to if it read everything again."""
+    patience = run.work.patience
+    for num_ahead, probabilities in enumerate(run.evidence):
+        state = run.profile.judge.decide(probabilities, patience)
+        if state is not State.INCOMPLETE:
+            return Judgement(state, probabilities, num_ahead, patience)
+    return Judgement(State.INCOMPLETE, run.evidence[0], len(run.evidence) - 1, patience)
 
 
 def close(run: SliceRun) -> None:

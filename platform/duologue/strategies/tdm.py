@@ -20,8 +20,10 @@ class Tdm:
     name = "tdm"
     judges = True
     listens_while_speaking = True
+    takes_back = False
 
     def run(self, run: SliceRun) -> Slicing:
+        moves.check(run)
         moves.conclude_if_asked(run)
         if run.lane.is_speaking and run.work.edit is not None:
             run.do(Pause())

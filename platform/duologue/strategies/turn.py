@@ -12,8 +12,10 @@ class Turn:
     name = "turn"
     judges = False
     listens_while_speaking = False
+    takes_back = False
 
     def run(self, run: SliceRun) -> Slicing:
+        moves.check(run)
         moves.conclude_if_asked(run)
         moves.hear_edit(run)
         moves.make_room(run)

@@ -53,15 +53,14 @@ def text_after(text: str, decided: str) -> str:
     if not decided:
         return text
     wanted = [char for char in decided.casefold() if not _is_formatting(char)]
-    matched, end = 0, 0
+    matched = 0
     for place, char in enumerate(text):
         letters = [letter for letter in char.casefold() if not _is_formatting(letter)]
         if letters and matched == len(wanted):
-            return text[end:]
+            return text[place:]
         if letters != wanted[matched : matched + len(letters)]:
             return text
         matched += len(letters)
-        end = place + 1 if letters else end
     return text if matched < len(wanted) else ""
 
 
@@ -72,21 +71,30 @@ def _is_formatting(char: str) -> bool:
 class Utterance:
     """What the user has said since the last decision, segment by segment.
 
-    Segments stand in the order in which they first appeared; their texts are joined as they are,
-    so white space between words is the caller's. `append` extends a segment, `revise` replaces its
-    text, until it is final. `decide` takes out what was decided: text that comes later, also in
-    the same segment, begins a new utterance. A refused call changes nothing.
+    Segments stand in the order in which they first appeared; between two of them a space is put if
+    neither brings white space. Within a segment, white space is the caller's.
+
+    `append` extends a segment, `revise` replaces its text, until it is final. `decide` takes out
+    what was decided: text that comes later, also in the same segment, begins a new utterance,
+    unless the decision is taken back by `reopen`. A refused call changes nothing.
     """
 
     def __init__(self, *, max_chars: int = 8192, max_segments: int = 256) -> None:
         self._max_chars = max_chars
         self._max_segments = max_segments
         self._segments: dict[str, _Segment] = {}
+        self._before_decision: Mapping[str, str] = {}
 
     @property
     def text(self) -> str:
         """What is to be decided of the segments' texts, joined."""
-        return "".join(segment.active for segment in self._segments.values())
+        joined = ""
+        for segment in self._segments.values():
+            active = segment.active
+            if joined and active and not (joined[-1].isspace() or active[0].isspace()):
+                joined += " "
+            joined += active
+        return joined
 
     @property
     def is_empty(self) -> bool:
@@ -127,14 +135,28 @@ class Utterance:
 
         What was decided is remembered within bounds, in order to know what of a late text is new.
         """
+        self._before_decision = {}
         for name, text in snapshot.items():
             segment = self._segments.get(name)
             if segment is None:
                 continue
+            if segment.active:
+                self._before_decision = {**self._before_decision, name: segment.decided}
             segment.decided = text
             if len(text) > self._max_chars and not segment.active:
                 segment.text = segment.decided = ""
         self._forget()
+
+    def was_decided(self, segment_id: str) -> bool:
+        """Whether the last decision was about text of this segment."""
+        return segment_id in self._before_decision
+
+    def reopen(self) -> None:
+        """Take the last decision back: its text is to be decided again, with what follows it."""
+        for name, decided in self._before_decision.items():
+            if name in self._segments:
+                self._segments[name].decided = decided
+        self._before_decision = {}
 
     def clear(self) -> None:
         """Drop all text, as if it had been decided."""

@@ -1,0 +1,1 @@
+"""Everything in one process: the engine, its sessions and a clock."""

@@ -1,0 +1,106 @@
+"""A live conversation: type at any time, also while the model speaks."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.live import Live
+
+from duologue.clock import MonotonicClock
+from duologue.events import Envelope, InputAppend, InputCommit, InputRevise, ResponseCancel
+from duologue.runtime.assembly import Assembly
+from duologue.runtime.local import LocalRuntime
+from duologue.talk.keys import Key, Keyboard, raw_keyboard
+from duologue.talk.screen import Screen
+
+SESSION_ID = "talk"
+PAST_LINES = 12
+
+
+class Typist:
+    """Turns key presses into client events: one segment per line, revised by backspace."""
+
+    def __init__(self, runtime: LocalRuntime) -> None:
+        self._runtime = runtime
+        self._num_lines = 0
+        self.text = ""
+        self.is_gone = False
+
+    def press(self, key: str | Key) -> bool:
+        """Take one key; returns whether it changed the text."""
+        match key:
+            case Key.END:
+                self.is_gone = True
+            case Key.ESCAPE:
+                self._runtime.send(SESSION_ID, ResponseCancel())
+            case Key.ENTER:
+                self._runtime.send(SESSION_ID, InputCommit())
+                self.new_line()
+            case Key.BACKSPACE:
+                return self._erase()
+            case str(char):
+                self.text += char
+                self._runtime.send(SESSION_ID, InputAppend(self._segment_id, char))
+                return True
+        return False
+
+    def new_line(self) -> None:
+        """What was typed was decided, or is left to be."""
+        self.text = ""
+        self._num_lines += 1
+
+    @property
+    def _segment_id(self) -> str:
+        return f"line-{self._num_lines}"
+
+    def _erase(self) -> bool:
+        if not self.text:
+            return False
+        self.text = self.text[:-1]
+        self._runtime.send(SESSION_ID, InputRevise(self._segment_id, self.text))
+        return True
+
+
+def hold_live(assembly: Assembly, console: Console | None = None) -> None:
+    """Converse at the terminal until the user leaves; prints the latencies then."""
+    clock = MonotonicClock()
+    screens: list[Screen] = []
+
+    def listen(session_id: str, envelopes: Sequence[Envelope], now_ms: float) -> None:
+        for screen in screens:
+            screen.told(envelopes, now_ms)
+
+    tick_ms = assembly.setup.decoding.tick_ms
+    runtime = LocalRuntime(assembly.engine, clock, tick_ms=tick_ms, listener=listen)
+    session = runtime.open(SESSION_ID, assembly.setup)
+    screen = Screen(session, height=PAST_LINES)
+    screens.append(screen)
+    typist = Typist(runtime)
+    console = console or Console()
+    try:
+        with (
+            raw_keyboard() as keyboard,
+            Live(console=console, auto_refresh=False, screen=True) as live,
+        ):
+            while not typist.is_gone:
+                _tick(runtime, typist, keyboard, screen)
+                if typist.text and not session.utterance:
+                    typist.new_line()
+                live.update(screen.draw(typist.text), refresh=True)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        runtime.close(SESSION_ID)
+    for reply in screen.meter.replies:
+        if reply.first_text_ms is not None:
+            console.print(f"reply {reply.response_id}: first text {reply.first_text_ms:.0f} ms")
+
+
+def _tick(runtime: LocalRuntime, typist: Typist, keyboard: Keyboard, screen: Screen) -> None:
+    """Run a tick, then listen to the keyboard until the next."""
+    runtime.run_tick()
+    while (left_ms := runtime.ticks.until_next(runtime.clock.now_ms())) > 0:
+        keys = keyboard.pressed(left_ms)
+        if any([typist.press(key) for key in keys]):
+            screen.meter.heard(runtime.clock.now_ms())
+        if not keys:
+            return

@@ -1,0 +1,90 @@
+"""What a live conversation looks like: what was said, and both channels as they move."""
+
+from collections.abc import Mapping, Sequence
+
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.text import Text
+
+from duologue.events import Envelope, Error, InputState, Interrupted, ResponseDelta
+from duologue.session.session import Session
+from duologue.session.transcript import Entry, Outcome, Role
+from duologue.states import State
+from duologue.talk.latency import LatencyMeter
+
+_BAR_CELLS = 12
+_COLOURS: Mapping[State, str] = {
+    State.QUERY: "green",
+    State.NON_QUERY: "yellow",
+    State.INCOMPLETE: "grey50",
+    State.HOLD: "magenta",
+}
+_HELP = "type at any time · Enter: I have finished · Esc: stop the reply · Ctrl-D: leave"
+
+
+class Screen:
+    """Follows the events of one session and draws them."""
+
+    def __init__(self, session: Session, height: int) -> None:
+        self._session = session
+        self._height = height
+        self._reply = ""
+        self._state: InputState | None = None
+        self._notice = ""
+        self.meter = LatencyMeter()
+
+    def told(self, envelopes: Sequence[Envelope], now_ms: float) -> None:
+        """Take server events."""
+        latency = self.meter.told(envelopes, now_ms)
+        if latency is not None:
+            self._notice = f"first text after {latency.first_text_ms:.0f} ms"
+        for envelope in envelopes:
+            match envelope.event:
+                case InputState() as state:
+                    self._state = state
+                case ResponseDelta(_, text):
+                    self._reply += text
+                case Interrupted(_, heard_chars):
+                    self._notice = f"interrupted after {heard_chars} characters"
+                case Error(_, message):
+                    self._notice = message
+                case _:
+                    pass
+
+    def draw(self, typed: str) -> RenderableType:
+        """The whole picture; `typed` is what stands in the input line."""
+        response = self._session.response
+        if response is None or not self._session.lane.is_speaking:
+            self._reply = "" if self._session.is_silent else self._reply
+        return Group(
+            Panel(self._past(), title="conversation", border_style="dim", height=self._height),
+            Panel(Text(self._reply[-600:] or " "), title="out ◂ model", border_style="orange3"),
+            Panel(Text(typed + "▏"), title="in ▸ you", border_style="cyan"),
+            self._states(),
+            Text(f"{self._notice}", style="bold"),
+            Text(_HELP, style="dim"),
+        )
+
+    def _past(self) -> Text:
+        """The last entries that fit."""
+        lines = [_entry_line(entry) for entry in self._session.transcript[-self._height :]]
+        return Text("\n").join(lines[-(self._height - 2) :])
+
+    def _states(self) -> Text:
+        """A bar for each state's probability."""
+        line = Text()
+        probabilities = self._state.probabilities if self._state is not None else {}
+        for state, probability in probabilities.items():
+            cells = round(probability * _BAR_CELLS)
+            line.append(f"{state} ", style=_COLOURS[state])
+            line.append("█" * cells + "·" * (_BAR_CELLS - cells) + "  ", style=_COLOURS[state])
+        return line
+
+
+def _entry_line(entry: Entry) -> Text:
+    style = "cyan" if entry.role is Role.USER else "orange3"
+    line = Text(f"{entry.role:>9}  ", style=style, no_wrap=True, overflow="ellipsis")
+    is_plain = entry.outcome in (Outcome.ANSWERED, Outcome.COMPLETE)
+    line.append(" ".join(entry.text.split()), style="" if is_plain else "dim")
+    line.append("" if is_plain else f"  ({entry.outcome})", style="dim")
+    return line
