@@ -1,6 +1,6 @@
 """From state probabilities to a decision, more willing the longer the user has been silent."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -27,25 +27,20 @@ class Judge:
     thresholds: Mapping[State, float]
     low_patience_scale: float = 0.6
 
-    def decide(self, seen: Sequence[Mapping[State, float]], patience: Patience) -> State:
-        """The state to act on; INCOMPLETE means to keep listening.
+    def __post_init__(self) -> None:
+        acted_on = set(self.thresholds) - {State.INCOMPLETE}
+        assert acted_on, "a judge must be able to come to a decision"
 
-        `seen` has the probabilities after the last token of the input, then those after each
-        look-ahead token. The first that is clear decides. With patience OUT, what is likeliest
-        anywhere among the states that can be acted on is taken.
+    def decide(self, probabilities: Mapping[State, float], patience: Patience) -> State:
+        """The state to act on, as it was read after one token; INCOMPLETE means not to act yet.
+
+        With patience OUT, the likeliest of the states that can be acted on is taken. A state that
+        the head does not know is never acted on.
         """
         if patience is Patience.OUT:
-            return max(
-                self.thresholds,
-                key=lambda state: max(probabilities[state] for probabilities in seen),
-            )
+            return decide(probabilities, dict.fromkeys(self.thresholds.keys() & probabilities, 0.0))
         scale = self.low_patience_scale if patience is Patience.LOW else 1.0
-        thresholds = {state: limit * scale for state, limit in self.thresholds.items()}
-        for probabilities in seen:
-            state = decide(probabilities, thresholds)
-            if state is not State.INCOMPLETE:
-                return state
-        return State.INCOMPLETE
+        return decide(probabilities, {state: p * scale for state, p in self.thresholds.items()})
 
 
 @dataclass(frozen=True, slots=True)

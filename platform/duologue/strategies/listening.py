@@ -40,16 +40,21 @@ class Listening:
             return None
         run = self._run
         run.evidence.append(outcome.probabilities)
-        state = run.profile.judge.decide([outcome.probabilities], run.work.patience)
+        state = run.profile.judge.decide(outcome.probabilities, run.work.patience)
         if state is State.INCOMPLETE and outcome.look_ahead is not None:
             run.lane.input.tokens.append(outcome.look_ahead)
             return None
-        judgement = Judgement(state, outcome.probabilities, self._num_ahead, run.work.patience)
-        self.close()
+        telling = run.evidence[0] if state is State.INCOMPLETE else outcome.probabilities
+        judgement = Judgement(state, telling, self._num_ahead, run.work.patience)
+        self._roll_back()
         return judgement
 
     def close(self) -> None:
-        """Roll the look-ahead back."""
+        """If the slice ends before there is a judgement, leave nothing half done."""
         if self.is_open:
-            self._run.lane.cut_look_ahead(self._num_real)
+            self._roll_back()
+            self._run.evidence.clear()
+
+    def _roll_back(self) -> None:
+        self._run.lane.cut_look_ahead(self._num_real)
         self.is_open = False
