@@ -30,6 +30,8 @@ def check(run: SliceRun) -> None:
         raise InvalidInput(
             f"heard.keep is {heard.keep}; the reply has {lane.num_reply_tokens} tokens"
         )
+    if run.work.reopens and not lane.can_reopen:
+        raise InvalidInput("there is no utterance to reopen, or a new one has begun")
 
 
 def conclude_if_asked(run: SliceRun) -> None:

@@ -17,6 +17,7 @@ from duologue.lane.steps import (
     Ignore,
     Promote,
     Promotion,
+    Reopen,
     Say,
     Trim,
 )
@@ -295,9 +296,10 @@ def test_slice_that_is_cut_short_leaves_no_half_of_the_evidence() -> None:
     engine.states = [UNSURE, UNSURE]
     run = SliceRun(engine.lane, PROFILE, _asking_to_hear([1, 2]), engine.evidence)
     slicing = Duo().run(run)
-    for _ in range(2):
-        demand = next(slicing) if not engine.demands else slicing.send(engine.forward(demand))
-        engine.demands.append(demand)
+    engine.demands.append(next(slicing))
+    slicing.send(engine.forward(engine.demands[-1]))
+    assert engine.lane.utterance == [1, 2, AHEAD]
+    assert engine.evidence == [UNSURE]
     slicing.close()
     assert engine.lane.utterance == [1, 2]
     assert engine.evidence == []
@@ -334,6 +336,29 @@ def test_hearing_more_than_was_said_is_refused(wishes: dict[str, object]) -> Non
     engine.states = [QUERY]
     with pytest.raises(InvalidInput, match="heard"):
         engine.slice(heard=Heard(4), **wishes)  # type: ignore[arg-type]
+
+
+def test_reopened_utterance_goes_on_and_its_reply_is_gone() -> None:
+    engine = speaking()
+    engine.states = [QUERY]
+    run = engine.slice([3], keep=2, reopens=True, reply_tokens=2)
+    assert kinds(run) == [Reopen, Hear, Promote, Say]
+    assert engine.lane.trunk.tokens == [*OPENING, 110, 111, 1, 2, 3, 112]
+    assert engine.num_forwards == 2
+
+
+def test_reopened_utterance_is_read_again() -> None:
+    engine = speaking()
+    engine.states = [UNSURE]
+    run = engine.slice(reopens=True, look_ahead_tokens=0)
+    assert run.steps == [Reopen()]
+    assert engine.num_forwards == 1
+    assert engine.lane.utterance == [1, 2]
+
+
+def test_nothing_to_reopen_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="reopen"):
+        listening().slice([1], reopens=True)
 
 
 def test_utterance_that_can_never_fit_is_refused_and_not_heard() -> None:
