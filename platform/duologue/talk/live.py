@@ -22,11 +22,13 @@ class Typist:
     def __init__(self, runtime: LocalRuntime) -> None:
         self._runtime = runtime
         self._num_lines = 0
+        self._pressed_ms = 0.0
         self.text = ""
         self.is_gone = False
 
     def press(self, key: str | Key) -> bool:
         """Take one key; returns whether it changed the text."""
+        self._pressed_ms = self._runtime.clock.now_ms()
         match key:
             case Key.END:
                 self.is_gone = True
@@ -44,9 +46,14 @@ class Typist:
         return False
 
     def new_line(self) -> None:
-        """What was typed was decided, or is left to be."""
+        """What is typed next belongs to something new."""
         self.text = ""
         self._num_lines += 1
+
+    def rest(self, continues_within_ms: float) -> None:
+        """What was typed is decided: begin a new line, unless more may follow at once."""
+        if self.text and self._runtime.clock.now_ms() - self._pressed_ms > continues_within_ms:
+            self.new_line()
 
     @property
     def _segment_id(self) -> str:
@@ -83,8 +90,8 @@ def hold_live(assembly: Assembly, console: Console | None = None) -> None:
         ):
             while not typist.is_gone:
                 _tick(runtime, typist, keyboard, screen)
-                if typist.text and not session.utterance:
-                    typist.new_line()
+                if not session.utterance:
+                    typist.rest(assembly.setup.decoding.continues_within_ms)
                 live.update(screen.draw(typist.text), refresh=True)
     except KeyboardInterrupt:
         pass
@@ -100,7 +107,8 @@ def _tick(runtime: LocalRuntime, typist: Typist, keyboard: Keyboard, screen: Scr
     runtime.run_tick()
     while (left_ms := runtime.ticks.until_next(runtime.clock.now_ms())) > 0:
         keys = keyboard.pressed(left_ms)
-        if any([typist.press(key) for key in keys]):
+        changes = [typist.press(key) for key in keys]
+        if any(changes):
             screen.meter.heard(runtime.clock.now_ms())
         if not keys:
             return
