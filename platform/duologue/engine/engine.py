@@ -11,13 +11,18 @@ from duologue.engine.readers import Readers
 from duologue.engine.seat import Seat
 from duologue.errors import InvalidInput, KVMemoryExhausted, StaleEpoch, UnknownSession
 from duologue.forward.merged import MergedForward
+from duologue.forward.rows import Stretch
 from duologue.forward.state_head import StateHead
+from duologue.kv.channel import Channel
 from duologue.kv.memory import KVMemory
 from duologue.lane.lane import Lane
 from duologue.lane.profile import LaneProfile
 from duologue.lane.slices import Slice, SliceResult
 from duologue.model.loading import LoadedModel
 from duologue.strategies.base import Strategy
+
+WARM_UP_ROWS = (1, 2, 5, 16, 48)
+"""Rows of forwards as they come: a token, two channels, a reply's header, many sessions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +148,16 @@ class Engine:
         while self.has_work:
             results.extend(self.forward())
         return results
+
+    def warm_up(self) -> None:
+        """Run forwards that nobody reads: kernels are set up before the first user waits."""
+        slot = self.memory.open(max(WARM_UP_ROWS))
+        for num_rows in WARM_UP_ROWS:
+            cells = self.memory.take(slot, num_rows)
+            tokens = [0] * num_rows
+            self._merged.run([Stretch(slot, Channel.TRUNK, tokens, cells, 0, True, True)])
+            self.memory.free(slot, cells)
+        self.memory.close(slot)
 
     def check_integrity(self) -> None:
         """Assert that the memory shows just the cells that the lanes believe to have."""

@@ -51,4 +51,6 @@ def assemble(settings: Settings, progress: Progress = ignore_progress) -> Assemb
         max_rows=settings.forward.max_rows,
         prefill_chunk_rows=settings.forward.prefill_chunk_rows,
     )
-    return Assembly(model, head, Engine(model, head, limits), setup)
+    engine = Engine(model, head, limits)
+    engine.warm_up()
+    return Assembly(model, head, engine, setup)
