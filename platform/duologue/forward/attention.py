@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from transformers import AttentionInterface
 
 from duologue.errors import ModelUnavailable
-from duologue.forward.plan import AttentionPlan, Group
+from duologue.forward.plan import AttentionPlan
 
 ATTENTION_NAME = "duologue"
 
@@ -39,52 +39,14 @@ def slot_attention(
         raise ModelUnavailable("models with attention sinks are not supported")
     layer = module.layer_idx
     assert isinstance(layer, int), layer
-    _write(duologue_plan, layer, key[0].transpose(0, 1), value[0].transpose(0, 1))
-    rows = query[0].transpose(0, 1)  # [rows, heads, dim]
-    result = torch.empty_like(rows, memory_format=torch.contiguous_format)
-    for index, group in enumerate(duologue_plan.groups):
-        bias = duologue_plan.bias(index, sliding_window)
-        attended = _attend(group, layer, rows[group.row_of], bias, scaling, softcap)
-        result[group.rows] = attended[group.places]
-    return result[None], None
-
-
-def _write(plan: AttentionPlan, layer: int, keys: Tensor, values: Tensor) -> None:
-    """keys, values: [rows, kv_heads, dim]."""
-    for write in plan.writes:
-        write.bank.keys[layer][write.slots, :, write.cells] = keys[write.rows]
-        write.bank.values[layer][write.slots, :, write.cells] = values[write.rows]
-
-
-def _attend(
-    group: Group, layer: int, queries: Tensor, bias: Tensor, scaling: float, softcap: float | None
-) -> Tensor:
-    """Grouped-query attention of one group.
-
-    The queries that share a key head share one matrix product, and the keys are its left operand:
-    they are the large one, and oneDNN reads a left operand as it lies but packs a right one.
-
-    queries: [slots, rows, heads, dim]; result: [slots * rows, heads, dim].
-    """
-    slots, rows, heads, dim = queries.shape
-    keys = group.bank.keys[layer][group.first : group.last, :, : group.extent].flatten(0, 1)
-    values = group.bank.values[layer][group.first : group.last, :, : group.extent].flatten(0, 1)
-    kv_heads, cells = group.bank.keys[layer].shape[1], group.extent
-    shared = heads // kv_heads
-    by_head = (queries * scaling).view(slots, rows, kv_heads, shared, dim).transpose(1, 2)
-    flat = by_head.reshape(slots * kv_heads, rows * shared, dim)
-    products = torch.bmm(keys, flat.transpose(1, 2))  # [slots * kv_heads, cells, rows * shared]
-    scores = products.transpose(1, 2)
-    if softcap is not None:
-        scores = torch.tanh(scores / softcap) * softcap
-    masked = torch.empty(
-        slots, kv_heads, rows, shared, cells, dtype=scores.dtype, device=scores.device
-    )
-    torch.add(scores.view(masked.shape), bias, out=masked)
-    weights = masked.softmax(dim=-1).view(slots * kv_heads, rows * shared, cells)
-    mixed = torch.bmm(weights, values)
-    per_row = mixed.view(slots, kv_heads, rows, shared, dim).transpose(1, 2)
-    return per_row.reshape(slots * rows, heads, dim)
+    keys, values = key[0].transpose(0, 1), value[0].transpose(0, 1)  # [rows, kv_heads, dim]
+    queries = query[0].transpose(0, 1) * scaling  # [rows, heads, dim]
+    results = []
+    for part in duologue_plan.parts:
+        rows = slice(part.start, part.end)
+        part.write(layer, keys[rows], values[rows])
+        results.append(part.attend(layer, queries[rows], sliding_window, softcap))
+    return torch.cat(results)[None] if len(results) > 1 else results[0][None], None
 
 
 def register() -> None:

@@ -10,6 +10,7 @@ from transformers import PreTrainedModel
 
 from duologue.forward.plan import AttentionPlan
 from duologue.forward.rows import ForwardOutput, Stretch
+from duologue.model.geometry import ModelGeometry
 
 
 class MergedForward:
@@ -24,36 +25,31 @@ class MergedForward:
         self.hidden_layers = tuple(hidden_layers)
         self._device = network.device
         self._dtype = network.dtype
+        self._num_heads = ModelGeometry.from_config(network.config).num_heads
 
     @torch.inference_mode()
     def run(self, stretches: Sequence[Stretch]) -> ForwardOutput:
         """Fill the cells of all rows and read the last row of each stretch that asks for it."""
         assert stretches, "a forward without rows"
-        plan = AttentionPlan(stretches, self._dtype)
-        tokens = [token for stretch in stretches for token in stretch.tokens]
-        positions = [position for stretch in stretches for position in stretch.positions]
-        logit_rows, hidden_rows = _last_rows(stretches)
+        plan = AttentionPlan(stretches, self._num_heads, self._dtype)
+        ends = list(zip(stretches, plan.last_rows, strict=True))
+        hidden_rows = [row for stretch, row in ends if stretch.reads_hidden]
         with self._reading(hidden_rows) as hidden:
-            logits = self._network_logits(tokens, positions, logit_rows, plan)
+            logits = self._logits(plan, [row for stretch, row in ends if stretch.reads_logits])
         states = [hidden[layer] for layer in self.hidden_layers] if hidden_rows else []
         empty = torch.empty(0, 0, device=self._device, dtype=self._dtype)
         return ForwardOutput(logits=logits, hidden=torch.cat(states, dim=-1) if states else empty)
 
-    def _network_logits(
-        self,
-        tokens: Sequence[int],
-        positions: Sequence[int],
-        rows: Sequence[int],
-        plan: AttentionPlan,
-    ) -> Tensor:
+    def _logits(self, plan: AttentionPlan, rows: Sequence[int]) -> Tensor:
+        """Run the network; logits of the named rows, [rows, vocab]."""
         output = self.network(
-            input_ids=torch.tensor([tokens], device=self._device),
-            position_ids=torch.tensor([positions], device=self._device),
+            input_ids=torch.tensor([plan.tokens], device=self._device),
+            position_ids=torch.tensor([plan.positions], device=self._device),
             use_cache=False,
             logits_to_keep=torch.tensor(rows, device=self._device, dtype=torch.long),
             duologue_plan=plan,
         )
-        logits: Tensor = output.logits[0]  # [logit rows, vocab]
+        logits: Tensor = output.logits[0]
         return logits
 
     @contextmanager
@@ -87,18 +83,6 @@ class MergedForward:
         layers = body.layers
         assert isinstance(layers, nn.ModuleList), type(layers)
         return layers[layer]
-
-
-def _last_rows(stretches: Sequence[Stretch]) -> tuple[list[int], list[int]]:
-    """Indices of the rows whose logits, and of those whose hidden states, are read."""
-    logits, hidden, end = [], [], 0
-    for stretch in stretches:
-        end += len(stretch.tokens)
-        if stretch.reads_logits:
-            logits.append(end - 1)
-        if stretch.reads_hidden:
-            hidden.append(end - 1)
-    return logits, hidden
 
 
 def _states(output: Any) -> Tensor:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import torch
+from torch import Tensor
 
 from duologue.kv.channel import FREE
 from duologue.model.geometry import ModelGeometry
@@ -11,9 +12,9 @@ from duologue.model.geometry import ModelGeometry
 class Bank:
     """Keys, values and labels of `num_slots` slots with `capacity` cells each.
 
-    Slots of a bank lie side by side, so that one batched matrix product serves a run of
-    neighbouring slots. Memory starts as zeros, never as whatever lay there: a masked cell is
-    multiplied by zero, and zero times NaN would not be zero.
+    Keys lie transposed: attention then sums whole rows of either tensor, rows that lie as they are
+    read (`duologue.forward.few`). Memory starts as zeros, never as whatever lay there: a masked
+    cell is multiplied by zero, and zero times NaN would not be zero.
     """
 
     def __init__(
@@ -28,12 +29,12 @@ class Bank:
         heads, dim = geometry.num_kv_heads, geometry.head_dim
         self.num_slots = num_slots
         self.capacity = capacity
-        layers = range(geometry.num_layers)
-        shape = (num_slots, heads, capacity, dim)
-        self.keys = [
-            torch.zeros(shape, device=device, dtype=dtype) for _ in layers
-        ]  # one per layer
-        self.values = [torch.zeros(shape, device=device, dtype=dtype) for _ in layers]
+        self.keys: list[Tensor] = []  # per layer [slots, kv_heads, dim, cells]
+        self.values: list[Tensor] = []  # per layer [slots, kv_heads, cells, dim]
+        for _ in range(geometry.num_layers):
+            keys = torch.zeros(num_slots, heads, dim, capacity, device=device, dtype=dtype)
+            self.keys.append(keys)
+            self.values.append(torch.zeros_like(keys).view(num_slots, heads, capacity, dim))
         self.owners = torch.full((num_slots, capacity), FREE, device=device, dtype=torch.int32)
         self.positions = torch.zeros((num_slots, capacity), device=device, dtype=torch.int32)
         self._free_slots = list(range(num_slots))
@@ -66,8 +67,9 @@ class Bank:
         """Copy a slot of a bank of smaller capacity into slot `index`; cells keep their numbers."""
         cells = source.capacity
         assert cells <= self.capacity, (cells, self.capacity)
-        tensors = zip(self.keys + self.values, source.keys + source.values, strict=True)
-        for mine, theirs in tensors:
-            mine[index, :, :cells] = theirs[source_index]
+        for keys, others in zip(self.keys, source.keys, strict=True):
+            keys[index, :, :, :cells] = others[source_index]
+        for values, others in zip(self.values, source.values, strict=True):
+            values[index, :, :cells] = others[source_index]
         self.owners[index, :cells] = source.owners[source_index]
         self.positions[index, :cells] = source.positions[source_index]

@@ -12,7 +12,7 @@ from duologue.kv.slot import Slot
 from duologue.model.geometry import ModelGeometry
 
 BANK_SLOTS = 32
-"""Slots in a bank at the most: beyond it, one product's operands leave the processor's cache."""
+"""Slots in a bank at the most: its memory is cleared in one go, and forwards wait meanwhile."""
 
 BANK_BYTES = 1 << 30
 """A bank of large slots has fewer of them, so that the budget is not taken in one bite."""
@@ -130,20 +130,17 @@ class KVMemory:
             self._banks.remove(bank)
 
     def _bank_with_room(self, capacity: int) -> Bank:
-        for bank in self._banks:
-            if bank.capacity == capacity and bank.has_room:
-                return bank
-        return self._new_bank(capacity)
-
-    def _new_bank(self, capacity: int) -> Bank:
-        slot_bytes = capacity * self.cell_bytes
-        left_bytes = self.budget_bytes - self.allocated_bytes
-        num_slots = min(BANK_SLOTS, max(1, BANK_BYTES // slot_bytes), left_bytes // slot_bytes)
+        """A bank of this class; one of a larger class only if the budget allows no new bank."""
+        roomy = [bank for bank in self._banks if bank.has_room and bank.capacity >= capacity]
+        best = min(roomy, key=lambda bank: bank.capacity, default=None)
+        num_slots = self._affordable_slots(capacity)
+        if best is not None and (best.capacity == capacity or num_slots < 1):
+            return best
         if num_slots < 1:
             raise KVMemoryExhausted(
-                f"a slot of {capacity} cells needs {slot_bytes / 2**20:.1f} MiB, "
-                f"but only {left_bytes / 2**20:.1f} of {self.budget_bytes / 2**20:.1f} MiB "
-                "of key/value memory are left"
+                f"a slot of {capacity} cells needs {_mebibytes(capacity * self.cell_bytes)}, "
+                f"but only {_mebibytes(self.budget_bytes - self.allocated_bytes)} of "
+                f"{_mebibytes(self.budget_bytes)} of key/value memory are left"
             )
         bank = Bank(
             self.geometry,
@@ -154,3 +151,13 @@ class KVMemory:
         )
         self._banks.append(bank)
         return bank
+
+    def _affordable_slots(self, capacity: int) -> int:
+        """How many slots a new bank of this class can have."""
+        slot_bytes = capacity * self.cell_bytes
+        left_bytes = self.budget_bytes - self.allocated_bytes
+        return min(BANK_SLOTS, max(1, BANK_BYTES // slot_bytes), left_bytes // slot_bytes)
+
+
+def _mebibytes(size_bytes: int) -> str:
+    return f"{size_bytes / 2**20:.1f} MiB"
