@@ -28,11 +28,17 @@ from duologue.training.sample import Sample, normalised
 from duologue.training.styles import FILLERS, as_heard, as_written
 
 MAX_TRIES_PER_SAMPLE = 40
+ANSWERS = ("backchannel", "thanks", "agreement")
+"""Behind a question of the assistant's, these would be answers to it."""
+
 MAX_SAME_WORDS = 12
 """How often the same words may occur, each time in another style or context."""
 
 NUM_KNOWN_DRAWS = 2000
-SELF_CONTAINED = ("hold", "backchannel", "thanks", "filled_pause", "query", "interruption")
+SELF_CONTAINED = (
+    "hold", "backchannel", "thanks", "filled_pause", "query", "statement", "follow_up",
+    "interruption",
+)  # fmt: skip
 
 MIN_LEAK_WORDS = 4
 """Shorter texts ("what is the", "thank you") are common property of both splits."""
@@ -58,8 +64,9 @@ class BuildSettings:
 # category: share of the data set. Each label's categories sum to what the label gets.
 QUOTAS: Mapping[str, float] = {
     # query, 0.30
-    "service_query": 0.070, "task_request": 0.045, "answer": 0.025, "follow_up": 0.030,
-    "correction": 0.015, "interruption": 0.035, "open_request": 0.060, "short_query": 0.020,
+    "service_query": 0.075, "task_request": 0.040, "answer": 0.022, "follow_up": 0.030,
+    "correction": 0.013, "interruption": 0.035, "open_request": 0.050, "short_query": 0.015,
+    "statement": 0.020,
     # non_query, 0.30
     "backchannel": 0.060, "thanks": 0.035, "agreement": 0.010, "filled_pause": 0.020,
     "vocal_tic": 0.035, "background": 0.080, "aside": 0.060,
@@ -67,6 +74,14 @@ QUOTAS: Mapping[str, float] = {
     "cut_after_word": 0.190, "cut_inside_word": 0.040, "break_off": 0.050, "hesitation": 0.030,
     # hold, 0.09
     "hold": 0.090,
+}  # fmt: skip
+
+
+# What is cut short, and how often: queries above all, in proportion to their own quotas.
+CUT_WEIGHTS: Mapping[str, int] = {
+    "service_query": 35, "open_request": 20, "task_request": 15, "interruption": 10,
+    "follow_up": 5, "statement": 5, "answer": 4, "correction": 2, "hold": 4, "aside": 3,
+    "thanks": 1,
 }  # fmt: skip
 
 
@@ -164,6 +179,7 @@ class SplitBuilder:
             "correction": mix("correction"),
             "interruption": self._interruption(),
             "open_request": composed(phrases["query"], State.QUERY, "open_request"),
+            "statement": composed(phrases["statement"], State.QUERY, "statement"),
             "short_query": mix("short_query", self._short_query(), 0.6),
             "backchannel": mix(
                 "backchannel",
@@ -179,7 +195,7 @@ class SplitBuilder:
             ),
             "vocal_tic": composed(phrases["vocal_tic"], State.NON_QUERY, "vocal_tic"),
             "background": mix(
-                "background", composed(phrases["background"], State.NON_QUERY, "background"), 0.25
+                "background", composed(phrases["background"], State.NON_QUERY, "background"), 0.33
             ),
             "aside": composed(phrases["aside"], State.NON_QUERY, "aside"),
             "break_off": mix("break_off"),
@@ -223,12 +239,9 @@ class SplitBuilder:
     def _query_draw(self) -> Draw:
         """What is cut: all kinds of queries, and requests for silence now and then."""
         draws = self._piece_draws()
-        kinds = ("service_query", "open_request", "task_request", "interruption", "follow_up",
-                 "answer", "correction", "hold")  # fmt: skip
-        weights = {"service_query": 35, "open_request": 25, "task_request": 15, "interruption": 10,
-                   "follow_up": 5, "answer": 4, "correction": 2, "hold": 4}  # fmt: skip
-        present = [kind for kind in kinds if kind in draws]
-        return lambda rng: draws[rng.choices(present, [weights[kind] for kind in present])[0]](rng)
+        present = [kind for kind in CUT_WEIGHTS if kind in draws]
+        weights = [CUT_WEIGHTS[kind] for kind in present]
+        return lambda rng: draws[rng.choices(present, weights)[0]](rng)
 
     def _dressing(self, draw_piece: Draw) -> Callable[[Random], Sample | None]:
         def draw(rng: Random) -> Sample | None:
@@ -274,7 +287,7 @@ class SplitBuilder:
             if variant == "alone":
                 context = ()
             elif variant == "after":
-                context = self.contexts.past_turns(rng)
+                context = self.contexts.past_turns(rng, asking=piece.category not in ANSWERS)
             else:
                 context, speaking = self.contexts.running_reply(rng), True
         return Sample(

@@ -7,7 +7,15 @@ from duologue.training.corpora.records import Corpora
 from duologue.training.grammar import Grammar
 from duologue.training.sample import Turn
 
-MAX_REPLY_SENTENCES = 3
+MAX_REPLY_SENTENCES = 2
+_PLAIN_REPLIES = (
+    "I have done that for you.",
+    "There is one at noon and one at five.",
+    "It takes about twenty minutes.",
+    "That is all I could find.",
+    "It is usually cooler in the evening.",
+    "Most people begin with the first chapter.",
+)
 _REPLY_OPENINGS = ("", "", "", "Sure! ", "Of course. ", "Certainly. ", "Yes, ", "Good question. ")
 
 
@@ -18,19 +26,25 @@ class Contexts:
     corpora: Corpora
     questions: Grammar
 
-    def past_turns(self, rng: Random) -> tuple[Turn, ...]:
-        """One or two finished exchanges."""
+    def past_turns(self, rng: Random, *, asking: bool = True) -> tuple[Turn, ...]:
+        """One or two finished exchanges; not `asking`: the last does not end with a question."""
+        turns = self._exchanges(rng)
+        if not asking and turns[-1].text.endswith("?"):
+            return (*turns[:-1], Turn("assistant", rng.choice(_PLAIN_REPLIES)))
+        return turns
+
+    def _exchanges(self, rng: Random) -> tuple[Turn, ...]:
         if self.corpora.dialogues and rng.random() < 0.45:
             dialogue = rng.choice(self.corpora.dialogues)
             ends = [place for place, turn in enumerate(dialogue) if place and not turn.is_user]
             if ends:
                 end = rng.choice(ends) + 1
-                begin = max(0, end - rng.choice((2, 2, 4)))
+                begin = max(0, end - rng.choice((2, 2, 3)))
                 return tuple(
                     Turn("user" if turn.is_user else "assistant", turn.text)
                     for turn in dialogue[begin:end]
                 )
-        exchanges = [self._exchange(rng) for _ in range(rng.choice((1, 1, 2)))]
+        exchanges = [self._exchange(rng) for _ in range(rng.choice((1, 1, 1, 2)))]
         return tuple(turn for exchange in exchanges for turn in exchange)
 
     def running_reply(self, rng: Random) -> tuple[Turn, ...]:

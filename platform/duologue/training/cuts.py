@@ -24,7 +24,8 @@ UNFINISHED_AFTER = word_set(
 # Words that often begin a part which a sentence could do without.
 ATTACHED_BY = word_set(
     """to for from on at in with by about and or if when after before so because that which who
-    during near until under over than using through without around between as at since while but"""
+    during near until under over than using through without around between as at since while but
+    what where how can could would is are do does any i i'm i'd we let's find book"""
 )
 
 

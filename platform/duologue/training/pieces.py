@@ -14,10 +14,10 @@ from duologue.training.corpora.records import Corpora, DialogueTurn, MeetingLine
 from duologue.training.grammar import Grammar, parse_grammar
 from duologue.training.sample import Turn, normalised, word_set
 
-MAX_CONTEXT_TURNS = 4
+MAX_CONTEXT_TURNS = 3
 PHRASES = (
     "hold", "backchannel", "thanks", "filled_pause", "vocal_tic", "aside", "background", "query",
-    "follow_up", "interruption",
+    "statement", "follow_up", "interruption",
 )  # fmt: skip
 SILENCING = ("stop talking", "quiet", "don't say", "be silent", "shut up", "please stop")
 REQUEST_ACTS = {"INFORM_INTENT"}
@@ -147,9 +147,16 @@ def _label_line(line: MeetingLine) -> tuple[State, str] | None:
         and not set(words) <= _LISTENING | _FILLED
     ):
         return State.INCOMPLETE, "break_off"
-    if line.basic == "S" and line.full in ("s", "rt", "e", "cs", "df") and len(words) >= 5:
+    if line.basic == "S" and line.full in ("s", "rt", "e", "df") and _is_about_others(words):
         return State.NON_QUERY, "background"
     return None
+
+
+def _is_about_others(words: Sequence[str]) -> bool:
+    """A statement that nobody would make to an assistant: long, and about neither of the two."""
+    return len(words) >= 6 and not {"i", "i'm", "i'll", "i've", "i'd", "you", "my", "you're"} & {
+        *words
+    }
 
 
 def sentence_pieces(corpora: Corpora) -> Iterator[Piece]:
