@@ -1,4 +1,7 @@
-"""Stop strings: a reply ends before the first of them, and none is ever shown in part."""
+"""Stop strings: a reply ends before the first of them, and none is ever shown in part.
+
+The first is the one that is complete first: it does not matter in which pieces a text comes.
+"""
 
 from collections.abc import Sequence
 
@@ -17,11 +20,11 @@ class StopStrings:
         if self.is_met:
             return ""
         text = self._held + text
-        places = [place for place in map(text.find, self._strings) if place >= 0]
+        places = [(place, string) for string in self._strings if (place := text.find(string)) >= 0]
         if places:
             self.is_met = True
             self._held = ""
-            return text[: min(places)]
+            return text[: min(places, key=_end_and_start)[0]]
         begin = len(text) - self._num_ambiguous(text)
         self._held = text[begin:]
         return text[:begin]
@@ -42,3 +45,8 @@ class StopStrings:
             ),
             default=0,
         )
+
+
+def _end_and_start(found: tuple[int, str]) -> tuple[int, int]:
+    place, string = found
+    return place + len(string), place
