@@ -11,7 +11,15 @@ from duologue.text.tokenizer import Tokenizer
 class Response:
     """What was shown of a reply, and what the user has heard of that."""
 
-    def __init__(self, response_id: int, tokenizer: Tokenizer, stop_strings: Sequence[str]) -> None:
+    def __init__(
+        self,
+        response_id: int,
+        tokenizer: Tokenizer,
+        stop_strings: Sequence[str],
+        *,
+        reports_playback: bool = False,
+    ) -> None:
+        """With `reports_playback`, nothing is taken for heard before the first report."""
         self.response_id = response_id
         self.is_done = False
         """Whether the client was told that no more text follows."""
@@ -19,7 +27,7 @@ class Response:
         self._stream = TextStream(tokenizer)
         self._stops = StopStrings(stop_strings)
         self._num_shown_chars = 0
-        self._acked_chars: int | None = None
+        self._acked_chars = 0 if reports_playback else None
 
     @property
     def met_stop_string(self) -> bool:
@@ -28,6 +36,10 @@ class Response:
     @property
     def num_shown_chars(self) -> int:
         return self._num_shown_chars
+
+    @property
+    def shown_text(self) -> str:
+        return self._stream.text[: self._num_shown_chars]
 
     @property
     def heard_chars(self) -> int:
@@ -41,14 +53,11 @@ class Response:
         return self.heard_chars == self._num_shown_chars
 
     @property
-    def heard_text(self) -> str:
-        return self._stream.text[: self.heard_chars]
-
-    @property
     def heard(self) -> Heard:
-        """The same in tokens, for the trunk to keep."""
+        """The heard text in tokens, for the trunk to keep."""
         split = self._stream.split_at(self.heard_chars)
-        return Heard(split.keep_tokens, tuple(self._tokenizer.encode(split.tail_text)))
+        is_start = split.keep_tokens == 0
+        return Heard(split.keep_tokens, self._tail_tokens(split.tail_text, is_start))
 
     def acknowledge(self, heard_chars: int) -> None:
         self._acked_chars = heard_chars
@@ -64,3 +73,17 @@ class Response:
     def _show(self, text: str) -> str:
         self._num_shown_chars += len(text)
         return text
+
+    def _tail_tokens(self, text: str, is_start: bool) -> tuple[int, ...]:
+        """Tokens of text that goes on in mid-word.
+
+        Some tokenizers put a space in front of all that they encode. Behind a line break they do
+        not, so the text is encoded with one, which then is taken away.
+        """
+        whole = tuple(self._tokenizer.encode(text))
+        if is_start or not text:
+            return whole
+        line_break = tuple(self._tokenizer.encode("\n"))
+        behind = tuple(self._tokenizer.encode("\n" + text))
+        is_apart = behind[: len(line_break)] == line_break
+        return behind[len(line_break) :] if is_apart else whole

@@ -1,7 +1,7 @@
 """The session: one conversation's state machine between its client and an engine."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from duologue.errors import DuologueError, InvalidInput
 from duologue.events import (
@@ -19,7 +19,8 @@ from duologue.events import (
 from duologue.lane.judging import Patience
 from duologue.lane.lane import Lane, ReplyPhase
 from duologue.lane.slices import Slice, SliceResult
-from duologue.lane.steps import EndReason, Hear, Step
+from duologue.lane.steps import EndReason, Hear, Reopen, Step
+from duologue.session.flight import Decision, Flight
 from duologue.session.narrator import Narrator
 from duologue.session.response import Response
 from duologue.session.setup import SessionSetup
@@ -30,27 +31,6 @@ from duologue.text.utterance import TokenEdit, Utterance, token_edit
 
 RETRY_AFTER_MS = 1000.0
 """How long to wait before asking again for what was refused for want of room."""
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """The last decision about an utterance, as long as text may follow that belongs to it."""
-
-    state: State
-    at_ms: float
-    tokens: tuple[int, ...]
-    """The utterance's tokens, as the engine knew them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Flight:
-    """A slice that is under way, and the utterance as it was when it left."""
-
-    work: Slice
-    text: str
-    segments: Mapping[str, str]
-    segment_ids: tuple[str, ...]
-    tokens: tuple[int, ...]
 
 
 class Session:
@@ -73,8 +53,7 @@ class Session:
         self._utterance = Utterance()
         self._engine_tokens: tuple[int, ...] = ()  # of the utterance, as the engine knows it
         self._last_decision: Decision | None = None
-        self._reopens = False
-        self._refused_text: str | None = None
+        self._reopening: Decision | None = None  # to be taken back with the next slice
         self._retry_at_ms = 0.0
         self._silence = Silence(
             reconsider_after_ms=setup.decoding.reconsider_after_ms,
@@ -85,7 +64,7 @@ class Session:
             ),
         )
         self._response: Response | None = None
-        self._cancels = False
+        self._cancelled_id: int | None = None
         self._reports_playback = False
         self._flight: Flight | None = None
         self._num_events = 0
@@ -98,7 +77,8 @@ class Session:
     @property
     def is_silent(self) -> bool:
         """Nothing to hear and nothing to say: such a session asks for no slices."""
-        return self._utterance.is_empty and self.lane.phase is ReplyPhase.NONE
+        is_heard_out = self._utterance.is_empty and not self._known_tokens
+        return is_heard_out and self.lane.phase is ReplyPhase.NONE
 
     @property
     def response(self) -> Response | None:
@@ -127,11 +107,12 @@ class Session:
         hears = self._strategy.listens_while_speaking or self.lane.phase is ReplyPhase.NONE
         edit = self._edit() if hears else None
         conclude = self._conclusion()
-        is_due = hears and bool(self._engine_tokens) and self._silence.is_due(now_ms)
+        is_due = hears and bool(self._known_tokens) and self._silence.is_due(now_ms)
         if edit is None and conclude is None and not is_due and not self._wants_to_speak:
             return None
-        patience = self._silence.patience(now_ms) if hears else Patience.NORMAL
+        patience = Patience.NORMAL
         if edit is not None or is_due:
+            patience = self._silence.patience(now_ms)
             self._silence.judged(patience)
         return self._depart(edit, conclude, patience, tick)
 
@@ -140,39 +121,47 @@ class Session:
         flight, self._flight = self._flight, None
         assert flight is not None, "a result without a slice"
         assert flight.work.tick == result.tick, (flight.work.tick, result.tick)
-        if any(isinstance(step, Hear) for step in result.steps):
-            self._engine_tokens = flight.tokens
-        narrator = Narrator(self.lane, self.setup, self._response, flight.segment_ids, flight.text)
-        events = narrator.tell(result, flight.work.conclude)
+        self._follow(result, flight)
+        narrator = Narrator(
+            self.lane,
+            self.setup,
+            self._response,
+            flight,
+            reports_playback=self._reports_playback,
+        )
+        events = narrator.tell(result)
         self.journal.extend(result.steps)
         if narrator.is_withdrawn:
-            self._forget_last_utterance()
+            self._forget_last_query()
         self.transcript.extend(narrator.entries)
         self._response = narrator.response
-        self._cancels = self._cancels and flight.work.conclude is None
         if result.judgement is not None and result.judgement.state is not State.INCOMPLETE:
             self._settle(flight, result.judgement.state, now_ms)
         if result.error is not None:
-            events.extend(self._refuse(result.error, flight, now_ms))
+            events.extend(self._refuse(result, result.error, flight, now_ms))
         return self._envelopes(events, result.tick)
 
     @property
+    def _known_tokens(self) -> tuple[int, ...]:
+        """The utterance's tokens as the engine will know them before it hears an edit."""
+        return self._engine_tokens if self._reopening is None else self._reopening.tokens
+
+    @property
     def _wants_to_speak(self) -> bool:
-        ended = self._response is not None and self._response.is_done
-        return self.lane.is_speaking and not ended
+        """A reply is to go on: also one that time division interrupted, whatever became of that."""
+        is_under_way = self.lane.phase in (ReplyPhase.SPEAKING, ReplyPhase.PAUSED)
+        return is_under_way and not (self._response is not None and self._response.is_done)
 
     def _take(self, event: ClientEvent, now_ms: float) -> None:
         match event:
             case InputAppend(segment_id, text, is_final):
-                continues = bool(text.strip()) and self._continues(segment_id, now_ms)
-                self._utterance.append(segment_id, text, is_final)
-                if continues:
-                    self._reopen()
-                self._silence.heard(now_ms)
+                with self._listening(segment_id, now_ms):
+                    self._utterance.append(segment_id, text, is_final)
             case InputRevise(segment_id, text, is_final):
-                self._utterance.revise(segment_id, text, is_final)
-                self._silence.heard(now_ms)
+                with self._listening(segment_id, now_ms):
+                    self._utterance.revise(segment_id, text, is_final)
             case InputCommit():
+                self._last_decision = None
                 if not self._utterance.is_empty:
                     self._silence.commit()
             case PlaybackAck(response_id, heard_chars):
@@ -182,6 +171,25 @@ class Session:
             case SessionClose():
                 self.is_closed = True
 
+    def _hear(self, event: InputAppend | InputRevise, now_ms: float) -> None:
+        continues = self._continues(event.segment_id, now_ms)
+        is_new = isinstance(event, InputAppend)
+        change = self._utterance.append if is_new else self._utterance.revise
+        change(event.segment_id, event.text, event.is_final)
+        if continues and not self._utterance.is_empty:
+            self._reopen()
+        self._silence.heard(now_ms)
+
+    @contextmanager
+    def _listening(self, segment_id: str, now_ms: float) -> Iterator[None]:
+        """What changes in the utterance is something that the user says now."""
+        before, continues = self._utterance.text, self._continues(segment_id, now_ms)
+        yield
+        if self._utterance.text != before:
+            self._silence.heard(now_ms)
+            if continues:
+                self._reopen()
+
     def _continues(self, segment_id: str, now_ms: float) -> bool:
         """Whether text for this segment goes on with the utterance that was decided last.
 
@@ -190,10 +198,10 @@ class Session:
         last, hears_more = self._last_decision, self._flight and self._flight.work.edit
         return (
             last is not None
-            and self._strategy.takes_back
             and now_ms - last.at_ms < self.setup.decoding.continues_within_ms
             and self._utterance.is_empty
             and self._utterance.was_decided(segment_id)
+            and not self._known_tokens
             and not hears_more
         )
 
@@ -201,26 +209,32 @@ class Session:
         assert self._last_decision is not None, "nothing was decided"
         self._utterance.reopen()
         if self._last_decision.state is State.NON_QUERY:
-            self._engine_tokens = ()
-            self._forget_last_utterance()
+            del self.transcript[self._place_of_last_utterance]
         else:
-            self._reopens = True
-            self._engine_tokens = self._last_decision.tokens
+            self._reopening = self._last_decision
         self._last_decision = None
 
-    def _forget_last_utterance(self) -> None:
+    @property
+    def _place_of_last_utterance(self) -> int:
+        """Its place in the transcript."""
+        last = len(self.transcript) - 1
+        return next(n for n in range(last, -1, -1) if self.transcript[n].role is Role.USER)
+
+    def _forget_last_query(self) -> None:
         """It will stand in the transcript again, as a whole, when it is decided again."""
-        while self.transcript and self.transcript.pop().role is not Role.USER:
-            pass
+        del self.transcript[self._place_of_last_utterance :]
 
     def _acknowledge(self, response_id: int, heard_chars: int) -> None:
+        is_present = self._known(response_id)
         self._reports_playback = True
-        if self._known(response_id) and self._response is not None:
+        if is_present and self._response is not None:
             self._response.acknowledge(heard_chars)
 
     def _cancel(self, response_id: int | None) -> None:
+        """What is meant is the reply of now: by the next slice there may be another one."""
         is_meant = response_id is None or self._known(response_id)
-        self._cancels = is_meant and self.lane.phase is not ReplyPhase.NONE
+        if is_meant and self._reply is not None:
+            self._cancelled_id = self._reply.response_id
 
     def _known(self, response_id: int) -> bool:
         """Whether this is the present response; an older one is over and can be left alone."""
@@ -231,44 +245,46 @@ class Session:
             )
         return response_id == latest
 
+    @property
+    def _reply(self) -> Response | None:
+        """The reply in the output channel."""
+        return self._response if self.lane.phase is not ReplyPhase.NONE else None
+
     def _edit(self) -> TokenEdit | None:
-        text = self._utterance.text
-        if text == self._refused_text:
-            return None
-        edit = token_edit(self._engine_tokens, self.setup.tokenizer.encode(text))
-        is_same = not edit.append and edit.keep == len(self._engine_tokens)
+        known = self._known_tokens
+        edit = token_edit(known, self.setup.tokenizer.encode(self._utterance.text))
+        is_same = not edit.append and edit.keep == len(known)
         return None if is_same else edit
 
     def _conclusion(self) -> EndReason | None:
         """Why the reply in the output channel is to end now, if it is."""
-        if self.lane.phase is ReplyPhase.NONE or self._response is None:
+        reply = self._reply
+        if reply is None:
             return None
-        if self._cancels:
-            return EndReason.CANCELLED
-        if self._response.met_stop_string:
-            return EndReason.STOP_STRING
-        is_held = self.lane.phase is ReplyPhase.FINISHED
-        return EndReason.STOP if is_held and self._response.is_heard else None
+        if reply.is_done and reply.is_heard:
+            return EndReason.STOP_STRING if reply.met_stop_string else EndReason.STOP
+        return EndReason.CANCELLED if reply.response_id == self._cancelled_id else None
 
     def _depart(
         self, edit: TokenEdit | None, conclude: EndReason | None, patience: Patience, tick: int
     ) -> Slice:
-        decoding = self.setup.decoding
-        has_reply = self.lane.phase is not ReplyPhase.NONE and self._response is not None
+        decoding, reply = self.setup.decoding, self._reply
+        has_stopped = self.lane.is_speaking and not self._wants_to_speak and conclude is None
         work = Slice(
             session_id=self.session_id,
             epoch=self.epoch,
             tick=tick,
-            reopens=self._reopens,
+            reopens=self._reopening is not None,
             edit=edit,
             patience=patience,
-            heard=self._response.heard if has_reply and self._response else None,
+            heard=reply.heard if reply is not None else None,
             conclude=conclude,
-            holds_reply=self._reports_playback,
-            reply_tokens=decoding.reply_tokens_per_slice,
+            # A stop string may end a reply before its last tokens: only the session can tell.
+            holds_reply=self._reports_playback or bool(self.setup.stop_strings),
+            reply_tokens=0 if has_stopped else decoding.reply_tokens_per_slice,
             look_ahead_tokens=decoding.look_ahead_tokens,
         )
-        tokens = self._engine_tokens
+        tokens = self._known_tokens
         if edit is not None:
             tokens = (*tokens[: edit.keep], *edit.append)
         self._flight = Flight(
@@ -277,25 +293,47 @@ class Session:
             segments=self._utterance.snapshot(),
             segment_ids=self._utterance.segment_ids,
             tokens=tokens,
+            is_committed=self._silence.is_committed,
+            heard_chars=reply.heard_chars if reply is not None else 0,
         )
-        self._reopens = False
         return work
 
-    def _settle(self, flight: Flight, state: State, now_ms: float) -> None:
-        """The utterance was decided; what was said since then begins the next one."""
-        self._utterance.decide(flight.segments)
-        self._last_decision = Decision(state, now_ms, flight.tokens)
-        self._engine_tokens = ()
-        self._silence.reset()
-        if not self._utterance.is_empty:
-            self._silence.heard(now_ms)
+    def _follow(self, result: SliceResult, flight: Flight) -> None:
+        """Keep up with what the engine knows of the utterance."""
+        if any(isinstance(step, Reopen) for step in result.steps):
+            self._engine_tokens, self._reopening = self._known_tokens, None
+        if any(isinstance(step, Hear) for step in result.steps):
+            self._engine_tokens = flight.tokens
 
-    def _refuse(self, error: DuologueError, flight: Flight, now_ms: float) -> Sequence[ServerEvent]:
+    def _settle(self, flight: Flight, state: State, now_ms: float) -> None:
+        """The utterance was decided; what was said since then goes on with it, or begins another.
+
+        Once the client has said that the turn is over, nothing goes on with it.
+        """
+        self._utterance.decide(flight.segments)
+        self._engine_tokens = ()
+        was_committed = self._silence.is_committed
+        self._silence.decided(has_rest=not self._utterance.is_empty)
+        is_over = flight.is_committed or (was_committed and not self._silence.is_committed)
+        can_reopen = self._strategy.takes_back and not is_over
+        self._last_decision = Decision(state, now_ms, flight.tokens) if can_reopen else None
+        goes_on = any(map(self._utterance.was_decided, self._utterance.segment_ids))
+        if can_reopen and goes_on and self.setup.decoding.continues_within_ms > 0:
+            self._reopen()
+
+    def _refuse(
+        self, result: SliceResult, error: DuologueError, flight: Flight, now_ms: float
+    ) -> Sequence[ServerEvent]:
         """A slice ended early: say so, and ask again only when that can help."""
         if isinstance(error, InvalidInput):
-            self._refused_text = flight.text
+            # The utterance can never be heard. It leaves, so that the user can say something else.
+            self._utterance.decide(flight.segments)
+            self._silence.decided(has_rest=not self._utterance.is_empty)
+            self._last_decision = self._reopening = None
         else:
             self._retry_at_ms = now_ms + RETRY_AFTER_MS
+            if result.judgement is None:
+                self._silence.failed()
         return [Error.of(error)]
 
     def _envelopes(self, events: Sequence[ServerEvent], tick: int) -> list[Envelope]:

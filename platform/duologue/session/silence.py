@@ -11,35 +11,45 @@ class Silence:
 
     reconsider_after_ms: float
     decide_after_ms: float
+    is_committed: bool = False
+    """Whether the caller said that the turn is over."""
     _since_ms: float = 0.0
     _judged: Patience | None = None
-    _is_committed: bool = False
+    _has_text_since_commit: bool = False
 
     def heard(self, now_ms: float) -> None:
         """The user said something."""
         self._since_ms = now_ms
         self._judged = None
+        self._has_text_since_commit = True
 
     def commit(self) -> None:
         """The caller knows that the turn is over."""
-        self._is_committed = True
+        self.is_committed = True
+        self._has_text_since_commit = False
 
     def judged(self, patience: Patience) -> None:
-        """The utterance as it stands was judged with this patience."""
+        """The utterance as it stands is being judged with this patience."""
         self._judged = patience
 
-    def reset(self) -> None:
-        """The utterance was decided."""
+    def failed(self) -> None:
+        """Nothing came of that judgement."""
         self._judged = None
-        self._is_committed = False
+
+    def decided(self, *, has_rest: bool) -> None:
+        """The utterance was decided; with `has_rest`, text came too late for that decision.
+
+        A commit is about all text before it, so that it holds on for a rest that it came after.
+        """
+        self._judged = None
+        self.is_committed = self.is_committed and has_rest and not self._has_text_since_commit
 
     def patience(self, now_ms: float) -> Patience:
         silent_ms = now_ms - self._since_ms
-        if self._is_committed or silent_ms >= self.decide_after_ms:
+        if self.is_committed or silent_ms >= self.decide_after_ms:
             return Patience.OUT
         return Patience.LOW if silent_ms >= self.reconsider_after_ms else Patience.NORMAL
 
     def is_due(self, now_ms: float) -> bool:
-        """Whether an undecided utterance is to be judged again, though nothing was added."""
-        patience = self.patience(now_ms)
-        return patience is not Patience.NORMAL and patience is not self._judged
+        """Whether the utterance is to be judged, though nothing was added since the last slice."""
+        return self.patience(now_ms) is not self._judged
