@@ -23,7 +23,7 @@ model: setup  ## Prepare the bundled model, once (done by run and test when need
 	@$(BIN)/duologue model prepare
 
 run: model  ## Hold a scripted duplex conversation with the bundled model.
-	@$(BIN)/duologue talk
+	@$(BIN)/duologue talk --script tour
 
 test: model  ## Run all tests. PYTEST_ARGS="-k name" replaces the default arguments.
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)

@@ -1,0 +1,118 @@
+"""Sessions and an engine on one clock, in one process."""
+
+from pathlib import Path
+
+import pytest
+
+from duologue.errors import InvalidInput, UnknownSession
+from duologue.events import (
+    Error,
+    InputAppend,
+    InputState,
+    ResponseDelta,
+    ResponseDone,
+    ResponseStarted,
+    SessionClose,
+)
+from duologue.lane.lane import Lane
+from duologue.runtime.local import IDLE_AFTER_MS
+from duologue.states import State
+from tests.unit.talk.worlds import TICK_MS, Theatre, tiny_assembly
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Theatre:
+    assembly, head = tiny_assembly(tmp_path)
+    head.state = State.QUERY
+    return Theatre(assembly)
+
+
+def test_a_query_is_answered_in_the_tick_that_hears_it(world: Theatre) -> None:
+    world.runtime.send("s", InputAppend("a", "what is it"))
+    world.run_ticks()
+    kinds = [type(envelope.event) for envelope in world.told]
+    assert kinds == [InputState, ResponseStarted, ResponseDelta]
+    world.run_ticks(6)
+    done = [envelope.event for envelope in world.told if isinstance(envelope.event, ResponseDone)]
+    assert [event.response_id for event in done] == [1]
+    assert [envelope.server_seq for envelope in world.told] == list(range(1, len(world.told) + 1))
+
+
+def test_a_silent_session_asks_for_nothing_and_then_gives_up_its_cells(world: Theatre) -> None:
+    world.runtime.send("s", InputAppend("a", "what is it"))
+    world.run_ticks(8)
+    assert world.session.is_silent
+    before = world.runtime.engine.num_forwards
+    assert world.runtime.engine.memory.num_slots == 1
+    world.clock.advance(IDLE_AFTER_MS)
+    world.run_ticks(3)
+    assert world.runtime.engine.num_forwards == before
+    assert world.runtime.engine.memory.num_slots == 0
+
+
+def test_a_session_that_gave_up_its_cells_goes_on_as_before(tmp_path: Path) -> None:
+    replies = []
+    for naps in (False, True):
+        assembly, head = tiny_assembly(tmp_path / str(naps))
+        head.state = State.QUERY
+        world = Theatre(assembly)
+        world.runtime.send("s", InputAppend("a", "what is it"))
+        world.run_ticks(8)
+        if naps:
+            world.clock.advance(IDLE_AFTER_MS)
+            world.run_ticks(2)
+        world.runtime.send("s", InputAppend("b", "and then"))
+        world.run_ticks(8)
+        replies.append(world.session.transcript)
+    assert replies[0] == replies[1]
+    assert len(replies[0]) == 4
+
+
+def test_the_session_and_the_engine_agree_on_every_token(world: Theatre) -> None:
+    for number in range(5):
+        world.runtime.send("s", InputAppend(f"a{number}", "how far is the train"))
+        world.run_ticks(2)
+    engine_lane, session_lane = world.runtime.engine.lane("s"), world.session.lane
+    replayed = Lane.replay(
+        world.session.setup.chat, world.session.setup.opening, world.session.journal
+    )
+    for lane in (session_lane, replayed):
+        assert lane.trunk.tokens == engine_lane.trunk.tokens
+        assert lane.output.tokens == engine_lane.output.tokens
+        assert lane.phase is engine_lane.phase
+
+
+def test_every_forward_is_charged(tmp_path: Path) -> None:
+    assembly, head = tiny_assembly(tmp_path)
+    head.state = State.QUERY
+    charged: list[float] = []
+    world = Theatre(assembly, charge=charged.append)
+    world.runtime.send("s", InputAppend("a", "what is it"))
+    report = world.runtime.run_tick()
+    assert len(charged) == report.num_forwards == 4
+    assert report.forward_ms == pytest.approx(sum(charged))
+    assert report.num_rows == sum(result.num_rows for result in report.results)
+
+
+def test_what_cannot_be_used_is_answered_by_an_error(world: Theatre) -> None:
+    world.runtime.send("s", SessionClose())
+    world.runtime.send("s", InputAppend("a", "too late"))
+    (error,) = world.events(Error)
+    assert isinstance(error, Error)
+    assert "closed" in error.message
+
+
+def test_names_are_checked(world: Theatre) -> None:
+    with pytest.raises(InvalidInput, match="open already"):
+        world.runtime.open("s", world.session.setup)
+    with pytest.raises(UnknownSession, match="nobody"):
+        world.runtime.send("nobody", InputAppend("a", "text"))
+    world.runtime.close("s")
+    assert world.runtime.sessions == []
+    assert world.runtime.engine.num_sessions == 0
+
+
+def test_ticks_follow_the_clock(world: Theatre) -> None:
+    assert world.runtime.tick == 0
+    world.clock.advance(TICK_MS * 2.5)
+    assert world.runtime.tick == 2
