@@ -55,18 +55,16 @@ def choose_thresholds(
 ) -> Mapping[State, float]:
     """For each acted-on state the lowest probability that keeps false alarms within its limit.
 
-    False alarms are counted among the rows of all other labels, and only where the state is the
-    likeliest acted-on one, as in `duologue.states.decide`.
+    False alarms are counted among the rows of all other labels. A row may reach two thresholds and
+    is then acted on once (`duologue.states.decide`), so the true share is at most the limit.
     """
     thresholds: dict[State, float] = {}
-    acted_on = [state for state in order if state is not State.INCOMPLETE]
-    columns = [order.index(state) for state in acted_on]
-    likeliest = torch.tensor(columns)[probabilities[:, columns].argmax(dim=1)]
-    for state in acted_on:
+    for state in order:
+        if state is State.INCOMPLETE:
+            continue
         column = order.index(state)
-        others = labels != column
-        alarms = probabilities[others & (likeliest == column), column].sort(descending=True).values
-        allowed = int(getattr(limits, state.value) * int(others.sum()))
+        alarms = probabilities[labels != column, column].sort(descending=True).values
+        allowed = int(getattr(limits, state.value) * len(alarms))
         limit = float(alarms[allowed]) + 1e-4 if len(alarms) > allowed else 0.0
         thresholds[state] = round(min(0.95, max(floor, limit)), 4)
     return thresholds
