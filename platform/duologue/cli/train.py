@@ -55,7 +55,7 @@ def train(
     """Train a state head for a model from a data set, and write its adapter.
 
     The model itself stays as it is. The adapter is two small files and a card; name its folder in
-    the setting [b]state.adapter[/b] to use it.
+    the setting [b]model.adapter[/b] to use it.
     """
     settings = read_options(
         config, assignments, model__source=source, model__device=device, model__dtype=dtype

@@ -16,7 +16,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from duologue.training.features import Advance, read_features
+from duologue.errors import InvalidSetting
+from duologue.training.features import FINAL_LAYER, Advance, read_features
 from duologue.training.layout import Layout, system_prompt_for
 from duologue.training.sample import Sample
 
@@ -33,6 +34,14 @@ class FeatureStore:
     loaded: "LoadedModel"
     layers: tuple[int, ...]
     folder: Path | None = None
+
+    def __post_init__(self) -> None:
+        num_layers = self.loaded.geometry.num_layers
+        if not all(FINAL_LAYER <= layer < num_layers for layer in self.layers):
+            raise InvalidSetting(
+                f"layers: {list(self.layers)}; allowed are {FINAL_LAYER} (the final state) and 0 to "
+                f"{num_layers - 1}"
+            )
 
     def features(self, samples: Sequence[Sample], advance: Advance = lambda n: None) -> Tensor:
         """The judged row of every sample, float32 `[samples, len(layers) * hidden_size]`.

@@ -1,0 +1,85 @@
+"""From corpora to an adapter that loads, by the two commands that a user types."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from duologue.cli import main
+from duologue.errors import InvalidInput, InvalidSetting
+from duologue.forward.state_head import StateHead
+from duologue.model.loading import load_model
+from duologue.states import State
+from tests.tiny_models import write_tiny_model
+from tests.unit.training import corpora
+
+
+@pytest.fixture(autouse=True)
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+def invoke(*arguments: object) -> str:
+    result = CliRunner().invoke(main.app, list(map(str, arguments)), catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def build(out: Path) -> str:
+    corpora.write_all(Path("corpora"))
+    return invoke(
+        "data", "build", "--source", "corpora", "--out", out, "--train", 200, "--val", 100
+    )
+
+
+def test_data_and_train_make_an_adapter_that_fits_its_model(tmp_path: Path) -> None:
+    output = build(Path("states"))
+    assert "train: " in output
+    assert "data card: states" in output
+    model = write_tiny_model(tmp_path / "model")
+    arguments = ["train", "--data", "states", "--out", "adapter", "--model", model]
+    arguments += ["--dtype", "float32", "--device", "cpu", "--layers", "0,-1", "--hidden", 8]
+    output = invoke(*arguments, "--cache", "cache", "--seed", 3)
+    assert "non_query" in output
+    assert "premature triggers" in output
+
+    loaded = load_model(model, device="cpu", dtype="float32")
+    head = StateHead.load(Path("adapter"), "cpu", geometry=loaded.geometry,
+                          fingerprint=loaded.fingerprint)  # fmt: skip
+    assert head.layers == (0, -1)
+    assert set(head.labels) == set(State)
+    assert set(head.thresholds) == {State.QUERY, State.NON_QUERY, State.HOLD}
+    assert head.card.training["fit"]["seed"] == 3
+    card = Path("adapter/README.md").read_text(encoding="utf-8")
+    assert "--layers 0,-1 --hidden 8 --seed 3" in card
+    assert str(tmp_path) not in card
+
+    first = Path("adapter/adapter.safetensors").read_bytes()
+    invoke(*arguments, "--cache", "cache", "--seed", 3)
+    assert Path("adapter/adapter.safetensors").read_bytes() == first
+
+
+@pytest.mark.parametrize("command", [["data", "build"], ["train"]])
+def test_help_gives_an_example(command: list[str]) -> None:
+    output = invoke(*command, "--help")
+    assert "Examples" in output
+    assert f"duologue {' '.join(command)} --" in output
+
+
+def test_a_source_without_corpora_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InvalidInput, match="holds no corpus"):
+        invoke("data", "build", "--source", "empty", "--out", "states")
+
+
+def test_layers_that_are_no_numbers_are_refused() -> None:
+    with pytest.raises(InvalidSetting, match="'last' is no list of layer numbers"):
+        invoke("train", "--data", "states", "--out", "adapter", "--layers", "last")
+
+
+def test_layers_that_the_model_lacks_are_refused(tmp_path: Path) -> None:
+    build(Path("states"))
+    model = write_tiny_model(tmp_path / "model")
+    with pytest.raises(InvalidSetting, match=r"layers: \[2\]; allowed are -1 .* and 0 to 1"):
+        invoke("train", "--data", "states", "--out", "a", "--model", model, "--layers", "2")
