@@ -39,8 +39,8 @@ class FeatureStore:
         num_layers = self.loaded.geometry.num_layers
         if not all(FINAL_LAYER <= layer < num_layers for layer in self.layers):
             raise InvalidSetting(
-                f"layers: {list(self.layers)}; allowed are {FINAL_LAYER} (the final state) and 0 to "
-                f"{num_layers - 1}"
+                f"layers: {list(self.layers)}; allowed are {FINAL_LAYER} (the final state) and 0"
+                f" to {num_layers - 1}"
             )
 
     def features(self, samples: Sequence[Sample], advance: Advance = lambda n: None) -> Tensor:
