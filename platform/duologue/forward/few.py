@@ -26,25 +26,35 @@ class FewRows(SlotRows):
         _, kv_heads, dim, capacity = self.bank.keys[0].shape
         heads = torch.arange(num_heads, device=self.slots.device) // (num_heads // kv_heads)
         places = (self.slots[:, None] * kv_heads + heads).int().view(-1, 1)  # [rows * heads, 1]
-        self._key_rows = _rows_from(places * dim, dim)
-        self._value_rows = _rows_from(places * capacity, self.extent)
+        self._keys = _Bags(places * dim, dim)
+        self._values = _Bags(places * capacity, self.extent)
 
     def attend(
         self, layer: int, queries: Tensor, window: int | None, softcap: float | None
     ) -> Tensor:
         keys, values = self.bank.keys[layer], self.bank.values[layer]
         _, _, dim, capacity = keys.shape
-        scores = _weighted_sums(keys.view(-1, capacity), self._key_rows, queries)
+        scores = self._keys.sums(keys.view(-1, capacity), queries)
         scores = capped(scores.view(*queries.shape[:2], capacity)[:, :, : self.extent], softcap)
         weights = (scores + self.bias(window)).softmax(dim=-1)  # [rows, heads, cells]
-        return _weighted_sums(values.view(-1, dim), self._value_rows, weights).view_as(queries)
+        return self._values.sums(values.view(-1, dim), weights).view_as(queries)
 
 
-def _rows_from(starts: Tensor, count: int) -> Tensor:
-    """`count` row numbers from each start on; starts: [bags, 1], result: [bags, count]."""
-    return starts + torch.arange(count, device=starts.device, dtype=torch.int32)
+class _Bags:
+    """Bags of `count` neighbouring rows of a table, each from its own start on."""
 
+    def __init__(self, starts: Tensor, count: int) -> None:
+        """starts: int32 [bags, 1]"""
+        rows = starts + torch.arange(count, device=starts.device, dtype=torch.int32)
+        self._rows = rows.view(-1)
+        self._offsets = torch.arange(0, rows.numel(), count, device=rows.device, dtype=torch.int32)
 
-def _weighted_sums(table: Tensor, rows: Tensor, weights: Tensor) -> Tensor:
-    """One sum of table rows per bag; table: [num, width], rows: [bags, count] -> [bags, width]."""
-    return embedding_bag(rows, table, mode="sum", per_sample_weights=weights.reshape(rows.shape))
+    def sums(self, table: Tensor, weights: Tensor) -> Tensor:
+        """Weighted sum of each bag's rows; table: [num, width] -> [bags, width]."""
+        return embedding_bag(
+            self._rows,
+            table,
+            self._offsets,
+            mode="sum",
+            per_sample_weights=weights.reshape(-1),
+        )
