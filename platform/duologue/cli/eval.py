@@ -5,7 +5,9 @@ from types import ModuleType
 
 import typer
 
-_COMMANDS: Sequence[ModuleType] = ()
+from duologue.cli import eval_states
+
+_COMMANDS: Sequence[ModuleType] = (eval_states,)
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
 

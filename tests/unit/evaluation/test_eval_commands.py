@@ -1,0 +1,81 @@
+"""`duologue eval` from flags to files, on a tiny model."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from duologue.cli.eval import app
+from duologue.errors import InvalidInput, ModelUnavailable
+
+ROWS: list[dict[str, Any]] = [
+    {"text": "what is the capital of france", "label": "query", "category": "question"},
+    {"text": "what is the", "label": "incomplete", "category": "cut"},
+    {
+        "text": "uh-huh",
+        "label": "non_query",
+        "context": [{"role": "user", "text": "how far is it"}],
+        "speaking": True,
+    },
+]
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    path = tmp_path / "rows.jsonl"
+    path.write_text("\n".join(map(json.dumps, ROWS)), encoding="utf-8")
+    return path
+
+
+def invoke(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(app, [str(each) for each in arguments], catch_exceptions=False)
+
+
+def test_help_teaches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    output = invoke("states", "--help").output
+    assert "Examples" in output
+    assert "query, non_query, incomplete, hold" in " ".join(output.split())
+
+
+def test_states_writes_its_report(
+    tmp_path: Path, data: Path, tiny_model: Path, tiny_adapter: Path
+) -> None:
+    report = tmp_path / "made" / "report"
+    common: list[str | Path] = [
+        "--model",
+        tiny_model,
+        "--adapter",
+        tiny_adapter,
+        "--dtype",
+        "float32",
+    ]
+    result = invoke("states", "--data", data, "--report", report, *common)
+    assert result.exit_code == 0, "missed targets are no error"
+    assert "recall of query" in result.stdout
+    assert "index.html" in result.stdout
+    found = json.loads((report / "report.json").read_text(encoding="utf-8"))
+    assert found["states"]["rows"] == 3
+    assert found["run"]["model"] == "tiny"
+    assert found["run"]["thresholds"] == {"query": 0.4, "non_query": 0.4, "hold": 0.4}
+    predictions = (report / "predictions.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["text"] for line in predictions] == [row["text"] for row in ROWS]
+    assert sum(json.loads(predictions[0])["probabilities"].values()) == pytest.approx(1, abs=1e-4)
+    assert "<svg" in (report / "index.html").read_text(encoding="utf-8")
+
+
+def test_bad_rows_stop_before_the_model_is_loaded(tmp_path: Path, data: Path) -> None:
+    data.write_text('{"text": "hi", "label": "hello"}', encoding="utf-8")
+    with pytest.raises(InvalidInput, match=r"rows\.jsonl, line 1: label must be one of"):
+        invoke("states", "--data", data, "--report", tmp_path / "r", "--model", "nowhere")
+    assert not (tmp_path / "r").exists()
+
+
+def test_adapter_of_another_model_is_refused(tmp_path: Path, data: Path, tiny_model: Path) -> None:
+    with pytest.raises(ModelUnavailable, match="adapter"):
+        invoke(
+            "states", "--data", data, "--report", tmp_path, "--model", tiny_model,
+            "--adapter", tmp_path,
+        )  # fmt: skip
