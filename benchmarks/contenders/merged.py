@@ -1,0 +1,74 @@
+"""Ours: the merged forward over slots of cells."""
+
+import time
+
+import torch
+
+from duologue.forward.merged import MergedForward
+from duologue.forward.packed import pack_linears
+from duologue.forward.rows import Stretch
+from duologue.kv.channel import Channel
+from duologue.kv.memory import KVMemory
+from duologue.kv.slot import Slot
+from duologue.model.loading import LoadedModel
+
+HEADROOM_CELLS = 48
+BUDGET_BYTES = 16 << 30
+
+
+class Merged:
+    """An output row per session and, if it listens, an input row whose hidden state is read."""
+
+    def __init__(self, model: LoadedModel, *, listens: bool) -> None:
+        self.name = "merged, listening" if listens else "merged"
+        self._model = model
+        self._listens = listens
+        pack_linears(model.network)
+        self._forward = MergedForward(model.network)
+        self._slots: list[Slot] = []
+
+    def prepare(self, sessions: int, context: int) -> None:
+        self._context = context
+        self._memory = KVMemory(
+            self._model.geometry, budget_bytes=BUDGET_BYTES, dtype=self._model.dtype
+        )
+        positions = torch.arange(context, dtype=torch.int32)
+        for _ in range(sessions):
+            slot = self._memory.open(context + HEADROOM_CELLS)
+            cells = self._memory.take(slot, context)
+            self._memory.relabel(slot, cells, Channel.TRUNK)
+            slot.bank.positions[slot.index, torch.tensor(cells)] = positions
+            self._slots.append(slot)
+        # The time of a forward does not depend on what the cells hold, as long as it is finite.
+        for bank in self._memory.banks:
+            for tensor in (*bank.keys, *bank.values):
+                tensor.normal_()
+
+    def step(self) -> float:
+        stretches = [self._stretch(slot, Channel.OUTPUT) for slot in self._slots]
+        if self._listens:
+            stretches += [self._stretch(slot, Channel.INPUT) for slot in self._slots]
+        started = time.perf_counter()
+        self._forward.run(stretches)
+        seconds = time.perf_counter() - started
+        for stretch in stretches:
+            self._memory.free(stretch.slot, stretch.cells)
+        return seconds
+
+    def _stretch(self, slot: Slot, channel: Channel) -> Stretch:
+        return Stretch(
+            slot,
+            channel,
+            [100 + int(channel)],
+            self._memory.take(slot, 1),
+            self._context,
+            reads_logits=channel is Channel.OUTPUT,
+            reads_hidden=channel is Channel.INPUT,
+        )
+
+    def release(self) -> None:
+        self._slots.clear()
+        del self._memory
+
+    def close(self) -> None:
+        """Nothing is left to give back."""
