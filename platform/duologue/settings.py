@@ -102,7 +102,7 @@ class DecodingSettings:
         _check_range("decoding.continues_within_ms", self.continues_within_ms, 0, 60_000)
         _check_number("decoding.reconsider_scale", self.reconsider_scale, 0.0, 1.0)
         if self.context_limit_tokens is not None:
-            _check_range("decoding.context_limit_tokens", self.context_limit_tokens, 32, 2**24)
+            _check_range("decoding.context_limit_tokens", self.context_limit_tokens, 256, 2**24)
         _check_range("decoding.max_reply_tokens", self.max_reply_tokens, 1, 2**20)
 
 

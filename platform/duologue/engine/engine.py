@@ -104,7 +104,7 @@ class Engine:
         self._seats[session_id] = Seat(session_id, epoch, lane, profile, strategy)
 
     def close(self, session_id: str, epoch: int) -> None:
-        """Forget a session; a slice that is under way is dropped."""
+        """Forget a session; a slice of it that is under way is dropped, and so is its result."""
         self._remove(self._seat(session_id, epoch))
 
     def rest(self, session_id: str, epoch: int) -> None:
@@ -220,5 +220,6 @@ class Engine:
 
     def _remove(self, seat: Seat) -> None:
         self._jobs.pop(seat.session_id, None)
+        self._done = [result for result in self._done if result.session_id != seat.session_id]
         seat.vacate(self.memory)
         del self._seats[seat.session_id]

@@ -35,7 +35,7 @@ class Slice:
     holds_reply: bool = False
     """Keep a finished reply in its channel until a later slice concludes it."""
     reply_tokens: int = 4
-    look_ahead_tokens: int = 3
+    look_ahead_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,8 +102,7 @@ class LocalRuntime:
             done, took_ms = self._forward()
             forward_ms += took_ms
             for result in done:
-                session = self._member(result.session_id).session
-                self._tell(result.session_id, session.absorb(result, self.clock.now_ms()))
+                self._absorb(result)
             results.extend(done)
         return TickReport(
             tick=tick,
@@ -125,6 +124,13 @@ class LocalRuntime:
             self.engine.rest(session.session_id, session.epoch)
             member.is_resting = True
         return work is not None
+
+    def _absorb(self, result: SliceResult) -> None:
+        """Hand a result to its session, unless a listener has closed that meanwhile."""
+        member = self._members.get(result.session_id)
+        if member is not None:
+            envelopes = member.session.absorb(result, self.clock.now_ms())
+            self._tell(result.session_id, envelopes)
 
     def _forward(self) -> tuple[list[SliceResult], float]:
         started = time.perf_counter()

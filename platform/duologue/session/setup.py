@@ -65,8 +65,11 @@ class SessionSetup:
 
     @property
     def idle_token(self) -> int | None:
-        """A special token that the chat format leaves unused: silence, in time division."""
+        """A special token that the chat format leaves unused: silence, in time division.
+
+        The last one: reserved tokens follow those that mean something, such as the end of a text.
+        """
         chat = self.chat
         pieces = (chat.bare_opening, chat.system_header, chat.user_header, chat.user_end)
         used = {*chat.stop_tokens, *chat.reply_header, *chat.reply_end}.union(*pieces)
-        return min(self.tokenizer.special_tokens - used, default=None)
+        return max(self.tokenizer.special_tokens - used, default=None)

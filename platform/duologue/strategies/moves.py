@@ -64,8 +64,8 @@ def hear_edit(run: SliceRun) -> None:
     if shortest > room:
         raise InvalidInput(
             f"the utterance has {edit.keep + len(edit.append)} tokens; with what must stay in the "
-            f"context ({run.lane.num_fixed_tokens} tokens) it exceeds the limit of "
-            f"{run.profile.context_limit_tokens}"
+            f"context ({run.lane.num_fixed_tokens} tokens) it exceeds the {room} that the limit of "
+            f"{run.profile.context_limit_tokens} leaves for them"
         )
     run.do(Hear(edit.keep, edit.append))
 

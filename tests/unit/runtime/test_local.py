@@ -1,11 +1,14 @@
 """Sessions and an engine on one clock, in one process."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from duologue.clock import ManualClock
 from duologue.errors import InvalidInput, UnknownSession
 from duologue.events import (
+    Envelope,
     Error,
     InputAppend,
     InputState,
@@ -15,7 +18,8 @@ from duologue.events import (
     SessionClose,
 )
 from duologue.lane.lane import Lane
-from duologue.runtime.local import IDLE_AFTER_MS
+from duologue.lane.slices import Slice
+from duologue.runtime.local import IDLE_AFTER_MS, LocalRuntime
 from duologue.states import State
 from tests.unit.talk.worlds import TICK_MS, Theatre, tiny_assembly
 
@@ -116,3 +120,33 @@ def test_ticks_follow_the_clock(world: Theatre) -> None:
     assert world.runtime.tick == 0
     world.clock.advance(TICK_MS * 2.5)
     assert world.runtime.tick == 2
+
+
+def test_a_listener_may_close_a_session_whose_result_is_due(tmp_path: Path) -> None:
+    assembly, head = tiny_assembly(tmp_path)
+    head.state = State.QUERY
+    told: list[str] = []
+
+    def listen(session_id: str, envelopes: Sequence[Envelope], now_ms: float) -> None:
+        told.append(session_id)
+        if session_id == "a":
+            runtime.close("b")
+
+    runtime = LocalRuntime(assembly.engine, ManualClock(), tick_ms=TICK_MS, listener=listen)
+    for name in ("a", "b", "c"):
+        runtime.open(name, assembly.setup)
+        runtime.send(name, InputAppend("x", "what is it"))
+    runtime.run_tick()
+    assert told == ["a", "c"]
+    assert not any(session.is_busy for session in runtime.sessions)
+
+
+def test_a_session_seated_anew_gets_no_result_of_its_former_life(tmp_path: Path) -> None:
+    assembly, head = tiny_assembly(tmp_path)
+    head.state = State.QUERY
+    engine, setup = assembly.engine, assembly.setup
+    lane = Lane(setup.chat, setup.opening)
+    engine.open("s", 1, lane, setup.profile, setup.strategy)
+    engine.submit(Slice("s", 1, tick=0))
+    engine.open("s", 2, Lane(setup.chat, setup.opening), setup.profile, setup.strategy)
+    assert engine.run() == []
