@@ -1,0 +1,268 @@
+"""The stage: plays a schedule on a real engine and keeps what came of it."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from unittest.mock import patch
+
+from duologue.engine.engine import Engine, EngineSettings
+from duologue.errors import InvalidInput
+from duologue.kv import capacity
+from duologue.lane.lane import Lane, ReplyPhase
+from duologue.lane.profile import LaneProfile
+from duologue.lane.slices import Heard, Slice, SliceResult
+from duologue.lane.steps import EndReason, Hear, Ignore, Promote, Reopen, Resume, Step
+from duologue.states import State
+from duologue.strategies.base import Strategy
+from duologue.strategies.duo import Duo
+from duologue.strategies.tdm import Tdm
+from duologue.strategies.turn import Turn
+from duologue.text.utterance import TokenEdit
+from tests.rules.schedules import Action, Disturbance, Plan, Report, Schedule
+from tests.rules.tiny_worlds import (
+    CHAT,
+    JUDGE,
+    OPENING,
+    STOP_TOKENS,
+    LinearHead,
+    TinyWorld,
+    as_head,
+    tiny_world,
+)
+from tests.rules.witness import Witness
+
+STRATEGIES: dict[str, Strategy] = {"duo": Duo(), "tdm": Tdm(), "turn": Turn()}
+MAX_FORWARDS = 3000
+"""More in one tick means that a slice does not end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A session after one of its slices."""
+
+    tick: int
+    result: SliceResult
+    trunk: tuple[int, ...]
+    input: tuple[int, ...]
+    output: tuple[int, ...]
+    phase: ReplyPhase
+    num_replies: int
+
+    @property
+    def state(self) -> State:
+        """What was decided; not to judge again is the same as to find nothing new."""
+        judgement = self.result.judgement
+        return State.INCOMPLETE if judgement is None else judgement.state
+
+    @property
+    def lane(self) -> tuple[object, ...]:
+        """All that a session is, but for its cells."""
+        return (self.trunk, self.input, self.output, self.phase, self.num_replies)
+
+
+@dataclass(slots=True)
+class Actor:
+    """Plays one session as its owner would: with a journal, and a view of its own."""
+
+    engine: Engine
+    plan: Plan
+    epoch: int = 0
+    journal: list[Step] = field(default_factory=list)
+    utterance: list[int] = field(default_factory=list)
+    last_utterance: list[int] = field(default_factory=list)
+    moments: list[Moment] = field(default_factory=list)
+    tick: int = -1
+    is_crashing: bool = False
+
+    @property
+    def lane(self) -> Lane:
+        return self.engine.lane(self.plan.name)
+
+    @property
+    def last_tick(self) -> int:
+        return self.plan.first_tick + len(self.plan.actions) - 1
+
+    def act(self, tick: int) -> Action | None:
+        """What this tick brings, None if nothing; opens and closes the session in time."""
+        if tick == self.last_tick + 1:
+            self.engine.close(self.plan.name, self.epoch)
+        if not self.plan.first_tick <= tick <= self.last_tick:
+            return None
+        if tick == self.plan.first_tick:
+            self.seat()
+        self.tick = tick
+        action = self.plan.actions[tick - self.plan.first_tick]
+        if action.disturbance is Disturbance.REST:
+            self.engine.rest(self.plan.name, self.epoch)
+        if action.disturbance is Disturbance.REPLAY:
+            self.seat()
+        return None if action.is_absent else action
+
+    def seat(self) -> None:
+        """Sit down under a new epoch, with a lane that the journal gives."""
+        self.epoch += 1
+        plan = self.plan
+        profile = LaneProfile(
+            judge=JUDGE,
+            stop_tokens=STOP_TOKENS,
+            promotion=plan.promotion,
+            sampling=plan.sampling,
+            max_reply_tokens=plan.max_reply_tokens,
+            context_limit_tokens=plan.context_limit_tokens,
+            idle_token=plan.idle_token,
+        )
+        lane = Lane.replay(CHAT, OPENING, self.journal)
+        self.engine.open(plan.name, self.epoch, lane, profile, STRATEGIES[plan.strategy])
+
+    def submit(self, action: Action) -> None:
+        self.is_crashing = action.disturbance is Disturbance.CRASH
+        plan = self.plan
+        reopens = self._reopens(action)
+        self.engine.submit(
+            Slice(
+                session_id=plan.name,
+                epoch=self.epoch,
+                tick=self.tick,
+                reopens=reopens,
+                edit=self._edit(action, self.last_utterance if reopens else self.utterance),
+                patience=action.patience,
+                heard=self._heard(action.report),
+                conclude=EndReason.CANCELLED if action.concludes else None,
+                holds_reply=plan.holds_reply,
+                reply_tokens=plan.reply_tokens,
+                look_ahead_tokens=plan.look_ahead_tokens,
+            )
+        )
+
+    def crash(self, action: Action) -> None:
+        """Lose the slice under way and everything else but the journal, and do it again."""
+        self.is_crashing = False
+        self.seat()
+        self.submit(action)
+        self.is_crashing = False
+
+    def take(self, result: SliceResult) -> None:
+        """Write the journal, and keep the view of the user's utterance by it."""
+        is_refused = isinstance(result.error, InvalidInput)
+        assert not is_refused or "exceeds the limit" in str(result.error), result.error
+        for step in result.steps:
+            if isinstance(step, Hear):
+                self.utterance = [*self.utterance[: step.keep], *step.append]
+            elif isinstance(step, Reopen):
+                self.utterance = self.last_utterance
+            elif isinstance(step, Promote):
+                self.last_utterance, self.utterance = self.utterance, []
+            elif isinstance(step, Ignore) or step == Resume(is_decided=True):
+                self.utterance = []
+        self.journal.extend(result.steps)
+        lane = self.lane
+        self.moments.append(
+            Moment(
+                tick=self.tick,
+                result=result,
+                trunk=tuple(lane.trunk.tokens),
+                input=tuple(lane.input.tokens),
+                output=tuple(lane.output.tokens),
+                phase=lane.phase,
+                num_replies=lane.num_replies,
+            )
+        )
+
+    def _reopens(self, action: Action) -> bool:
+        takes_back = STRATEGIES[self.plan.strategy].takes_back
+        return action.reopens and takes_back and self.lane.can_reopen
+
+    def _edit(self, action: Action, utterance: Sequence[int]) -> TokenEdit | None:
+        if action.edit is None:
+            return None
+        keep = int(len(utterance) * action.edit.keep_share)
+        return TokenEdit(keep, action.edit.append)
+
+    def _heard(self, report: Report | None) -> Heard | None:
+        if report is None:
+            return None
+        return Heard(int(self.lane.num_reply_tokens * report.keep_share), report.tail)
+
+
+@dataclass(slots=True)
+class Performance:
+    """Everything that a schedule came to."""
+
+    actors: dict[str, Actor]
+    witness: Witness
+    head: LinearHead
+
+    @property
+    def narrowest_choice(self) -> float:
+        """How close the model or the head came to choosing otherwise."""
+        return min(self.witness.narrowest_choice, self.head.narrowest_choice)
+
+    def moments(self, name: str) -> list[Moment]:
+        return self.actors[name].moments
+
+
+def play(schedule: Schedule, *, kv_bytes: int = 8 << 20, checks_memory: bool = True) -> Performance:
+    """Run the schedule; after every forward the memory must show what the lanes say."""
+    world = tiny_world(schedule.family)
+    head = LinearHead(schedule.mood, schedule.layers, world.hidden_size)
+    engine = _engine(world, schedule, head, kv_bytes)
+    witness = Witness(engine)
+    actors = {plan.name: Actor(engine, plan) for plan in schedule.plans}
+    performance = Performance(actors, witness, head)
+    sizes = patch.multiple(
+        capacity, SMALLEST=schedule.smallest_slot, SPARE_CELLS=schedule.smallest_slot // 2
+    )
+    with witness.watching(), sizes:
+        for tick in range(schedule.num_ticks + 1):
+            _play_tick(engine, performance, tick, checks_memory)
+    assert engine.num_sessions == 0
+    assert not checks_memory or engine.memory.num_slots == 0
+    return performance
+
+
+def _engine(world: TinyWorld, schedule: Schedule, head: LinearHead, kv_bytes: int) -> Engine:
+    settings = EngineSettings(
+        kv_bytes=kv_bytes,
+        max_rows=schedule.limits.max_rows,
+        prefill_chunk_rows=schedule.limits.prefill_chunk_rows,
+    )
+    return Engine(world.model, as_head(head), settings)
+
+
+def _play_tick(engine: Engine, performance: Performance, tick: int, checks_memory: bool) -> None:
+    acting = [(actor, actor.act(tick)) for actor in performance.actors.values()]
+    waiting = [(actor, action) for actor, action in acting if action is not None]
+    crashing = []
+    num_forwards = 0
+    while waiting or engine.has_work:
+        assert num_forwards < MAX_FORWARDS, "a slice does not end"
+        for actor, action in list(waiting):
+            if action.delay_forwards <= num_forwards or not engine.has_work:
+                actor.submit(action)
+                waiting.remove((actor, action))
+                crashing += [(actor, action)] if actor.is_crashing else []
+        results = engine.forward()
+        if checks_memory:
+            engine.check_integrity()
+        num_forwards += 1
+        for result in results:
+            actor = performance.actors[result.session_id]
+            assert result.epoch == actor.epoch
+            actor.take(result)
+            crashing = [(one, action) for one, action in crashing if one is not actor]
+        for actor, action in crashing:
+            actor.crash(action)
+        crashing = []
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Tiny matrices are multiplied fastest by one thread."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

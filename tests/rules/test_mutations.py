@@ -1,0 +1,152 @@
+"""The checks of the rules fail when the engine is wrong: proven by making it wrong.
+
+Each mutation is a mistake that is easily made. Every one is tried on the fixed schedules that the
+engine as it is passes (`test_tiny_models`, and below what is not tried there).
+"""
+
+from collections.abc import Callable, Sequence
+from itertools import count
+from random import Random
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from torch import Tensor
+
+from duologue.engine import readers
+from duologue.forward import slot_rows
+from duologue.forward.sampling import sample
+from duologue.forward.sampling_settings import SamplingSettings
+from duologue.forward.visibility import visible_cells
+from duologue.kv.bank import Bank
+from duologue.kv.channel import FREE, Channel
+from duologue.kv.memory import KVMemory
+from duologue.kv.slot import Slot
+from duologue.lane.lane import Lane
+from duologue.lane.steps import Step
+from duologue.strategies.base import SliceRun
+from tests.rules.checks import check_channels, check_company, check_losses
+from tests.rules.profile import BUSY_SEEDS
+
+WRONG_READING = "relative error"
+WRONG_MEMORY = "visible|differ|lost or doubled"
+OTHER_CONVERSATION = "."
+
+
+def rows_see_the_other_channel() -> Any:
+    """The mask forgets whose a cell is: input rows see the reply, output rows the utterance."""
+
+    def visible(
+        owners: Tensor,
+        positions: Tensor,
+        row_channels: Tensor,
+        row_positions: Tensor,
+        window: int | None = None,
+    ) -> Tensor:
+        right = visible_cells(owners, positions, row_channels, row_positions, window)
+        others = (owners != FREE) & (positions <= row_positions[:, None])
+        return right | others if window is None else right
+
+    return patch.object(slot_rows, "visible_cells", visible)
+
+
+def channels_start_a_position_late() -> Any:
+    def first_position(lane: Lane, owner: Channel) -> int:
+        return 0 if owner is Channel.TRUNK else len(lane.trunk) + 1
+
+    return patch.object(Lane, "first_position", first_position)
+
+
+def look_ahead_leaks() -> Any:
+    """It leaves the channel, but its cells stay where they are."""
+
+    def cut_look_ahead(lane: Lane, length: int) -> None:
+        lane.input.cut(length)
+
+    return patch.object(Lane, "cut_look_ahead", cut_look_ahead)
+
+
+def freed_cells_stay_visible() -> Any:
+    """Until they are used again, which they are so soon that readings seldom show it."""
+
+    def free(memory: KVMemory, slot: Slot, cells: Sequence[int]) -> None:
+        slot.free_cells.extend(cells)
+        slot.free_cells.sort(reverse=True)
+
+    return patch.object(KVMemory, "free", free)
+
+
+def closed_slots_stay_visible() -> Any:
+    """So the next session in the slot sees cells of one that has outgrown it."""
+
+    def give_slot(bank: Bank, index: int) -> None:
+        bank._free_slots.append(index)
+        bank._free_slots.sort()
+
+    return patch.object(Bank, "give_slot", give_slot)
+
+
+def promotion_forgets_to_relabel() -> Any:
+    return patch.object(KVMemory, "relabel", lambda *_: None)
+
+
+def evidence_is_never_void() -> Any:
+    """As long as there is an utterance: it is decided by what was read before it changed."""
+
+    def do(run: SliceRun, step: Step) -> None:
+        run.lane.apply(step)
+        run.steps.append(step)
+        if not run.lane.is_listening:
+            run.evidence.clear()
+
+    return patch.object(SliceRun, "do", do)
+
+
+def random_numbers_have_a_state() -> Any:
+    """They are drawn one after the other, whoever needs one."""
+    numbers = count()
+
+    def drawn(
+        logits: Tensor,
+        settings: Sequence[SamplingSettings],
+        draws: Sequence[tuple[int, int]],
+        history: Sequence[Sequence[int]],
+    ) -> list[int]:
+        return sample(logits, settings, [(0, next(numbers)) for _ in draws], history)
+
+    return patch.object(readers, "sample", drawn)
+
+
+Check = Callable[..., None]
+
+CAUGHT: list[tuple[Callable[[], Any], Check, dict[str, Any], str]] = [
+    (rows_see_the_other_channel, check_channels, {"checks_memory": False}, WRONG_READING),
+    (channels_start_a_position_late, check_channels, {"checks_memory": False}, WRONG_READING),
+    (look_ahead_leaks, check_channels, {"checks_memory": False}, WRONG_READING),
+    (look_ahead_leaks, check_channels, {}, WRONG_MEMORY),
+    (freed_cells_stay_visible, check_channels, {}, WRONG_MEMORY),
+    (closed_slots_stay_visible, check_channels, {}, WRONG_MEMORY),
+    (promotion_forgets_to_relabel, check_channels, {"checks_memory": False}, WRONG_READING),
+    (promotion_forgets_to_relabel, check_channels, {}, WRONG_MEMORY),
+    (evidence_is_never_void, check_losses, {}, OTHER_CONVERSATION),
+    (random_numbers_have_a_state, check_company, {"sampled": True}, OTHER_CONVERSATION),
+    (random_numbers_have_a_state, check_losses, {"sampled": True}, OTHER_CONVERSATION),
+]
+
+
+def try_all(check: Check, wishes: dict[str, Any]) -> None:
+    for seed in BUSY_SEEDS:
+        check(Random(seed), max_sessions=6, **wishes)
+
+
+@pytest.mark.parametrize(("mutation", "check", "wishes", "found"), CAUGHT)
+def test_mistake_is_found(
+    mutation: Callable[[], Any], check: Check, wishes: dict[str, Any], found: str
+) -> None:
+    with mutation(), pytest.raises(AssertionError, match=found):
+        try_all(check, wishes)
+
+
+@pytest.mark.parametrize("check", [check_company, check_losses])
+def test_nothing_is_found_without_a_mistake(check: Check) -> None:
+    try_all(check, {"sampled": True})

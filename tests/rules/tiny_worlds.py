@@ -1,0 +1,145 @@
+"""Tiny random models for the rules: on the engine's side, and plain beside it as the truth."""
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from duologue.forward.attention import ATTENTION_NAME, register
+from duologue.forward.state_head import StateHead
+from duologue.lane.judging import Judge
+from duologue.model.geometry import ModelGeometry
+from duologue.model.loading import LoadedModel
+from duologue.states import State
+from duologue.text.chat import ChatFormat
+from tests.tiny_models import tiny_network
+
+CHAT = ChatFormat(
+    bare_opening=(3,),
+    system_header=(3, 1, 4),
+    system_end=(2, 5),
+    user_header=(1, 6),
+    user_end=(2, 5),
+    reply_header=(1, 7),
+    reply_end=(2, 5),
+    stop_tokens=frozenset({2}),
+    supports_system=True,
+)
+"""Pieces of small numbers, like those that a ChatML template gives."""
+
+OPENING = (3, 1, 4, 80, 81, 2, 5)
+STOP_TOKENS = frozenset(range(2, 14))
+"""So many that a random model comes to the end of a reply now and then."""
+
+FIRST_WORD = 30
+"""Users say tokens from here on."""
+
+FAMILIES: dict[str, dict[str, Any]] = {
+    "llama": {},
+    "mistral": {"sliding_window": 12},
+    "gemma3": {
+        "sliding_window": 12,
+        "layer_types": ["sliding_attention", "full_attention"],
+    },
+}
+"""Families with what makes them differ here: every layer sees all, a window, or every other one.
+
+The windows are shorter than most of the conversations, so that they matter.
+"""
+
+LABELS = (State.QUERY, State.NON_QUERY, State.INCOMPLETE, State.HOLD)
+MOODS = {
+    "balanced": (0.8, 0.5, 0.8, -1.0),
+    "patient": (0.3, 0.0, 1.8, -1.5),
+    "quick": (2.0, 0.5, 0.5, -1.5),
+    "deaf": (0.5, 2.0, 0.5, -1.5),
+}
+"""Biases of a random head, by what it tends to."""
+
+
+THRESHOLD = 0.5
+JUDGE = Judge({state: THRESHOLD for state in LABELS if state is not State.INCOMPLETE})
+
+
+class LinearHead:
+    """A random linear layer over hidden states: its decisions vary, and a wrong state shows."""
+
+    def __init__(self, mood: str, layers: tuple[int, ...], hidden_size: int) -> None:
+        self.layers = layers
+        self.labels = LABELS
+        generator = torch.Generator().manual_seed(len(layers))
+        width = hidden_size * len(layers)
+        self._weight = 2.0 * torch.randn(len(LABELS), width, generator=generator) / width**0.5
+        self._bias = torch.tensor(MOODS[mood])
+        self.narrowest_choice = 1.0
+        """By how little a probability was on one side of another, or of a threshold."""
+
+    def probabilities(self, hidden: Tensor) -> Tensor:
+        found = torch.softmax(hidden @ self._weight.T + self._bias, dim=-1)  # [rows, labels]
+        limits = found.new_tensor([[THRESHOLD, THRESHOLD * JUDGE.low_patience_scale]])
+        ranked = torch.cat([found, limits.expand(len(found), -1)], dim=-1).sort(dim=-1).values
+        closest = ranked.diff(dim=-1)[ranked.diff(dim=-1) > 0].min()
+        self.narrowest_choice = min(self.narrowest_choice, float(closest))
+        return found
+
+
+class SetHead:
+    """Says of every utterance what it was told to say last."""
+
+    layers = (-1,)
+    labels = LABELS
+
+    def __init__(self, state: State = State.INCOMPLETE, probability: float = 0.97) -> None:
+        self.set(state, probability)
+
+    def set(self, state: State, probability: float = 0.97) -> None:
+        rest = (1.0 - probability) / (len(LABELS) - 1)
+        self.row = [probability if label is state else rest for label in LABELS]
+
+    def probabilities(self, hidden: Tensor) -> Tensor:
+        return torch.tensor([self.row] * hidden.shape[0])
+
+
+def as_head(fake: LinearHead | SetHead) -> StateHead:
+    """An engine asks no more of a head than these fakes have."""
+    return cast(StateHead, fake)
+
+
+@dataclass(frozen=True)
+class TinyWorld:
+    """One random network twice, with the same weights."""
+
+    model: LoadedModel
+    """With the engine's attention."""
+    plain: PreTrainedModel
+    """With the attention of transformers, as it comes."""
+
+    @property
+    def hidden_size(self) -> int:
+        return self.model.geometry.hidden_size
+
+
+@cache
+def tiny_world(family: str) -> TinyWorld:
+    register()
+    network = tiny_network(family, **FAMILIES[family])
+    network.set_attn_implementation(ATTENTION_NAME)
+    plain = tiny_network(family, **FAMILIES[family])
+    plain.set_attn_implementation("eager")
+    model = LoadedModel(
+        network=network,
+        tokenizer=cast(Any, SimpleNamespace()),  # no text here, only tokens
+        chat=CHAT,
+        geometry=ModelGeometry.from_config(network.config),
+        name=family,
+        fingerprint="",
+        device=torch.device("cpu"),
+        dtype=torch.float32,
+        folder=Path(),
+    )
+    return TinyWorld(model, plain)

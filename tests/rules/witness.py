@@ -1,0 +1,165 @@
+"""The witness: sees every forward of an engine, and asks the plain model what was to be said."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from unittest.mock import patch
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from duologue.engine.engine import Engine
+from duologue.forward.merged import MergedForward
+from duologue.forward.rows import ForwardOutput, Stretch
+from duologue.kv.channel import Channel
+from duologue.lane.lane import Lane
+
+MAX_RELATIVE_ERROR = 1e-4
+BATCH = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One row that was read, and the tokens that its channel has up to there."""
+
+    context: tuple[int, ...]
+    logits: Tensor | None  # [vocab]
+    hidden: Tensor | None  # [layers * hidden_size]
+
+
+class Witness:
+    """Writes down what the forwards of one engine read."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.readings: list[Reading] = []
+        self.narrowest_choice = 1.0
+        """By how little, relative to all of them, the likeliest token was ahead of the next."""
+        self.num_merged = 0
+        """Forwards that carried several sessions."""
+        self.num_pieces = 0
+        """Stretches that are only a part of what their channel lacked."""
+        self.num_slots_used_again = 0
+        self.num_slots_outgrown = 0
+        self._tenants: dict[tuple[int, int], int] = {}
+        self._capacities: dict[int, int] = {}
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """While this lasts, every merged forward is written down."""
+        original = MergedForward.run
+
+        def run(merged: MergedForward, stretches: Sequence[Stretch]) -> ForwardOutput:
+            output = original(merged, stretches)
+            self._write_down(stretches, output)
+            return output
+
+        with patch.object(MergedForward, "run", run):
+            yield
+
+    def _write_down(self, stretches: Sequence[Stretch], output: ForwardOutput) -> None:
+        lanes = {
+            id(seat.slot): seat.lane
+            for seat in self.engine._seats.values()
+            if seat.slot is not None
+        }
+        logits, hidden = iter(output.logits), iter(output.hidden)
+        for stretch in stretches:
+            reading = Reading(
+                context=_context(lanes[id(stretch.slot)], stretch),
+                logits=next(logits).clone() if stretch.reads_logits else None,
+                hidden=next(hidden).clone() if stretch.reads_hidden else None,
+            )
+            if stretch.reads_logits or stretch.reads_hidden:
+                self.readings.append(reading)
+        self._count(lanes, stretches)
+        if len(output.logits):
+            best = output.logits.topk(2, dim=-1).values  # [rows, 2]
+            ahead = (best[:, 0] - best[:, 1]) / output.logits.abs().amax(dim=-1)
+            self.narrowest_choice = min(self.narrowest_choice, float(ahead.min()))
+
+    def _count(self, lanes: Mapping[int, Lane], stretches: Sequence[Stretch]) -> None:
+        self.num_merged += len({id(stretch.slot) for stretch in stretches}) > 1
+        for stretch in stretches:
+            slot, lane = stretch.slot, lanes[id(stretch.slot)]
+            self.num_pieces += len(stretch.tokens) < lane.channel(stretch.channel).num_uncached
+            place = (id(slot.bank), slot.index)
+            is_new = self._tenants.get(place, id(slot)) != id(slot)
+            self.num_slots_used_again += is_new
+            self._tenants[place] = id(slot)
+            self.num_slots_outgrown += slot.capacity > self._capacities.get(id(slot), 9999)
+            self._capacities[id(slot)] = slot.capacity
+
+
+def _context(lane: Lane, stretch: Stretch) -> tuple[int, ...]:
+    """Trunk and channel up to the last row of the stretch, by what the lane says.
+
+    How far the channel is computed is known by its cells, which the engine enters later.
+    """
+    own = lane.channel(stretch.channel)
+    end = own.num_cached + len(stretch.tokens)
+    assert list(stretch.tokens) == own.tokens[own.num_cached : end]
+    past = [] if stretch.channel is Channel.TRUNK else lane.trunk.tokens
+    return (*past, *own.tokens[:end])
+
+
+def check_readings(
+    readings: Sequence[Reading], plain: PreTrainedModel, layers: Sequence[int]
+) -> None:
+    """Assert that every reading is what the plain model gives for its tokens alone."""
+    if not readings:
+        return
+    contexts = sorted({reading.context for reading in readings})
+    truth = _plain_states(_longest(contexts), plain, layers)
+    for reading in readings:
+        logits, hidden = truth[reading.context]
+        if reading.logits is not None:
+            _assert_close(reading.logits, logits)
+        if reading.hidden is not None:
+            _assert_close(reading.hidden, hidden)
+
+
+def _assert_close(actual: Tensor, expected: Tensor) -> None:
+    error = float((actual - expected).abs().max() / expected.abs().max())
+    assert error < MAX_RELATIVE_ERROR, f"relative error {error:.2g}"
+
+
+def _longest(contexts: Sequence[tuple[int, ...]]) -> list[tuple[tuple[int, ...], list[int]]]:
+    """Sequences that contain all the sorted contexts as beginnings, with the lengths to read."""
+    found: list[tuple[tuple[int, ...], list[int]]] = []
+    for context in reversed(contexts):
+        if found and found[-1][0][: len(context)] == context:
+            found[-1][1].append(len(context))
+        else:
+            found.append((context, [len(context)]))
+    return found
+
+
+@torch.inference_mode()
+def _plain_states(
+    sequences: Sequence[tuple[tuple[int, ...], list[int]]],
+    plain: PreTrainedModel,
+    layers: Sequence[int],
+) -> dict[tuple[int, ...], tuple[Tensor, Tensor]]:
+    """Logits and hidden states after every context.
+
+    Sequences are filled up at their ends, which the rows before, being causal, cannot see.
+    """
+    truth = {}
+    for start in range(0, len(sequences), BATCH):
+        batch = sorted(sequences, key=lambda item: len(item[0]))[start : start + BATCH]
+        width = max(len(tokens) for tokens, _ in batch)
+        rows = [[*tokens, *[0] * (width - len(tokens))] for tokens, _ in batch]
+        output = plain(torch.tensor(rows), use_cache=False, output_hidden_states=True)
+        # The states are those of the embedding, then of each layer, the last one normed.
+        hidden = torch.cat(
+            [output.hidden_states[layer if layer < 0 else layer + 1] for layer in layers], dim=-1
+        )
+        for row, (tokens, lengths) in enumerate(batch):
+            for length in lengths:
+                truth[tokens[:length]] = (
+                    output.logits[row, length - 1],
+                    hidden[row, length - 1],
+                )
+    return truth
