@@ -28,8 +28,7 @@ from duologue.forward.sampling import (
 )
 
 WIDE = 4 * NARROW  # a vocabulary of which the narrow way sees a part
-# The same examples in every run, however slow the machine is.
-repeatable = settings(deadline=None, derandomize=True, max_examples=80)
+fewer_examples = settings(max_examples=80)
 
 PENALIZED = SamplingSettings(repetition_penalty=1.3)
 
@@ -71,7 +70,7 @@ def by_us(scores: Tensor, chosen: SamplingSettings, history: list[int]) -> Tenso
     return result / result.sum()
 
 
-@repeatable
+@fewer_examples
 @given(
     chosen=sampling_settings.filter(lambda chosen: not chosen.is_greedy),
     seed=st.integers(0, 50),
@@ -107,7 +106,7 @@ def test_tokens_as_likely_as_the_last_of_the_top_k_stay() -> None:
     torch.testing.assert_close(ours, by_transformers(scores, chosen, []))
 
 
-@repeatable
+@fewer_examples
 @given(
     rows=st.lists(
         st.tuples(sampling_settings, st.integers(0, 9), st.integers(0, 9), histories),
@@ -165,7 +164,7 @@ def test_draws_follow_the_probabilities(chosen: SamplingSettings) -> None:
     assert chi_square < 37.4
 
 
-@repeatable
+@fewer_examples
 @given(seed=st.integers(0, 50), history=histories)
 def test_without_temperature_the_likeliest_token_is_chosen(seed: int, history: list[int]) -> None:
     logits = random_logits(seed, 2)
@@ -176,14 +175,14 @@ def test_without_temperature_the_likeliest_token_is_chosen(seed: int, history: l
     assert sample(logits[:1], [PENALIZED], [(0, 0)], [history]) == expected.argmax(-1).tolist()
 
 
-@repeatable
+@fewer_examples
 @given(logits=st.lists(st.sampled_from([-1.0, 0.0, 2.0]), min_size=1, max_size=8))
 def test_of_equally_likely_tokens_the_first_is_chosen(logits: list[float]) -> None:
     tensor = torch.tensor([logits], dtype=torch.bfloat16)
     assert sample(tensor, [SamplingSettings()], [(0, 0)], [[]]) == [logits.index(max(logits))]
 
 
-@repeatable
+@fewer_examples
 @given(chosen=sampling_settings, seed=st.integers(0, 20))
 def test_the_same_names_draw_the_same_token(chosen: SamplingSettings, seed: int) -> None:
     logits = random_logits(seed)
