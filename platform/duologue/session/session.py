@@ -304,6 +304,10 @@ class Session:
             self._engine_tokens, self._reopening = self._known_tokens, None
         if any(isinstance(step, Hear) for step in result.steps):
             self._engine_tokens = flight.tokens
+        had_to_decide = flight.work.patience is Patience.OUT and result.error is None
+        if had_to_decide and result.judgement is None:
+            # Time division has nothing left to read: it is to hear the utterance again as a whole.
+            self._engine_tokens = ()
 
     def _settle(self, flight: Flight, state: State, now_ms: float) -> None:
         """The utterance was decided; what was said since then goes on with it, or begins another.

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from duologue.clock import ManualClock
 from duologue.events import (
@@ -77,7 +78,7 @@ class Stage:
     """Plays one session. After each slice it checks what has to hold always."""
 
     def __init__(
-        self, setting: Setting | None = None, *, model: Model | None = None, **decoding: object
+        self, setting: Setting | None = None, *, model: Model | None = None, **decoding: Any
     ) -> None:
         setting = setting or Setting()
         tokenizer = byte_level()
@@ -87,7 +88,7 @@ class Stage:
             chat=chat,
             max_positions=setting.max_positions,
             thresholds={State.QUERY: 0.5, State.NON_QUERY: 0.5, State.HOLD: 0.5},
-            decoding=replace(setting.decoding, **decoding),  # type: ignore[arg-type]
+            decoding=replace(setting.decoding, **decoding),
             sampling=ReplySamplingSettings(stop_strings=setting.stop_strings),
         )
         (stop_token,) = chat.stop_tokens

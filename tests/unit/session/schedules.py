@@ -1,0 +1,185 @@
+"""Random schedules: whatever a client may say at any moment, and a model that heeds it all."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from zlib import crc32
+
+from hypothesis import strategies as st
+
+from duologue.lane.lane import Lane
+from duologue.session.transcript import Outcome, Role
+from duologue.text.tokenizer import Tokenizer
+from tests.unit.session.scripted_engine import Probabilities, state_of
+from tests.unit.session.stage import DECODING, Setting, Stage, chat_of
+from tests.unit.text.tiny_tokenizers import byte_level
+
+SEGMENTS = ("a", "b", "c")
+MARKS = ("", "", "?", "?", "?", " mhm", " hush", " please", " la")
+"""What a piece of speech ends with tells the model what it is."""
+
+MIN_ACTIONS, MAX_ACTIONS = 40, 80
+
+
+class Deed(Enum):
+    """What happens next."""
+
+    SAY = auto()
+    REVISE = auto()
+    COMMIT = auto()
+    REPORT = auto()
+    CANCEL = auto()
+    WAIT = auto()
+    DEPART = auto()
+    ARRIVE = auto()
+    TICK = auto()
+    REST = auto()
+    """The engine drops what it can compute again."""
+    STARVE = auto()
+    """The next slice runs out of room."""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    deed: Deed
+    place: int
+    """Chooses the segment, the mark, or how far a thing goes."""
+
+
+def actions(*deeds: Deed) -> st.SearchStrategy[list[Action]]:
+    """Long schedules of these deeds; time passes and speech comes more often than the rest."""
+    often = [Deed.TICK] * 5 + [Deed.SAY] * 3 + [Deed.DEPART, Deed.ARRIVE] * 2
+    action = st.builds(Action, st.sampled_from([*often, *deeds]), st.sampled_from(range(100)))
+    return st.lists(action, min_size=MIN_ACTIONS, max_size=MAX_ACTIONS)
+
+
+settings_of_sessions = st.builds(
+    Setting,
+    stop_strings=st.sampled_from([(), (), ("e",), ("###", "th")]),
+    rows_per_forward=st.sampled_from([1000, 1000, 7, 2]),
+    max_positions=st.just(100_000),
+)
+
+
+class HashedModel:
+    """Says something that depends on every token before it, in whole and in broken characters."""
+
+    _TEXT = "The weather is fine, isn't it? e\u0301 naïve 🙂 👩‍👩‍👧 天气 ### other thing. "
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        (stop_token,) = chat_of(tokenizer).stop_tokens
+        lone_bytes = list(range(20, 250, 9))
+        self._tokenizer = tokenizer
+        self._tokens = [*tokenizer.encode(self._TEXT) * 3, *lone_bytes[:8], *[stop_token] * 6]
+
+    def read(self, lane: Lane) -> Probabilities:
+        return state_of(self._tokenizer.decode(lane.utterance))
+
+    def look_ahead(self, lane: Lane) -> int:
+        return self._pick(lane.trunk.tokens, lane.input.tokens)
+
+    def speak(self, lane: Lane) -> int:
+        return self._pick(lane.trunk.tokens, lane.output.tokens)
+
+    def _pick(self, *past: Sequence[int]) -> int:
+        return self._tokens[crc32(repr(past).encode()) % len(self._tokens)]
+
+
+@dataclass(slots=True)
+class Play:
+    """A session under a schedule."""
+
+    stage: Stage
+    num_words: int = 0
+    pieces: list[str] = field(default_factory=list)
+    """All that the user said; none of it twice."""
+    num_reports: int = 0
+    _is_flying: bool = False
+
+    def run(self, schedule: Sequence[Action]) -> None:
+        for action in schedule:
+            self._do(action)
+
+    def finish(self) -> None:
+        """Whatever is left comes to its end."""
+        stage = self.stage
+        if self._is_flying:
+            self._arrive()
+        stage.engine.fails_after_forwards = None
+        for _ in range(50):
+            stage.settle(max_ticks=400)
+            if stage.session.is_silent:
+                return
+            assert stage.session.response is not None
+            stage.ack(stage.session.response.response_id, 10_000)
+        raise AssertionError("the session never falls silent")
+
+    def _do(self, action: Action) -> None:
+        stage, place = self.stage, action.place
+        segment = SEGMENTS[place % len(SEGMENTS)]
+        response = stage.session.response
+        match action.deed:
+            case Deed.SAY:
+                stage.say(self._piece(place), segment)
+            case Deed.REVISE:
+                stage.revise(self._piece(place) if place % 4 else "", segment)
+            case Deed.COMMIT:
+                stage.commit()
+            case Deed.REPORT if response is not None:
+                self.num_reports += 1
+                stage.ack(response.response_id, place * response.num_shown_chars // 80)
+            case Deed.CANCEL if response is not None:
+                stage.cancel((None, response.response_id, 1)[place % 3])
+            case Deed.WAIT:
+                stage.wait(place * 20)
+            case Deed.DEPART if not self._is_flying:
+                self._is_flying = stage.depart() is not None
+                stage.engine.fails_after_forwards = None
+            case Deed.ARRIVE if self._is_flying:
+                self._arrive()
+            case Deed.TICK:
+                if self._is_flying:
+                    self._arrive()
+                stage.tick()
+                stage.engine.fails_after_forwards = None
+            case Deed.REST:
+                stage.engine.rest()
+            case Deed.STARVE if place % 2:
+                stage.engine.fails_after_forwards = place % 6
+            case _:
+                pass
+
+    def _arrive(self) -> None:
+        self._is_flying = False
+        self.stage.arrive()
+
+    def _piece(self, place: int) -> str:
+        self.num_words += 1
+        piece = f" w{self.num_words}x{MARKS[place % len(MARKS)]}"
+        self.pieces.append(piece)
+        return piece
+
+
+def play(
+    schedule: Sequence[Action], setting: Setting, *, finishes: bool = True, **decoding: object
+) -> Play:
+    """Run a schedule to its end."""
+    model = HashedModel(byte_level())
+    done = Play(Stage(setting, model=model, **decoding))
+    done.run(schedule)
+    if finishes:
+        done.finish()
+    return done
+
+
+def as_trunk(stage: Stage) -> str:
+    """What the trunk should be by the transcript."""
+    names = {Role.USER: "user", Role.ASSISTANT: "reply"}
+    return "".join(
+        f"[{names[role]}: {text}]"
+        for role, text, outcome in stage.entries
+        if outcome is not Outcome.IGNORED and text
+    )
+
+
+__all__ = ["DECODING", "Action", "Deed", "Play", "actions", "as_trunk", "play"]

@@ -1,0 +1,218 @@
+"""The steps of a slice become events in an order that a client can follow."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from duologue.events import ServerEvent
+from duologue.lane.judging import Judgement, Patience
+from duologue.lane.lane import Lane, ReplyPhase
+from duologue.lane.slices import Slice, SliceResult
+from duologue.lane.steps import (
+    Conclude,
+    EndReason,
+    Finish,
+    Hear,
+    Ignore,
+    Pause,
+    Promote,
+    Promotion,
+    Reopen,
+    Resume,
+    Say,
+    Step,
+    Trim,
+)
+from duologue.session.flight import Flight
+from duologue.session.narrator import Narrator
+from duologue.session.response import Response
+from duologue.session.transcript import Outcome
+from duologue.states import State
+from tests.unit.session.stage import Stage, assistant, story, user
+
+SETUP = Stage().setup
+TEXT = "Who is it?"
+HEARD = Hear(0, tuple(SETUP.tokenizer.encode(TEXT)))
+
+
+def say(text: str) -> Say:
+    return Say(tuple(SETUP.tokenizer.encode(text)))
+
+
+class Scene:
+    """A lane that has come so far, and the response to it."""
+
+    def __init__(self, *steps: Step, shown: str | None = None) -> None:
+        self.lane = Lane.replay(SETUP.chat, SETUP.opening, steps)
+        self.response: Response | None = None
+        self.narrator: Narrator | None = None
+        if shown is not None:
+            self.response = Response(self.lane.num_replies, SETUP.tokenizer, ())
+            self.response.push(SETUP.tokenizer.encode(shown))
+
+    def tell(
+        self,
+        *steps: Step,
+        state: State | None = None,
+        conclude: EndReason | None = None,
+        heard_chars: int | None = None,
+    ) -> list[ServerEvent]:
+        shown = self.response.num_shown_chars if self.response is not None else 0
+        flight = Flight(
+            work=Slice("session", 1, 7, conclude=conclude),
+            text=TEXT,
+            segments={"a": TEXT},
+            segment_ids=("a",),
+            tokens=HEARD.append,
+            is_committed=False,
+            heard_chars=shown if heard_chars is None else heard_chars,
+        )
+        judgement = None if state is None else Judgement(state, {state: 0.9}, 0, Patience.NORMAL)
+        self.narrator = Narrator(self.lane, SETUP, self.response, flight)
+        return self.narrator.tell(SliceResult("session", 1, 7, steps, judgement))
+
+    @property
+    def entries(self) -> list[tuple[object, ...]]:
+        assert self.narrator is not None
+        return [(entry.role, entry.text, entry.outcome) for entry in self.narrator.entries]
+
+
+def listening() -> Scene:
+    return Scene(HEARD)
+
+
+def speaking(*more: Step, shown: str = "It is me, ") -> Scene:
+    """A reply is under way, and a new utterance has begun."""
+    return Scene(HEARD, Promote(Promotion.REBASE), say(shown), HEARD, *more, shown=shown)
+
+
+def test_the_judgement_is_told_before_what_follows_from_it() -> None:
+    told = listening().tell(Promote(Promotion.REBASE), say("Me!"), state=State.QUERY)
+    assert story(told) == [f"query: {TEXT}", "1 starts", "1 says: Me"]
+
+
+def test_the_steps_are_applied() -> None:
+    scene = listening()
+    scene.tell(Promote(Promotion.REBASE), say("Me!"), Finish(EndReason.STOP))
+    assert scene.lane.phase is ReplyPhase.FINISHED
+    assert scene.lane.reply == SETUP.tokenizer.encode("Me!")
+
+
+def test_a_reply_that_goes_on_is_told_before_an_undecided_judgement() -> None:
+    told = speaking().tell(say("really."), state=State.INCOMPLETE)
+    assert story(told) == ["1 says:  really", f"incomplete: {TEXT}"]
+
+
+def test_what_was_said_in_the_slice_of_the_interruption_is_not_told() -> None:
+    scene = speaking()
+    told = scene.tell(say("really."), Promote(Promotion.REBASE, 1), say("You?"), state=State.QUERY)
+    assert story(told) == [
+        f"query: {TEXT}",
+        "1 interrupted at 9",
+        "1 done: interrupted",
+        "2 starts",
+        "2 says: You",
+    ]
+    assert scene.entries == [assistant("It is me,", Outcome.CUT), user(TEXT)]
+
+
+def test_an_end_in_the_slice_of_the_interruption_is_not_told_either() -> None:
+    told = speaking().tell(
+        say("really."), Finish(EndReason.STOP), Promote(Promotion.REBASE), state=State.QUERY
+    )
+    assert "1 done: interrupted" in story(told)
+    assert "1 done: stop" not in story(told)
+
+
+@pytest.mark.parametrize(("promotion", "kept"), [(Promotion.REBASE, 3), (Promotion.BRANCH, 0)])
+def test_an_interruption_tells_what_stays(promotion: Promotion, kept: int) -> None:
+    scene = speaking()
+    told = scene.tell(Promote(promotion), state=State.QUERY, heard_chars=3)
+    assert story(told)[1] == f"1 interrupted at {kept}"
+    assert scene.entries[0] == assistant("It ", Outcome.CUT), "heard is heard"
+
+
+def test_of_a_paused_reply_all_stays() -> None:
+    told = speaking(Pause()).tell(Promote(Promotion.REBASE), state=State.QUERY, heard_chars=3)
+    assert story(told)[1] == "1 interrupted at 9"
+
+
+def test_a_held_utterance_starts_nothing() -> None:
+    scene = speaking()
+    told = scene.tell(Promote(Promotion.REBASE, answer=False), state=State.HOLD)
+    assert story(told) == [f"hold: {TEXT}", "1 interrupted at 9", "1 done: interrupted"]
+    assert scene.entries[-1] == user(TEXT, Outcome.HELD)
+
+
+def test_a_finished_reply_shows_its_last_character() -> None:
+    scene = listening()
+    told = scene.tell(
+        Promote(Promotion.REBASE),
+        say("Me!"),
+        Finish(EndReason.LENGTH),
+        Conclude(len(say("Me!").tokens)),
+        state=State.QUERY,
+    )
+    assert story(told)[1:] == ["1 starts", "1 says: Me!", "1 done: length"]
+    assert scene.entries == [user(TEXT), assistant("Me!")]
+
+
+def test_a_cancelled_reply_ends_where_it_was_heard() -> None:
+    scene = speaking()
+    told = scene.tell(Conclude(1), conclude=EndReason.CANCELLED, heard_chars=3)
+    assert story(told) == ["1 done: cancelled"]
+    assert scene.entries == [assistant("It ", Outcome.CUT)]
+
+
+def test_the_reason_for_one_end_is_not_that_for_the_next() -> None:
+    scene = speaking()
+    told = scene.tell(
+        Conclude(1),
+        Promote(Promotion.REBASE),
+        say("You?"),
+        Finish(EndReason.STOP),
+        Conclude(len(say("You?").tokens)),
+        state=State.QUERY,
+        conclude=EndReason.CANCELLED,
+    )
+    assert [event for event in story(told) if "done" in event] == [
+        "1 done: cancelled",
+        "2 done: stop",
+    ]
+    assert scene.entries[-1] == assistant("You?")
+
+
+def test_a_withdrawn_reply_is_interrupted_at_nothing() -> None:
+    scene = Scene(HEARD, Promote(Promotion.REBASE), say("It is me, "), shown="It is me, ")
+    told = scene.tell(Reopen(), HEARD, state=State.INCOMPLETE)
+    assert story(told) == ["1 interrupted at 0", "1 done: interrupted", f"incomplete: {TEXT}"]
+    assert scene.narrator is not None
+    assert scene.narrator.is_withdrawn
+
+
+def test_a_withdrawn_call_for_silence_interrupts_nothing() -> None:
+    scene = Scene(HEARD, Promote(Promotion.REBASE, answer=False))
+    assert scene.tell(Reopen(), HEARD) == []
+
+
+def test_an_ignored_utterance_lets_the_reply_resume() -> None:
+    scene = speaking()
+    told = scene.tell(Ignore(), say("really."), state=State.NON_QUERY)
+    assert story(told) == ["1 says:  really", f"non_query: {TEXT}", "1 resumes"]
+    assert scene.entries == [user(TEXT, Outcome.IGNORED)]
+
+
+def test_time_division_is_silent_about_its_pauses() -> None:
+    scene = speaking()
+    assert scene.tell(Pause(), HEARD, Resume()) == []
+
+
+def test_a_trim_is_told() -> None:
+    turn = (HEARD, Promote(Promotion.REBASE, answer=False))
+    scene = Scene(*turn, *turn, *turn)
+    assert story(scene.tell(Trim(2))) == ["trimmed 2"]
+
+
+def test_nothing_to_tell() -> None:
+    steps: Sequence[Step] = (HEARD, Hear(0, ()))
+    assert Scene().tell(*steps) == []
