@@ -1,0 +1,148 @@
+"""Reads scenarios from YAML files; `docs/scenarios.md` describes the format."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from duologue.errors import InvalidInput
+from duologue.evaluation.duplex.acts import Act, Expectation
+from duologue.evaluation.duplex.scenario import Line, Scenario
+from duologue.talk.script import After
+
+SHIPPED = Path(__file__).parent / "scenarios"
+"""The scenarios that come with the package."""
+
+_FILE_KEYS = frozenset({"about", "defaults", "scenarios"})
+_DEFAULT_KEYS = frozenset({"words_per_minute", "max_reply_tokens"})
+_SCENARIO_KEYS = frozenset({"name", "about", "lines", "words_per_minute", "max_reply_tokens"})
+_LINE_KEYS = frozenset({"say", "does", "at_ms", "after", "delay_ms", "words_per_minute", "expect"})
+_EXPECT_KEYS = frozenset({"respond", "yield", "carry_on", "stay_silent"})
+_SUFFIXES = frozenset({".yaml", ".yml"})
+
+
+def read_scenarios(source: Path = SHIPPED) -> list[Scenario]:
+    """The scenarios of a file, or of all YAML files in a folder, in the order of their names.
+
+    Raises InvalidInput, which names the file, the scenario and the line.
+    """
+    files = [source] if source.is_file() else _files_in(source)
+    scenarios = [scenario for file in files for scenario in _read_file(file)]
+    seen: dict[str, str] = {}
+    for each in scenarios:
+        if each.name in seen:
+            raise InvalidInput(
+                f"{each.file}: the name {each.name!r} is taken by a scenario in {seen[each.name]}"
+            )
+        seen[each.name] = each.file
+    return scenarios
+
+
+def _files_in(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise InvalidInput(f"there are no scenarios at {folder}: it is no file and no folder")
+    files = sorted(path for path in folder.iterdir() if path.suffix in _SUFFIXES)
+    if not files:
+        raise InvalidInput(f"{folder} has no .yaml files with scenarios")
+    return files
+
+
+def _read_file(path: Path) -> Iterator[Scenario]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InvalidInput(f"{path} cannot be read as YAML: {error}") from error
+    top = _mapping(content, _FILE_KEYS, str(path))
+    defaults = _mapping(top.get("defaults") or {}, _DEFAULT_KEYS, f"{path}, defaults")
+    entries = _list(top.get("scenarios"), f"{path}: scenarios")
+    for number, entry in enumerate(entries, start=1):
+        yield _scenario(entry, defaults, path, number)
+
+
+def _scenario(entry: Any, defaults: Mapping[str, Any], path: Path, number: int) -> Scenario:
+    named = entry.get("name") if isinstance(entry, Mapping) else None
+    place = f"{path}, scenario {number}" + (f" ({named})" if named else "")
+    given = {**defaults, **_mapping(entry, _SCENARIO_KEYS, place)}
+    rate = given.pop("words_per_minute", None)
+    lines = [
+        _line(line, rate, f"{place}, line {at}")
+        for at, line in enumerate(_list(given.pop("lines", None), f"{place}: lines"), start=1)
+    ]
+    given = {"about": "", **given}
+    _check_kinds(given, {"max_reply_tokens": int, "name": str, "about": str}, place)
+    try:
+        return Scenario(lines=tuple(lines), file=str(path), **given)
+    except (InvalidInput, TypeError) as error:
+        raise InvalidInput(f"{place}: {_said(error)}") from error
+
+
+def _line(entry: Any, rate: int | None, place: str) -> Line:
+    given = dict(_mapping(entry, _LINE_KEYS, place))
+    if rate is not None:
+        given.setdefault("words_per_minute", rate)
+    numbers = dict.fromkeys(("at_ms", "delay_ms", "words_per_minute"), int)
+    _check_kinds(given, {"say": str, **numbers}, place)
+    if "does" in given:
+        given["does"] = _choice(Act, given["does"], f"{place}: does")
+    if "after" in given:
+        given["after"] = _choice(After, given["after"], f"{place}: after")
+    if "expect" in given:
+        given["expect"] = _expectation(given["expect"], f"{place}: expect")
+    try:
+        return Line(**given)
+    except (InvalidInput, TypeError) as error:
+        raise InvalidInput(f"{place}: {_said(error)}") from error
+
+
+def _expectation(entry: Any, place: str) -> Expectation:
+    given = _mapping(entry, _EXPECT_KEYS, place)
+    for name, window in given.items():
+        if not isinstance(window, int) or isinstance(window, bool) or not 0 < window <= 60_000:
+            raise InvalidInput(f"{place}.{name} must be 1 to 60000 milliseconds, not {window!r}")
+    if "respond" in given and {"carry_on", "stay_silent"} & set(given):
+        raise InvalidInput(f"{place}: to respond goes with neither carry_on nor stay_silent")
+    if "yield" in given and "carry_on" in given:
+        raise InvalidInput(f"{place}: yield and carry_on exclude each other")
+    return Expectation(
+        respond=given.get("respond"),
+        yield_=given.get("yield"),
+        carry_on=given.get("carry_on"),
+        stay_silent=given.get("stay_silent"),
+    )
+
+
+def _mapping(content: Any, allowed: frozenset[str], place: str) -> Mapping[str, Any]:
+    names = ", ".join(sorted(allowed))
+    if not isinstance(content, Mapping):
+        raise InvalidInput(f"{place} must be a mapping with some of: {names}")
+    strange = [str(key) for key in content if key not in allowed]
+    if strange:
+        raise InvalidInput(f"{place}: {', '.join(strange)} is not known; allowed are {names}")
+    return content
+
+
+def _list(content: Any, place: str) -> list[Any]:
+    if not isinstance(content, list) or not content:
+        raise InvalidInput(f"{place} must be a list with at least one entry")
+    return content
+
+
+def _check_kinds(given: Mapping[str, Any], kinds: Mapping[str, type], place: str) -> None:
+    for name, kind in kinds.items():
+        value = given.get(name)
+        if name in given and (not isinstance(value, kind) or isinstance(value, bool)):
+            wanted = "a whole number" if kind is int else "text"
+            raise InvalidInput(f"{place}: {name} must be {wanted}, not {value!r}")
+
+
+def _choice(kind: type[Act] | type[After], value: Any, place: str) -> Act | After:
+    try:
+        return kind(value)
+    except ValueError as error:
+        raise InvalidInput(f"{place} must be one of {', '.join(kind)}, not {value!r}") from error
+
+
+def _said(error: Exception) -> str:
+    """A missing field is told by Python in words that name the class."""
+    return str(error).replace("Line.__init__() ", "").replace("Scenario.__init__() ", "")
