@@ -1,0 +1,173 @@
+"""`duologue eval duplex`: who has the floor, on timed scenarios."""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+from duologue.cli.options import (
+    ConfigOption,
+    DeviceOption,
+    DtypeOption,
+    ModelOption,
+    SetOption,
+    read_options,
+)
+from duologue.cli.terminal import messages, model_progress, output
+
+if TYPE_CHECKING:
+    from duologue.evaluation.duplex.acts import Act
+    from duologue.evaluation.duplex.panel import Panel
+    from duologue.evaluation.duplex.run import OnPlayed
+    from duologue.settings import StrategyName
+
+_EPILOG = (
+    "[b]Examples[/b]\n\n"
+    "duologue eval duplex --report ./duplex                       the shipped scenarios\n\n"
+    "duologue eval duplex --strategy duo --strategy tdm --strategy turn --report ./duplex\n\n"
+    "duologue eval duplex --scenarios ./mine --kind backchannel --report ./duplex\n\n"
+    "duologue eval duplex --forward-ms 20 --report ./duplex       the same on any machine"
+)
+
+
+def duplex(
+    report: Annotated[
+        Path,
+        typer.Option(
+            metavar="DIR", help="Where to write report.json, timelines.txt and index.html."
+        ),
+    ],
+    scenarios: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="A folder of scenarios, or one file; without it, those that are shipped.",
+            show_default=False,
+        ),
+    ] = None,
+    strategy: Annotated[
+        list[str] | None,
+        typer.Option(help="[b]duo[/b], tdm or turn; may be repeated.", show_default=False),
+    ] = None,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Only scenarios of this kind, such as hold; may be repeated.", show_default=False
+        ),
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="N", help="At most N scenarios of each kind.", show_default=False
+        ),
+    ] = None,
+    forward_ms: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            metavar="MS",
+            help="Charge each forward so much time instead of what it takes here.",
+            show_default=False,
+        ),
+    ] = None,
+    model: ModelOption = None,
+    device: DeviceOption = None,
+    dtype: DtypeOption = None,
+    config: ConfigOption = None,
+    assignments: SetOption = None,
+) -> None:
+    """Play timed scenarios in simulated time, and measure who has the floor.
+
+    Response and yield latency, yielding to interruptions, carrying on over backchannels, tics, talk
+    for others and background, pauses, holds: as τ-voice and Full-Duplex-Bench define them, for each
+    strategy side by side. The clock moves by what the forwards take, so simulated silence is free.
+    """
+    settings = read_options(
+        config, assignments, model__source=model, model__device=device, model__dtype=dtype
+    ).settings
+    from duologue.evaluation.duplex.reading import SHIPPED, read_scenarios
+    from duologue.evaluation.duplex.report import Circumstances, write_report
+    from duologue.evaluation.duplex.run import chosen_scenarios, play_all
+    from duologue.runtime.assembly import assemble
+
+    strategies = _strategies(strategy or ["duo"])
+    chosen = chosen_scenarios(read_scenarios(scenarios or SHIPPED), _kinds(kind or []), limit)
+    with model_progress() as progress:
+        assembly = assemble(settings, progress)
+    with _playing(len(chosen) * len(strategies)) as on_played:
+        panels = play_all(
+            chosen,
+            strategies,
+            assembly.engine,
+            assembly.setup,
+            forward_ms=forward_ms,
+            on_played=on_played,
+        )
+    circumstances = Circumstances(
+        model=assembly.model.name,
+        device=str(assembly.model.device),
+        dtype=str(assembly.model.dtype).removeprefix("torch."),
+        forward_ms=forward_ms,
+        decoding=settings.decoding,
+        command=" ".join(["duologue", *sys.argv[1:]]),
+    )
+    write_report(report, panels, circumstances)
+    _print_figures(panels)
+    output().print(f"report: {report / 'index.html'}", soft_wrap=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `duologue eval`."""
+    app.command("duplex", epilog=_EPILOG)(duplex)
+
+
+def _strategies(names: Sequence[str]) -> "list[StrategyName]":
+    from duologue.strategies.registry import strategy_named
+
+    known = dict.fromkeys(strategy_named(name).name for name in names)
+    return [cast("StrategyName", name) for name in known]
+
+
+def _kinds(names: Sequence[str]) -> "list[Act]":
+    from duologue.errors import InvalidSetting
+    from duologue.evaluation.duplex.acts import Act
+
+    try:
+        return [Act(name) for name in names]
+    except ValueError as error:
+        raise InvalidSetting(f"kind must be one of {', '.join(Act)}: {error}") from error
+
+
+@contextmanager
+def _playing(total: int) -> "Iterator[OnPlayed]":
+    """A progress bar that counts scenarios."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeElapsedColumn(), console=messages()) as bar:
+        task = bar.add_task("scenarios", total=total)
+        yield lambda record: bar.update(
+            task, advance=1, description=f"{record.strategy}: {record.scenario.name:<28.28}"
+        )
+
+
+def _print_figures(panels: "Mapping[str, Panel]") -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from duologue.evaluation.duplex.figures import FIGURES
+
+    table = Table("figure", "target", *panels, box=None)
+    for figure in FIGURES:
+        target = "" if figure.target is None else f"≥ {figure.target:g}"
+        colours = {True: "green", False: "red", None: ""}
+        cells = [Text(figure.shown(p), colours[figure.is_met(p)]) for p in panels.values()]
+        table.add_row(figure.name, target, *cells)
+    output().print(table)
+    for name, panel in panels.items():
+        if panel.not_applicable:
+            names = ", ".join(record.scenario.name for record in panel.not_applicable)
+            output().print(f"not applicable under {name}: {names}", soft_wrap=True)
