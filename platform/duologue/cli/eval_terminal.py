@@ -3,12 +3,23 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from duologue.cli.terminal import messages, output
 
 if TYPE_CHECKING:
     from duologue.evaluation.targets import Outcome
+
+AdapterOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DIR",
+        help="A folder with a state adapter; without it, the one shipped for the model.",
+        show_default=False,
+    ),
+]
 
 Count = Callable[[str, int], Callable[[int], None]]
 """count(what, total) begins a bar and returns advance(number)."""

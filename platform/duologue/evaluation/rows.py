@@ -5,9 +5,10 @@
  "speaking": false}
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from duologue.errors import InvalidInput
@@ -50,6 +51,22 @@ def read_state_rows(path: Path) -> list[Row]:
     if not rows:
         raise InvalidInput(f"{path.name} has no rows; one is an object of text and label per line")
     return rows
+
+
+def evenly_drawn(rows: Sequence[Row], limit: int, seed: int) -> list[Row]:
+    """At most `limit` rows in their order, as many of each label as can be; 0 takes all."""
+    if not 0 < limit < len(rows):
+        return list(rows)
+    random, groups = Random(seed), dict[State, list[Row]]()
+    for row in rows:
+        groups.setdefault(row.sample.label, []).append(row)
+    for group in groups.values():
+        random.shuffle(group)
+    drawn: list[Row] = []
+    while len(drawn) < limit:
+        for group in groups.values():
+            drawn += [group.pop()] if group and len(drawn) < limit else []
+    return sorted(drawn, key=lambda row: row.line)
 
 
 def _sample(fields: Mapping[str, Any]) -> Sample:

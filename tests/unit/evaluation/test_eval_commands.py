@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from duologue.cli.eval import app
-from duologue.errors import InvalidInput, ModelUnavailable
+from duologue.errors import InvalidInput, InvalidSetting, ModelUnavailable
 
 ROWS: list[dict[str, Any]] = [
     {"text": "what is the capital of france", "label": "query", "category": "question"},
@@ -64,6 +64,27 @@ def test_states_writes_its_report(
     assert [json.loads(line)["text"] for line in predictions] == [row["text"] for row in ROWS]
     assert sum(json.loads(predictions[0])["probabilities"].values()) == pytest.approx(1, abs=1e-4)
     assert "<svg" in (report / "index.html").read_text(encoding="utf-8")
+
+
+def test_streaming_adds_to_the_report(
+    tmp_path: Path, data: Path, tiny_model: Path, tiny_adapter: Path
+) -> None:
+    common: list[str | Path] = ["--model", tiny_model, "--adapter", tiny_adapter]
+    said = ["--streaming", "--alpha", "0,2", "--limit", "2"]
+    result = invoke("states", "--data", data, "--report", tmp_path, *common, *said)
+    assert "premature triggers" in result.stdout
+    found = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["streaming"]
+    assert list(found["alpha"]) == ["0", "2"]
+    assert found["texts"] == 2
+    courses = (tmp_path / "streaming.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["alpha"] for line in courses] == [0, 0, 2, 2]
+    assert "Word by word" in (tmp_path / "index.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("alpha", ["a", "0,,1", "1,1"])
+def test_bad_alphas_are_refused(tmp_path: Path, data: Path, alpha: str) -> None:
+    with pytest.raises(InvalidSetting, match="alpha"):
+        invoke("states", "--data", data, "--report", tmp_path, "--streaming", "--alpha", alpha)
 
 
 def test_bad_rows_stop_before_the_model_is_loaded(tmp_path: Path, data: Path) -> None:
