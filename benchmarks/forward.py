@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from benchmarks.contenders.contender import Contender
 from benchmarks.contenders.lineup import CONTENDERS, OURS, lineup
 from benchmarks.measure import Cell, measure_cell
 from benchmarks.report import plot, table, write_json
@@ -37,6 +38,9 @@ def main(
     llama_python: Annotated[
         Path | None, typer.Option(help="A Python that has llama-cpp-python, if this one has not.")
     ] = None,
+    realtime: Annotated[
+        bool, typer.Option("--realtime", help="Measure at real-time priority (Linux, root).")
+    ] = False,
     json_path: Annotated[Path, typer.Option("--json", help="Where the figures go.")] = HERE
     / "results"
     / "forward.json",
@@ -54,7 +58,8 @@ def main(
     if quick:
         sessions, contexts, rounds = "8", "256", 2
     cells = [Cell(n, c) for c in _numbers(contexts) for n in _numbers(sessions)]
-    measure(cells, contenders.split(","), rounds, steps, threads, llama_python)
+    taking_part = lineup(contenders.split(","), threads, llama_python)
+    measure(cells, taking_part, rounds=rounds, steps=steps, realtime=realtime)
     Console(width=max(Console().width, TABLE_WIDTH)).print(table(cells))
     if not quick:
         write_json(cells, threads, json_path)
@@ -62,15 +67,9 @@ def main(
 
 
 def measure(
-    cells: list[Cell],
-    names: list[str],
-    rounds: int,
-    steps: int,
-    threads: int,
-    llama_python: Path | None,
+    cells: list[Cell], taking_part: list[Contender], *, rounds: int, steps: int, realtime: bool
 ) -> None:
     """Fill the cells, with a progress bar."""
-    taking_part = lineup(names, threads, llama_python)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as progress:
         total = len(cells) * (rounds + len(taking_part))
@@ -82,6 +81,7 @@ def measure(
                 cell,
                 rounds=rounds,
                 steps=steps,
+                realtime=realtime,
                 on_round=lambda: progress.advance(task),
             )
     for contender in taking_part:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from benchmarks.contenders.contender import Contender
+from benchmarks.priority import undisturbed
 
 SLOW_STEP_S = 1.0
 """A contender this slow is not warmed up before each measurement, and takes one step a round."""
@@ -52,17 +53,20 @@ def measure_cell(
     *,
     rounds: int,
     steps: int,
+    realtime: bool,
     on_round: Callable[[], None],
 ) -> None:
     """Fill the cell's timings; everybody holds its sessions for the whole of it."""
     for contender in contenders:
-        contender.prepare(cell.sessions, cell.context)
-        contender.step()
+        with undisturbed(realtime):
+            contender.prepare(cell.sessions, cell.context)
+            contender.step()
         on_round()
     for _ in range(rounds):
         for contender in contenders:
             timing = cell.timings.setdefault(contender.name, Timing())
-            timing.rounds.append(_turn(contender, steps))
+            with undisturbed(realtime):
+                timing.rounds.append(_turn(contender, steps))
         on_round()
     for contender in contenders:
         contender.release()
