@@ -24,7 +24,7 @@ def check_company(random: Random, *, checks_memory: bool = True, **wishes: Any) 
     together = play(schedule, checks_memory=checks_memory)
     for plan in schedule.plans:
         alone = play(schedule.alone(plan), checks_memory=checks_memory)
-        _check_same(schedule, plan, together, alone)
+        same_conversation(schedule, plan, together, alone)
 
 
 def check_losses(random: Random, *, checks_memory: bool = True, **wishes: Any) -> None:
@@ -33,10 +33,13 @@ def check_losses(random: Random, *, checks_memory: bool = True, **wishes: Any) -
     calm = play(schedule.undisturbed(), checks_memory=checks_memory)
     shaken = play(schedule.disturbed(random), checks_memory=checks_memory)
     for plan in schedule.plans:
-        _check_same(schedule, plan, calm, shaken)
+        same_conversation(schedule, plan, calm, shaken)
 
 
-def _check_same(schedule: Schedule, plan: Plan, left: Performance, right: Performance) -> None:
+def same_conversation(
+    schedule: Schedule, plan: Plan, left: Performance, right: Performance
+) -> None:
+    """Assert it of one session in two performances; of its very steps where no rows were scarce."""
     same = check_same_steps if schedule.limits.is_roomy else check_same_conversation
     with tolerating_ties(left, right):
         same(left.moments(plan.name), right.moments(plan.name))

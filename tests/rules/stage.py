@@ -144,7 +144,7 @@ class Actor:
     def take(self, result: SliceResult) -> None:
         """Write the journal, and keep the view of the user's utterance by it."""
         is_refused = isinstance(result.error, InvalidInput)
-        assert not is_refused or "exceeds the limit" in str(result.error), result.error
+        assert not is_refused or "context" in str(result.error), result.error
         for step in result.steps:
             if isinstance(step, Hear):
                 self.utterance = [*self.utterance[: step.keep], *step.append]

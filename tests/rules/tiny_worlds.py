@@ -89,20 +89,20 @@ class LinearHead:
 
 
 class SetHead:
-    """Says of every utterance what it was told to say last."""
+    """Says in each forward what it was told to say, of whatever it is shown; then INCOMPLETE."""
 
     layers = (-1,)
     labels = LABELS
 
-    def __init__(self, state: State = State.INCOMPLETE, probability: float = 0.97) -> None:
-        self.set(state, probability)
-
-    def set(self, state: State, probability: float = 0.97) -> None:
-        rest = (1.0 - probability) / (len(LABELS) - 1)
-        self.row = [probability if label is state else rest for label in LABELS]
+    def __init__(self) -> None:
+        self.script: list[State] = []
+        self.probability = 0.91
 
     def probabilities(self, hidden: Tensor) -> Tensor:
-        return torch.tensor([self.row] * hidden.shape[0])
+        state = self.script.pop(0) if self.script else State.INCOMPLETE
+        rest = (1.0 - self.probability) / (len(LABELS) - 1)
+        row = [self.probability if label is state else rest for label in LABELS]
+        return torch.tensor([row] * hidden.shape[0])
 
 
 def as_head(fake: LinearHead | SetHead) -> StateHead:

@@ -181,6 +181,8 @@ class Engine:
                 passage = plan_passage(job, self.memory, chunk)
             except KVMemoryExhausted as error:
                 job.fail(error)
+                # Its slot may be what others wait for, or what itself could grow into.
+                job.seat.vacate(self.memory)
                 continue
             passages.append(passage)
             room -= passage.num_rows
