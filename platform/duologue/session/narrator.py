@@ -131,12 +131,15 @@ class Narrator:
             self._events.append(ResponseStarted(self.response.response_id))
 
     def _interrupt(self, response: Response, policy: Promotion) -> None:
-        kept_chars = self._flight.heard_chars if policy is Promotion.REBASE else 0
+        heard_chars, outcome = self._flight.heard_chars, Outcome.CUT
         if self._lane.phase is ReplyPhase.PAUSED:
-            kept_chars = response.num_shown_chars  # time division cannot take back
+            heard_chars = response.num_shown_chars  # time division cannot take back
+        elif policy is Promotion.BRANCH:
+            outcome = Outcome.FORGOTTEN
+        kept_chars = 0 if outcome is Outcome.FORGOTTEN else heard_chars
         self._events.append(Interrupted(response.response_id, kept_chars))
         self._done(response, EndReason.INTERRUPTED)
-        self._remember(response, self._flight.heard_chars, Outcome.CUT)
+        self._remember(response, heard_chars, outcome)
 
     def _withdraw(self) -> None:
         """The last query went on: what was answered to its beginning is taken back."""

@@ -19,6 +19,8 @@ class Outcome(StrEnum):
     COMPLETE = "complete"
     CUT = "cut"
     """Only this much was heard."""
+    FORGOTTEN = "forgotten"
+    """This much was heard, but the model does not remember it: promotion by `branch`."""
 
 
 @dataclass(frozen=True, slots=True)

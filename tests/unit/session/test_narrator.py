@@ -129,7 +129,8 @@ def test_an_interruption_tells_what_stays(promotion: Promotion, kept: int) -> No
     scene = speaking()
     told = scene.tell(Promote(promotion), state=State.QUERY, heard_chars=3)
     assert story(told)[1] == f"1 interrupted at {kept}"
-    assert scene.entries[0] == assistant("It ", Outcome.CUT), "heard is heard"
+    remembered = Outcome.CUT if kept else Outcome.FORGOTTEN
+    assert scene.entries[0] == assistant("It ", remembered), "heard is heard"
 
 
 def test_of_a_paused_reply_all_stays() -> None:
