@@ -1,6 +1,5 @@
 """`duologue eval duplex`: who has the floor, on timed scenarios."""
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from duologue.cli.eval_terminal import AdapterOption, print_report
 from duologue.cli.options import (
     ConfigOption,
     DeviceOption,
@@ -73,6 +73,7 @@ def duplex(
             show_default=False,
         ),
     ] = None,
+    adapter: AdapterOption = None,
     model: ModelOption = None,
     device: DeviceOption = None,
     dtype: DtypeOption = None,
@@ -85,16 +86,24 @@ def duplex(
     for others and background, pauses, holds: as τ-voice and Full-Duplex-Bench define them, for each
     strategy side by side. The clock moves by what the forwards take, so simulated silence is free.
     """
+    strategies = _strategies(strategy or ["duo"])
     settings = read_options(
-        config, assignments, model__source=model, model__device=device, model__dtype=dtype
+        config,
+        assignments,
+        model__source=model,
+        model__device=device,
+        model__dtype=dtype,
+        model__adapter=adapter,
+        decoding__strategy=_most_demanding(strategies),
     ).settings
     from duologue.evaluation.duplex.reading import SHIPPED, read_scenarios
-    from duologue.evaluation.duplex.report import Circumstances, write_report
+    from duologue.evaluation.duplex.report import write_duplex_report
     from duologue.evaluation.duplex.run import chosen_scenarios, play_all
+    from duologue.evaluation.report import make_folder, run_facts
     from duologue.runtime.assembly import assemble
 
-    strategies = _strategies(strategy or ["duo"])
     chosen = chosen_scenarios(read_scenarios(scenarios or SHIPPED), _kinds(kind or []), limit)
+    make_folder(report)
     with model_progress() as progress:
         assembly = assemble(settings, progress)
     with _playing(len(chosen) * len(strategies)) as on_played:
@@ -106,17 +115,16 @@ def duplex(
             forward_ms=forward_ms,
             on_played=on_played,
         )
-    circumstances = Circumstances(
-        model=assembly.model.name,
-        device=str(assembly.model.device),
-        dtype=str(assembly.model.dtype).removeprefix("torch."),
-        forward_ms=forward_ms,
-        decoding=settings.decoding,
-        command=" ".join(["duologue", *sys.argv[1:]]),
-    )
-    write_report(report, panels, circumstances)
+    facts = {
+        **run_facts(assembly),
+        "strategy": list(strategies),
+        "reply_tokens_per_slice": settings.decoding.reply_tokens_per_slice,
+        "scenarios": len(chosen),
+        "forward_ms": forward_ms,
+    }
+    write_duplex_report(report, panels, facts)
     _print_figures(panels)
-    output().print(f"report: {report / 'index.html'}", soft_wrap=True)
+    print_report(report)
 
 
 def register(app: typer.Typer) -> None:
@@ -129,6 +137,13 @@ def _strategies(names: Sequence[str]) -> "list[StrategyName]":
 
     known = dict.fromkeys(strategy_named(name).name for name in names)
     return [cast("StrategyName", name) for name in known]
+
+
+def _most_demanding(strategies: "Sequence[StrategyName]") -> str:
+    """One that needs a state head, if any does."""
+    from duologue.strategies.registry import strategy_named
+
+    return max(strategies, key=lambda name: strategy_named(name).judges)
 
 
 def _kinds(names: Sequence[str]) -> "list[Act]":

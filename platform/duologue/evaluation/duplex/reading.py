@@ -69,18 +69,19 @@ def _scenario(entry: Any, defaults: Mapping[str, Any], path: Path, number: int) 
         _line(line, rate, f"{place}, line {at}")
         for at, line in enumerate(_list(given.pop("lines", None), f"{place}: lines"), start=1)
     ]
-    given = {"about": "", **given}
+    _check_has(given, "name", place)
     _check_kinds(given, {"max_reply_tokens": int, "name": str, "about": str}, place)
     try:
         return Scenario(lines=tuple(lines), file=str(path), **given)
-    except (InvalidInput, TypeError) as error:
-        raise InvalidInput(f"{place}: {_said(error)}") from error
+    except InvalidInput as error:
+        raise InvalidInput(f"{place}: {error}") from error
 
 
 def _line(entry: Any, rate: int | None, place: str) -> Line:
     given = dict(_mapping(entry, _LINE_KEYS, place))
     if rate is not None:
         given.setdefault("words_per_minute", rate)
+    _check_has(given, "say", place)
     numbers = dict.fromkeys(("at_ms", "delay_ms", "words_per_minute"), int)
     _check_kinds(given, {"say": str, **numbers}, place)
     if "does" in given:
@@ -91,8 +92,8 @@ def _line(entry: Any, rate: int | None, place: str) -> Line:
         given["expect"] = _expectation(given["expect"], f"{place}: expect")
     try:
         return Line(**given)
-    except (InvalidInput, TypeError) as error:
-        raise InvalidInput(f"{place}: {_said(error)}") from error
+    except InvalidInput as error:
+        raise InvalidInput(f"{place}: {error}") from error
 
 
 def _expectation(entry: Any, place: str) -> Expectation:
@@ -128,6 +129,11 @@ def _list(content: Any, place: str) -> list[Any]:
     return content
 
 
+def _check_has(given: Mapping[str, Any], name: str, place: str) -> None:
+    if name not in given:
+        raise InvalidInput(f"{place}: {name} is missing")
+
+
 def _check_kinds(given: Mapping[str, Any], kinds: Mapping[str, type], place: str) -> None:
     for name, kind in kinds.items():
         value = given.get(name)
@@ -141,8 +147,3 @@ def _choice(kind: type[Act] | type[After], value: Any, place: str) -> Act | Afte
         return kind(value)
     except ValueError as error:
         raise InvalidInput(f"{place} must be one of {', '.join(kind)}, not {value!r}") from error
-
-
-def _said(error: Exception) -> str:
-    """A missing field is told by Python in words that name the class."""
-    return str(error).replace("Line.__init__() ", "").replace("Scenario.__init__() ", "")

@@ -1,9 +1,7 @@
 """The report on duplex behaviour: JSON, timelines as text, and a page."""
 
-import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,50 +13,20 @@ from duologue.evaluation.duplex.panel import Panel
 from duologue.evaluation.duplex.record import Record
 from duologue.evaluation.duplex.story import picture, tell
 from duologue.evaluation.page import Page, Verdict
-from duologue.settings import DecodingSettings
+from duologue.evaluation.report import show_facts, write_report
 
-REPORT_FILE, STORIES_FILE, PAGE_FILE = "report.json", "timelines.txt", "index.html"
+STORIES_FILE = "timelines.txt"
 Panels = Mapping[str, Panel]
+Facts = Mapping[str, Any]
+"""What was measured, and how: `run_facts` and more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Circumstances:
-    """Under what the figures were measured."""
-
-    model: str
-    device: str
-    dtype: str
-    forward_ms: float | None
-    """What a forward was charged; None: what it took."""
-    decoding: DecodingSettings
-    command: str = ""
-
-    def __str__(self) -> str:
-        charged = "measured times" if self.forward_ms is None else f"{self.forward_ms:g} ms each"
-        return (
-            f"{self.model} on {self.device} in {self.dtype}; forwards charged with {charged}; "
-            f"tick {self.decoding.tick_ms} ms, "
-            f"look-ahead {self.decoding.look_ahead_tokens} tokens, "
-            f"{self.decoding.reply_tokens_per_slice} reply tokens per slice"
-        )
-
-
-def write_report(folder: Path, panels: Panels, circumstances: Circumstances) -> None:
-    """Write `report.json`, `timelines.txt` and `index.html`, making the folder when needed."""
-    folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(report_json(panels, circumstances), indent=1, ensure_ascii=False)
-    (folder / REPORT_FILE).write_text(text + "\n", encoding="utf-8")
+def write_duplex_report(folder: Path, panels: Panels, facts: Facts) -> None:
+    """Write `report.json`, `timelines.txt` and `index.html` into an existing folder."""
+    strategies = {name: _panel_json(panel) for name, panel in panels.items()}
+    write_report(folder, {"run": facts, "strategies": strategies}, duplex_page(panels, facts))
     stories = ("\n".join(tell(r)) + "\n" for panel in panels.values() for r in panel.records)
     (folder / STORIES_FILE).write_text("\n".join(stories), encoding="utf-8")
-    report_page(panels, circumstances).write(folder / PAGE_FILE, footer=str(circumstances))
-
-
-def report_json(panels: Panels, circumstances: Circumstances) -> dict[str, Any]:
-    """All figures of all strategies, and what became of every line."""
-    return {
-        "circumstances": asdict(circumstances),
-        "strategies": {name: _panel_json(panel) for name, panel in panels.items()},
-    }
 
 
 def _panel_json(panel: Panel) -> dict[str, Any]:
@@ -112,18 +80,21 @@ def _line_json(outcome: LineOutcome) -> dict[str, Any]:
     }
 
 
-def report_page(panels: Panels, circumstances: Circumstances) -> Page:
+def duplex_page(panels: Panels, facts: Facts) -> Page:
     """The same for reading."""
-    lead = f"Timed text scenarios played against the engine. {circumstances}."
-    page = Page("Duplex behaviour", lead)
-    if circumstances.command:
-        page.code(circumstances.command)
+    charged = facts["forward_ms"]
+    page = Page(
+        "Duplex behaviour",
+        "Timed text scenarios, played against the engine on a simulated clock that moves by "
+        f"{'what the forwards took' if charged is None else f'{charged:g} ms for each forward'}.",
+    )
     _show_figures(page, panels)
     _show_latency(page, panels)
     _show_kinds(page, panels)
     _show_labels(page, panels)
     _show_not_applicable(page, panels)
     _show_scenarios(page, panels)
+    show_facts(page, facts)
     return page
 
 
@@ -140,9 +111,9 @@ def _show_figures(page: Page, panels: Panels) -> None:
     page.table(
         ["figure", "target", "best published", *panels, "meaning"],
         rows,
-        "Targets of DESIGN.md, section 9: green is met, red is missed. “Best published” is the "
-        "best row of τ-voice's panel for each figure (on audio, other dialogues; joint_score from its "
-        "yield_rate), for pause_takeovers of Full-Duplex-Bench: marks to aim at, not comparisons.",
+        "Targets of DESIGN.md, section 9: green is met, red is missed. “Best published” is, for "
+        "each figure, the best row of τ-voice's panel (joint_score: with its yield_rate), for "
+        "pause_takeovers of Full-Duplex-Bench; on audio and other dialogues: marks to aim at.",
     )
 
 

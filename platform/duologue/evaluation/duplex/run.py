@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from duologue.engine.engine import Engine
+from duologue.errors import InvalidInput
 from duologue.evaluation.duplex.acts import Act
 from duologue.evaluation.duplex.panel import Panel
 from duologue.evaluation.duplex.record import Record
@@ -43,8 +44,14 @@ def play_all(
 def chosen_scenarios(
     scenarios: Iterable[Scenario], kinds: Sequence[Act] = (), limit: int | None = None
 ) -> list[Scenario]:
-    """Those of some kinds (all without `kinds`), at most `limit` of each."""
-    return list(_chosen(scenarios, kinds, limit))
+    """Those of some kinds (all without `kinds`), at most `limit` of each.
+
+    Raises InvalidInput if there are none.
+    """
+    chosen = list(_chosen(scenarios, kinds, limit))
+    if not chosen:
+        raise InvalidInput(f"no scenario is left: none is of the kind {' or '.join(kinds)}")
+    return chosen
 
 
 def _chosen(

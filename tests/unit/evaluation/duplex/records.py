@@ -1,0 +1,58 @@
+"""Records made by hand: a user's lines and an assistant's replies at given times."""
+
+from duologue.evaluation.duplex.acts import Act
+from duologue.evaluation.duplex.outcome import LineOutcome, outcomes
+from duologue.evaluation.duplex.record import Record, Reply, SpokenLine
+from duologue.evaluation.duplex.scenario import Line, Scenario
+from duologue.lane.steps import EndReason
+from duologue.talk.script import After
+
+TICK_MS = 160.0
+QUERY = Line("Tell me a story", words_per_minute=60)  # 4 s long
+
+
+def reply(
+    number: int,
+    started_ms: float,
+    ended_ms: float | None = None,
+    *,
+    end: EndReason = EndReason.STOP,
+    text: str = "Once",
+    is_taken_back: bool = False,
+) -> Reply:
+    """A reply whose text begins as soon as it does; one that was taken back was cut."""
+    return Reply(
+        number,
+        started_ms,
+        text,
+        started_ms if text else None,
+        ended_ms,
+        None if ended_ms is None else EndReason.INTERRUPTED if is_taken_back else end,
+        is_taken_back,
+    )
+
+
+def cut(number: int, started_ms: float, ended_ms: float) -> Reply:
+    """A reply that the user cut off."""
+    return reply(number, started_ms, ended_ms, end=EndReason.INTERRUPTED)
+
+
+def record(*events: tuple[Line, float] | Reply, end_ms: float = 20_000.0) -> Record:
+    """Lines with the times at which they began, and replies."""
+    lines = [event for event in events if isinstance(event, tuple)]
+    played = Record(
+        Scenario("by-hand", tuple(line for line, _ in lines)), "duo", TICK_MS, end_ms=end_ms
+    )
+    played.lines = [SpokenLine(line, line.speech, start_ms) for line, start_ms in lines]
+    played.replies = [event for event in events if isinstance(event, Reply)]
+    return played
+
+
+def during(act: Act, say: str = "one two") -> Line:
+    """A line that is meant to fall into a reply; a second for each word."""
+    return Line(say, does=act, after=After.REPLY_START, words_per_minute=60)
+
+
+def overlap(act: Act, *replies: Reply, end_ms: float = 20_000.0) -> LineOutcome:
+    """What became of two seconds of speech, from 6000 to 8000 ms, after a query and its replies."""
+    return outcomes(record((QUERY, 0), (during(act), 6000), *replies, end_ms=end_ms))[-1]

@@ -1,0 +1,202 @@
+"""Scenarios played against the engine: a tiny random model, and a head that knows the script."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from duologue.engine.engine import Engine
+from duologue.evaluation.duplex.acts import Act, Expectation
+from duologue.evaluation.duplex.oracle import ORACLE_THRESHOLDS, OracleHead
+from duologue.evaluation.duplex.outcome import Label, LineOutcome, outcomes
+from duologue.evaluation.duplex.record import Record
+from duologue.evaluation.duplex.scenario import Line, Scenario
+from duologue.evaluation.duplex.stage import Stage
+from duologue.forward.state_head import StateHead
+from duologue.model.loading import load_model
+from duologue.session.setup import SessionSetup
+from duologue.settings import DecodingSettings, StrategyName
+from duologue.states import State
+from duologue.talk.script import After
+
+FORWARD_MS = 20.0
+QUERY = Line("Tell me a story")
+
+
+class Theatre:
+    """Plays lines; a reply goes on until its longest length."""
+
+    def __init__(self, folder: Path) -> None:
+        model = load_model(str(folder), device="cpu", dtype="float32")
+        self.oracle = OracleHead()
+        self.engine = Engine(model, cast(StateHead, self.oracle))
+        self.setup = SessionSetup(
+            tokenizer=model.tokenizer,
+            chat=replace(model.chat, stop_tokens=frozenset()),
+            max_positions=4096,
+            thresholds=ORACLE_THRESHOLDS,
+            decoding=DecodingSettings(system_prompt="Talk."),
+        )
+
+    def stage(
+        self,
+        *lines: Line,
+        strategy: StrategyName = "duo",
+        max_reply_tokens: int = 150,
+        knows: bool = True,
+    ) -> Stage:
+        scenario = Scenario("played", lines, max_reply_tokens=max_reply_tokens)
+        decoding = replace(self.setup.decoding, strategy=strategy)
+        setup = replace(self.setup, decoding=decoding)
+        oracle = self.oracle if knows else None
+        return Stage(scenario, self.engine, setup, forward_ms=FORWARD_MS, oracle=oracle)
+
+    def play(
+        self, *lines: Line, strategy: StrategyName = "duo", max_reply_tokens: int = 150
+    ) -> Record:
+        stage = self.stage(*lines, strategy=strategy, max_reply_tokens=max_reply_tokens)
+        return stage.play()
+
+    def last(self, *lines: Line, strategy: StrategyName = "duo") -> LineOutcome:
+        return outcomes(self.play(*lines, strategy=strategy))[-1]
+
+
+@pytest.fixture(scope="module")
+def theatre(tiny_model: Path) -> Theatre:
+    return Theatre(tiny_model)
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left(theatre: Theatre) -> Iterator[None]:
+    theatre.oracle.state = State.INCOMPLETE
+    yield
+    assert theatre.engine.num_sessions == 0
+
+
+def during(say: str, does: Act, delay_ms: int = 900) -> Line:
+    return Line(say, does=does, after=After.REPLY_START, delay_ms=delay_ms)
+
+
+def test_a_query_is_answered_in_the_slice_in_which_it_ends(theatre: Theatre) -> None:
+    [query] = outcomes(theatre.play(QUERY))
+    assert query.failures == []
+    latency_ms = query.response_latency_ms
+    assert latency_ms is not None
+    assert 4 * FORWARD_MS <= latency_ms <= 160 + 4 * FORWARD_MS
+
+
+def test_words_arrive_at_their_times(theatre: Theatre) -> None:
+    stage = theatre.stage(Line("one two three", words_per_minute=60))
+    heard: list[tuple[float, str]] = []
+    while stage.now_ms < 3500:
+        stage.step()
+        if not heard or heard[-1][1] != stage.session.utterance:
+            heard.append((stage.now_ms, stage.session.utterance))
+    stage.play()
+    texts = [text for _, text in heard if text]
+    assert texts[:2] == ["one", "one two"]
+    [first] = [at_ms for at_ms, text in heard if text == "one"]
+    assert first == 1120, "the tick in which a second ends"
+
+
+def test_an_interruption_cuts_and_is_answered(theatre: Theatre) -> None:
+    found = theatre.last(QUERY, during("no the other one", Act.INTERRUPTION))
+    assert found.failures == []
+    assert found.label is Label.RESPOND
+    assert found.yields_within(2 * 160)
+    assert found.spoken.start_ms == pytest.approx(found.fell_into.started_ms + 900)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("act", [Act.BACKCHANNEL, Act.VOCAL_TIC, Act.FOR_OTHERS, Act.BACKGROUND])
+def test_the_reply_goes_on_over_what_is_not_for_it(theatre: Theatre, act: Act) -> None:
+    found = theatre.last(QUERY, during("so it is", act))
+    assert found.failures == []
+    assert found.label is Label.RESUME
+
+
+def test_a_hold_ends_in_silence(theatre: Theatre) -> None:
+    found = theatre.last(QUERY, during("be quiet", Act.HOLD))
+    assert found.failures == []
+    assert found.label is Label.SILENT
+
+
+def test_a_pause_is_waited_out(theatre: Theatre) -> None:
+    found = theatre.last(Line("the capital | pause 900 | of Peru", does=Act.PAUSE))
+    assert found.failures == []
+    assert found.takeovers == []
+
+
+def test_a_decision_in_a_pause_is_taken_back(theatre: Theatre) -> None:
+    stage = theatre.stage(Line("tell me | pause 600 | a story", does=Act.PAUSE), knows=False)
+    while not stage.record.replies:
+        at_pause = stage.now_ms > 2 * 60_000 / 180
+        theatre.oracle.state = State.QUERY if at_pause else State.INCOMPLETE
+        stage.step()
+    record = stage.play()
+    [found] = outcomes(record)
+    assert [reply.is_taken_back for reply in record.replies[:2]] == [True, True]
+    assert found.takeovers[0] is record.replies[0]
+    assert record.replies[-1].started_ms >= found.spoken.end_ms
+    assert found.failures == []
+
+
+def test_recognition_may_correct_itself(theatre: Theatre) -> None:
+    record = theatre.play(Line("a table for {to>two} people"))
+    assert [decision.text for decision in record.decisions] == ["a table for two people"]
+    assert record.errors == []
+
+
+def test_lines_at_their_own_times(theatre: Theatre) -> None:
+    record = theatre.play(
+        Line("um", does=Act.VOCAL_TIC, at_ms=500), Line("what is it", at_ms=2500), QUERY
+    )
+    assert [spoken.start_ms for spoken in record.lines] == [500, 2500, 3500]
+    assert outcomes(record)[0].failures == []
+    assert outcomes(record)[1].response is None, "the next line followed at once"
+
+
+def test_a_line_that_waits_for_the_end_of_a_reply(theatre: Theatre) -> None:
+    again = Line("and now", after=After.REPLY_END, delay_ms=300)
+    record = theatre.play(QUERY, again, max_reply_tokens=8)
+    first, second = record.replies
+    assert first.ended_ms is not None
+    assert record.lines[1].start_ms == pytest.approx(first.ended_ms + 300)
+    assert second.started_ms > record.lines[1].end_ms
+
+
+def test_a_reply_that_is_over_leaves_nothing_to_interrupt(theatre: Theatre) -> None:
+    record = theatre.play(QUERY, during("wait", Act.INTERRUPTION), max_reply_tokens=8)
+    assert record.unsaid == "the reply was over before the line began"
+    assert len(record.lines) == 1
+
+
+def test_a_reply_that_never_comes_ends_the_scenario(theatre: Theatre) -> None:
+    quiet = Line("hello", does=Act.BACKGROUND)
+    record = theatre.play(quiet, during("wait", Act.INTERRUPTION))
+    assert record.unsaid == "no reply to the line before"
+    assert record.end_ms < 6000
+
+
+def test_a_turn_based_assistant_hears_nothing_while_it_speaks(theatre: Theatre) -> None:
+    found = theatre.last(QUERY, during("no the other", Act.INTERRUPTION), strategy="turn")
+    assert found.failures == ["respond 2000", "yield 320"]
+    assert found.label is Label.RESUME
+
+
+def test_time_division_yields_too(theatre: Theatre) -> None:
+    found = theatre.last(QUERY, during("no the other", Act.INTERRUPTION), strategy="tdm")
+    assert found.failures == []
+
+
+def test_a_charged_play_is_the_same_again(theatre: Theatre) -> None:
+    lines = (QUERY, during("not this one", Act.CORRECTION), during("mhm", Act.BACKCHANNEL))
+    first, second = theatre.play(*lines), theatre.play(*lines)
+    assert first == second
+    assert first.num_forwards > 50
+
+
+def test_expectations_of_a_scenario_are_its_own(theatre: Theatre) -> None:
+    strict = replace(QUERY, expect=Expectation(stay_silent=1000))
+    assert outcomes(theatre.play(strict))[0].failures == ["stay_silent 1000"]
