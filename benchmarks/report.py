@@ -93,14 +93,13 @@ def plot(cells: Sequence[Cell], path: Path) -> None:
     from matplotlib import pyplot
 
     contexts = sorted({cell.context for cell in cells})
-    figure, panels = pyplot.subplots(
-        1, len(contexts), figsize=(4 * len(contexts), 4.2), sharey=True, squeeze=False
-    )
+    size = (max(4 * len(contexts), 8), 4.4)
+    figure, panels = pyplot.subplots(1, len(contexts), figsize=size, sharey=True, squeeze=False)
     for panel, context in zip(panels[0], contexts, strict=True):
         _draw(panel, [cell for cell in cells if cell.context == context])
         panel.set_title(f"{context} tokens of context")
         panel.set_xlabel("sessions")
-    panels[0][0].set_ylabel("sessions' tokens per second")
+    panels[0][0].set_ylabel("tokens per second, all sessions")
     handles, labels = panels[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="lower center", ncols=4, frameon=False)
     figure.tight_layout(rect=(0, 0.12, 1, 1))
@@ -111,6 +110,8 @@ def plot(cells: Sequence[Cell], path: Path) -> None:
 
 def _draw(panel: Any, cells: Sequence[Cell]) -> None:
     """One panel: a line per contender, both axes logarithmic."""
+    from matplotlib.ticker import FuncFormatter, LogLocator
+
     sessions = [cell.sessions for cell in cells]
     for name in names_in(cells):
         if name in COLOURS:
@@ -121,7 +122,10 @@ def _draw(panel: Any, cells: Sequence[Cell]) -> None:
             )
     panel.set_xscale("log", base=2)
     panel.set_yscale("log")
-    panel.set_xticks(sessions, [str(number) for number in sessions])
+    panel.set_xticks(sessions, [str(number) for number in sessions], minor=False)
+    panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    panel.yaxis.set_major_formatter(FuncFormatter(lambda speed, _: f"{speed:g}"))
+    panel.minorticks_off()
     panel.grid(visible=True, which="major", color="#e3e3e3", lw=0.6)
     for side in ("top", "right"):
         panel.spines[side].set_visible(False)

@@ -157,7 +157,7 @@ def random_stretches(exchange: Exchange, random: Random) -> list[Stretch]:
         else:
             channels = [c for c in (Channel.INPUT, Channel.OUTPUT) if random.random() < 0.7]
         for channel in channels:
-            count = random.choice((1, 1, 2, 3, 12))
+            count = random.choice((1, 1, 2, 3, 20))
             stretches.append(exchange.say(conversation, channel, random_tokens(random, count)))
     random.shuffle(stretches)
     return stretches
