@@ -46,8 +46,8 @@ def test_yielding() -> None:
     assert (PANEL.yield_rate_two_ticks.hits, PANEL.yield_rate_two_ticks.total) == (2, 4)
     assert PANEL.yield_rate_after_end.hits == 3
     assert PANEL.yield_rate.hits == 1
-    assert PANEL.yield_latency.values == (1500, 2200, 3000)
-    assert PANEL.yield_latency_after_end.values == (-500, 200, 1000)
+    assert list(PANEL.yield_latency.values) == [1500, 2200, 3000]
+    assert list(PANEL.yield_latency_after_end.values) == [-500, 200, 1000]
 
 
 def test_selectivity_leaves_out_what_missed_the_reply() -> None:
@@ -65,7 +65,7 @@ def test_selectivity_leaves_out_what_missed_the_reply() -> None:
 
 
 def test_responding() -> None:
-    # Of 19 turns, an interruption had no reply. The query of which a part was answered, for good, is
+    # Of 19 turns, an interruption had no reply. The query of which a part was answered for good is
     # left out here and counts as an interruption of the user.
     assert (PANEL.response_rate.hits, PANEL.response_rate.total) == (17, 18)
     assert PANEL.response_latency.quantile(1.0) == 1000
