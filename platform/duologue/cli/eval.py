@@ -5,9 +5,9 @@ from types import ModuleType
 
 import typer
 
-from duologue.cli import eval_duplex, eval_states
+from duologue.cli import eval_duplex, eval_faithfulness, eval_states
 
-_COMMANDS: Sequence[ModuleType] = (eval_states, eval_duplex)
+_COMMANDS: Sequence[ModuleType] = (eval_states, eval_duplex, eval_faithfulness)
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
 

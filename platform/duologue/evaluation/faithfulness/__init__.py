@@ -1,0 +1,1 @@
+"""Replies under `duo` against those of the unmodified model, token for token."""
