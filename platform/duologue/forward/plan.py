@@ -15,7 +15,7 @@ from duologue.forward.rows import Stretch
 from duologue.forward.slot_rows import SlotRows, SlotWork
 
 MAX_FEW_ROWS = 12
-"""A slot with more rows than this in one forward is attended to on its own: faster from there on."""
+"""A slot with more rows than this in one forward attends on its own: faster from there on."""
 
 
 class AttentionPlan:
