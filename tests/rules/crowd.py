@@ -12,7 +12,7 @@ from duologue.states import State
 from duologue.strategies.base import Strategy
 from duologue.strategies.duo import Duo
 from duologue.text.utterance import TokenEdit
-from tests.rules.tiny_worlds import CHAT, JUDGE, OPENING, SetHead, TinyWorld, as_head, tiny_world
+from tests.rules.worlds import JUDGE, SetHead, World, as_head, tiny_world
 
 
 @dataclass(slots=True)
@@ -24,7 +24,7 @@ class Crowd:
     stop_tokens: frozenset[int] = frozenset()
     """None, so that replies go on."""
     head: SetHead = field(default_factory=SetHead)
-    world: TinyWorld = field(default_factory=lambda: tiny_world("llama"))
+    world: World = field(default_factory=lambda: tiny_world("llama"))
     engine: Engine = field(init=False)
     tick: int = 0
     replies: dict[str, list[int]] = field(default_factory=dict)
@@ -35,7 +35,8 @@ class Crowd:
 
     def open(self, name: str) -> None:
         profile = LaneProfile(judge=JUDGE, stop_tokens=self.stop_tokens)
-        self.engine.open(name, 1, Lane(CHAT, OPENING), profile, self.strategy)
+        lane = Lane(self.world.model.chat, self.world.opening)
+        self.engine.open(name, 1, lane, profile, self.strategy)
         self.replies[name] = []
 
     def close(self, name: str) -> None:

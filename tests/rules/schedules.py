@@ -11,7 +11,7 @@ from random import Random
 from duologue.forward.sampling_settings import SamplingSettings
 from duologue.lane.judging import Patience
 from duologue.lane.steps import Promotion
-from tests.rules.tiny_worlds import FAMILIES, FIRST_WORD, MOODS
+from tests.rules.worlds import FIRST_WORD, MOODS
 from tests.tiny_models import VOCAB_SIZE
 
 
@@ -104,7 +104,6 @@ class Limits:
 class Schedule:
     """Sessions on one engine."""
 
-    family: str
     mood: str
     layers: tuple[int, ...]
     limits: Limits
@@ -142,7 +141,6 @@ def random_schedule(
     is_roomy = random.random() < 0.4 if roomy is None else roomy
     tight = Limits(random.choice((1, 3, 6, 40, 512)), random.choice((1, 2, 5, 9, 128)))
     return Schedule(
-        family=random.choice(tuple(FAMILIES)),
         mood=random.choice(tuple(MOODS)),
         layers=random.choice(((-1,), (-1,), (0, -1))),
         limits=Limits() if is_roomy else tight,

@@ -19,19 +19,11 @@ from duologue.strategies.tdm import Tdm
 from duologue.strategies.turn import Turn
 from duologue.text.utterance import TokenEdit
 from tests.rules.schedules import Action, Disturbance, Plan, Report, Schedule
-from tests.rules.tiny_worlds import (
-    CHAT,
-    JUDGE,
-    OPENING,
-    STOP_TOKENS,
-    LinearHead,
-    TinyWorld,
-    as_head,
-    tiny_world,
-)
 from tests.rules.witness import Witness
+from tests.rules.worlds import JUDGE, LinearHead, World, as_head
 
 STRATEGIES: dict[str, Strategy] = {"duo": Duo(), "tdm": Tdm(), "turn": Turn()}
+AMPLE_CELLS = 32768
 MAX_FORWARDS = 3000
 """More in one tick means that a slice does not end."""
 
@@ -65,6 +57,7 @@ class Actor:
     """Plays one session as its owner would: with a journal, and a view of its own."""
 
     engine: Engine
+    world: World
     plan: Plan
     epoch: int = 0
     journal: list[Step] = field(default_factory=list)
@@ -104,14 +97,14 @@ class Actor:
         plan = self.plan
         profile = LaneProfile(
             judge=JUDGE,
-            stop_tokens=STOP_TOKENS,
+            stop_tokens=self.world.stop_tokens,
             promotion=plan.promotion,
             sampling=plan.sampling,
             max_reply_tokens=plan.max_reply_tokens,
             context_limit_tokens=plan.context_limit_tokens,
             idle_token=plan.idle_token,
         )
-        lane = Lane.replay(CHAT, OPENING, self.journal)
+        lane = Lane.replay(self.world.model.chat, self.world.opening, self.journal)
         self.engine.open(plan.name, self.epoch, lane, profile, STRATEGIES[plan.strategy])
 
     def submit(self, action: Action) -> None:
@@ -201,13 +194,18 @@ class Performance:
         return self.actors[name].moments
 
 
-def play(schedule: Schedule, *, kv_bytes: int = 8 << 20, checks_memory: bool = True) -> Performance:
+def play(
+    schedule: Schedule,
+    world: World,
+    *,
+    kv_bytes: int | None = None,
+    checks_memory: bool = True,
+) -> Performance:
     """Run the schedule; after every forward the memory must show what the lanes say."""
-    world = tiny_world(schedule.family)
     head = LinearHead(schedule.mood, schedule.layers, world.hidden_size)
-    engine = _engine(world, schedule, head, kv_bytes)
+    engine = _engine(world, schedule, head, kv_bytes or AMPLE_CELLS * world.cell_bytes)
     witness = Witness(engine)
-    actors = {plan.name: Actor(engine, plan) for plan in schedule.plans}
+    actors = {plan.name: Actor(engine, world, plan) for plan in schedule.plans}
     performance = Performance(actors, witness, head)
     sizes = patch.multiple(
         capacity, SMALLEST=schedule.smallest_slot, SPARE_CELLS=schedule.smallest_slot // 2
@@ -220,7 +218,7 @@ def play(schedule: Schedule, *, kv_bytes: int = 8 << 20, checks_memory: bool = T
     return performance
 
 
-def _engine(world: TinyWorld, schedule: Schedule, head: LinearHead, kv_bytes: int) -> Engine:
+def _engine(world: World, schedule: Schedule, head: LinearHead, kv_bytes: int) -> Engine:
     settings = EngineSettings(
         kv_bytes=kv_bytes,
         max_rows=schedule.limits.max_rows,

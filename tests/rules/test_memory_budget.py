@@ -15,15 +15,14 @@ from tests.rules.crowd import Crowd, hear, wait
 from tests.rules.profile import BUSY_SEEDS, many
 from tests.rules.schedules import random_schedule
 from tests.rules.stage import play
-from tests.rules.tiny_worlds import tiny_world
 from tests.rules.witness import check_readings
+from tests.rules.worlds import random_world, tiny_world
 
 SMALL_SLOT = capacity_for(0)
 
 
 def crowd_with_room_for(num_slots: int) -> Crowd:
-    geometry = tiny_world("llama").model.geometry
-    cell_bytes = geometry.bytes_per_cell(tiny_world("llama").model.dtype)
+    cell_bytes = tiny_world("llama").cell_bytes
     return Crowd(settings=EngineSettings(kv_bytes=num_slots * SMALL_SLOT * cell_bytes))
 
 
@@ -52,7 +51,7 @@ def test_session_that_cannot_grow_stops_in_the_midst_of_its_reply_and_resumes_it
     crowd, roomy = crowd_with_room_for(2), Crowd()
     for each in (crowd, roomy):
         each.start_replies("a", "b")
-    errors = []
+    errors: list[str] = []
     while not errors:
         results = crowd.do({name: wait(k=4, ahead=0) for name in "ab"})
         errors = [name for name in "ab" if isinstance(results[name].error, KVMemoryExhausted)]
@@ -94,11 +93,10 @@ def check_scarcity(random: Random, num_slots: int) -> int:
     is computed for the others is right all the same.
     """
     schedule = random_schedule(random, max_sessions=6)
-    world = tiny_world(schedule.family)
-    cell_bytes = world.model.geometry.bytes_per_cell(world.model.dtype)
+    world = random_world(random)
     smallest = schedule.smallest_slot * 3 // 2
-    scarce = play(schedule, kv_bytes=num_slots * smallest * cell_bytes)
-    roomy = play(schedule)
+    scarce = play(schedule, world, kv_bytes=num_slots * smallest * world.cell_bytes)
+    roomy = play(schedule, world)
     check_readings(scarce.witness.readings, world.plain, schedule.layers)
     num_refused = 0
     for plan in schedule.plans:

@@ -16,7 +16,7 @@ from duologue.kv.channel import Channel
 from duologue.lane.lane import Lane
 
 MAX_RELATIVE_ERROR = 1e-4
-BATCH = 32
+BATCH = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +147,18 @@ def _plain_states(
     Sequences are filled up at their ends, which the rows before, being causal, cannot see.
     """
     truth = {}
-    for start in range(0, len(sequences), BATCH):
-        batch = sorted(sequences, key=lambda item: len(item[0]))[start : start + BATCH]
+    by_length = sorted(sequences, key=lambda item: len(item[0]))
+    for start in range(0, len(by_length), BATCH):
+        batch = by_length[start : start + BATCH]
         width = max(len(tokens) for tokens, _ in batch)
         rows = [[*tokens, *[0] * (width - len(tokens))] for tokens, _ in batch]
-        output = plain(torch.tensor(rows), use_cache=False, output_hidden_states=True)
+        wanted = sorted({length - 1 for _, lengths in batch for length in lengths})
+        output = plain(
+            torch.tensor(rows),
+            use_cache=False,
+            output_hidden_states=True,
+            logits_to_keep=torch.tensor(wanted),
+        )
         # The states are those of the embedding, then of each layer, the last one normed.
         hidden = torch.cat(
             [output.hidden_states[layer if layer < 0 else layer + 1] for layer in layers], dim=-1
@@ -159,7 +166,7 @@ def _plain_states(
         for row, (tokens, lengths) in enumerate(batch):
             for length in lengths:
                 truth[tokens[:length]] = (
-                    output.logits[row, length - 1],
+                    output.logits[row, wanted.index(length - 1)],
                     hidden[row, length - 1],
                 )
     return truth

@@ -55,7 +55,7 @@ class Readers:
         draws: list[tuple[int, int]] = []
         history: list[Sequence[int]] = []
         for passage in passages:
-            lane, profile = passage.job.seat.lane, passage.job.seat.profile
+            lane, profile = passage.job.seat.lane, passage.job.run.profile
             for stretch in passage.stretches:
                 if not stretch.reads_logits:
                     continue

@@ -11,21 +11,9 @@ from duologue.lane.slices import Slice
 from duologue.lane.steps import Step
 from duologue.states import State
 from duologue.strategies.base import Demand, Outcome, SliceRun, Strategy
-from duologue.text.chat import ChatFormat
 from duologue.text.utterance import TokenEdit
+from tests.unit.lane.fake_cells import CHAT, OPENING, FakeCells, check_cells
 
-CHAT = ChatFormat(
-    bare_opening=(),
-    system_header=(100,),
-    system_end=(101,),
-    user_header=(110, 111),
-    user_end=(112,),
-    reply_header=(120, 121),
-    reply_end=(122,),
-    stop_tokens=frozenset({0}),
-    supports_system=True,
-)
-OPENING = (100, 1, 101)
 STOP = 0
 AHEAD = 99
 """The token that every look-ahead predicts."""
@@ -44,37 +32,6 @@ PROFILE = LaneProfile(
     judge=Judge({State.QUERY: 0.5, State.NON_QUERY: 0.5, State.HOLD: 0.5}),
     stop_tokens=frozenset({STOP}),
 )
-
-
-class FakeCells:
-    """Hands out cells and knows whose they are; a cell given up twice is an error."""
-
-    def __init__(self) -> None:
-        self.owners: dict[int, Channel] = {}
-        self._num_taken = 0
-
-    def take(self, count: int, owner: Channel) -> list[int]:
-        taken = list(range(self._num_taken, self._num_taken + count))
-        self._num_taken += count
-        self.owners.update(dict.fromkeys(taken, owner))
-        return taken
-
-    def free(self, cells: Sequence[int]) -> None:
-        for cell in cells:
-            del self.owners[cell]
-
-    def relabel(self, cells: Sequence[int], owner: Channel) -> None:
-        for cell in cells:
-            assert cell in self.owners, cell
-            self.owners[cell] = owner
-
-
-def check_cells(lane: Lane, cells: FakeCells) -> None:
-    """Assert that lane and memory agree on who has which cell."""
-    of_lane = {cell: owner for owner in Channel for cell in lane.channel(owner).cells}
-    assert of_lane == cells.owners
-    for owner in Channel:
-        assert lane.channel(owner).num_cached <= len(lane.channel(owner))
 
 
 @dataclass(slots=True)

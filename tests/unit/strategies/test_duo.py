@@ -26,10 +26,9 @@ from duologue.strategies.base import Demand, SliceRun
 from duologue.strategies.duo import Duo
 from duologue.strategies.moves import RESERVE_TOKENS
 from duologue.text.utterance import TokenEdit
+from tests.unit.lane.fake_cells import CHAT, OPENING
 from tests.unit.strategies.fake_engine import (
     AHEAD,
-    CHAT,
-    OPENING,
     PROFILE,
     STOP,
     UNSURE,
@@ -399,7 +398,7 @@ def test_reply_that_fills_the_context_ends_at_the_same_token_however_it_is_compu
 
 
 def _asking_to_hear(tokens: list[int]) -> Slice:
-    return Slice("session", 1, 0, edit=TokenEdit(0, tuple(tokens)))
+    return Slice("session", 1, 0, edit=TokenEdit(0, tuple(tokens)), look_ahead_tokens=2)
 
 
 def test_chat_format_without_a_reply_header_still_gets_a_reply() -> None:

@@ -1,8 +1,9 @@
-"""Tiny random models for the rules: on the engine's side, and plain beside it as the truth."""
+"""Models for the rules: on the engine's side, and plain beside it as the truth."""
 
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from random import Random
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -111,21 +112,27 @@ def as_head(fake: LinearHead | SetHead) -> StateHead:
 
 
 @dataclass(frozen=True)
-class TinyWorld:
-    """One random network twice, with the same weights."""
+class World:
+    """One network twice, with the same weights, and how conversations with it are laid out."""
 
     model: LoadedModel
     """With the engine's attention."""
     plain: PreTrainedModel
     """With the attention of transformers, as it comes."""
+    opening: tuple[int, ...]
+    stop_tokens: frozenset[int]
 
     @property
     def hidden_size(self) -> int:
         return self.model.geometry.hidden_size
 
+    @property
+    def cell_bytes(self) -> int:
+        return self.model.geometry.bytes_per_cell(self.model.dtype)
+
 
 @cache
-def tiny_world(family: str) -> TinyWorld:
+def tiny_world(family: str) -> World:
     register()
     network = tiny_network(family, **FAMILIES[family])
     network.set_attn_implementation(ATTENTION_NAME)
@@ -142,4 +149,9 @@ def tiny_world(family: str) -> TinyWorld:
         dtype=torch.float32,
         folder=Path(),
     )
-    return TinyWorld(model, plain)
+    return World(model, plain, OPENING, STOP_TOKENS)
+
+
+def random_world(random: Random) -> World:
+    """Any of the tiny ones."""
+    return tiny_world(random.choice(tuple(FAMILIES)))
