@@ -1,6 +1,6 @@
 """Plays a scenario against the real engine, in simulated time."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from duologue.clock import ManualClock
@@ -81,13 +81,18 @@ class Stage:
 
     def play(self) -> Record:
         """Play to the end: all lines are said, and what is to be seen of them was seen."""
+        for _ in self.ticks():
+            pass
+        return self.record
+
+    def ticks(self) -> Iterator[TickReport]:
+        """Play to the end, tick by tick."""
         try:
             while not self._is_over:
-                self.step()
+                yield self.step()
         finally:
             self._runtime.close(self.session.session_id)
-        self.record.end_ms = self.now_ms
-        return self.record
+            self.record.end_ms = self.now_ms
 
     def step(self) -> TickReport:
         """One tick, and the time to the next."""
