@@ -219,12 +219,12 @@ class Stage:
                 record.decisions.append(Decision(now_ms, state, text, probabilities))
             case ResponseStarted(number):
                 record.replies.append(Reply(number, now_ms))
-            case ResponseDelta(_, text):
-                reply = record.replies[-1]
+            case ResponseDelta(number, text):
+                reply = self._reply(number)
                 reply.text += text
                 reply.first_text_ms = now_ms if reply.first_text_ms is None else reply.first_text_ms
             case ResponseDone(number, reason):
-                reply = next(each for each in record.replies if each.number == number)
+                reply = self._reply(number)
                 reply.ended_ms, reply.end = now_ms, reason
             case Interrupted(number):
                 self._cut_now.append(number)
@@ -232,6 +232,9 @@ class Stage:
                 record.errors.append(f"{code}: {message}")
             case _:
                 pass
+
+    def _reply(self, number: int) -> Reply:
+        return next(each for each in self.record.replies if each.number == number)
 
     def _note(self, report: TickReport) -> None:
         record = self.record
