@@ -106,7 +106,7 @@ def _train_settings(layers: str, hidden: int, seed: int) -> "TrainSettings":
         numbers = tuple(int(layer) for layer in layers.split(","))
     except ValueError as error:
         raise InvalidSetting(f"layers: {layers!r} is no list of layer numbers") from error
-    return TrainSettings(layers=numbers, fit=FitSettings(hidden_width=hidden, seed=seed))
+    return TrainSettings(layers=numbers, fit=FitSettings.of_width(hidden, seed))
 
 
 @contextmanager

@@ -52,8 +52,16 @@ class FeatureStore:
         for start in range(0, len(samples), PART_ROWS):
             tokens = self._laid_out(samples[start : start + PART_ROWS], start)
             parts.append(self._part(tokens, advance))
-        width = len(self.layers) * self.loaded.geometry.hidden_size
-        return torch.cat(parts).float() if parts else torch.empty(0, width)
+        width = self.loaded.geometry.hidden_size
+        kept = torch.cat(parts) if parts else torch.empty(0, len(self._kept_layers) * width)
+        by_layer = kept.float().view(len(kept), -1, width)  # [samples, kept layers, hidden]
+        wanted = [self._kept_layers.index(layer) for layer in self.layers]
+        return by_layer[:, wanted].flatten(1)
+
+    @property
+    def _kept_layers(self) -> tuple[int, ...]:
+        """What is stored: the layers in a fixed order, whatever order is asked for."""
+        return tuple(sorted(set(self.layers)))
 
     def _laid_out(self, samples: Sequence[Sample], start: int) -> list[list[int]]:
         layout = Layout(self.loaded.chat, self.loaded.tokenizer)
@@ -67,7 +75,7 @@ class FeatureStore:
         if path is not None and path.is_file():
             advance(len(token_lists))
             return load_file(path)["features"]
-        features = read_features(self.loaded.network, token_lists, self.layers, advance)
+        features = read_features(self.loaded.network, token_lists, self._kept_layers, advance)
         features = features.to(torch.bfloat16)  # what the engine computes in, on most machines
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -79,6 +87,11 @@ class FeatureStore:
     def _path(self, token_lists: list[list[int]]) -> Path | None:
         if self.folder is None:
             return None
-        depends_on = [self.loaded.fingerprint, str(self.loaded.dtype), self.layers, token_lists]
+        depends_on = [
+            self.loaded.fingerprint,
+            str(self.loaded.dtype),
+            self._kept_layers,
+            token_lists,
+        ]
         digest = sha256(dumps(depends_on).encode()).hexdigest()[:24]
         return self.folder / f"{digest}.safetensors"

@@ -15,7 +15,7 @@ from duologue.errors import InvalidInput
 from duologue.training.corpora.folder import is_held_out
 
 MAX_DEPTH = 12
-HELD_OUT_SHARE = 0.15
+HELD_OUT_SHARE = 0.1
 
 _INNERMOST_CHOICE = re.compile(r"\{([^{}]*)\}")
 _LIST_NAME = re.compile(r"<([a-z_]+)>")

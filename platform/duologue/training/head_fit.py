@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +27,20 @@ class FitSettings:
     patience: int = 6
     label_smoothing: float = 0.0
     seed: int = 0
+
+    @classmethod
+    def of_width(cls, hidden_width: int, seed: int = 0) -> Self:
+        """What was measured to work: a wide head wants slow, strongly regularised fitting."""
+        if not hidden_width:
+            return cls(seed=seed)
+        return cls(
+            hidden_width=hidden_width,
+            learning_rate=5e-4,
+            weight_decay=0.1,
+            dropout=0.5,
+            label_smoothing=0.1,
+            seed=seed,
+        )
 
     def __post_init__(self) -> None:
         if self.hidden_width < 0 or self.batch_size < 1 or self.max_epochs < 1:
@@ -78,6 +93,12 @@ def fit_head(
             break
     network.load_state_dict(best)
     return FittedHead(_folded(network, mean, scale), best_epoch, best_loss)
+
+
+def cooled(dense: Dense, temperature: float) -> Dense:
+    """The same layers, their scores divided by a temperature."""
+    weight, bias = dense[-1]
+    return [*dense[:-1], (weight / temperature, bias / temperature)]
 
 
 def _network(

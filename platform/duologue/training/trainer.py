@@ -14,7 +14,7 @@ from duologue.training.corpora.records import Split
 from duologue.training.feature_store import FeatureStore
 from duologue.training.features import Advance
 from duologue.training.figures import Judged, word_beginnings
-from duologue.training.head_fit import Dense, FitSettings, Report, fit_head
+from duologue.training.head_fit import FitSettings, Report, cooled, fit_head
 from duologue.training.sample import Sample
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def train_head(
     )
     head = StateHead(_bare_card(store.loaded, settings, order), fitted.dense)
     temperature = best_temperature(head.logits(features["val"]), labels["val"])
-    head = StateHead(head.card, _cooled(fitted.dense, temperature))
+    head = StateHead(head.card, cooled(fitted.dense, temperature))
     probabilities = head.probabilities(features["val"])
     thresholds = choose_thresholds(probabilities, labels["val"], order, settings.limits)
     card = replace(
@@ -80,7 +80,7 @@ def train_head(
         },
         metrics=_figures(head, store, splits["val"], probabilities, thresholds, watch),
     )
-    return StateHead(card, _cooled(fitted.dense, temperature))
+    return StateHead(card, cooled(fitted.dense, temperature))
 
 
 def label_columns(samples: Sequence[Sample], order: Sequence[State]) -> Tensor:
@@ -99,11 +99,6 @@ def _bare_card(
         model_name=loaded.name,
         model_fingerprint=loaded.fingerprint,
     )
-
-
-def _cooled(dense: Dense, temperature: float) -> Dense:
-    weight, bias = dense[-1]
-    return [*dense[:-1], (weight / temperature, bias / temperature)]
 
 
 def _figures(
