@@ -1,4 +1,4 @@
-"""Rules are checked on tiny models, for which one thread is fastest."""
+"""One thread: the fastest for tiny matrices, and the most that a test may take among others."""
 
 from collections.abc import Iterator
 
@@ -8,9 +8,6 @@ from tests.rules.stage import one_thread
 
 
 @pytest.fixture(autouse=True)
-def tiny_models_on_one_thread(request: pytest.FixtureRequest) -> Iterator[None]:
-    if "bundled_float32" in request.fixturenames:
-        yield
-        return
+def _on_one_thread() -> Iterator[None]:
     with one_thread():
         yield

@@ -255,7 +255,7 @@ def _play_tick(engine: Engine, performance: Performance, tick: int, checks_memor
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Tiny matrices are multiplied fastest by one thread."""
+    """Let torch compute with a single thread for a while."""
     import torch
 
     before = torch.get_num_threads()

@@ -1,9 +1,9 @@
 """The engine's own manners: seats, epochs, slices under way."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-import torch
 
 from duologue.engine.engine import Engine, EngineSettings
 from duologue.errors import InvalidInput, StaleEpoch, UnknownSession
@@ -17,6 +17,7 @@ from duologue.states import State
 from duologue.strategies.duo import Duo
 from duologue.strategies.turn import Turn
 from duologue.text.utterance import TokenEdit
+from tests.rules.stage import one_thread
 from tests.rules.worlds import CHAT, JUDGE, OPENING, SetHead, as_head, tiny_world
 
 PROFILE = LaneProfile(judge=JUDGE, stop_tokens=frozenset())
@@ -27,7 +28,6 @@ class Bench:
     """An engine on a tiny model whose head says what it is told."""
 
     def __init__(self) -> None:
-        torch.set_num_threads(1)
         self.head = SetHead()
         settings = EngineSettings(kv_bytes=4 << 20)
         self.engine = Engine(tiny_world("llama").model, as_head(self.head), settings)
@@ -43,6 +43,12 @@ class Bench:
         results = self.engine.run()
         self.engine.check_integrity()
         return results
+
+
+@pytest.fixture(autouse=True)
+def _tiny_matrices_want_one_thread() -> Iterator[None]:
+    with one_thread():
+        yield
 
 
 @pytest.fixture
