@@ -54,7 +54,8 @@ class Timeline:
 
     def note(self, text: str, now_ms: float) -> None:
         """What the script is about to do."""
-        self._console.print(Text(f"{self._clock(now_ms)}        # {text}", style="italic dim"))
+        line = Text(f"{self._clock(now_ms)}        # {text}", style="italic dim")
+        self._console.print(line, soft_wrap=True)
 
     def heard(self, now_ms: float) -> None:
         self._meter.heard(now_ms)
@@ -70,7 +71,7 @@ class Timeline:
                 line.append(f"   ← first text {latency.first_text_ms:.0f} ms", style="bold green")
                 latency = None
             stamp = Text(f"{self._clock(now_ms)} {envelope.tick:5d}  ", style="dim")
-            self._console.print(stamp + line)
+            self._console.print(stamp + line, soft_wrap=True)
 
     def summary(self, transcript: Sequence[Entry]) -> None:
         """The latency of every reply, and what both sides remember."""
