@@ -171,15 +171,6 @@ class Session:
             case SessionClose():
                 self.is_closed = True
 
-    def _hear(self, event: InputAppend | InputRevise, now_ms: float) -> None:
-        continues = self._continues(event.segment_id, now_ms)
-        is_new = isinstance(event, InputAppend)
-        change = self._utterance.append if is_new else self._utterance.revise
-        change(event.segment_id, event.text, event.is_final)
-        if continues and not self._utterance.is_empty:
-            self._reopen()
-        self._silence.heard(now_ms)
-
     @contextmanager
     def _listening(self, segment_id: str, now_ms: float) -> Iterator[None]:
         """What changes in the utterance is something that the user says now."""
