@@ -2,14 +2,9 @@
 
 from random import Random
 
-from tests.rules.comparing import (
-    check_same_conversation,
-    check_same_lasting_steps,
-    check_same_steps,
-    tolerating_ties,
-)
-from tests.rules.schedules import Schedule
-from tests.rules.stage import play
+from tests.rules.comparing import check_same_conversation, check_same_steps, tolerating_ties
+from tests.rules.schedules import Plan, Schedule
+from tests.rules.stage import Performance, play
 from tests.rules.witness import check_readings
 from tests.rules.worlds import World
 
@@ -30,9 +25,7 @@ def check_company(
     together = play(calm, world, checks_memory=checks_memory)
     for plan in calm.plans:
         alone = play(calm.alone(plan), world, checks_memory=checks_memory)
-        with tolerating_ties(together, alone):
-            same = check_same_steps if schedule.limits.is_roomy else check_same_conversation
-            same(together.moments(plan.name), alone.moments(plan.name))
+        same_conversation(schedule, plan, together, alone)
 
 
 def check_losses(
@@ -42,6 +35,13 @@ def check_losses(
     calm = play(schedule.undisturbed(), world, checks_memory=checks_memory)
     shaken = play(schedule.disturbed(random), world, checks_memory=checks_memory)
     for plan in schedule.plans:
-        with tolerating_ties(calm, shaken):
-            same = check_same_lasting_steps if schedule.limits.is_roomy else check_same_conversation
-            same(calm.moments(plan.name), shaken.moments(plan.name))
+        same_conversation(schedule, plan, calm, shaken)
+
+
+def same_conversation(
+    schedule: Schedule, plan: Plan, left: Performance, right: Performance
+) -> None:
+    """Assert it of one session in two performances; of its very steps where no rows were scarce."""
+    same = check_same_steps if schedule.limits.is_roomy else check_same_conversation
+    with tolerating_ties(left, right):
+        same(left.moments(plan.name), right.moments(plan.name))

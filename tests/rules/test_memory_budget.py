@@ -10,7 +10,7 @@ from duologue.engine.engine import EngineSettings
 from duologue.errors import KVMemoryExhausted
 from duologue.kv.capacity import capacity_for
 from duologue.states import State
-from tests.rules.comparing import check_same_conversation, tolerating_ties
+from tests.rules.checks import same_conversation
 from tests.rules.crowd import Crowd, hear, wait
 from tests.rules.profile import BUSY_SEEDS, many
 from tests.rules.schedules import random_schedule
@@ -104,8 +104,7 @@ def check_scarcity(random: Random, num_slots: int) -> int:
         if any(isinstance(moment.result.error, KVMemoryExhausted) for moment in moments):
             num_refused += 1
         else:
-            with tolerating_ties(scarce, roomy):
-                check_same_conversation(moments, roomy.moments(plan.name))
+            same_conversation(schedule, plan, scarce, roomy)
     return num_refused
 
 
