@@ -11,7 +11,7 @@ CODE := $(wildcard platform actors gateway tests benchmarks scripts)
 STAMP := $(VENV)/.installed-$(shell (cat pyproject.toml constraints.txt; pwd) | cksum | tr ' ' '-')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup model run test lint format types check clean
+.PHONY: help setup model run test lint format types check protos clean
 
 help:  ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,18 +28,25 @@ run: model  ## Hold a scripted duplex conversation with the bundled model.
 test: model  ## Run all tests. PYTEST_ARGS="-k name" replaces the default arguments.
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-lint: setup  ## Check style and formatting (ruff).
+lint: setup  ## Check style and formatting (ruff), and the protos (buf).
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/buf lint
 
 format: setup  ## Put style and formatting right, as far as ruff can.
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
 types: setup  ## Check types (mypy, strict).
-	@$(BIN)/mypy $(filter platform actors gateway tests benchmarks scripts,$(CODE))
+	@$(BIN)/mypy $(CODE)
 
 check: lint types test  ## All of the checks, as CI runs them.
+
+protos: setup  ## Generate the gRPC code anew, after a change of protos/ (its output is committed).
+	@cd protos && ../$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --grpc_python_out=. \
+	  --plugin=protoc-gen-mypy=../$(BIN)/protoc-gen-mypy \
+	  --plugin=protoc-gen-mypy_grpc=../$(BIN)/protoc-gen-mypy_grpc \
+	  --mypy_out=quiet:. --mypy_grpc_out=quiet,only_async:. $$(find duologue -name '*.proto')
 
 clean:  ## Remove .venv and the tools' caches. The prepared model stays in its cache folder.
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

@@ -22,6 +22,21 @@ class MonotonicClock:
         return time.monotonic_ns() / 1e6
 
 
+class UnixClock:
+    """The time of day in Unix milliseconds, agreed between machines as far as theirs are set right.
+
+    It is read once and then goes on monotonically, so that it never goes back within a process.
+    With tick 0 at the Unix epoch, everyone who knows the period knows the tick.
+    """
+
+    def __init__(self) -> None:
+        self._offset_ms = time.time_ns() / 1e6 - time.monotonic_ns() / 1e6
+
+    def now_ms(self) -> float:
+        """Milliseconds since the Unix epoch."""
+        return self._offset_ms + time.monotonic_ns() / 1e6
+
+
 class ManualClock:
     """A clock that stands still until it is moved: for tests, and for simulated conversations."""
 

@@ -24,6 +24,13 @@ from pydantic_settings import (
 )
 
 from duologue.errors import InvalidSetting
+from duologue.service_settings import (
+    BatchingSettings,
+    GatewaySettings,
+    SessionSettings,
+    StoreSettings,
+    TelemetrySettings,
+)
 from duologue.settings import (
     DecodingSettings,
     ForwardSettings,
@@ -65,6 +72,11 @@ class _Reader(BaseSettings):
     forward: ForwardSettings = ForwardSettings()
     decoding: DecodingSettings = DecodingSettings()
     sampling: ReplySamplingSettings = ReplySamplingSettings()
+    store: StoreSettings = StoreSettings()
+    batching: BatchingSettings = BatchingSettings()
+    sessions: SessionSettings = SessionSettings()
+    gateway: GatewaySettings = GatewaySettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
 
 
 def read_configuration(
@@ -195,6 +207,7 @@ def _require_known(setting: str, origin: str) -> None:
 _ALLOWED = {
     "int_parsing": "a whole number",
     "int_from_float": "a whole number",
+    "bool_parsing": "true or false",
     "float_parsing": "a number",
     "string_type": "a text",
     "tuple_type": "a list of texts",

@@ -9,6 +9,14 @@ from typing import Literal, get_args
 
 from duologue.errors import InvalidSetting
 from duologue.forward.sampling_settings import SamplingSettings
+from duologue.service_settings import (
+    BatchingSettings,
+    GatewaySettings,
+    SessionSettings,
+    StoreSettings,
+    TelemetrySettings,
+)
+from duologue.setting_checks import check, check_choice, check_number, check_range
 
 StrategyName = Literal["duo", "tdm", "turn"]
 PromotionName = Literal["rebase", "branch"]
@@ -29,10 +37,10 @@ class ModelSettings:
     """A folder with a state head; None takes the one that is shipped for the model."""
 
     def __post_init__(self) -> None:
-        _check(bool(self.source), "model.source", "a name or path", self.source)
-        _check(bool(self.device), "model.device", "a device or 'auto'", self.device)
-        _check_choice("model.dtype", self.dtype, get_args(DtypeName))
-        _check(self.adapter != "", "model.adapter", "a path or none", self.adapter)
+        check(bool(self.source), "model.source", "a name or path", self.source)
+        check(bool(self.device), "model.device", "a device or 'auto'", self.device)
+        check_choice("model.dtype", self.dtype, get_args(DtypeName))
+        check(self.adapter != "", "model.adapter", "a path or none", self.adapter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +51,7 @@ class KVSettings:
     """Budget for the cells of all sessions; beyond it, sessions are refused."""
 
     def __post_init__(self) -> None:
-        _check_range("kv.memory_mib", self.memory_mib, 1, 2**24)
+        check_range("kv.memory_mib", self.memory_mib, 1, 2**24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +64,8 @@ class ForwardSettings:
     """Rows of one session's prefill in one forward; the rest waits, so that nobody stalls."""
 
     def __post_init__(self) -> None:
-        _check_range("forward.max_rows", self.max_rows, 1, 2**20)
-        _check_range("forward.prefill_chunk_rows", self.prefill_chunk_rows, 1, self.max_rows)
+        check_range("forward.max_rows", self.max_rows, 1, 2**20)
+        check_range("forward.prefill_chunk_rows", self.prefill_chunk_rows, 1, self.max_rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,20 +98,20 @@ class DecodingSettings:
     """What the model is told before the first turn; empty for none."""
 
     def __post_init__(self) -> None:
-        _check_choice("decoding.strategy", self.strategy, get_args(StrategyName))
-        _check_choice("decoding.promotion", self.promotion, get_args(PromotionName))
-        _check_range("decoding.tick_ms", self.tick_ms, 10, 10_000)
-        _check_range("decoding.look_ahead_tokens", self.look_ahead_tokens, 0, 64)
-        _check_range("decoding.reply_tokens_per_slice", self.reply_tokens_per_slice, 1, 64)
-        _check_range("decoding.reconsider_after_ms", self.reconsider_after_ms, 0, 60_000)
-        _check_range(
+        check_choice("decoding.strategy", self.strategy, get_args(StrategyName))
+        check_choice("decoding.promotion", self.promotion, get_args(PromotionName))
+        check_range("decoding.tick_ms", self.tick_ms, 10, 10_000)
+        check_range("decoding.look_ahead_tokens", self.look_ahead_tokens, 0, 64)
+        check_range("decoding.reply_tokens_per_slice", self.reply_tokens_per_slice, 1, 64)
+        check_range("decoding.reconsider_after_ms", self.reconsider_after_ms, 0, 60_000)
+        check_range(
             "decoding.decide_after_ms", self.decide_after_ms, self.reconsider_after_ms, 600_000
         )
-        _check_range("decoding.continues_within_ms", self.continues_within_ms, 0, 60_000)
-        _check_number("decoding.reconsider_scale", self.reconsider_scale, 0.0, 1.0)
+        check_range("decoding.continues_within_ms", self.continues_within_ms, 0, 60_000)
+        check_number("decoding.reconsider_scale", self.reconsider_scale, 0.0, 1.0)
         if self.context_limit_tokens is not None:
-            _check_range("decoding.context_limit_tokens", self.context_limit_tokens, 256, 2**24)
-        _check_range("decoding.max_reply_tokens", self.max_reply_tokens, 1, 2**20)
+            check_range("decoding.context_limit_tokens", self.context_limit_tokens, 256, 2**24)
+        check_range("decoding.max_reply_tokens", self.max_reply_tokens, 1, 2**20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +126,7 @@ class ReplySamplingSettings(SamplingSettings):
             SamplingSettings.__post_init__(self)
         except InvalidSetting as error:
             raise InvalidSetting(f"sampling.{error}") from error
-        _check(
+        check(
             all(self.stop_strings) and len(self.stop_strings) <= 16,
             "sampling.stop_strings",
             "at most 16 texts, none of them empty",
@@ -135,25 +143,8 @@ class Settings:
     forward: ForwardSettings = field(default_factory=ForwardSettings)
     decoding: DecodingSettings = field(default_factory=DecodingSettings)
     sampling: ReplySamplingSettings = field(default_factory=ReplySamplingSettings)
-
-
-def _check(is_allowed: bool, name: str, allowed: str, value: object) -> None:
-    if not is_allowed:
-        raise InvalidSetting(f"{name} must be {allowed}, not {value!r}")
-
-
-def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
-    allowed = " or ".join([", ".join(map(repr, choices[:-1])), repr(choices[-1])])
-    _check(value in choices, name, allowed, value)
-
-
-def _check_range(name: str, value: object, low: int, high: int) -> None:
-    is_integer = isinstance(value, int) and not isinstance(value, bool)
-    allowed = f"a whole number from {low} to {high}"
-    _check(is_integer and low <= value <= high, name, allowed, value)  # type: ignore[operator]
-
-
-def _check_number(name: str, value: object, low: float, high: float) -> None:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    allowed = f"a number from {low:g} to {high:g}"
-    _check(is_number and low <= value <= high, name, allowed, value)  # type: ignore[operator]
+    store: StoreSettings = field(default_factory=StoreSettings)
+    batching: BatchingSettings = field(default_factory=BatchingSettings)
+    sessions: SessionSettings = field(default_factory=SessionSettings)
+    gateway: GatewaySettings = field(default_factory=GatewaySettings)
+    telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)

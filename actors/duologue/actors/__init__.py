@@ -1,0 +1,1 @@
+"""The processes of the cluster: batching actors, session actors, node agents."""

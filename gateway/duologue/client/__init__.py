@@ -1,0 +1,1 @@
+"""The client: conversations with a Duologue service, from Python."""

@@ -1,0 +1,1 @@
+"""The gateway: the one place where clients come in."""
