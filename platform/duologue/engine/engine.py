@@ -151,8 +151,18 @@ class Engine:
 
     def warm_up(self) -> None:
         """Run forwards that nobody reads: kernels are set up before the first user waits."""
-        slot = self.memory.open(max(WARM_UP_ROWS))
-        for num_rows in WARM_UP_ROWS:
+        self._rehearse(WARM_UP_ROWS)
+
+    def probe(self) -> None:
+        """Run the smallest forward, which nobody reads: whether the device still computes.
+
+        Raises KVMemoryExhausted when there is no room for its one cell.
+        """
+        self._rehearse((1,))
+
+    def _rehearse(self, sizes: Sequence[int]) -> None:
+        slot = self.memory.open(max(sizes))
+        for num_rows in sizes:
             cells = self.memory.take(slot, num_rows)
             tokens = [0] * num_rows
             self._merged.run([Stretch(slot, Channel.TRUNK, tokens, cells, 0, True, True)])
