@@ -162,12 +162,14 @@ class Engine:
 
     def _rehearse(self, sizes: Sequence[int]) -> None:
         slot = self.memory.open(max(sizes))
-        for num_rows in sizes:
-            cells = self.memory.take(slot, num_rows)
-            tokens = [0] * num_rows
-            self._merged.run([Stretch(slot, Channel.TRUNK, tokens, cells, 0, True, True)])
-            self.memory.free(slot, cells)
-        self.memory.close(slot)
+        try:
+            for num_rows in sizes:
+                cells = self.memory.take(slot, num_rows)
+                tokens = [0] * num_rows
+                self._merged.run([Stretch(slot, Channel.TRUNK, tokens, cells, 0, True, True)])
+                self.memory.free(slot, cells)
+        finally:
+            self.memory.close(slot)
 
     def check_integrity(self) -> None:
         """Assert that the memory shows just the cells that the lanes believe to have."""
