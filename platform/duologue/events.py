@@ -14,11 +14,19 @@ from duologue.errors import (
     DuologueError,
     InvalidInput,
     InvalidSetting,
+    LeaseHeld,
     ModelUnavailable,
+    QuotaExceeded,
+    SessionOver,
     StaleEpoch,
+    StoreUnavailable,
+    UnknownKey,
+    UnknownNode,
     UnknownSession,
+    UnknownTenant,
 )
 from duologue.lane.steps import EndReason
+from duologue.session_config import SessionConfig
 from duologue.states import State
 
 # What the client says.
@@ -70,11 +78,26 @@ class ResponseCancel:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionUpdate:
+    """From now on other settings, as far as they can change while a conversation goes on."""
+
+    config: SessionConfig
+
+
+@dataclass(frozen=True, slots=True)
 class SessionClose:
     """The conversation is over."""
 
 
-ClientEvent = InputAppend | InputRevise | InputCommit | PlaybackAck | ResponseCancel | SessionClose
+ClientEvent = (
+    InputAppend
+    | InputRevise
+    | InputCommit
+    | PlaybackAck
+    | ResponseCancel
+    | SessionUpdate
+    | SessionClose
+)
 
 # What the client is told.
 
@@ -147,8 +170,15 @@ class ErrorCode(StrEnum):
     INVALID_SETTING = "invalid_setting"
     MODEL_UNAVAILABLE = "model_unavailable"
     CAPACITY_EXCEEDED = "capacity_exceeded"
+    QUOTA_EXCEEDED = "quota_exceeded"
     UNKNOWN_SESSION = "unknown_session"
+    SESSION_OVER = "session_over"
+    UNKNOWN_TENANT = "unknown_tenant"
+    UNKNOWN_KEY = "unknown_key"
+    UNKNOWN_NODE = "unknown_node"
     STALE_EPOCH = "stale_epoch"
+    LEASE_HELD = "lease_held"
+    STORE_UNAVAILABLE = "store_unavailable"
     INTERNAL = "internal"
     """A fault of the platform's own."""
 
@@ -170,11 +200,24 @@ _CODES: tuple[tuple[type[DuologueError], ErrorCode], ...] = (
     (InvalidSetting, ErrorCode.INVALID_SETTING),
     (InvalidInput, ErrorCode.INVALID_INPUT),
     (ModelUnavailable, ErrorCode.MODEL_UNAVAILABLE),
+    (QuotaExceeded, ErrorCode.QUOTA_EXCEEDED),
     (CapacityExceeded, ErrorCode.CAPACITY_EXCEEDED),
     (UnknownSession, ErrorCode.UNKNOWN_SESSION),
+    (SessionOver, ErrorCode.SESSION_OVER),
+    (UnknownTenant, ErrorCode.UNKNOWN_TENANT),
+    (UnknownKey, ErrorCode.UNKNOWN_KEY),
+    (UnknownNode, ErrorCode.UNKNOWN_NODE),
     (StaleEpoch, ErrorCode.STALE_EPOCH),
+    (LeaseHeld, ErrorCode.LEASE_HELD),
+    (StoreUnavailable, ErrorCode.STORE_UNAVAILABLE),
     (DuologueError, ErrorCode.INTERNAL),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class SessionClosed:
+    """The session is closed; no event will follow."""
+
 
 ServerEvent = (
     InputState
@@ -185,6 +228,7 @@ ServerEvent = (
     | ResponseResumed
     | ContextTrimmed
     | Error
+    | SessionClosed
 )
 
 

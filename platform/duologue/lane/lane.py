@@ -53,12 +53,13 @@ class Lane:
         self.was_answered = False
         """Whether a reply was begun to the last utterance in the trunk."""
         self.cells: Cells = NoCells()
-        self._num_opening_tokens = len(opening)
-        self._turn_starts: list[int] = []
-        self._num_last_input_tokens = 0  # length of the input channel when it joined the trunk
+        self.num_opening_tokens = len(opening)
+        self.turn_starts: list[int] = []
+        """Places in the trunk at which its turns start."""
+        self.num_last_input_tokens = 0  # length of the input channel when it joined the trunk
         # Time division puts parts of an utterance and of a reply into the trunk before their end.
-        self._num_utterance_in_trunk = 0
-        self._num_reply_in_trunk = 0
+        self.num_utterance_in_trunk = 0
+        self.num_reply_in_trunk = 0
 
     @classmethod
     def replay(cls, chat: ChatFormat, opening: Sequence[int], steps: Iterable[Step]) -> "Lane":
@@ -76,7 +77,7 @@ class Lane:
     @property
     def num_utterance_tokens(self) -> int:
         """Tokens of the utterance so far, wherever they stand."""
-        return self._num_utterance_in_trunk + len(self.utterance)
+        return self.num_utterance_in_trunk + len(self.utterance)
 
     @property
     def reply(self) -> list[int]:
@@ -86,7 +87,7 @@ class Lane:
     @property
     def num_reply_tokens(self) -> int:
         """Tokens of the reply so far, wherever they stand."""
-        return self._num_reply_in_trunk + len(self.reply)
+        return self.num_reply_in_trunk + len(self.reply)
 
     @property
     def is_listening(self) -> bool:
@@ -99,7 +100,7 @@ class Lane:
     @property
     def num_turns(self) -> int:
         """Turns in the trunk."""
-        return len(self._turn_starts)
+        return len(self.turn_starts)
 
     @property
     def num_tokens(self) -> int:
@@ -109,13 +110,13 @@ class Lane:
     @property
     def num_fixed_tokens(self) -> int:
         """Tokens that stay whatever is trimmed: the opening, the last turn, the reply."""
-        last_turn = self._turn_starts[-1] if self._turn_starts else len(self.trunk)
-        return self._num_opening_tokens + len(self.trunk) - last_turn + len(self.output)
+        last_turn = self.turn_starts[-1] if self.turn_starts else len(self.trunk)
+        return self.num_opening_tokens + len(self.trunk) - last_turn + len(self.output)
 
     @property
     def can_reopen(self) -> bool:
         """Whether the last utterance can return from the trunk: there is one, and no new one."""
-        return bool(self._num_last_input_tokens) and not self.is_listening
+        return bool(self.num_last_input_tokens) and not self.is_listening
 
     def channel(self, owner: Channel) -> CachedTokens:
         return (self.trunk, self.input, self.output)[owner]
@@ -138,7 +139,7 @@ class Lane:
                 self._hear(step)
             case Ignore():
                 self.cells.free(self.input.cut(0))
-                self._num_utterance_in_trunk = 0
+                self.num_utterance_in_trunk = 0
             case Promote():
                 self._promote(step)
             case Reopen():
@@ -179,8 +180,8 @@ class Lane:
         excess = self.num_tokens - max_tokens
         if excess <= 0 or self.num_turns < 2:
             return 0
-        for turns, start in enumerate(self._turn_starts[1:], start=1):
-            if start - self._num_opening_tokens >= excess:
+        for turns, start in enumerate(self.turn_starts[1:], start=1):
+            if start - self.num_opening_tokens >= excess:
                 return turns
         return self.num_turns - 1
 
@@ -188,7 +189,7 @@ class Lane:
         header = self.chat.user_header
         if not self.input.tokens:
             self.input.tokens.extend(header)
-        keep = max(0, step.keep - self._num_utterance_in_trunk)
+        keep = max(0, step.keep - self.num_utterance_in_trunk)
         assert keep <= len(self.utterance), (step, len(self.utterance))
         self.cells.free(self.input.cut(len(header) + keep))
         self.input.tokens.extend(step.append)
@@ -202,8 +203,8 @@ class Lane:
             kept = step.policy is Promotion.REBASE
             self._conclude(step.keep if kept else 0, step.tail if kept else ())
         self._utterance_joins_trunk()
-        self._num_utterance_in_trunk = 0
-        self._num_reply_in_trunk = 0
+        self.num_utterance_in_trunk = 0
+        self.num_reply_in_trunk = 0
         self.phase = ReplyPhase.NONE
         self.was_answered = step.answer
         if step.answer:
@@ -213,7 +214,7 @@ class Lane:
 
     def _reopen(self) -> None:
         assert self.can_reopen, "there is no utterance to reopen"
-        start, length = self._turn_starts.pop(), self._num_last_input_tokens
+        start, length = self.turn_starts.pop(), self.num_last_input_tokens
         self.input.tokens = self.trunk.tokens[start : start + length]
         self.input.cells = self.trunk.cells[start : start + length]
         del self.trunk.cells[start : start + length]
@@ -221,11 +222,11 @@ class Lane:
         self.cells.free(self.trunk.cut(start))
         self.cells.free(self.output.cut(0))
         self.phase = ReplyPhase.NONE
-        self._num_last_input_tokens = 0
+        self.num_last_input_tokens = 0
 
     def _utterance_joins_trunk(self) -> None:
-        self._turn_starts.append(len(self.trunk))
-        self._num_last_input_tokens = len(self.input)
+        self.turn_starts.append(len(self.trunk))
+        self.num_last_input_tokens = len(self.input)
         self._join_trunk(self.input, Channel.INPUT, len(self.input))
         self.trunk.tokens.extend(self.chat.user_end)
 
@@ -236,15 +237,15 @@ class Lane:
         """
         assert self.phase is not ReplyPhase.NONE, "there is no reply to conclude"
         assert 0 <= keep <= self.num_reply_tokens, (keep, self.num_reply_tokens)
-        if keep < self._num_reply_in_trunk:
-            keep, tail = self._num_reply_in_trunk, ()  # time division cannot take back
-        keep -= self._num_reply_in_trunk
+        if keep < self.num_reply_in_trunk:
+            keep, tail = self.num_reply_in_trunk, ()  # time division cannot take back
+        keep -= self.num_reply_in_trunk
         if keep or tail:
             self._join_trunk(self.output, Channel.OUTPUT, len(self.chat.reply_header) + keep)
             self.trunk.tokens.extend((*tail, *self.chat.reply_end))
             self.cells.free(self.input.uncache())
         self.cells.free(self.output.cut(0))
-        self._num_reply_in_trunk = 0
+        self.num_reply_in_trunk = 0
         self.phase = ReplyPhase.NONE
 
     def _join_trunk(self, channel: CachedTokens, owner: Channel, length: int) -> None:
@@ -265,12 +266,12 @@ class Lane:
         assert self.is_speaking, self.phase
         num_said = self.num_reply_tokens
         self._conclude(num_said, ())
-        self._num_reply_in_trunk = num_said
+        self.num_reply_in_trunk = num_said
         self.phase = ReplyPhase.PAUSED
 
     def _resume(self, is_decided: bool) -> None:
         assert self.phase is ReplyPhase.PAUSED, self.phase
-        self._num_utterance_in_trunk = 0 if is_decided else self.num_utterance_tokens
+        self.num_utterance_in_trunk = 0 if is_decided else self.num_utterance_tokens
         if self.is_listening:
             self._utterance_joins_trunk()
         self.output.tokens.extend(self.chat.reply_header)
@@ -279,10 +280,10 @@ class Lane:
     def _trim(self, turns: int) -> None:
         """Drop the oldest turns; what follows them moves to other positions and loses its cells."""
         assert 0 < turns < self.num_turns, (turns, self.num_turns)
-        start, end = self._num_opening_tokens, self._turn_starts[turns]
+        start, end = self.num_opening_tokens, self.turn_starts[turns]
         self.cells.free(self.trunk.uncache(start))
         del self.trunk.tokens[start:end]
-        self._turn_starts = [begin - (end - start) for begin in self._turn_starts[turns:]]
+        self.turn_starts = [begin - (end - start) for begin in self.turn_starts[turns:]]
         for channel in (self.input, self.output):
             self.cells.free(channel.uncache())
 

@@ -50,7 +50,7 @@ class Session:
         self.transcript: list[Entry] = []
         self.is_closed = False
         self._strategy = setup.strategy
-        self._utterance = Utterance()
+        self._utterance = Utterance(max_chars=setup.max_utterance_chars)
         self._engine_tokens: tuple[int, ...] = ()  # of the utterance, as the engine knows it
         self._last_decision: Decision | None = None
         self._reopening: Decision | None = None  # to be taken back with the next slice

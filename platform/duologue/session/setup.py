@@ -29,6 +29,8 @@ class SessionSetup:
     thresholds: Mapping[State, float] = field(default_factory=lambda: UNTRAINED_THRESHOLDS)
     decoding: DecodingSettings = field(default_factory=DecodingSettings)
     sampling: ReplySamplingSettings = field(default_factory=ReplySamplingSettings)
+    max_utterance_chars: int = 8_000
+    """Length of an utterance in progress."""
 
     @property
     def strategy(self) -> Strategy:

@@ -17,6 +17,7 @@ from duologue.events import (
     ResponseResumed,
     ResponseStarted,
     ServerEvent,
+    SessionClosed,
 )
 from duologue.lane.steps import EndReason
 from duologue.session.transcript import Entry, Role
@@ -117,6 +118,8 @@ def _line(event: ServerEvent) -> Text | None:
             return _said(f"the context is full: {dropped_turns} oldest turns left it", "magenta")
         case Error(code, message):
             return Text(f"error {code}: {message}", style="bold red")
+        case SessionClosed():
+            return Text("the session is closed", style="dim")
 
 
 def _judged(event: InputState) -> Text:

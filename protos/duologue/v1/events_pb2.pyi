@@ -167,7 +167,7 @@ class InputAppend(_message.Message):
     TEXT_FIELD_NUMBER: _builtins.int
     IS_FINAL_FIELD_NUMBER: _builtins.int
     segment_id: _builtins.str
-    """Required. The caller's name for this stretch of text, at most 64 characters."""
+    """Required. The caller's name for this stretch of text, at most 128 characters."""
     text: _builtins.str
     """The text, in any piece: characters, words, hypotheses of a recogniser."""
     is_final: _builtins.bool

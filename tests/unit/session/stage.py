@@ -22,6 +22,7 @@ from duologue.events import (
     ResponseResumed,
     ResponseStarted,
     ServerEvent,
+    SessionClosed,
 )
 from duologue.lane.lane import Lane
 from duologue.lane.slices import Slice, SliceResult
@@ -299,3 +300,5 @@ def _in_words(event: ServerEvent) -> str:
             return f"trimmed {turns}"
         case Error(code):
             return f"error: {code}"
+        case SessionClosed():
+            return "closed"

@@ -1,0 +1,59 @@
+"""What a session must know of a model, wherever the model runs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from duologue.errors import InvalidSetting
+from duologue.session.setup import UNTRAINED_THRESHOLDS, SessionSetup
+from duologue.session_config import SessionConfig
+from duologue.settings import Settings
+from duologue.states import State
+from duologue.text.chat import ChatFormat
+from duologue.text.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class ModelWords:
+    """A model's vocabulary, its manner of writing a conversation down, and its sizes."""
+
+    model: str
+    """Its name."""
+    tokenizer: Tokenizer
+    chat: ChatFormat
+    max_positions: int
+    """Tokens that it can hold."""
+    thresholds: Mapping[State, float]
+    """Of its state head; empty if it has none."""
+    digest: str
+    """Names the whole; equal digests are equal words."""
+
+    def setup(self, settings: Settings, config: SessionConfig | None = None) -> SessionSetup:
+        """A session's setup: the platform's settings, and what its client wants otherwise.
+
+        Raises InvalidSetting, naming the field as `config.name`, for what this model cannot do.
+        """
+        config = config or SessionConfig()
+        setup = SessionSetup(
+            tokenizer=self.tokenizer,
+            chat=self.chat,
+            max_positions=self.max_positions,
+            thresholds=self.thresholds or UNTRAINED_THRESHOLDS,
+            decoding=config.decoding(settings.decoding),
+            sampling=config.sampling(settings.sampling),
+            max_utterance_chars=settings.sessions.max_utterance_chars,
+        )
+        self._check(setup)
+        return setup
+
+    def _check(self, setup: SessionSetup) -> None:
+        if setup.strategy.judges and not self.thresholds:
+            raise InvalidSetting(
+                f"config.strategy must be 'turn' with the model {self.model}, which has no state "
+                f"head, not {setup.decoding.strategy!r}"
+            )
+        num_tokens, limit = len(setup.opening), setup.profile.context_limit_tokens // 2
+        if num_tokens > limit:
+            raise InvalidSetting(
+                f"config.system_prompt must fill at most half of the context, {limit} tokens, "
+                f"not {num_tokens}"
+            )

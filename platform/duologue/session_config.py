@@ -1,0 +1,105 @@
+"""How a client wants its session held, and the settings that follow from it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, TypeVar
+
+from duologue.errors import InvalidSetting
+from duologue.setting_checks import check
+from duologue.settings import DecodingSettings, ReplySamplingSettings
+
+Label = str | float | bool
+_Section = TypeVar("_Section", DecodingSettings, ReplySamplingSettings)
+
+MAX_SYSTEM_PROMPT_CHARS = 16_384
+MAX_STOP_STRING_CHARS = 256
+MAX_LABELS = 16
+MAX_LABEL_CHARS = 256
+
+_FIXED = ("strategy", "system_prompt", "labels")
+_DECODING = (
+    "strategy",
+    "system_prompt",
+    "max_reply_tokens",
+    "reply_tokens_per_slice",
+    "look_ahead_tokens",
+)
+_SAMPLING = ("temperature", "top_p", "top_k", "seed", "repetition_penalty", "stop_strings")
+
+
+@dataclass(frozen=True, slots=True)
+class SessionConfig:
+    """What a client may say about its session; None leaves what is in force.
+
+    Raises InvalidSetting naming the field as `config.name`, as the API does.
+    """
+
+    strategy: str | None = None
+    system_prompt: str | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    seed: int | None = None
+    repetition_penalty: float | None = None
+    stop_strings: tuple[str, ...] | None = None
+    max_reply_tokens: int | None = None
+    reply_tokens_per_slice: int | None = None
+    look_ahead_tokens: int | None = None
+    labels: Mapping[str, Label] = field(default_factory=dict)
+    """The caller's own."""
+
+    def __post_init__(self) -> None:
+        _check_text("system_prompt", self.system_prompt, MAX_SYSTEM_PROMPT_CHARS)
+        for text in self.stop_strings or ():
+            _check_text("stop_strings", text, MAX_STOP_STRING_CHARS)
+        check(len(self.labels) <= MAX_LABELS, "config.labels", f"at most {MAX_LABELS}", self.labels)
+        for name, label in self.labels.items():
+            _check_text("labels", name, MAX_LABEL_CHARS)
+            _check_text("labels", label if isinstance(label, str) else None, MAX_LABEL_CHARS)
+        # Each value is within its range, whatever the others are.
+        self.decoding(DecodingSettings())
+        self.sampling(ReplySamplingSettings())
+
+    def decoding(self, present: DecodingSettings) -> DecodingSettings:
+        """The present settings with what is set here in their place."""
+        return _overlaid(present, self._given(_DECODING))
+
+    def sampling(self, present: ReplySamplingSettings) -> ReplySamplingSettings:
+        """The present settings with what is set here in their place."""
+        return _overlaid(present, self._given(_SAMPLING))
+
+    def check_changeable(self) -> None:
+        """Raise InvalidSetting if it says something that is fixed when a session is created."""
+        for name in _FIXED:
+            if getattr(self, name) not in (None, {}):
+                raise InvalidSetting(
+                    f"config.{name} is fixed when the session is created; "
+                    f"{', '.join(_changeable())} can be changed"
+                )
+
+    def _given(self, names: tuple[str, ...]) -> dict[str, Any]:
+        values = {name: getattr(self, name) for name in names}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+def _changeable() -> tuple[str, ...]:
+    return tuple(entry.name for entry in fields(SessionConfig) if entry.name not in _FIXED)
+
+
+def _overlaid(present: _Section, given: dict[str, Any]) -> _Section:
+    try:
+        return replace(present, **given)
+    except InvalidSetting as error:
+        _, dot, message = str(error).partition(".")
+        raise InvalidSetting(f"config{dot}{message}") from None
+
+
+def _check_text(name: str, text: str | None, max_chars: int) -> None:
+    if text is None:
+        return
+    is_unicode = not any("\ud800" <= char <= "\udfff" for char in text)
+    check(is_unicode, f"config.{name}", "valid Unicode without lone surrogates", text)
+    if len(text) > max_chars:
+        raise InvalidSetting(
+            f"config.{name} must have at most {max_chars} characters, not {len(text)}"
+        )

@@ -1,0 +1,73 @@
+"""Enums on the wire and in Python."""
+
+from collections.abc import Mapping
+from typing import Generic, TypeVar
+
+from duologue.events import ErrorCode
+from duologue.lane.judging import Patience
+from duologue.lane.steps import EndReason, Promotion
+from duologue.states import State
+from duologue.v1 import events_pb2, lane_pb2
+from duologue.wire.fields import refuse
+
+M = TypeVar("M")
+N = TypeVar("N", bound=int)
+
+
+class Codes(Generic[M, N]):
+    """One enum: its members and their numbers on the wire. Number 0 stands for none."""
+
+    def __init__(self, numbers: Mapping[M, N]) -> None:
+        self._numbers = dict(numbers)
+        self._members: dict[int, M] = {number: member for member, number in numbers.items()}
+
+    def number(self, member: M) -> N:
+        return self._numbers[member]
+
+    def member(self, field: str, number: int) -> M:
+        """Raises InvalidInput if the number stands for nothing known."""
+        found = self._members.get(number)
+        if found is None:
+            names = ", ".join(f"{number} ({member})" for number, member in self._members.items())
+            refuse(field, f"one of {names}", number)
+        return found
+
+
+STATES = Codes(
+    {
+        State.QUERY: events_pb2.STATE_QUERY,
+        State.NON_QUERY: events_pb2.STATE_NON_QUERY,
+        State.INCOMPLETE: events_pb2.STATE_INCOMPLETE,
+        State.HOLD: events_pb2.STATE_HOLD,
+    }
+)
+END_REASONS = Codes(
+    {
+        EndReason.STOP: events_pb2.END_REASON_STOP,
+        EndReason.LENGTH: events_pb2.END_REASON_LENGTH,
+        EndReason.STOP_STRING: events_pb2.END_REASON_STOP_STRING,
+        EndReason.CANCELLED: events_pb2.END_REASON_CANCELLED,
+        EndReason.INTERRUPTED: events_pb2.END_REASON_INTERRUPTED,
+    }
+)
+PATIENCES = Codes(
+    {
+        Patience.NORMAL: lane_pb2.PATIENCE_NORMAL,
+        Patience.LOW: lane_pb2.PATIENCE_LOW,
+        Patience.OUT: lane_pb2.PATIENCE_OUT,
+    }
+)
+PROMOTIONS = Codes(
+    {
+        Promotion.BRANCH: lane_pb2.PROMOTION_BRANCH,
+        Promotion.REBASE: lane_pb2.PROMOTION_REBASE,
+    }
+)
+
+
+def error_code(text: str) -> ErrorCode:
+    """Codes are texts on the wire; one that is not known yet is a fault of the platform's own."""
+    try:
+        return ErrorCode(text)
+    except ValueError:
+        return ErrorCode.INTERNAL
