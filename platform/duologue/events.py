@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from duologue.errors import (
+    BatcherUnavailable,
     CapacityExceeded,
     DuologueError,
     InvalidInput,
@@ -169,6 +170,7 @@ class ErrorCode(StrEnum):
     INVALID_INPUT = "invalid_input"
     INVALID_SETTING = "invalid_setting"
     MODEL_UNAVAILABLE = "model_unavailable"
+    BATCHER_UNAVAILABLE = "batcher_unavailable"
     CAPACITY_EXCEEDED = "capacity_exceeded"
     QUOTA_EXCEEDED = "quota_exceeded"
     UNKNOWN_SESSION = "unknown_session"
@@ -200,6 +202,7 @@ _CODES: tuple[tuple[type[DuologueError], ErrorCode], ...] = (
     (InvalidSetting, ErrorCode.INVALID_SETTING),
     (InvalidInput, ErrorCode.INVALID_INPUT),
     (ModelUnavailable, ErrorCode.MODEL_UNAVAILABLE),
+    (BatcherUnavailable, ErrorCode.BATCHER_UNAVAILABLE),
     (QuotaExceeded, ErrorCode.QUOTA_EXCEEDED),
     (CapacityExceeded, ErrorCode.CAPACITY_EXCEEDED),
     (UnknownSession, ErrorCode.UNKNOWN_SESSION),

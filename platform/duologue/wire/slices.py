@@ -4,6 +4,7 @@ Who a slice is of, and under which epoch, is known from where it comes, and not 
 """
 
 from duologue.errors import (
+    BatcherUnavailable,
     CapacityExceeded,
     DuologueError,
     InvalidInput,
@@ -26,6 +27,7 @@ _ERRORS: dict[ErrorCode, type[DuologueError]] = {
     ErrorCode.INVALID_INPUT: InvalidInput,
     ErrorCode.INVALID_SETTING: InvalidSetting,
     ErrorCode.MODEL_UNAVAILABLE: ModelUnavailable,
+    ErrorCode.BATCHER_UNAVAILABLE: BatcherUnavailable,
     ErrorCode.CAPACITY_EXCEEDED: CapacityExceeded,
     ErrorCode.UNKNOWN_SESSION: UnknownSession,
     ErrorCode.STALE_EPOCH: StaleEpoch,
@@ -107,7 +109,7 @@ def error_to_pb(error: DuologueError) -> events_pb2.Error:
 
 def error_from_pb(message: events_pb2.Error) -> DuologueError:
     """An error of the kind that its code stands for."""
-    return _ERRORS[error_code(message.code)](message.message)
+    return _ERRORS.get(error_code(message.code), DuologueError)(message.message)
 
 
 def _judgement_to_pb(judgement: Judgement) -> pb.Judgement:

@@ -239,6 +239,7 @@ class SitResponse(_message.Message):
     SEATED_FIELD_NUMBER: _builtins.int
     RESULT_FIELD_NUMBER: _builtins.int
     LOAD_FIELD_NUMBER: _builtins.int
+    UNSEATED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def seated(self) -> Global___Seated:
         """The seat is taken."""
@@ -249,7 +250,11 @@ class SitResponse(_message.Message):
 
     @_builtins.property
     def load(self) -> Global___Load:
-        """How busy the model is; sent when it changes."""
+        """How busy the model is; sent when it leaves out more or less."""
+
+    @_builtins.property
+    def unseated(self) -> _events_pb2.Error:
+        """The seat was refused or is lost; the stream ends with it."""
 
     def __init__(
         self,
@@ -257,12 +262,13 @@ class SitResponse(_message.Message):
         seated: Global___Seated | None = ...,
         result: _lane_pb2.SliceResult | None = ...,
         load: Global___Load | None = ...,
+        unseated: _events_pb2.Error | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["load", b"load", "response", b"response", "result", b"result", "seated", b"seated"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["load", b"load", "response", b"response", "result", b"result", "seated", b"seated", "unseated", b"unseated"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["load", b"load", "response", b"response", "result", b"result", "seated", b"seated"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["load", b"load", "response", b"response", "result", b"result", "seated", b"seated", "unseated", b"unseated"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_response: _TypeAlias = _typing.Literal["seated", "result", "load"]  # noqa: Y015
+    _WhichOneofReturnType_response: _TypeAlias = _typing.Literal["seated", "result", "load", "unseated"]  # noqa: Y015
     _WhichOneofArgType_response: _TypeAlias = _typing.Literal["response", b"response"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_response) -> _WhichOneofReturnType_response | None: ...
 
@@ -304,19 +310,23 @@ class Load(_message.Message):
 
     SHEDDING_FIELD_NUMBER: _builtins.int
     SESSIONS_FIELD_NUMBER: _builtins.int
+    MAX_REPLY_TOKENS_FIELD_NUMBER: _builtins.int
     shedding: Global___Shedding.ValueType
     """What it leaves out."""
     sessions: _builtins.int
     """Sessions that are seated."""
+    max_reply_tokens: _builtins.int
+    """Reply tokens in a slice at the most, when it leaves some out; 0 is as many as are asked for."""
     def __init__(
         self,
         *,
         shedding: Global___Shedding.ValueType = ...,
         sessions: _builtins.int = ...,
+        max_reply_tokens: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["sessions", b"sessions", "shedding", b"shedding"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_reply_tokens", b"max_reply_tokens", "sessions", b"sessions", "shedding", b"shedding"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,111 @@
+"""What a batching actor leaves out when its ticks are late, and when it does so no more."""
+
+from dataclasses import dataclass, replace
+
+from duologue.batching.tick_account import Pressure
+from duologue.cluster_status import Shedding
+from duologue.lane.slices import Slice
+
+RECENT_TICKS = 8
+"""Ticks among which late ones are counted."""
+
+LATE_TICKS = 2
+"""So many late ones among them, and more is left out."""
+
+CALM_TICKS = 25
+"""So many ticks in a row in time, and less is left out."""
+
+FULL_SHARE = 0.9
+"""Share of a tick that a slice's forwards may take when reply tokens are cut down."""
+
+CALM_SHARE = 0.75
+"""The same when they are given back: less, so that the plan does not swing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How busy a batching actor is, as sessions are told."""
+
+    shedding: Shedding
+    num_sessions: int
+    max_reply_tokens: int | None = None
+    """Reply tokens in a slice at the most, when it leaves some out."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadPlan:
+    """What is left out, from which tick on."""
+
+    shedding: Shedding = Shedding.NONE
+    max_reply_tokens: int | None = None
+    since_tick: int = 0
+
+    def __post_init__(self) -> None:
+        cuts = self.shedding in (Shedding.REPLY_TOKENS, Shedding.ADMISSION)
+        assert (self.max_reply_tokens is not None) == cuts, self
+        assert self.max_reply_tokens is None or self.max_reply_tokens >= 1, self
+
+    @property
+    def admits(self) -> bool:
+        """Whether new sessions are seated."""
+        return self.shedding is not Shedding.ADMISSION
+
+    def trimmed(self, work: Slice) -> Slice:
+        """The slice as it is run under this plan. A reply always goes on by a token at least."""
+        if self.shedding is Shedding.NONE:
+            return work
+        limit = self.max_reply_tokens
+        tokens = work.reply_tokens if limit is None else min(work.reply_tokens, limit)
+        return replace(work, look_ahead_tokens=0, reply_tokens=tokens)
+
+
+def next_plan(plan: LoadPlan, pressure: Pressure, tick: int) -> LoadPlan:
+    """The plan from `tick` on; the same object when nothing changes.
+
+    `pressure` counts ticks from `plan.since_tick` on, so that each plan is judged by what it did.
+    """
+    if pressure.num_late >= LATE_TICKS:
+        changed = _leave_out_more(plan, pressure)
+    elif pressure.num_calm >= CALM_TICKS:
+        changed = _leave_out_less(plan, pressure)
+    else:
+        return plan
+    return plan if changed == plan else replace(changed, since_tick=tick)
+
+
+def _leave_out_more(plan: LoadPlan, pressure: Pressure) -> LoadPlan:
+    match plan.shedding:
+        case Shedding.NONE:
+            return replace(plan, shedding=Shedding.LOOK_AHEAD)
+        case Shedding.LOOK_AHEAD:
+            return _with_fewer_tokens(plan, pressure, pressure.wanted_reply_tokens)
+        case Shedding.REPLY_TOKENS if plan.max_reply_tokens != 1:
+            assert plan.max_reply_tokens is not None
+            return _with_fewer_tokens(plan, pressure, plan.max_reply_tokens)
+        case _:
+            return replace(plan, shedding=Shedding.ADMISSION)
+
+
+def _with_fewer_tokens(plan: LoadPlan, pressure: Pressure, than: int) -> LoadPlan:
+    """What fits by the measured forwards, and in any case fewer than what did not fit."""
+    tokens = max(1, min(pressure.fitting_tokens(FULL_SHARE), than - 1))
+    return replace(plan, shedding=Shedding.REPLY_TOKENS, max_reply_tokens=tokens)
+
+
+def _leave_out_less(plan: LoadPlan, pressure: Pressure) -> LoadPlan:
+    wanted, fitting = pressure.wanted_reply_tokens, pressure.fitting_tokens(CALM_SHARE)
+    match plan.shedding:
+        case Shedding.ADMISSION:
+            return replace(plan, shedding=Shedding.REPLY_TOKENS)
+        case Shedding.REPLY_TOKENS:
+            assert plan.max_reply_tokens is not None
+            tokens = plan.max_reply_tokens + 1
+            if fitting < min(tokens, wanted):
+                return plan
+            if tokens >= wanted:
+                return replace(plan, shedding=Shedding.LOOK_AHEAD, max_reply_tokens=None)
+            return replace(plan, max_reply_tokens=tokens)
+        case Shedding.LOOK_AHEAD if fitting >= max(wanted, 1 + pressure.wanted_look_ahead_tokens):
+            return replace(plan, shedding=Shedding.NONE)
+        case _:
+            return plan

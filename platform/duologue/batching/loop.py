@@ -1,0 +1,302 @@
+"""The loop of a batching actor: commands in, merged forwards, answers out.
+
+Gather, forward, scatter: the first slice after a pause waits `gather_ms` for others, then forwards
+run as long as slices are under way. A slice that comes meanwhile joins the next forward. Each is
+answered after the forward that ends it, whoever else is still under way.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from duologue.batching.inbox import Inbox
+from duologue.batching.load_plan import RECENT_TICKS, Load, LoadPlan, next_plan
+from duologue.batching.messages import (
+    Answer,
+    Change,
+    Command,
+    Delivery,
+    GiveCells,
+    Leave,
+    Seated,
+    Stream,
+    Take,
+    Unseated,
+    Work,
+)
+from duologue.batching.observer import Observer
+from duologue.batching.pulse import Pulse
+from duologue.batching.refusals import internal, overtaken, refusal
+from duologue.batching.roster import Sitting
+from duologue.batching.seating import Seating
+from duologue.batching.tick_account import TickAccount
+from duologue.clock import Clock, TickClock
+from duologue.errors import BatcherUnavailable, DuologueError, InvalidInput, KVMemoryExhausted
+from duologue.lane.slices import SliceResult
+from duologue.service_settings import BatchingSettings
+
+log = logging.getLogger(__name__)
+
+Deliver = Callable[[Sequence[Delivery]], None]
+"""deliver(deliveries): takes answers, those of one forward together; called on the loop's thread,
+and not to wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoopStatus:
+    """How the loop stands, for others to read at any time."""
+
+    load: Load
+    late_tick_share: float = 0.0
+    """Share of recent ticks with slices that missed their deadline."""
+    num_ticks: int = 0
+    """Ticks with slices, since the start."""
+    num_late_ticks: int = 0
+
+
+class BatchLoop:
+    """Owns the engine; `post` may be called from any thread, everything else from the loop's."""
+
+    def __init__(
+        self,
+        seating: Seating,
+        clock: Clock,
+        ticks: TickClock,
+        settings: BatchingSettings,
+        deliver: Deliver,
+        *,
+        timer: Callable[[], float] = time.perf_counter,
+        observer: Observer | None = None,
+    ) -> None:
+        self.inbox = Inbox(max_commands=64 + 4 * settings.max_sessions)
+        self.clock = clock
+        self.pulse = Pulse(settings.healthy_within_ms, clock.now_ms())
+        self.plan = LoadPlan()
+        self.account = TickAccount(ticks)
+        self._seating = seating
+        self._engine = seating.engine
+        self._ticks = ticks
+        self._gather_ms = settings.gather_ms
+        self._deliver = deliver
+        self._timer = timer
+        self._observer = observer or Observer()
+        self._gathers_until = 0.0
+        self._settles_at_ms = 0.0
+        self._answers: list[Delivery] = []
+        self._is_stopping = False
+        self.status = LoopStatus(self._load())
+
+    def post(self, command: Command) -> None:
+        """Hand in a command, from any thread; raises CapacityExceeded when too many wait."""
+        self.inbox.put(command)
+
+    def run(self) -> None:
+        """Work until `stop`; then everybody loses the seat."""
+        while not self._is_stopping:
+            patience_ms = self.patience_ms()
+            if patience_ms > 0:
+                self.inbox.wait(patience_ms, at_least=self._num_awaited())
+            self.run_once()
+        for sitting in self._seating.roster:
+            self._unseat(sitting, BatcherUnavailable("the batching actor is being stopped"))
+        self._flush()
+
+    def stop(self) -> None:
+        """Let `run` return after the present forward, from any thread."""
+        self._is_stopping = True
+        self.inbox.ring()
+
+    def run_once(self) -> None:
+        """Take in what came, run a forward if it is time for one, and look at the clock."""
+        self._take_in()
+        if self._engine.has_work and not self._is_gathering:
+            self._forward()
+        now_ms = self.clock.now_ms()
+        if now_ms >= self._settles_at_ms:
+            self._settle(now_ms)
+        if now_ms >= self.pulse.probe_due_ms() and not self._engine.has_work:
+            self._probe()
+        self._flush()
+
+    def patience_ms(self) -> float:
+        """How long nothing has to be done, if no command comes."""
+        now_ms = self.clock.now_ms()
+        if self._engine.has_work:
+            return max(0.0, self._gathers_until - now_ms)
+        return max(0.0, min(self._settles_at_ms, self.pulse.probe_due_ms()) - now_ms)
+
+    @property
+    def _is_gathering(self) -> bool:
+        return self.clock.now_ms() < self._gathers_until
+
+    def _num_awaited(self) -> int:
+        """Commands worth waking up for: while slices are gathered, those of all who may ask."""
+        if not self._engine.has_work:
+            return 1
+        return max(1, sum(not sitting.is_busy for sitting in self._seating.roster))
+
+    def _take_in(self) -> None:
+        for command in self.inbox.take():
+            if isinstance(command, Take):
+                self._take_seat(command)
+                continue
+            sitting = self._seating.roster.at(command.stream)
+            if sitting is not None:  # otherwise the stream has lost its seat meanwhile
+                self._follow(sitting, command)
+        self._flush()
+
+    def _take_seat(self, take: Take) -> None:
+        try:
+            displaced = self._seating.take(take, admits=self.plan.admits)
+        except DuologueError as error:
+            self._answer(take.stream, Unseated(error))
+            return
+        except Exception as error:
+            log.exception("a seat could not be taken")
+            self._answer(take.stream, Unseated(internal("the seat could not be taken", error)))
+            return
+        if displaced is not None:
+            self._forget_slice(displaced)
+            self._answer(displaced.stream, Unseated(overtaken(take.epoch)))
+        self._answer(take.stream, Seated(self._load()))
+
+    def _follow(self, sitting: Sitting, command: Work | Change | GiveCells | Leave) -> None:
+        try:
+            match command:
+                case Work():
+                    self._begin(sitting, command)
+                case Change():
+                    self._seating.change(sitting, command)
+                case GiveCells():
+                    self._seating.give_cells(sitting)
+                case Leave():
+                    self._seating.leave(sitting)
+                    self._forget_slice(sitting)
+        except DuologueError as error:
+            self._unseat(sitting, error)
+
+    def _begin(self, sitting: Sitting, work: Work) -> None:
+        """Start a slice. One that cannot be run is answered at once; a second one is too much."""
+        if sitting.is_busy:
+            raise InvalidInput("slice must wait until the result of the one before was sent")
+        asked = work.slice
+        try:
+            self._seating.check_slice(asked)
+        except InvalidInput as error:
+            self._answer(sitting.stream, refusal(sitting, work, error))
+            return
+        if not self._engine.has_work:
+            self._gathers_until = work.taken_ms + self._gather_ms
+        self.account.slice_taken(work.taken_ms, asked.reply_tokens, asked.look_ahead_tokens)
+        self._seating.note_lane(sitting)
+        sitting.work, sitting.may_have_cells = work, True
+        try:
+            self._engine.submit(self.plan.trimmed(asked))
+        except DuologueError as error:
+            self._finish(sitting, refusal(sitting, work, error))
+        except Exception as error:
+            log.exception("a slice could not be started")
+            self._take_back(sitting, error)
+
+    def _forward(self) -> None:
+        started_ms, began_s = self.clock.now_ms(), self._timer()
+        num_forwards, num_rows = self._engine.num_forwards, self._engine.num_rows
+        try:
+            results = self._engine.forward()
+        except Exception as error:
+            log.exception("a forward failed")
+            self._fail(error)
+            return
+        if self._engine.num_forwards > num_forwards:
+            took_ms = (self._timer() - began_s) * 1000
+            num_rows = self._engine.num_rows - num_rows
+            self.account.forward_done(started_ms, took_ms, num_rows)
+            self._observer.forward_over(took_ms, num_rows)
+            self.pulse.beat(self.clock.now_ms())
+        for result in results:
+            sitting = self._seating.roster.of(result.session_id)
+            if sitting is not None and sitting.epoch == result.epoch and sitting.is_busy:
+                self._finish(sitting, result)
+            if isinstance(result.error, KVMemoryExhausted):
+                self._seating.reclaim_cells()
+
+    def _finish(self, sitting: Sitting, result: SliceResult) -> None:
+        assert sitting.work is not None
+        now_ms = self.clock.now_ms()
+        self.account.slice_done(sitting.work.taken_ms, now_ms)
+        self._observer.slice_over(sitting, result, now_ms)
+        sitting.work, sitting.before, sitting.used_ms = None, None, now_ms
+        self._answer(sitting.stream, result)
+
+    def _fail(self, error: Exception) -> None:
+        """The forward itself failed: every slice under way is as if it had not begun."""
+        self.pulse.fail(error, self.clock.now_ms())
+        for sitting in self._seating.roster:
+            if sitting.is_busy:
+                self._take_back(sitting, error)
+
+    def _take_back(self, sitting: Sitting, error: Exception) -> None:
+        assert sitting.work is not None
+        self._seating.reset(sitting)
+        told = internal("the model could not run the slice", error)
+        self._finish(sitting, refusal(sitting, sitting.work, told))
+
+    def _unseat(self, sitting: Sitting, error: DuologueError) -> None:
+        self._seating.leave(sitting)
+        self._forget_slice(sitting)
+        self._answer(sitting.stream, Unseated(error))
+
+    def _forget_slice(self, sitting: Sitting) -> None:
+        """Nobody waits for the slice of a seat that is given up."""
+        if sitting.work is not None:
+            self.account.slice_dropped(sitting.work.taken_ms)
+            sitting.work = None
+
+    def _settle(self, now_ms: float) -> None:
+        """A tick is over: account for it, and plan the next one."""
+        tick = self._ticks.tick_at(now_ms)
+        for record in self.account.settle(now_ms):
+            self._observer.tick_over(record, self.plan)
+        pressure = self.account.pressure(
+            now_ms, since_tick=self.plan.since_tick, recent_ticks=RECENT_TICKS
+        )
+        before, self.plan = self.plan, next_plan(self.plan, pressure, tick)
+        if self.plan is not before:
+            log.warning("shedding changes from %s to %s", before, self.plan)
+            load = self._load()
+            for sitting in self._seating.roster:
+                self._answer(sitting.stream, load)
+        self.status = LoopStatus(
+            self._load(),
+            self.account.late_share,
+            self.account.num_ticks,
+            self.account.num_late_ticks,
+        )
+        self._settles_at_ms = self._ticks.start_of(tick + 1)
+
+    def _probe(self) -> None:
+        """Nobody has asked for a forward for long: see whether one would still come to its end."""
+        try:
+            self._engine.probe()
+        except KVMemoryExhausted as error:
+            # Sessions that ask for nothing hold all cells: theirs are only a cache.
+            if not self._seating.reclaim_cells():
+                self.pulse.fail(error, self.clock.now_ms())
+        except Exception as error:
+            log.exception("the model does not compute any more")
+            self.pulse.fail(error, self.clock.now_ms())
+        else:
+            self.pulse.beat(self.clock.now_ms())
+
+    def _load(self) -> Load:
+        plan, num_sessions = self.plan, len(self._seating.roster)
+        return Load(plan.shedding, num_sessions, plan.max_reply_tokens)
+
+    def _answer(self, stream: Stream, answer: Answer) -> None:
+        self._answers.append((stream, answer))
+
+    def _flush(self) -> None:
+        if self._answers:
+            answers, self._answers = self._answers, []
+            self._deliver(answers)

@@ -1,0 +1,19 @@
+"""Where telemetry looks on; the loop does not know what becomes of it."""
+
+from duologue.batching.load_plan import LoadPlan
+from duologue.batching.roster import Sitting
+from duologue.batching.tick_account import TickRecord
+from duologue.lane.slices import SliceResult
+
+
+class Observer:
+    """Is told what the loop does, on the loop's thread; this one does nothing about it."""
+
+    def forward_over(self, took_ms: float, num_rows: int) -> None:
+        """A merged forward has ended."""
+
+    def slice_over(self, sitting: Sitting, result: SliceResult, now_ms: float) -> None:
+        """A slice is done; `sitting.work` is still that slice."""
+
+    def tick_over(self, record: TickRecord, plan: LoadPlan) -> None:
+        """A tick is over and all of its slices are done."""

@@ -1,0 +1,87 @@
+"""Who sits at a batching actor: one seat per session, held by one stream under one epoch."""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from duologue.batching.messages import Stream, Take, Work
+from duologue.errors import StaleEpoch
+from duologue.lane.profile import LaneProfile
+from duologue.lane.state import LaneState
+from duologue.strategies.base import Strategy
+
+REMEMBERED_EPOCHS = 4096
+"""Sessions that left whose epochs are still known."""
+
+
+@dataclass(slots=True, eq=False)
+class Sitting:
+    """A session with its seat, and the slice that it waits for."""
+
+    stream: Stream
+    session_id: str
+    epoch: int
+    strategy: Strategy
+    profile: LaneProfile
+    traceparent: str = ""
+    work: Work | None = None
+    """The slice under way."""
+    before: LaneState | None = None
+    """The lane as it was when that slice began: to return to, if the forward fails."""
+    used_ms: float = 0.0
+    """When its last slice ended."""
+    may_have_cells: bool = False
+
+    @property
+    def is_busy(self) -> bool:
+        return self.work is not None
+
+
+class Roster:
+    """The sittings, by stream and by session."""
+
+    def __init__(self) -> None:
+        self._by_stream: dict[Stream, Sitting] = {}
+        self._by_session: dict[str, Sitting] = {}
+        self._epochs: OrderedDict[str, int] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._by_stream)
+
+    def __iter__(self) -> Iterator[Sitting]:
+        return iter(tuple(self._by_stream.values()))
+
+    def at(self, stream: Stream) -> Sitting | None:
+        """Who sits on that stream, if it has (still) a seat."""
+        return self._by_stream.get(stream)
+
+    def of(self, session_id: str) -> Sitting | None:
+        """Who sits for that session."""
+        return self._by_session.get(session_id)
+
+    def check_epoch(self, session_id: str, epoch: int) -> None:
+        """Raise StaleEpoch if a newer owner of the session was here.
+
+        The same epoch is the same owner, on another stream: its latest stream counts.
+        """
+        newest = self._epochs.get(session_id, epoch)
+        if epoch < newest:
+            raise StaleEpoch(f"the session was seated under epoch {newest}, which is after {epoch}")
+
+    def add(self, take: Take) -> Sitting:
+        """Seat a session that has no seat."""
+        assert take.session_id not in self._by_session, take.session_id
+        sitting = Sitting(
+            take.stream, take.session_id, take.epoch, take.strategy, take.profile, take.traceparent
+        )
+        self._by_stream[take.stream] = self._by_session[take.session_id] = sitting
+        self._epochs[take.session_id] = take.epoch
+        self._epochs.move_to_end(take.session_id)
+        while len(self._epochs) > max(REMEMBERED_EPOCHS, len(self)):
+            self._epochs.popitem(last=False)
+        return sitting
+
+    def remove(self, sitting: Sitting) -> None:
+        """Take the seat away."""
+        del self._by_stream[sitting.stream]
+        del self._by_session[sitting.session_id]

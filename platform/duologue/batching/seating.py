@@ -1,0 +1,121 @@
+"""Seats at an engine: who may take one, and what becomes of it."""
+
+from typing import Protocol
+
+from duologue.batching.messages import Change, GiveCells, Take
+from duologue.batching.roster import Roster, Sitting
+from duologue.batching.vetting import Vetting
+from duologue.errors import CapacityExceeded, InvalidInput
+from duologue.lane.lane import Lane
+from duologue.lane.profile import LaneProfile
+from duologue.lane.slices import Slice, SliceResult
+from duologue.lane.state import LaneState
+from duologue.strategies.base import Strategy
+from duologue.text.chat import ChatFormat
+
+
+class MergedEngine(Protocol):
+    """What is needed of `duologue.engine.Engine`; it belongs to one thread."""
+
+    num_forwards: int
+    num_rows: int
+
+    @property
+    def has_work(self) -> bool: ...
+    def open(
+        self, session_id: str, epoch: int, lane: Lane, profile: LaneProfile, strategy: Strategy
+    ) -> None: ...
+    def close(self, session_id: str, epoch: int) -> None: ...
+    def rest(self, session_id: str, epoch: int) -> None: ...
+    def change(self, session_id: str, epoch: int, profile: LaneProfile) -> None: ...
+    def lane(self, session_id: str) -> Lane: ...
+    def submit(self, work: Slice) -> None: ...
+    def forward(self) -> list[SliceResult]: ...
+    def probe(self) -> None: ...
+
+
+class Seating:
+    """Keeps the engine's seats and the roster of those who sit on them the same."""
+
+    def __init__(
+        self, engine: MergedEngine, chat: ChatFormat, vetting: Vetting, max_sessions: int
+    ) -> None:
+        self.engine = engine
+        self.roster = Roster()
+        self.max_sessions = max_sessions
+        self._chat = chat
+        self._vetting = vetting
+
+    def take(self, take: Take, *, admits: bool) -> Sitting | None:
+        """Seat a session; returns who lost the seat by it.
+
+        A session that sits here already is seated whatever the load. Raises StaleEpoch,
+        CapacityExceeded or InvalidInput, and then nothing has changed.
+        """
+        if self.roster.at(take.stream) is not None:
+            raise InvalidInput("take_seat must be the first message of a stream, and the only one")
+        self.roster.check_epoch(take.session_id, take.epoch)
+        self._vetting.check_strategy(take.strategy)
+        self._vetting.check_lane(take.lane)
+        self._vetting.check_profile(take.profile)
+        present = self.roster.of(take.session_id)
+        if present is None:
+            self._check_room(admits)
+        else:
+            self.leave(present)
+        lane = take.lane.lane(self._chat)
+        self.engine.open(take.session_id, take.epoch, lane, take.profile, take.strategy)
+        self.roster.add(take)
+        return present
+
+    def leave(self, sitting: Sitting) -> None:
+        """Give a seat up, with its cells and the slice under way."""
+        self.engine.close(sitting.session_id, sitting.epoch)
+        self.roster.remove(sitting)
+
+    def change(self, sitting: Sitting, change: Change) -> None:
+        """Other ways from the next slice on; raises InvalidInput."""
+        self._vetting.check_profile(change.profile)
+        self.engine.change(sitting.session_id, sitting.epoch, change.profile)
+        sitting.profile = change.profile
+
+    def give_cells(self, sitting: Sitting, _: GiveCells | None = None) -> None:
+        """Take a seat's cells back; raises InvalidInput while a slice is under way."""
+        self.engine.rest(sitting.session_id, sitting.epoch)
+        sitting.may_have_cells = False
+
+    def check_slice(self, work: Slice) -> None:
+        """Raise InvalidInput for a slice that no lane of this model can take."""
+        self._vetting.check_slice(work)
+
+    def note_lane(self, sitting: Sitting) -> None:
+        """Remember the lane as it is, to be able to return to it."""
+        sitting.before = LaneState.of(self.engine.lane(sitting.session_id))
+
+    def reset(self, sitting: Sitting) -> None:
+        """Put the lane back to where the slice under way began; its cells are gone."""
+        assert sitting.before is not None, "no slice is under way"
+        self.engine.close(sitting.session_id, sitting.epoch)
+        lane = sitting.before.lane(self._chat)
+        self.engine.open(sitting.session_id, sitting.epoch, lane, sitting.profile, sitting.strategy)
+        sitting.may_have_cells = False
+
+    def reclaim_cells(self) -> bool:
+        """Take the cells back of the session that has not used its for longest, if there is one."""
+        idle = [
+            sitting for sitting in self.roster if sitting.may_have_cells and not sitting.is_busy
+        ]
+        if not idle:
+            return False
+        self.give_cells(min(idle, key=lambda sitting: sitting.used_ms))
+        return True
+
+    def _check_room(self, admits: bool) -> None:
+        if len(self.roster) >= self.max_sessions:
+            raise CapacityExceeded(
+                f"all {self.max_sessions} seats of this batching actor are taken"
+            )
+        if not admits:
+            raise CapacityExceeded(
+                "this batching actor is overloaded and seats no new sessions now"
+            )

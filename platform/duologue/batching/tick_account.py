@@ -1,0 +1,173 @@
+"""What became of the ticks lately: how long slices took, and what the forwards cost.
+
+**The deadline.** A slice is due one period of the clock after it was taken in, wherever in a tick
+that was: then its result is back before the session asks for the next one. A tick made its deadline
+if every slice that was taken in during it was done when it was due. A tick without slices did.
+"""
+
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from math import ceil, inf
+
+from duologue.clock import TickClock
+
+WINDOW_TICKS = 64
+"""Ticks that are remembered."""
+
+WINDOW_FORWARDS = 48
+"""Forwards that are remembered."""
+
+
+SHORTEST_FORWARD_MS = 0.1
+"""What a forward is taken to need at the least, also when none was measured yet."""
+
+
+@dataclass(slots=True)
+class TickRecord:
+    """One tick: the slices taken in during it, and the forwards that began in it."""
+
+    tick: int
+    num_slices: int = 0
+    num_done: int = 0
+    num_misses: int = 0
+    """Slices that were done after they were due."""
+    longest_ms: float = 0.0
+    """The longest time from taking a slice in to its result: the tick's duration."""
+    num_forwards: int = 0
+    num_rows: int = 0
+    forward_ms: float = 0.0
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether every slice of it is done."""
+        return self.num_done == self.num_slices
+
+    @property
+    def is_late(self) -> bool:
+        return self.num_misses > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Pressure:
+    """What a load plan is made from."""
+
+    period_ms: float
+    num_late: int
+    """Late ticks among the last few."""
+    num_calm: int
+    """Ticks in a row, up to now, that made their deadline."""
+    forward_ms: float
+    """What nine in ten of the recent forwards did not exceed; 0 when there were none."""
+    wanted_reply_tokens: int
+    """The most that a recent slice asked for."""
+    wanted_look_ahead_tokens: int
+
+    def fitting_tokens(self, share: float) -> int:
+        """Reply tokens of a slice that fit into a share of the period, one forward for each."""
+        return int(self.period_ms * share / max(self.forward_ms, SHORTEST_FORWARD_MS))
+
+
+@dataclass(slots=True)
+class TickAccount:
+    """Keeps the records of recent ticks. Times are the clock's, in milliseconds."""
+
+    ticks: TickClock
+    records: OrderedDict[int, TickRecord] = field(default_factory=OrderedDict)
+    num_ticks: int = 0
+    """Ticks with slices that are settled, since the start."""
+    num_late_ticks: int = 0
+    """Those of them that missed their deadline."""
+    _reported: float = -inf
+    _forward_ms: deque[float] = field(default_factory=lambda: deque(maxlen=WINDOW_FORWARDS))
+    _wanted: deque[tuple[int, int, int]] = field(default_factory=lambda: deque(maxlen=512))
+
+    def slice_taken(self, at_ms: float, reply_tokens: int, look_ahead_tokens: int) -> None:
+        """A slice came in, which asks for so many tokens."""
+        tick = self.ticks.tick_at(at_ms)
+        self._record(tick).num_slices += 1
+        self._wanted.append((tick, reply_tokens, look_ahead_tokens))
+
+    def slice_done(self, taken_ms: float, now_ms: float) -> bool:
+        """A slice that came in then is done; returns whether it was done when it was due."""
+        record, took_ms = self._record(self.ticks.tick_at(taken_ms)), now_ms - taken_ms
+        is_miss = took_ms > self.ticks.period_ms
+        record.num_done += 1
+        record.num_misses += is_miss
+        record.longest_ms = max(record.longest_ms, took_ms)
+        return not is_miss
+
+    def slice_dropped(self, taken_ms: float) -> None:
+        """Nobody waits any more for a slice that came in then."""
+        self._record(self.ticks.tick_at(taken_ms)).num_slices -= 1
+
+    def forward_done(self, started_ms: float, took_ms: float, num_rows: int) -> None:
+        """A forward that began then has ended."""
+        record = self._record(self.ticks.tick_at(started_ms))
+        record.num_forwards += 1
+        record.num_rows += num_rows
+        record.forward_ms += took_ms
+        self._forward_ms.append(took_ms)
+
+    def settle(self, now_ms: float) -> list[TickRecord]:
+        """Ticks with slices that are over and settled and were not returned before, in order.
+
+        One whose slices hang is passed over once it leaves the window.
+        """
+        now = self.ticks.tick_at(now_ms)
+        settled = [
+            record
+            for record in self.records.values()
+            if self._reported < record.tick < now and record.num_slices
+        ]
+        ready = list(_leading_settled(settled))
+        for record in ready:
+            self._reported = record.tick
+            self.num_ticks += 1
+            self.num_late_ticks += record.is_late
+        for tick in [tick for tick in self.records if tick <= now - WINDOW_TICKS]:
+            del self.records[tick]
+        return ready
+
+    def pressure(self, now_ms: float, *, since_tick: int, recent_ticks: int) -> Pressure:
+        """What the ticks tell from `since_tick` on; the present one counts as far as it is known.
+
+        An overdue slice that is not done yet is not seen: it will be, when it is done.
+        """
+        now = self.ticks.tick_at(now_ms)
+        since = max(since_tick, now - WINDOW_TICKS)
+        late = [tick for tick, record in self.records.items() if record.is_late and tick >= since]
+        calm_since = max(late, default=since - 1)
+        wanted = [tokens for tick, *tokens in self._wanted if tick >= now - WINDOW_TICKS]
+        return Pressure(
+            period_ms=self.ticks.period_ms,
+            num_late=sum(tick > now - recent_ticks for tick in late),
+            num_calm=max(0, now - calm_since - 1),
+            forward_ms=_ninth_decile(self._forward_ms),
+            wanted_reply_tokens=max((reply for reply, _ in wanted), default=1),
+            wanted_look_ahead_tokens=max((ahead for _, ahead in wanted), default=0),
+        )
+
+    @property
+    def late_share(self) -> float:
+        """Share of the remembered ticks with slices that missed their deadline."""
+        with_slices = [record for record in self.records.values() if record.num_slices]
+        return sum(record.is_late for record in with_slices) / max(1, len(with_slices))
+
+    def _record(self, tick: int) -> TickRecord:
+        record = self.records.get(tick)
+        if record is None:
+            record = self.records[tick] = TickRecord(tick)
+        return record
+
+
+def _leading_settled(records: Iterable[TickRecord]) -> Iterator[TickRecord]:
+    for record in sorted(records, key=lambda record: record.tick):
+        if not record.is_settled:
+            return
+        yield record
+
+
+def _ninth_decile(values: Iterable[float]) -> float:
+    ordered = sorted(values)
+    return ordered[ceil(0.9 * len(ordered)) - 1] if ordered else 0.0

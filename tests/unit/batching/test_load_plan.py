@@ -1,0 +1,131 @@
+"""What is left out when ticks are late, and given back."""
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from duologue.batching.load_plan import CALM_TICKS, LATE_TICKS, LoadPlan, next_plan
+from duologue.batching.tick_account import Pressure
+from duologue.cluster_status import Shedding
+from duologue.lane.slices import Slice
+
+LEVELS = list(Shedding)
+CALM = Pressure(100.0, 0, CALM_TICKS, 20.0, 4, 0)
+LATE = replace(CALM, num_late=LATE_TICKS, num_calm=0)
+
+
+def told(plan: LoadPlan) -> tuple[Shedding, int | None]:
+    return plan.shedding, plan.max_reply_tokens
+
+
+def test_more_and_more_is_left_out_while_ticks_are_late() -> None:
+    pressure, plan, plans = replace(LATE, forward_ms=30.0), LoadPlan(), []
+    for tick in range(7):
+        plan = next_plan(plan, pressure, tick)
+        plans.append((*told(plan), plan.since_tick))
+    assert plans == [
+        (Shedding.LOOK_AHEAD, None, 0),
+        (Shedding.REPLY_TOKENS, 3, 1),  # three forwards of 30 ms fit into 90 of 100 ms
+        (Shedding.REPLY_TOKENS, 2, 2),  # and did not fit after all
+        (Shedding.REPLY_TOKENS, 1, 3),
+        (Shedding.ADMISSION, 1, 4),
+        (Shedding.ADMISSION, 1, 4),
+        (Shedding.ADMISSION, 1, 4),
+    ]
+
+
+def test_as_few_reply_tokens_are_left_as_the_measured_forwards_demand() -> None:
+    plan = LoadPlan(Shedding.LOOK_AHEAD)
+    assert told(next_plan(plan, replace(LATE, forward_ms=44.0), 5)) == (Shedding.REPLY_TOKENS, 2)
+    assert told(next_plan(plan, replace(LATE, forward_ms=500.0), 5)) == (Shedding.REPLY_TOKENS, 1)
+    # What fits by the measure did not fit in truth: one less than was asked for, at the least.
+    assert told(next_plan(plan, replace(LATE, forward_ms=1.0), 5)) == (Shedding.REPLY_TOKENS, 3)
+
+
+def test_a_calm_while_gives_back_what_was_left_out_one_after_the_other() -> None:
+    plan, plans = LoadPlan(Shedding.ADMISSION, 1), []
+    for tick in range(7):
+        plan = next_plan(plan, replace(CALM, forward_ms=15.0), tick)
+        plans.append(told(plan))
+    assert plans == [
+        (Shedding.REPLY_TOKENS, 1),
+        (Shedding.REPLY_TOKENS, 2),
+        (Shedding.REPLY_TOKENS, 3),
+        (Shedding.LOOK_AHEAD, None),
+        (Shedding.NONE, None),
+        (Shedding.NONE, None),
+        (Shedding.NONE, None),
+    ]
+
+
+def test_nothing_is_given_back_that_would_not_fit() -> None:
+    plan = LoadPlan(Shedding.REPLY_TOKENS, 2)
+    assert next_plan(plan, replace(CALM, forward_ms=30.0), 9) is plan  # 3 × 30 > 75
+    assert told(next_plan(plan, replace(CALM, forward_ms=25.0), 9)) == (Shedding.REPLY_TOKENS, 3)
+    ahead = LoadPlan(Shedding.LOOK_AHEAD)
+    deep = replace(CALM, forward_ms=15.0, wanted_look_ahead_tokens=5)
+    assert next_plan(ahead, deep, 9) is ahead  # 6 × 15 > 75
+    shallow = replace(deep, wanted_look_ahead_tokens=4)
+    assert next_plan(ahead, shallow, 9).shedding is Shedding.NONE
+
+
+def test_a_single_late_tick_and_a_short_calm_change_nothing() -> None:
+    for plan in (LoadPlan(), LoadPlan(Shedding.REPLY_TOKENS, 2), LoadPlan(Shedding.ADMISSION, 1)):
+        assert next_plan(plan, replace(LATE, num_late=LATE_TICKS - 1), 9) is plan
+        assert next_plan(plan, replace(CALM, num_calm=CALM_TICKS - 1), 9) is plan
+
+
+def test_slices_are_trimmed_to_what_the_plan_allows() -> None:
+    asked = Slice("s", 1, 7, reply_tokens=4, look_ahead_tokens=3)
+    assert LoadPlan().trimmed(asked) is asked
+    assert LoadPlan(Shedding.LOOK_AHEAD).trimmed(asked) == replace(asked, look_ahead_tokens=0)
+    trimmed = LoadPlan(Shedding.REPLY_TOKENS, 2).trimmed(asked)
+    assert trimmed == replace(asked, look_ahead_tokens=0, reply_tokens=2)
+    silent = replace(asked, reply_tokens=0, look_ahead_tokens=0)
+    assert LoadPlan(Shedding.ADMISSION, 1).trimmed(silent) == silent
+    assert not LoadPlan(Shedding.ADMISSION, 1).admits
+    assert LoadPlan(Shedding.REPLY_TOKENS, 1).admits
+
+
+pressures = st.builds(
+    Pressure,
+    period_ms=st.floats(10, 1000),
+    num_late=st.integers(0, 8),
+    num_calm=st.integers(0, 64),
+    forward_ms=st.floats(0, 2000),
+    wanted_reply_tokens=st.integers(0, 64),
+    wanted_look_ahead_tokens=st.integers(0, 64),
+)
+
+
+@given(st.lists(pressures, max_size=30))
+def test_plans_move_by_one_level_and_never_the_wrong_way(course: list[Pressure]) -> None:
+    plan = LoadPlan()
+    for tick, pressure in enumerate(course):
+        before, plan = plan, next_plan(plan, pressure, tick)
+        moved = LEVELS.index(plan.shedding) - LEVELS.index(before.shedding)
+        fewer = (before.max_reply_tokens or 99) - (plan.max_reply_tokens or 99)
+        assert abs(moved) <= 1
+        if pressure.num_late >= LATE_TICKS:
+            assert moved >= 0
+            assert fewer >= 0
+            assert plan != before or before.shedding is Shedding.ADMISSION
+        elif pressure.num_calm >= CALM_TICKS:
+            assert moved <= 0
+            assert fewer <= 0
+        else:
+            assert plan is before
+        assert plan is before or plan.since_tick == tick
+
+
+@given(st.lists(pressures, max_size=12))
+def test_a_reply_always_goes_on_and_no_slice_gets_more_than_it_asked_for(
+    course: list[Pressure],
+) -> None:
+    plan = LoadPlan()
+    for tick, pressure in enumerate(course):
+        plan = next_plan(plan, pressure, tick)
+        trimmed = plan.trimmed(Slice("s", 1, tick, reply_tokens=4, look_ahead_tokens=2))
+        assert 1 <= trimmed.reply_tokens <= 4
+        assert 0 <= trimmed.look_ahead_tokens <= 2

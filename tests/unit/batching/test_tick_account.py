@@ -1,0 +1,107 @@
+"""What became of the ticks lately."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from duologue.batching.tick_account import WINDOW_TICKS, TickAccount
+from duologue.clock import TickClock
+
+PERIOD_MS = 100.0
+
+
+def account() -> TickAccount:
+    return TickAccount(TickClock(0.0, PERIOD_MS))
+
+
+def test_a_slice_is_due_one_period_after_it_came_in_wherever_in_a_tick_that_was() -> None:
+    kept = account()
+    for taken_ms in (0.0, 50.0, 99.0):
+        kept.slice_taken(taken_ms, 4, 0)
+    assert kept.slice_done(0.0, 100.0)
+    assert kept.slice_done(50.0, 150.0)
+    assert not kept.slice_done(99.0, 199.5)
+    (record,) = kept.settle(200.0)
+    assert (record.num_slices, record.num_misses, record.longest_ms) == (3, 1, 100.5)
+    assert record.is_late
+    assert (kept.num_ticks, kept.num_late_ticks) == (1, 1)
+
+
+def test_a_tick_is_told_of_once_when_it_is_over_and_all_its_slices_are_done() -> None:
+    kept = account()
+    kept.slice_taken(10.0, 4, 0)
+    kept.slice_taken(110.0, 4, 0)
+    kept.slice_done(110.0, 150.0)
+    assert kept.settle(210.0) == []  # tick 0 hangs, and goes first
+    kept.slice_done(10.0, 215.0)
+    assert [record.tick for record in kept.settle(216.0)] == [0, 1]
+    assert kept.settle(300.0) == []
+
+
+def test_a_slice_that_nobody_waits_for_any_more_holds_nothing_up() -> None:
+    kept = account()
+    kept.slice_taken(10.0, 4, 0)
+    kept.slice_taken(20.0, 4, 0)
+    kept.slice_done(20.0, 30.0)
+    kept.slice_dropped(10.0)
+    assert [record.num_slices for record in kept.settle(100.0)] == [1]
+
+
+def test_forwards_count_for_the_tick_in_which_they_began() -> None:
+    kept = account()
+    kept.slice_taken(0.0, 4, 0)
+    kept.forward_done(90.0, 30.0, 12)
+    kept.forward_done(120.0, 20.0, 5)
+    kept.slice_done(0.0, 140.0)
+    (record,) = kept.settle(200.0)
+    assert (record.num_forwards, record.num_rows, record.forward_ms) == (1, 12, 30.0)
+
+
+def test_nothing_is_kept_for_ever() -> None:
+    kept = account()
+    for tick in range(1000):
+        at_ms = tick * PERIOD_MS
+        kept.slice_taken(at_ms, 4, 0)
+        kept.slice_done(at_ms, at_ms + (150 if tick == 3 else 50))
+        kept.settle(at_ms + PERIOD_MS)
+    assert len(kept.records) <= WINDOW_TICKS
+    assert (kept.num_ticks, kept.num_late_ticks, kept.late_share) == (1000, 1, 0.0)
+
+
+def test_pressure_looks_only_at_what_the_present_plan_did() -> None:
+    kept = account()
+    for tick in range(10):
+        kept.slice_taken(tick * PERIOD_MS, 4, 2)
+        kept.slice_done(tick * PERIOD_MS, tick * PERIOD_MS + (150 if tick < 5 else 50))
+    now_ms = 10 * PERIOD_MS
+    assert kept.pressure(now_ms, since_tick=0, recent_ticks=8).num_late == 2  # ticks 3 and 4
+    assert kept.pressure(now_ms, since_tick=4, recent_ticks=8).num_late == 1
+    assert kept.pressure(now_ms, since_tick=0, recent_ticks=8).num_calm == 5
+    assert kept.pressure(now_ms, since_tick=8, recent_ticks=8).num_calm == 2
+    told = kept.pressure(now_ms, since_tick=0, recent_ticks=8)
+    assert (told.wanted_reply_tokens, told.wanted_look_ahead_tokens) == (4, 2)
+
+
+def test_ticks_without_slices_are_calm() -> None:
+    kept = account()
+    kept.slice_taken(0.0, 4, 0)
+    kept.slice_done(0.0, 150.0)
+    assert kept.pressure(30 * PERIOD_MS, since_tick=0, recent_ticks=8).num_calm == 29
+
+
+@given(st.lists(st.floats(1.0, 1000.0), min_size=1, max_size=40))
+def test_nine_in_ten_forwards_took_no_longer_than_is_planned_with(took_ms: list[float]) -> None:
+    kept = account()
+    for ms in took_ms:
+        kept.forward_done(0.0, ms, 1)
+    planned = kept.pressure(0.0, since_tick=0, recent_ticks=8).forward_ms
+    assert planned in took_ms
+    assert sum(ms <= planned for ms in took_ms) >= 0.9 * len(took_ms)
+    assert sum(ms < planned for ms in took_ms) < 0.9 * len(took_ms)
+
+
+@pytest.mark.parametrize(("share", "tokens"), [(0.9, 4), (0.75, 3), (0.1, 0)])
+def test_tokens_fit_by_the_measured_forwards(share: float, tokens: int) -> None:
+    kept = account()
+    kept.forward_done(0.0, 22.0, 1)
+    assert kept.pressure(0.0, since_tick=0, recent_ticks=8).fitting_tokens(share) == tokens
