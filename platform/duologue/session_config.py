@@ -68,6 +68,10 @@ class SessionConfig:
         """The present settings with what is set here in their place."""
         return _overlaid(present, self._given(_SAMPLING))
 
+    def merged(self, later: "SessionConfig") -> "SessionConfig":
+        """Both in one; what the later one says counts."""
+        return replace(self, **later._given((*_DECODING, *_SAMPLING)))
+
     def check_changeable(self) -> None:
         """Raise InvalidSetting if it says something that is fixed when a session is created."""
         for name in _FIXED:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from duologue.lane.slices import Slice
+from duologue.session.setup import SessionSetup
 from duologue.states import State
 
 
@@ -15,6 +16,9 @@ class Flight:
     """
 
     work: Slice
+    setup: SessionSetup
+    is_judging: bool
+    """Whether the utterance is to be judged in it."""
     text: str
     """The utterance."""
     segments: Mapping[str, str]

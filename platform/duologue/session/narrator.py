@@ -27,7 +27,6 @@ from duologue.lane.steps import (
 )
 from duologue.session.flight import Flight
 from duologue.session.response import Response
-from duologue.session.setup import SessionSetup
 from duologue.session.transcript import Entry, Outcome, Role
 from duologue.states import State
 
@@ -43,7 +42,6 @@ class Narrator:
     def __init__(
         self,
         lane: Lane,
-        setup: SessionSetup,
         response: Response | None,
         flight: Flight,
         *,
@@ -54,7 +52,6 @@ class Narrator:
         self.is_withdrawn = False
         """Whether the last utterance, and what answered it, left the transcript."""
         self._lane = lane
-        self._setup = setup
         self._flight = flight
         self._reports_playback = reports_playback
         self._conclude_asked = flight.work.conclude
@@ -124,8 +121,8 @@ class Narrator:
         if step.answer:
             self.response = Response(
                 self._lane.num_replies + 1,
-                self._setup.tokenizer,
-                self._setup.stop_strings,
+                self._flight.setup.tokenizer,
+                self._flight.setup.stop_strings,
                 reports_playback=self._reports_playback,
             )
             self._events.append(ResponseStarted(self.response.response_id))

@@ -1,11 +1,21 @@
 """A response: the text of one reply as the client sees it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from duologue.lane.slices import Heard
 from duologue.session.stopping import StopStrings
 from duologue.text.detokenizer import TextStream
 from duologue.text.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class PastResponse:
+    """A reply that is over, in what may still be asked of it."""
+
+    response_id: int
+    shown_text: str
+    acked_chars: int | None
 
 
 class Response:
@@ -26,8 +36,26 @@ class Response:
         self._tokenizer = tokenizer
         self._stream = TextStream(tokenizer)
         self._stops = StopStrings(stop_strings)
+        self.has_stop_strings = bool(stop_strings)
         self._num_shown_chars = 0
+        self._past_text: str | None = None  # of a reply that is over, whose tokens are forgotten
         self._acked_chars = 0 if reports_playback else None
+
+    @classmethod
+    def recall(cls, past: PastResponse, tokenizer: Tokenizer) -> "Response":
+        """A response that is over: it can still be named, and takes no more text."""
+        response = cls(past.response_id, tokenizer, ())
+        response.is_done = True
+        response._past_text = past.shown_text
+        response._num_shown_chars = len(past.shown_text)
+        response._acked_chars = past.acked_chars
+        return response
+
+    @property
+    def past(self) -> PastResponse:
+        """What is left of it when it is over."""
+        assert self.is_done, "the response goes on"
+        return PastResponse(self.response_id, self.shown_text, self._acked_chars)
 
     @property
     def met_stop_string(self) -> bool:
@@ -39,6 +67,8 @@ class Response:
 
     @property
     def shown_text(self) -> str:
+        if self._past_text is not None:
+            return self._past_text
         return self._stream.text[: self._num_shown_chars]
 
     @property

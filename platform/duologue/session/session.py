@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 from duologue.errors import DuologueError, InvalidInput
 from duologue.events import (
@@ -13,21 +14,27 @@ from duologue.events import (
     InputRevise,
     PlaybackAck,
     ResponseCancel,
+    ResponseDone,
     ServerEvent,
     SessionClose,
+    SessionClosed,
+    SessionUpdate,
 )
 from duologue.lane.judging import Patience
 from duologue.lane.lane import Lane, ReplyPhase
 from duologue.lane.slices import Slice, SliceResult
-from duologue.lane.steps import EndReason, Hear, Reopen, Step
+from duologue.lane.steps import EndReason, Hear, Reopen, Say, Step
 from duologue.session.flight import Decision, Flight
+from duologue.session.memory import SessionMemory
 from duologue.session.narrator import Narrator
 from duologue.session.response import Response
 from duologue.session.setup import SessionSetup
 from duologue.session.silence import Silence
-from duologue.session.transcript import Entry, Role
+from duologue.session.transcript import Entry, Outcome, Role
+from duologue.session_config import SessionConfig
 from duologue.states import State
 from duologue.text.utterance import TokenEdit, Utterance, token_edit
+from duologue.usage import Usage
 
 RETRY_AFTER_MS = 1000.0
 """How long to wait before asking again for what was refused for want of room."""
@@ -37,18 +44,28 @@ class Session:
     """Client events in, slices out, results in, server events out.
 
     Runs without a cluster and without a clock of its own: the time is a parameter, in milliseconds
-    of any monotonic clock. At most one slice is under way. `journal` has all steps so far; with
-    `Lane.replay` they give `lane` again.
+    of any monotonic clock. At most one slice is under way. Nothing else is asked for: the same
+    calls in the same order give the same session and the same events.
+
+    `journal` has all steps so far, unless the session is not to keep them; with `Lane.replay` they
+    give `lane` again.
     """
 
-    def __init__(self, session_id: str, setup: SessionSetup, *, epoch: int = 1) -> None:
+    def __init__(
+        self, session_id: str, setup: SessionSetup, *, epoch: int = 1, keeps_steps: bool = True
+    ) -> None:
         self.session_id = session_id
         self.setup = setup
         self.epoch = epoch
         self.lane = Lane(setup.chat, setup.opening)
         self.journal: list[Step] = []
         self.transcript: list[Entry] = []
+        self.num_earlier_entries = 0
+        """Entries of the transcript before those that are at hand."""
+        self.usage = Usage()
         self.is_closed = False
+        self._keeps_steps = keeps_steps
+        self._changes = SessionConfig()  # of the setup, by the client
         self._strategy = setup.strategy
         self._utterance = Utterance(max_chars=setup.max_utterance_chars)
         self._engine_tokens: tuple[int, ...] = ()  # of the utterance, as the engine knows it
@@ -75,10 +92,66 @@ class Session:
         return self._flight is not None
 
     @property
+    def work(self) -> Slice | None:
+        """The slice that is under way."""
+        return self._flight.work if self._flight is not None else None
+
+    @property
     def is_silent(self) -> bool:
         """Nothing to hear and nothing to say: such a session asks for no slices."""
         is_heard_out = self._utterance.is_empty and not self._known_tokens
         return is_heard_out and self.lane.phase is ReplyPhase.NONE
+
+    @property
+    def can_be_remembered(self) -> bool:
+        """Whether `memory` says all: the session is silent, and nothing is on its way."""
+        return self.is_silent and not self.is_busy and not self.is_closed
+
+    @property
+    def memory(self) -> SessionMemory:
+        """What the session is besides its setup and its lane, while `can_be_remembered`."""
+        assert self.can_be_remembered, "the session is in the midst of something"
+        is_open = self._last_decision is not None
+        kept = self.transcript[self._place_of_last_utterance :] if is_open else []
+        return SessionMemory(
+            num_events=self._num_events,
+            usage=self.usage,
+            changes=self._changes,
+            utterance=self._utterance.past,
+            silence=self._silence.state,
+            last_decision=self._last_decision,
+            retry_at_ms=self._retry_at_ms,
+            response=self._response.past if self._response is not None else None,
+            cancelled_id=self._cancelled_id,
+            reports_playback=self._reports_playback,
+            num_entries=self.num_earlier_entries + len(self.transcript),
+            entries=tuple(kept),
+        )
+
+    def recall(self, memory: SessionMemory, lane: Lane) -> None:
+        """Be the session that this was taken of; this one is new and has the same setup."""
+        assert self._num_events == 0, "only a new session can recall another one"
+        self.lane = lane
+        self.usage = memory.usage
+        self._num_events = memory.num_events
+        self._change(memory.changes)
+        self._utterance.recall(memory.utterance)
+        self._silence.recall(memory.silence)
+        self._last_decision = memory.last_decision
+        self._retry_at_ms = memory.retry_at_ms
+        if memory.response is not None:
+            self._response = Response.recall(memory.response, self.setup.tokenizer)
+        self._cancelled_id = memory.cancelled_id
+        self._reports_playback = memory.reports_playback
+        self.transcript = list(memory.entries)
+        self.num_earlier_entries = memory.num_entries - len(memory.entries)
+
+    def forget_entries(self) -> None:
+        """Let go of the transcript, but for the entries that may still change."""
+        num_kept = len(self.memory.entries)
+        num_gone = len(self.transcript) - num_kept
+        del self.transcript[:num_gone]
+        self.num_earlier_entries += num_gone
 
     @property
     def response(self) -> Response | None:
@@ -95,10 +168,10 @@ class Session:
         try:
             if self.is_closed:
                 raise InvalidInput(f"session {self.session_id} is closed")
-            self._take(event, now_ms)
+            events = self._take(event, now_ms)
         except DuologueError as error:
-            return self._envelopes([Error.of(error)], tick)
-        return []
+            events = [Error.of(error)]
+        return self._envelopes(events, tick)
 
     def next_slice(self, now_ms: float, tick: int) -> Slice | None:
         """What the session wants of the engine in this tick; None when there is nothing to do."""
@@ -114,23 +187,32 @@ class Session:
         if edit is not None or is_due:
             patience = self._silence.patience(now_ms)
             self._silence.judged(patience)
-        return self._depart(edit, conclude, patience, tick)
+        is_judging = edit is not None or is_due
+        return self._depart(edit, conclude, patience, tick, is_judging=is_judging)
 
     def absorb(self, result: SliceResult, now_ms: float) -> list[Envelope]:
-        """Take what came of the slice; returns what the client is to be told, in order."""
+        """Take what came of the slice; returns what the client is to be told, in order.
+
+        What comes after the end of the session has happened to its lane, but nobody is told.
+        """
         flight, self._flight = self._flight, None
         assert flight is not None, "a result without a slice"
         assert flight.work.tick == result.tick, (flight.work.tick, result.tick)
+        self._count(result)
+        if self.is_closed:
+            for step in result.steps:
+                self.lane.apply(step)
+            self._keep(result.steps)
+            return []
         self._follow(result, flight)
         narrator = Narrator(
             self.lane,
-            self.setup,
             self._response,
             flight,
             reports_playback=self._reports_playback,
         )
         events = narrator.tell(result)
-        self.journal.extend(result.steps)
+        self._keep(result.steps)
         if narrator.is_withdrawn:
             self._forget_last_query()
         self.transcript.extend(narrator.entries)
@@ -140,6 +222,13 @@ class Session:
         if result.error is not None:
             events.extend(self._refuse(result, result.error, flight, now_ms))
         return self._envelopes(events, result.tick)
+
+    def abandon(self) -> None:
+        """The slice under way will never come back, and nothing came of it: ask for it again."""
+        flight, self._flight = self._flight, None
+        assert flight is not None, "no slice is under way"
+        if flight.is_judging:
+            self._silence.failed()
 
     @property
     def _known_tokens(self) -> tuple[int, ...]:
@@ -152,7 +241,7 @@ class Session:
         is_under_way = self.lane.phase in (ReplyPhase.SPEAKING, ReplyPhase.PAUSED)
         return is_under_way and not (self._response is not None and self._response.is_done)
 
-    def _take(self, event: ClientEvent, now_ms: float) -> None:
+    def _take(self, event: ClientEvent, now_ms: float) -> Sequence[ServerEvent]:
         match event:
             case InputAppend(segment_id, text, is_final):
                 with self._listening(segment_id, now_ms):
@@ -168,8 +257,35 @@ class Session:
                 self._acknowledge(response_id, heard_chars)
             case ResponseCancel(response_id):
                 self._cancel(response_id)
+            case SessionUpdate(config):
+                config.check_changeable()
+                self._change(config)
             case SessionClose():
-                self.is_closed = True
+                return self._close()
+        return []
+
+    def _change(self, config: SessionConfig) -> None:
+        """Other settings from the next slice on; a reply keeps the stop strings it began with."""
+        self._changes = self._changes.merged(config)
+        self.setup = replace(
+            self.setup,
+            decoding=config.decoding(self.setup.decoding),
+            sampling=config.sampling(self.setup.sampling),
+        )
+
+    def _close(self) -> Sequence[ServerEvent]:
+        """What was heard of a reply stays in the transcript; text that is undecided does not."""
+        self.is_closed = True
+        reply, events = self._reply, list[ServerEvent]()
+        if reply is not None:
+            is_whole = reply.is_done and reply.is_heard
+            outcome = Outcome.COMPLETE if is_whole else Outcome.CUT
+            text = reply.shown_text[: reply.heard_chars]
+            self.transcript.append(Entry(Role.ASSISTANT, text, outcome, reply.response_id))
+            if not reply.is_done:
+                reply.is_done = True
+                events.append(ResponseDone(reply.response_id, EndReason.CANCELLED))
+        return [*events, SessionClosed()]
 
     @contextmanager
     def _listening(self, segment_id: str, now_ms: float) -> Iterator[None]:
@@ -257,9 +373,16 @@ class Session:
         return EndReason.CANCELLED if reply.response_id == self._cancelled_id else None
 
     def _depart(
-        self, edit: TokenEdit | None, conclude: EndReason | None, patience: Patience, tick: int
+        self,
+        edit: TokenEdit | None,
+        conclude: EndReason | None,
+        patience: Patience,
+        tick: int,
+        *,
+        is_judging: bool,
     ) -> Slice:
         decoding, reply = self.setup.decoding, self._reply
+        has_stops = bool(self.setup.stop_strings) or (reply is not None and reply.has_stop_strings)
         has_stopped = self.lane.is_speaking and not self._wants_to_speak and conclude is None
         work = Slice(
             session_id=self.session_id,
@@ -271,7 +394,7 @@ class Session:
             heard=reply.heard if reply is not None else None,
             conclude=conclude,
             # A stop string may end a reply before its last tokens: only the session can tell.
-            holds_reply=self._reports_playback or bool(self.setup.stop_strings),
+            holds_reply=self._reports_playback or has_stops,
             reply_tokens=0 if has_stopped else decoding.reply_tokens_per_slice,
             look_ahead_tokens=decoding.look_ahead_tokens,
         )
@@ -280,6 +403,8 @@ class Session:
             tokens = (*tokens[: edit.keep], *edit.append)
         self._flight = Flight(
             work=work,
+            setup=self.setup,
+            is_judging=is_judging,
             text=self._utterance.text,
             segments=self._utterance.snapshot(),
             segment_ids=self._utterance.segment_ids,
@@ -288,6 +413,15 @@ class Session:
             heard_chars=reply.heard_chars if reply is not None else 0,
         )
         return work
+
+    def _keep(self, steps: Sequence[Step]) -> None:
+        if self._keeps_steps:
+            self.journal.extend(steps)
+
+    def _count(self, result: SliceResult) -> None:
+        heard = sum(len(step.append) for step in result.steps if isinstance(step, Hear))
+        said = sum(len(step.tokens) for step in result.steps if isinstance(step, Say))
+        self.usage += Usage(input_tokens=heard, output_tokens=said, slices=1)
 
     def _follow(self, result: SliceResult, flight: Flight) -> None:
         """Keep up with what the engine knows of the utterance."""

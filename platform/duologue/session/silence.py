@@ -5,6 +5,17 @@ from dataclasses import dataclass
 from duologue.lane.judging import Patience
 
 
+@dataclass(frozen=True, slots=True)
+class SilenceState:
+    """What is kept of it over a checkpoint."""
+
+    since_ms: float
+    judged: str | None
+    """Name of a patience."""
+    is_committed: bool
+    has_text_since_commit: bool
+
+
 @dataclass(slots=True)
 class Silence:
     """Each degree of impatience judges an utterance once: silence alone costs no further slices."""
@@ -16,6 +27,22 @@ class Silence:
     _since_ms: float = 0.0
     _judged: Patience | None = None
     _has_text_since_commit: bool = False
+
+    @property
+    def state(self) -> SilenceState:
+        return SilenceState(
+            since_ms=self._since_ms,
+            judged=self._judged.name if self._judged is not None else None,
+            is_committed=self.is_committed,
+            has_text_since_commit=self._has_text_since_commit,
+        )
+
+    def recall(self, state: SilenceState) -> None:
+        """Be as it was."""
+        self._since_ms = state.since_ms
+        self._judged = Patience[state.judged] if state.judged is not None else None
+        self.is_committed = state.is_committed
+        self._has_text_since_commit = state.has_text_since_commit
 
     def heard(self, now_ms: float) -> None:
         """The user said something."""

@@ -43,6 +43,25 @@ class _Segment:
         return text_after(self.text, self.decided)
 
 
+@dataclass(frozen=True, slots=True)
+class PastSegment:
+    """A segment without open text, in what a later change of it depends on."""
+
+    segment_id: str
+    text: str
+    decided: str
+    is_final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PastUtterance:
+    """What is remembered of segments when all of them are decided."""
+
+    segments: tuple[PastSegment, ...] = ()
+    before_decision: tuple[tuple[str, str], ...] = ()
+    """Of the segments that the last decision was about: what had been decided of them before."""
+
+
 def text_after(text: str, decided: str) -> str:
     """What `text` adds to `decided`: the rest of it, or all of it if it says something else.
 
@@ -161,6 +180,27 @@ class Utterance:
     def clear(self) -> None:
         """Drop all text, as if it had been decided."""
         self.decide(self.snapshot())
+
+    @property
+    def past(self) -> PastUtterance:
+        """What is remembered when there is nothing to be decided."""
+        assert self.is_empty, "there is text to be decided"
+        segments = tuple(self._past_segment(name) for name in self._segments)
+        return PastUtterance(segments, tuple(self._before_decision.items()))
+
+    def recall(self, past: PastUtterance) -> None:
+        """Remember what another utterance did."""
+        self._segments = {
+            segment.segment_id: _Segment(segment.text, segment.decided, segment.is_final)
+            for segment in past.segments
+        }
+        self._before_decision = dict(past.before_decision)
+
+    def _past_segment(self, name: str) -> PastSegment:
+        segment = self._segments[name]
+        if segment.is_final and name not in self._before_decision:
+            return PastSegment(name, "", "", is_final=True)  # its text is never asked for again
+        return PastSegment(name, segment.text, segment.decided, segment.is_final)
 
     def _changeable(self, segment_id: str) -> _Segment | None:
         """The segment, None if it is new; raises InvalidInput if it takes no changes."""

@@ -60,6 +60,8 @@ class Scene:
         shown = self.response.num_shown_chars if self.response is not None else 0
         flight = Flight(
             work=Slice("session", 1, 7, conclude=conclude),
+            setup=SETUP,
+            is_judging=state is not None,
             text=TEXT,
             segments={"a": TEXT},
             segment_ids=("a",),
@@ -68,7 +70,7 @@ class Scene:
             heard_chars=shown if heard_chars is None else heard_chars,
         )
         judgement = None if state is None else Judgement(state, {state: 0.9}, 0, Patience.NORMAL)
-        self.narrator = Narrator(self.lane, SETUP, self.response, flight)
+        self.narrator = Narrator(self.lane, self.response, flight)
         return self.narrator.tell(SliceResult("session", 1, 7, steps, judgement))
 
     @property

@@ -1,0 +1,52 @@
+"""Checkpoints as bytes."""
+
+from functools import cache
+
+from pydantic import TypeAdapter, ValidationError
+
+from duologue.errors import InvalidInput
+from duologue.session.chronicle import Checkpoint
+from duologue.session.memory import SessionMemory
+from duologue.v1 import journal_pb2 as pb
+from duologue.wire.fields import parse
+from duologue.wire.journal import VERSION, check_version
+from duologue.wire.lanes import lane_state_from_pb, lane_state_to_pb
+from duologue.wire.server_events import server_event_from_pb, server_event_to_pb
+
+
+def checkpoint_to_bytes(checkpoint: Checkpoint) -> bytes:
+    """A session at a silent moment."""
+    return pb.Checkpoint(
+        version=VERSION,
+        lane=lane_state_to_pb(checkpoint.lane),
+        last_client_seq=checkpoint.last_client_seq,
+        recent_events=[
+            server_event_to_pb(envelope, client_seq)
+            for envelope, client_seq in checkpoint.recent_events
+        ],
+        session=_memories().dump_json(checkpoint.memory).decode(),
+    ).SerializeToString()
+
+
+def checkpoint_from_bytes(data: bytes) -> Checkpoint:
+    """Raises InvalidInput if it is something else, or of another version."""
+    message = pb.Checkpoint()
+    parse(message, data, "checkpoint")
+    check_version("a checkpoint", message.version)
+    try:
+        memory = _memories().validate_json(message.session)
+    except ValidationError as error:
+        raise InvalidInput(f"session must be the JSON of a session's memory: {error}") from None
+    return Checkpoint(
+        lane=lane_state_from_pb(message.lane),
+        memory=memory,
+        last_client_seq=message.last_client_seq,
+        recent_events=tuple(
+            (server_event_from_pb(event), event.client_seq) for event in message.recent_events
+        ),
+    )
+
+
+@cache
+def _memories() -> TypeAdapter[SessionMemory]:
+    return TypeAdapter(SessionMemory)
