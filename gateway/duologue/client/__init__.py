@@ -1,1 +1,108 @@
-"""The client: conversations with a Duologue service, from Python."""
+"""The client: conversations with a Duologue service, from Python.
+
+async with connect("127.0.0.1:50051", api_key=key) as client, client.converse() as conversation:
+    await conversation.say("What is the capital of Portugal?")
+    async for event in conversation:
+        match event:
+            case ResponseDelta(text=text):
+                print(text, end="")
+            case ResponseDone():
+                break
+"""
+
+from duologue.client.admin import AdminClient
+from duologue.client.client import Client, connect
+from duologue.client.conversation import Conversation
+from duologue.client.errors import (
+    ClientError,
+    EventsLost,
+    GaveUp,
+    InvalidRequest,
+    LimitReached,
+    NoRoom,
+    NotFound,
+    PermissionDenied,
+    QuotaExceeded,
+    SendBufferFull,
+    ServiceFault,
+    SessionNotFound,
+    SessionOver,
+    SessionTaken,
+    Unauthenticated,
+    Unreachable,
+)
+from duologue.client.events import ConnectionLost, Event, Told
+from duologue.client.link import LinkStats, Phase
+from duologue.client.options import ClientOptions, Timing
+from duologue.client.patience import Patience
+from duologue.events import (
+    ContextTrimmed,
+    Envelope,
+    Error,
+    InputState,
+    Interrupted,
+    ResponseDelta,
+    ResponseDone,
+    ResponseResumed,
+    ResponseStarted,
+    SessionClosed,
+)
+from duologue.notices import (
+    Backpressure,
+    GoAway,
+    Notice,
+    Queued,
+    SessionMoved,
+    SessionReady,
+)
+from duologue.session_config import SessionConfig
+from duologue.usage import Usage
+
+__all__ = [
+    "AdminClient",
+    "Backpressure",
+    "Client",
+    "ClientError",
+    "ClientOptions",
+    "ConnectionLost",
+    "ContextTrimmed",
+    "Conversation",
+    "Envelope",
+    "Error",
+    "Event",
+    "EventsLost",
+    "GaveUp",
+    "GoAway",
+    "InputState",
+    "Interrupted",
+    "InvalidRequest",
+    "LimitReached",
+    "LinkStats",
+    "NoRoom",
+    "NotFound",
+    "Notice",
+    "Patience",
+    "PermissionDenied",
+    "Phase",
+    "Queued",
+    "QuotaExceeded",
+    "ResponseDelta",
+    "ResponseDone",
+    "ResponseResumed",
+    "ResponseStarted",
+    "SendBufferFull",
+    "ServiceFault",
+    "SessionClosed",
+    "SessionConfig",
+    "SessionMoved",
+    "SessionNotFound",
+    "SessionOver",
+    "SessionReady",
+    "SessionTaken",
+    "Timing",
+    "Told",
+    "Unauthenticated",
+    "Unreachable",
+    "Usage",
+    "connect",
+]

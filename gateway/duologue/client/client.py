@@ -1,0 +1,152 @@
+"""A client of the platform: conversations, and what is known of sessions."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from duologue.client.admin import AdminClient
+from duologue.client.calls import Calls
+from duologue.client.conversation import Conversation
+from duologue.client.errors import InvalidRequest
+from duologue.client.options import ClientOptions, Timing
+from duologue.client.routes import Routes
+from duologue.session.transcript import Entry, Outcome, Role
+from duologue.session_config import SessionConfig
+from duologue.v1 import conversation_pb2 as pb
+from duologue.v1.conversation_pb2_grpc import ConversationServiceStub as Stub
+from duologue.wire.sessions import config_to_pb
+
+_ROLES = {pb.ROLE_USER: Role.USER, pb.ROLE_ASSISTANT: Role.ASSISTANT}
+
+
+def connect(
+    address: str | Sequence[str],
+    *,
+    api_key: str | None = None,
+    tls: str | Path | None = None,
+    options: ClientOptions | None = None,
+    timing: Timing | None = None,
+) -> "Client":
+    """A client of the gateways at `address`; nothing is sent before something is asked of it.
+
+    Several gateways are a list, or separated by commas, in the order of preference. `tls` is a PEM
+    file with the certificates to trust, or "system"; None speaks without TLS.
+
+    Raises InvalidRequest for an address, key or file that cannot be used.
+    """
+    routes = Routes(address, tls)
+    return Client(routes, api_key, options or ClientOptions(), timing or Timing())
+
+
+class Client:
+    """Of one event loop. Leaving its block ends the conversations that are still open."""
+
+    def __init__(
+        self, routes: Routes, api_key: str | None, options: ClientOptions, timing: Timing
+    ) -> None:
+        self._routes = routes
+        self._metadata = _metadata(api_key)
+        self._options = options
+        self._timing = timing
+        self._calls = Calls(routes, self._metadata, options.call_within_ms)
+        self.admin = AdminClient(self._calls)
+        """What operators may ask."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        await self._routes.aclose()
+
+    def converse(
+        self,
+        config: SessionConfig | None = None,
+        *,
+        on_queued: Callable[[int], None] | None = None,
+    ) -> Conversation:
+        """A new conversation, once its block is entered.
+
+        While there is no room, `on_queued` is told how many wait before it.
+        """
+        start = pb.SessionStart(config=config_to_pb(config or SessionConfig()))
+        return self._conversation(pb.ConverseRequest(start=start), on_queued)
+
+    def resume(
+        self,
+        session_id: str,
+        resume_token: str,
+        last_server_seq: int = 0,
+        *,
+        on_queued: Callable[[int], None] | None = None,
+    ) -> Conversation:
+        """Go on with a session: the events behind the last one that was seen follow."""
+        resume = pb.SessionResume(
+            session_id=session_id, resume_token=resume_token, last_server_seq=last_server_seq
+        )
+        return self._conversation(pb.ConverseRequest(resume=resume), on_queued)
+
+    async def create_session(self, config: SessionConfig | None = None) -> tuple[pb.Session, str]:
+        """A session that nobody talks to yet, and the token that resumes it."""
+        request = pb.CreateSessionRequest(config=config_to_pb(config or SessionConfig()))
+        created = await self._calls.call(lambda channel: Stub(channel).CreateSession, request)
+        return created.session, created.resume_token
+
+    async def get_session(self, session_id: str) -> pb.Session:
+        """What is known of a session; raises SessionNotFound."""
+        request = pb.GetSessionRequest(session_id=session_id)
+        found = await self._calls.call(lambda channel: Stub(channel).GetSession, request)
+        return found.session
+
+    async def list_sessions(self, max_sessions: int = 1_000) -> list[pb.Session]:
+        """The tenant's sessions, newest first."""
+        found: list[pb.Session] = []
+        token = ""
+        while len(found) < max_sessions:
+            size = min(1_000, max_sessions - len(found))
+            request = pb.ListSessionsRequest(page_size=size, page_token=token)
+            page = await self._calls.call(lambda channel: Stub(channel).ListSessions, request)
+            found += page.sessions
+            token = page.next_page_token
+            if not token:
+                break
+        return found
+
+    async def close_session(self, session_id: str) -> None:
+        """End a session, whoever is connected to it."""
+        request = pb.CloseSessionRequest(session_id=session_id)
+        await self._calls.call(lambda channel: Stub(channel).CloseSession, request)
+
+    async def transcript(self, session_id: str) -> list[Entry]:
+        """What was said so far, as both sides remember it."""
+        request = pb.GetTranscriptRequest(session_id=session_id)
+        found = await self._calls.call(lambda channel: Stub(channel).GetTranscript, request)
+        return [_entry(entry) for entry in found.entries]
+
+    def _conversation(
+        self, opening: pb.ConverseRequest, on_queued: Callable[[int], None] | None
+    ) -> Conversation:
+        return Conversation(
+            self._routes, self._metadata, opening, self._options, self._timing, on_queued
+        )
+
+
+def _entry(entry: pb.TranscriptEntry) -> Entry:
+    response_id = entry.response_id if entry.HasField("response_id") else None
+    return Entry(_ROLES[entry.role], entry.text, Outcome(entry.outcome), response_id)
+
+
+def _metadata(api_key: str | None) -> tuple[tuple[str, str], ...]:
+    if api_key is None:
+        return ()
+    if not api_key or not (api_key.isascii() and api_key.isprintable()) or " " in api_key:
+        raise InvalidRequest("api_key must be printable ASCII without blanks", "api_key")
+    return (("authorization", f"Bearer {api_key}"),)
