@@ -1,24 +1,50 @@
 """Leases: who may change a session, and since when."""
 
+import secrets
+
+from duologue.errors import LeaseHeld, QuotaExceeded
 from duologue.session_lease import Lease
 from duologue.session_record import SessionStatus
-from duologue.store.part import StorePart
+from duologue.store.keys import TENANTS, SessionKeys, TenantKeys
+from duologue.store.part import StorePart, refuse, usage_of
+from duologue.store.scripts import ADMIT, COUNT_LIVE, END_HOLD, RENEW_LEASE, TAKE_LEASE
+from duologue.store.sessions import CLOSED_JOURNAL_MS
 
 
 class LeaseStore(StorePart):
     """One holder per session at a time; each taking has a higher epoch, which fences the older."""
 
     async def admit(self, tenant_id: str, session_id: str, max_sessions: int) -> None:
-        """Hold a place among the tenant's live sessions until the lease is taken, or for a while.
+        """Hold a place among the tenant's live sessions: for two lease times, in which the lease
+        should be taken.
 
         Raises QuotaExceeded when `max_sessions` of the tenant are live; a session that is live
         already is admitted always.
         """
-        raise NotImplementedError
+        hold_ms = 2 * self._settings.lease_ms
+        arguments = (self._connection.now, session_id, max_sessions, hold_ms)
+        answer = await self._connection.run(ADMIT, [TenantKeys.of(tenant_id).live], arguments)
+        if answer[0] == b"full":
+            raise QuotaExceeded(
+                f"tenant {tenant_id!r} has {answer[1]} live sessions, at most {max_sessions}",
+                retry_after_ms=self._settings.lease_ms,
+            )
 
     async def count_live(self, tenant_id: str | None = None) -> int:
-        """Sessions with a lease that has not run out, of one tenant or of all."""
-        raise NotImplementedError
+        """Live sessions of one tenant, or of all.
+
+        One whose holder died is counted for up to a lease and a third longer, no more.
+        """
+        if tenant_id is not None:
+            tenant_ids = [tenant_id]
+        else:
+            (names,) = await self._connection.read_together(("HKEYS", TENANTS))
+            tenant_ids = [name.decode() for name in names]
+        now = self._connection.now
+        counts = await self._connection.run_all(
+            [(COUNT_LIVE, [TenantKeys.of(each).live], (now,)) for each in tenant_ids]
+        )
+        return sum(counts)
 
     async def take_lease(
         self,
@@ -34,18 +60,45 @@ class LeaseStore(StorePart):
 
         A holder that is alive is overtaken only by a caller who knows its epoch; otherwise raises
         LeaseHeld, which tells where it is. Raises UnknownSession, or SessionOver when it is closed.
+        After StoreUnavailable the lease may have been taken, by a holder that nobody is.
         """
-        raise NotImplementedError
+        keys = SessionKeys.of(tenant_id, session_id)
+        claim, lease_ms = secrets.token_bytes(12), self._settings.lease_ms
+        who = (self._connection.now, claim, owner, address, node_id)
+        arguments = (*who, known_epoch, lease_ms, self._ttl_ms)
+        answer = await self._connection.run(TAKE_LEASE, keys.all, arguments)
+        if answer[0] == b"held":
+            epoch, where = int(answer[1]), answer[2].decode()
+            held = f"session {session_id!r} is held at {where!r} under epoch {epoch}"
+            raise LeaseHeld(held, where, epoch)
+        refuse(answer, tenant_id, session_id)
+        await self._list(tenant_id, session_id, usage_of(answer[3:6]), is_live=True)
+        return Lease(tenant_id, session_id, owner, int(answer[1]), lease_ms, int(answer[2]))
 
     async def renew_lease(self, lease: Lease) -> None:
         """Hold it for another `lease_ms`; raises StaleEpoch when overtaken, closed or released."""
-        raise NotImplementedError
+        keys = SessionKeys.of(lease.tenant_id, lease.session_id)
+        times = (lease.lease_ms, self._ttl_ms, self._listing_ms)
+        arguments = (self._connection.now, lease.epoch, *times)
+        answer = await self._connection.run(RENEW_LEASE, keys.all, arguments)
+        refuse(answer, lease.tenant_id, lease.session_id, lease.epoch)
+        if answer[1]:
+            usage = usage_of(answer[2:5])
+            await self._list(lease.tenant_id, lease.session_id, usage, is_live=True)
 
     async def release_lease(
         self, lease: Lease, status: SessionStatus = SessionStatus.ASLEEP
     ) -> None:
         """Give the session up, ASLEEP or CLOSED; raises StaleEpoch when it is another's already.
 
-        Releasing again under the same epoch changes nothing.
+        Releasing again under the same epoch changes nothing. Of a closed session, the transcript is
+        kept as long as any session, the journal for ten minutes.
         """
-        raise NotImplementedError
+        assert status in (SessionStatus.ASLEEP, SessionStatus.CLOSED), f"nobody holds a {status}"
+        keys = SessionKeys.of(lease.tenant_id, lease.session_id)
+        ttls = (self._ttl_ms, CLOSED_JOURNAL_MS)
+        arguments = (self._connection.now, lease.epoch, status, *ttls)
+        answer = await self._connection.run(END_HOLD, keys.all, arguments)
+        refuse(answer, lease.tenant_id, lease.session_id, lease.epoch)
+        usage = usage_of(answer[1:4])
+        await self._list(lease.tenant_id, lease.session_id, usage, is_live=False)

@@ -1,12 +1,82 @@
-"""What the parts of the store have in common: the connection and the settings."""
+"""What the parts of the store have in common: the connection, and a tenant's lists."""
 
+from collections.abc import Sequence
+
+from duologue.errors import SessionOver, StaleEpoch, UnknownSession
 from duologue.service_settings import StoreSettings
 from duologue.store.connection import Connection
+from duologue.store.keys import TenantKeys
+from duologue.store.limits import StoreLimits
+from duologue.store.scripts import LIST_SESSION
+from duologue.usage import Usage
 
 
 class StorePart:
     """Some of the store's methods; `Store` is all of them together."""
 
-    def __init__(self, connection: Connection, settings: StoreSettings) -> None:
+    def __init__(
+        self, connection: Connection, settings: StoreSettings, limits: StoreLimits
+    ) -> None:
         self._connection = connection
         self._settings = settings
+        self._limits = limits
+
+    @property
+    def _ttl_ms(self) -> int:
+        return self._settings.session_ttl_s * 1000
+
+    @property
+    def _listing_ms(self) -> int:
+        """How often a live session is listed anew; what it does in between is one round trip."""
+        return min(self._settings.lease_ms // 3, self._ttl_ms // 4)
+
+    async def _list(
+        self,
+        tenant_id: str,
+        session_id: str,
+        usage: Usage,
+        *,
+        is_live: bool | None = None,
+        created_ms: int | None = None,
+    ) -> None:
+        """Tell the tenant's lists of a session: that it exists, its usage, and whether it is live
+        (None leaves that as it is).
+
+        They lie on another node of a cluster than the session, so this is a step of its own. It
+        gives whole states, no differences: the next time makes up for one that was lost.
+        """
+        live_ms: int | str = "" if is_live is None else 0
+        if is_live:
+            live_ms = self._settings.lease_ms + self._listing_ms
+        created: int | str = "" if created_ms is None else created_ms
+        counts = (usage.input_tokens, usage.output_tokens, usage.slices)
+        arguments = (self._connection.now, session_id, self._ttl_ms, live_ms, created, *counts)
+        await self._connection.run(LIST_SESSION, TenantKeys.of(tenant_id).all, arguments)
+
+
+def usage_of(counts: Sequence[bytes]) -> Usage:
+    """From the numbers in which scripts tell of it."""
+    return Usage(*(int(count) for count in counts))
+
+
+def refuse(answer: Sequence[bytes], tenant_id: str, session_id: str, epoch: int = 0) -> None:
+    """Raise what a script's answer stands for; returns only if that is "ok"."""
+    match answer[0]:
+        case b"ok":
+            return
+        case b"unknown":
+            raise UnknownSession(f"there is no session {session_id!r} of tenant {tenant_id!r}")
+        case b"over":
+            raise SessionOver(f"session {session_id!r} is closed")
+        case b"stale":
+            raise StaleEpoch(
+                f"session {session_id!r} is not held under epoch {epoch} any more; it is at"
+                f" {int(answer[1])}"
+            )
+        case b"gap":
+            raise StaleEpoch(
+                f"the journal of session {session_id!r} has {int(answer[1])} entries, which is not"
+                " what its holder knows: it must be taken anew"
+            )
+        case other:
+            raise AssertionError(f"no script answers {other!r}")

@@ -1,7 +1,13 @@
 """Quotas: rates per tenant, and counters of what was used."""
 
-from duologue.store.part import StorePart
+from duologue.errors import InvalidInput
+from duologue.store.keys import TenantKeys, rate_key
+from duologue.store.part import StorePart, usage_of
+from duologue.store.scripts import ADD_USAGE, ALLOW
 from duologue.usage import Usage
+
+_MAX_AMOUNT = 10**9
+_MAX_RATE = 10**12
 
 
 class QuotaStore(StorePart):
@@ -10,15 +16,31 @@ class QuotaStore(StorePart):
     async def allow(self, tenant_id: str, what: str, amount: int, per_minute: int) -> int:
         """0 when the tenant may have so many of it now (then it has), else milliseconds to wait.
 
-        A whole minute's worth may come at once (GCRA). More than that in one piece is let through
-        when nothing was used, and the next waits the longer.
+        A whole minute's worth may come at once, and then as much as the rate gives back (GCRA). A
+        larger piece is let through when nothing is owed, and the next waits the longer.
         """
-        raise NotImplementedError
+        if not 1 <= amount <= _MAX_AMOUNT:
+            raise InvalidInput(f"amount must be from 1 to {_MAX_AMOUNT}, not {amount}")
+        if not 1 <= per_minute <= _MAX_RATE:
+            raise InvalidInput(f"per_minute must be from 1 to {_MAX_RATE}, not {per_minute}")
+        arguments = (self._connection.now, amount, per_minute)
+        return int(await self._connection.run(ALLOW, [rate_key(tenant_id, what)], arguments))
 
     async def usage(self, tenant_id: str) -> Usage:
-        """What all sessions of the tenant used, until a lease's time ago."""
-        raise NotImplementedError
+        """What all of the tenant's sessions used; live ones up to a third of a lease ago.
+
+        A count of what was used by sessions that were forgotten too, for 400 days after the last.
+        """
+        names = ("input_tokens", "output_tokens", "slices")
+        (counts,) = await self._connection.read_together(
+            ("HMGET", TenantKeys.of(tenant_id).usage, *names)
+        )
+        return usage_of([count or b"0" for count in counts])
 
     async def add_usage(self, tenant_id: str, usage: Usage) -> None:
-        """Count what was used outside of sessions' journals; those count by themselves."""
-        raise NotImplementedError
+        """Count what was used outside of sessions' journals; those count by themselves.
+
+        If the server's answer is lost on the way, it may be counted more than once.
+        """
+        counts = (usage.input_tokens, usage.output_tokens, usage.slices)
+        await self._connection.run(ADD_USAGE, [TenantKeys.of(tenant_id).usage], counts)

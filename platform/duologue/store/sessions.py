@@ -1,42 +1,143 @@
-"""Sessions: records, listing, live counts, transcripts."""
+"""Sessions: their records, their lists, their transcripts."""
 
+from collections.abc import Sequence
+
+from duologue.errors import CapacityExceeded, InvalidInput, UnknownSession
 from duologue.session.transcript import Entry
-from duologue.session_record import SessionPage, SessionRecord
-from duologue.store.part import StorePart
+from duologue.session_record import SessionPage, SessionRecord, SessionStatus
+from duologue.store.encoding import entry_from_json, record_fields, record_from_fields
+from duologue.store.keys import TENANTS, SessionKeys, TenantKeys
+from duologue.store.page_token import PageToken
+from duologue.store.part import StorePart, refuse, usage_of
+from duologue.store.scripts import CREATE_SESSION, END_HOLD, PAGE, SESSION, TOUCH
+from duologue.usage import Usage
+
+CLOSED_JOURNAL_MS = 600_000
+"""How long a closed session's journal is kept, for a client that missed the end."""
+
+_MAX_PAGE = 1_000
 
 
 class SessionStore(StorePart):
     """Sessions are kept for `store.session_ttl_s` after they were last used."""
 
     async def create_session(self, record: SessionRecord) -> None:
-        """Keep a new session (as NEW, epoch 0); raises InvalidInput when the name is taken."""
-        raise NotImplementedError
+        """Keep a new session, as NEW and with epoch 0; the record's usage is passed over.
+
+        Raises InvalidInput when the name is taken, CapacityExceeded for too large a config.
+        """
+        limit = self._limits.max_config_bytes
+        if len(record.config) > limit:
+            raise CapacityExceeded(f"config has {len(record.config)} bytes, at most {limit}")
+        keys = SessionKeys.of(record.tenant_id, record.session_id)
+        arguments = (self._ttl_ms, record.resume_digest, *record_fields(record))
+        answer = await self._connection.run(CREATE_SESSION, keys.all, arguments)
+        if answer[0] == b"taken":
+            raise InvalidInput(f"session_id {record.session_id!r} is taken")
+        where = record.tenant_id, record.session_id
+        await self._list(*where, Usage(), created_ms=record.created_ms)
 
     async def session(self, tenant_id: str, session_id: str) -> SessionRecord | None:
         """The session as it stands; one whose lease ran out is ASLEEP."""
-        raise NotImplementedError
+        records = await self._records([(tenant_id, session_id)])
+        return records[0] if records else None
 
     async def require_session(self, tenant_id: str, session_id: str) -> SessionRecord:
         """The session as it stands; raises UnknownSession."""
-        raise NotImplementedError
+        record = await self.session(tenant_id, session_id)
+        if record is None:
+            raise UnknownSession(f"there is no session {session_id!r} of tenant {tenant_id!r}")
+        return record
 
     async def list_sessions(
-        self, tenant_id: str | None = None, page_size: int = 100, page_token: str = ""
+        self, tenant_id: str | None = None, page_size: int = 0, page_token: str = ""
     ) -> SessionPage:
-        """Sessions of one tenant, or of all, newest first. InvalidInput for a bad size or token."""
-        raise NotImplementedError
+        """Sessions of one tenant, or of all, newest first; a page size of 0 is 100.
+
+        Raises InvalidInput for a page size beyond 1000 and for a token that is none of ours.
+        """
+        if not 0 <= page_size <= _MAX_PAGE:
+            raise InvalidInput(f"page_size must be from 0 to {_MAX_PAGE}, not {page_size}")
+        size = page_size or 100
+        place = PageToken.parse(page_token) if page_token else None
+        tenants = [tenant_id] if tenant_id is not None else await self._tenant_ids()
+        found = await self._places(tenants, place, size + 1)
+        page = found[:size]
+        records = await self._records([(each.tenant_id, each.session_id) for each in page])
+        return SessionPage(tuple(records), str(page[-1]) if len(found) > size else "")
 
     async def touch(self, tenant_id: str, session_id: str) -> None:
-        """The session was used just now; raises UnknownSession."""
-        raise NotImplementedError
+        """The session was used just now; raises UnknownSession or SessionOver."""
+        keys = SessionKeys.of(tenant_id, session_id)
+        arguments = (self._connection.now, self._ttl_ms)
+        answer = await self._connection.run(TOUCH, keys.all, arguments)
+        refuse(answer, tenant_id, session_id)
+        await self._list(tenant_id, session_id, usage_of(answer[1:4]))
 
     async def close_session(self, tenant_id: str, session_id: str) -> None:
         """End a session whoever holds it: its holder's next write is refused (StaleEpoch).
 
         Raises UnknownSession; closing a closed one changes nothing.
         """
-        raise NotImplementedError
+        keys = SessionKeys.of(tenant_id, session_id)
+        ttls = (self._ttl_ms, CLOSED_JOURNAL_MS)
+        arguments = (self._connection.now, "", SessionStatus.CLOSED, *ttls)
+        answer = await self._connection.run(END_HOLD, keys.all, arguments)
+        refuse(answer, tenant_id, session_id)
+        await self._list(tenant_id, session_id, usage_of(answer[1:4]), is_live=False)
 
     async def transcript(self, tenant_id: str, session_id: str) -> list[Entry]:
-        """What was said so far, also of a closed session; raises UnknownSession."""
-        raise NotImplementedError
+        """What was said so far, also of a closed session; raises UnknownSession.
+
+        Of a very long conversation only the last `max_transcript_entries` are kept.
+        """
+        keys = SessionKeys.of(tenant_id, session_id)
+        is_known, said = await self._connection.read_together(
+            ("EXISTS", keys.meta), ("LRANGE", keys.transcript, 0, -1)
+        )
+        if not is_known:
+            raise UnknownSession(f"there is no session {session_id!r} of tenant {tenant_id!r}")
+        return [entry_from_json(entry) for entry in said]
+
+    async def _tenant_ids(self) -> list[str]:
+        (names,) = await self._connection.read_together(("HKEYS", TENANTS))
+        return [name.decode() for name in names]
+
+    async def _places(
+        self, tenant_ids: Sequence[str], after: PageToken | None, limit: int
+    ) -> list[PageToken]:
+        """The next sessions of these tenants behind a place, newest first."""
+        now = self._connection.now
+        answers = await self._connection.run_all(
+            [
+                (PAGE, TenantKeys.of(tenant_id).all, (now, limit, *_start(tenant_id, after)))
+                for tenant_id in tenant_ids
+            ]
+        )
+        places = [
+            PageToken(int(created_ms), tenant_id, name.decode())
+            for tenant_id, answer in zip(tenant_ids, answers, strict=True)
+            for name, created_ms in zip(answer[::2], answer[1::2], strict=True)
+        ]
+        return sorted(places, reverse=True)[:limit]
+
+    async def _records(self, names: Sequence[tuple[str, str]]) -> list[SessionRecord]:
+        """Those of the named sessions that still exist."""
+        now = self._connection.now
+        answers = await self._connection.run_all(
+            [(SESSION, [SessionKeys.of(*name).meta], (now,)) for name in names]
+        )
+        return [
+            record_from_fields(*name, int(answer[0]), answer[1:])
+            for name, answer in zip(names, answers, strict=True)
+            if len(answer) > 1
+        ]
+
+
+def _start(tenant_id: str, after: PageToken | None) -> tuple[str | int, ...]:
+    """Where a tenant's share of the page behind a place starts, as page.lua wants it."""
+    if after is None:
+        return ("", "", "")
+    if tenant_id == after.tenant_id:
+        return (after.created_ms, "after", after.session_id)
+    return (after.created_ms, "all" if tenant_id < after.tenant_id else "none", "")

@@ -5,8 +5,10 @@ from types import TracebackType
 from typing import Self
 
 from duologue.service_settings import StoreSettings
+from duologue.store.connection import Connection
 from duologue.store.journal import JournalStore
 from duologue.store.leases import LeaseStore
+from duologue.store.limits import StoreLimits
 from duologue.store.nodes import NodeStore
 from duologue.store.quotas import QuotaStore
 from duologue.store.sessions import SessionStore
@@ -25,6 +27,7 @@ class Store(TenantStore, SessionStore, LeaseStore, JournalStore, NodeStore, Quot
         url: str,
         settings: StoreSettings | None = None,
         *,
+        limits: StoreLimits | None = None,
         now_ms: Callable[[], int] | None = None,
     ) -> Self:
         """Connect to the Redis or Valkey at the URL, and check that its contents are of our schema.
@@ -32,11 +35,17 @@ class Store(TenantStore, SessionStore, LeaseStore, JournalStore, NodeStore, Quot
         Raises StoreUnavailable, or StoreIncompatible. Leases and rates go by the server's clock;
         `now_ms` (Unix milliseconds) replaces it in tests.
         """
-        raise NotImplementedError
+        connection = Connection(url, now_ms)
+        try:
+            await connection.check_schema()
+        except BaseException:
+            await connection.aclose()
+            raise
+        return cls(connection, settings or StoreSettings(), limits or StoreLimits())
 
     async def aclose(self) -> None:
         """Close all connections."""
-        raise NotImplementedError
+        await self._connection.aclose()
 
     async def __aenter__(self) -> Self:
         return self

@@ -1,0 +1,88 @@
+"""How records look in the store: hashes for sessions, JSON for what scripts do not look into."""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+
+from duologue.cluster_status import BatcherStatus, NodeStatus, Shedding
+from duologue.session.transcript import Entry, Outcome, Role
+from duologue.session_record import SessionRecord, SessionStatus
+from duologue.tenants import Tenant
+from duologue.usage import Usage
+
+
+def record_fields(record: SessionRecord) -> list[str | bytes | int]:
+    """Field and value of a new session's hash, but for the digest."""
+    return [
+        *("status", SessionStatus.NEW, "config", record.config, "epoch", 0),
+        *("created_ms", record.created_ms, "active_ms", record.active_ms or record.created_ms),
+        *("input_tokens", 0, "output_tokens", 0, "slices", 0),
+        *("entries", 0, "journal_bytes", 0, "forgotten", 0),
+    ]
+
+
+def record_from_fields(
+    tenant_id: str, session_id: str, now_ms: int, pairs: Sequence[bytes]
+) -> SessionRecord:
+    """A session as its hash has it at a time; whoever let the lease run out holds it no more."""
+    fields = dict(zip(pairs[::2], pairs[1::2], strict=True))
+    status = SessionStatus(fields[b"status"].decode())
+    is_held = status is SessionStatus.LIVE and int(fields[b"lease_until_ms"]) > now_ms
+    if status is SessionStatus.LIVE and not is_held:
+        status = SessionStatus.ASLEEP
+    counts = (int(fields[name]) for name in (b"input_tokens", b"output_tokens", b"slices"))
+    return SessionRecord(
+        tenant_id=tenant_id,
+        session_id=session_id,
+        config=fields[b"config"],
+        resume_digest=fields[b"resume_digest"],
+        created_ms=int(fields[b"created_ms"]),
+        active_ms=int(fields[b"active_ms"]),
+        status=status,
+        epoch=int(fields[b"epoch"]),
+        address=fields[b"address"].decode() if is_held else "",
+        node_id=fields[b"node_id"].decode() if is_held else "",
+        usage=Usage(*counts),
+    )
+
+
+def entry_to_json(entry: Entry) -> str:
+    """A transcript's entry."""
+    values = [entry.role, entry.text, entry.outcome, entry.response_id]
+    return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+
+
+def entry_from_json(text: bytes) -> Entry:
+    """The same, back."""
+    role, said, outcome, response_id = json.loads(text)
+    return Entry(Role(role), said, Outcome(outcome), response_id)
+
+
+def tenant_to_json(tenant: Tenant) -> str:
+    """A tenant without its name and its keys' names, which are kept apart."""
+    values = dataclasses.asdict(tenant)
+    del values["tenant_id"], values["key_ids"]
+    return json.dumps(values)
+
+
+def tenant_from_json(tenant_id: str, text: bytes, key_names: bytes | None) -> Tenant:
+    """The same, back; the keys' names are separated by spaces."""
+    key_ids = tuple(sorted((key_names or b"").decode().split()))
+    return Tenant(tenant_id, **json.loads(text), key_ids=key_ids)
+
+
+def status_to_json(status: NodeStatus | BatcherStatus) -> str:
+    """How a node or a batching actor stands."""
+    return json.dumps(dataclasses.asdict(status))
+
+
+def node_from_json(text: bytes, is_marked: bool) -> NodeStatus:
+    """The same, back; an operator's mark counts like the node's own will."""
+    status = NodeStatus(**json.loads(text))
+    return dataclasses.replace(status, is_draining=status.is_draining or is_marked)
+
+
+def batcher_from_json(text: bytes) -> BatcherStatus:
+    """The same, back."""
+    values = json.loads(text)
+    return BatcherStatus(**{**values, "shedding": Shedding(values["shedding"])})

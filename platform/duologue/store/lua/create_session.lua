@@ -1,0 +1,10 @@
+-- Keep a new session. The same one again (a repeat) is taken as done.
+-- KEYS: a session's. ARGV: ttl_ms, resume_digest, then the fields of its hash.
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  local status, digest = unpack(redis.call('HMGET', KEYS[1], 'status', 'resume_digest'))
+  if status == 'new' and digest == ARGV[2] then return {'ok'} end
+  return {'taken'}
+end
+redis.call('HSET', KEYS[1], 'resume_digest', ARGV[2], unpack(ARGV, 3))
+redis.call('PEXPIRE', KEYS[1], ARGV[1])
+return {'ok'}

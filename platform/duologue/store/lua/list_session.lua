@@ -1,0 +1,30 @@
+-- What a tenant's lists are to know of a session; usage that was counted already is not again.
+-- KEYS: a tenant's. ARGV: now, session_id, ttl_ms, live_ms (0: it is not live, '': leave that),
+--   created_ms ('' when it is listed), input_tokens, output_tokens, slices.
+local now = time_ms(ARGV[1])
+local sessions, expiry, live, metered, usage = unpack(KEYS)
+local session_id, ttl_ms = ARGV[2], ARGV[3]
+forget_gone(sessions, expiry, metered, now)
+if ARGV[5] ~= '' then redis.call('ZADD', sessions, ARGV[5], session_id) end
+redis.call('ZADD', expiry, now + ttl_ms, session_id)
+if ARGV[4] == '0' then
+  redis.call('ZREM', live, session_id)
+elseif ARGV[4] ~= '' then
+  redis.call('ZADD', live, now + ARGV[4], session_id)
+  redis.call('PEXPIRE', live, math.max(ARGV[4], DAY_MS))
+end
+local so_far = redis.call('HGET', metered, session_id) or '0 0 0'
+local counted = {string.match(so_far, '(%d+) (%d+) (%d+)')}
+local is_more = false
+for index, name in ipairs({'input_tokens', 'output_tokens', 'slices'}) do
+  local total = ARGV[5 + index]
+  local more = total - counted[index]
+  if more > 0 then
+    redis.call('HINCRBY', usage, name, more)
+    counted[index], is_more = total, true
+  end
+end
+if is_more then redis.call('HSET', metered, session_id, table.concat(counted, ' ')) end
+expire({sessions, expiry, metered}, math.max(ttl_ms, DAY_MS))
+redis.call('PEXPIRE', usage, 400 * DAY_MS)
+return {'ok'}
