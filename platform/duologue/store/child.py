@@ -18,7 +18,9 @@ class BoundChild:
     may not be one that comes and goes. When this process dies, all of its threads do.
     """
 
-    def __init__(self, program: Sequence[str], config: bytes, *, keep_open: Sequence[int] = ()):
+    def __init__(
+        self, program: Sequence[str], config: bytes, *, keep_open: Sequence[int] = ()
+    ) -> None:
         """The program reads `config` from its standard input, and has the descriptors too."""
         here = [sys.executable, "-I", "-S", str(_LAUNCHER), str(os.getpid())]
         self._command = [*here, *program]

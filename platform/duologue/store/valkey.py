@@ -72,18 +72,36 @@ class EmbeddedValkey:
         assert self._child is not None, "the server was not started"
         return self._child.pid
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._child is not None and self._child.is_running
+
     async def start(self) -> None:
         """Start, and wait until it answers; raises StoreUnavailable."""
-        assert self._child is None, "the server was started already"
+        assert self._folder is None, "the server was started already"
         self._folder = Path(tempfile.mkdtemp(prefix="duologue-"))  # short: a socket's path is
         try:
             for _ in range(_PORT_ATTEMPTS):
-                if await self._try_start(self._folder):
+                self._door = _Door.at_port(self._host) if self._host else _Door.at(self._folder)
+                if await self._comes_up(self._folder, self._door):
                     return
             raise StoreUnavailable(f"valkey-server did not start: {self._last_words()}")
         except BaseException:
             await self.stop()
             raise
+
+    async def restart(self) -> None:
+        """Start again at the same URL, after it has ended or in order; raises StoreUnavailable.
+
+        With a data folder it goes on with what it had, else it starts empty.
+        """
+        assert self._folder is not None, "the server was not started"
+        assert self._door is not None
+        if self._child is not None:
+            await self._child.stop(_STOP_S)
+        if not await self._comes_up(self._folder, self._door):
+            raise StoreUnavailable(f"valkey-server did not start again: {self._last_words()}")
 
     async def stop(self) -> None:
         """End the server in order. Stopping again does nothing."""
@@ -106,22 +124,20 @@ class EmbeddedValkey:
     ) -> None:
         await self.stop()
 
-    async def _try_start(self, folder: Path) -> bool:
+    async def _comes_up(self, folder: Path, door: "_Door") -> bool:
         """Whether it came up; it may not if another program took the port."""
-        self._door = _Door.at_port(self._host) if self._host else _Door.at_socket(folder)
         with contextlib.ExitStack() as stack:
             lock = () if self._data_dir is None else (await _lock(self._data_dir, stack),)
-            binary = str(get_binary_path())
-            self._child = BoundChild([binary, "-"], self._config(folder).encode(), keep_open=lock)
+            config = self._config(folder, door).encode()
+            self._child = BoundChild([str(get_binary_path()), "-"], config, keep_open=lock)
             await self._child.start()
         return await self._is_up(self._child)
 
-    def _config(self, folder: Path) -> str:
+    def _config(self, folder: Path, door: "_Door") -> str:
         """What the server reads from its standard input, where no other user can see it."""
-        assert self._door is not None
         keeps = self._data_dir is not None
         lines = [
-            *self._door.config,
+            *door.config,
             f"dir {_quoted(self._data_dir or folder)}",
             f"logfile {_quoted(folder / 'log')}",
             'save ""',
@@ -160,7 +176,7 @@ class _Door:
     config: tuple[str, ...]
 
     @classmethod
-    def at_socket(cls, folder: Path) -> "_Door":
+    def at(cls, folder: Path) -> "_Door":
         path = folder / "socket"
         config = ("port 0", f"unixsocket {_quoted(path)}", "unixsocketperm 700")
         return cls(f"unix://{path}", config)
@@ -180,8 +196,11 @@ async def _lock(data_dir: Path, stack: contextlib.ExitStack) -> int:
     The server inherits it. So the folder stays locked until *it* has ended, also when the process
     that started it was killed and another already wants to go on with the data.
     """
-    data_dir.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(data_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(data_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StoreUnavailable(f"data_dir {data_dir} cannot be used: {error}") from error
     stack.callback(os.close, descriptor)
     deadline_s = time.monotonic() + _LOCK_S
     while True:
