@@ -38,6 +38,11 @@ class Tokenizer:
             raise ModelUnavailable(f"cannot read the tokenizer file {path}: {error}") from error
         return cls(serialized, path)
 
+    @property
+    def serialized(self) -> str:
+        """A `tokenizer.json` that gives this tokenizer again."""
+        return str(self._markup.to_str())
+
     def encode(self, text: str) -> list[int]:
         """Tokens of a person's text, none of them special.
 

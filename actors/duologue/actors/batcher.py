@@ -1,0 +1,215 @@
+"""A batching actor in a process: model, thread of forwards, server, announcement."""
+
+import asyncio
+import logging
+import threading
+from contextlib import suppress
+from typing import Protocol, Self
+
+from grpc import aio
+from grpc_health.v1 import (  # type: ignore[import-untyped]
+    health,
+    health_pb2,
+    health_pb2_grpc,
+)
+
+from duologue.actors.batcher_options import BatcherOptions
+from duologue.actors.batcher_server import BatchingServer
+from duologue.actors.grpc_options import SERVER
+from duologue.batching.loop import BatchLoop
+from duologue.batching.observer import Observer
+from duologue.batching.seating import Seating
+from duologue.batching.vetting import Vetting
+from duologue.clock import Clock, TickClock, UnixClock
+from duologue.cluster_status import BatcherStatus
+from duologue.errors import BatcherUnavailable, StoreUnavailable
+from duologue.runtime.assembly import Assembly
+from duologue.settings import Settings
+from duologue.v1.batching_pb2 import DescribeResponse
+from duologue.v1.batching_pb2_grpc import add_BatchingServiceServicer_to_server
+from duologue.wire.model import model_to_pb
+
+log = logging.getLogger(__name__)
+
+SERVICE = "duologue.v1.BatchingService"
+ANNOUNCE_EVERY_S = 1.0
+ANNOUNCED_FOR_MS = 5_000
+
+
+class Announcer(Protocol):
+    """Where a batching actor says that it is there; `duologue.store.Store` is one."""
+
+    async def announce_batcher(self, status: BatcherStatus, ttl_ms: int = 5_000) -> None: ...
+    async def retract_batcher(self, batcher_id: str) -> None: ...
+
+
+class BatcherProcess:
+    """Serves a loaded model for as long as the context lasts.
+
+    Everything but the forwards runs in the event loop that it was made in; the forwards have a
+    thread of their own.
+    """
+
+    def __init__(
+        self,
+        assembly: Assembly,
+        settings: Settings,
+        options: BatcherOptions,
+        *,
+        announcer: Announcer | None = None,
+        clock: Clock | None = None,
+        observer: Observer | None = None,
+    ) -> None:
+        self.assembly = assembly
+        self.settings = settings
+        self.options = options
+        self.addresses: tuple[str, ...] = ()
+        self.clock = clock or UnixClock()
+        self._announcer = announcer
+        self._server = aio.server(options=self._grpc_options())
+        self._health = health.aio.HealthServicer()
+        self._batching = BatchingServer(options.batcher_id, _description(assembly))
+        self.loop = self._make_loop(observer)
+        self._batching.serve(self.loop)
+        self._thread = threading.Thread(target=self._run_forwards, name="forwards", daemon=True)
+        self._upkeep: asyncio.Task[None] | None = None
+        self._death: BaseException | None = None
+
+    @property
+    def address(self) -> str:
+        """Where sessions find it."""
+        return self.addresses[0]
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether a real forward ended lately."""
+        return self._thread.is_alive() and self.loop.pulse.is_healthy(self.clock.now_ms())
+
+    @property
+    def status(self) -> BatcherStatus:
+        """What is announced."""
+        told = self.loop.status
+        return BatcherStatus(
+            batcher_id=self.options.batcher_id,
+            address=self.address,
+            node_id=self.options.node_id,
+            sessions=told.load.num_sessions,
+            max_sessions=self.settings.batching.max_sessions,
+            shedding=told.load.shedding,
+            late_tick_share=told.late_tick_share,
+            model=self.assembly.model.name,
+            is_healthy=self.is_healthy,
+        )
+
+    async def start(self) -> None:
+        """Open the addresses and begin; raises BatcherUnavailable if one cannot be had."""
+        add_BatchingServiceServicer_to_server(self._batching, self._server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        self.addresses = tuple(self._listen(address) for address in self.options.listen)
+        self._thread.start()
+        await self._server.start()
+        await self._keep_up()
+        self._upkeep = asyncio.create_task(self._keep_up_forever())
+
+    async def stop(self) -> None:
+        """Say that nobody should come any more, take the seats away, and end the thread."""
+        if self._upkeep is not None:
+            self._upkeep.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._upkeep
+        await self._health.enter_graceful_shutdown()
+        with suppress(StoreUnavailable):
+            if self._announcer is not None:
+                await self._announcer.retract_batcher(self.options.batcher_id)
+        self.loop.stop()
+        await self._server.stop(self.options.stop_within_s)
+        await asyncio.to_thread(self._thread.join, self.options.stop_within_s)
+
+    async def failed(self) -> str:
+        """Wait until the actor is beyond help, and return why: its process should be replaced."""
+        limit_ms = 2 * self.settings.batching.healthy_within_ms
+        good_ms = self.clock.now_ms()
+        while True:
+            if self._death is not None:
+                return f"the thread of forwards died: {self._death!r}"
+            now_ms = self.clock.now_ms()
+            good_ms = now_ms if self.is_healthy else good_ms
+            if now_ms - good_ms > limit_ms:
+                return f"no forward ended well for {limit_ms} ms: {self.loop.pulse.failure}"
+            await asyncio.sleep(ANNOUNCE_EVERY_S)
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    def _make_loop(self, observer: Observer | None) -> BatchLoop:
+        model, batching = self.assembly.model, self.settings.batching
+        geometry = model.geometry
+        vetting = Vetting(
+            geometry.vocab_size, geometry.max_positions, can_judge=self.assembly.head is not None
+        )
+        return BatchLoop(
+            Seating(self.assembly.engine, model.chat, vetting, batching.max_sessions),
+            self.clock,
+            TickClock(0.0, self.settings.decoding.tick_ms),
+            batching,
+            self._batching.scatter,
+            observer=observer,
+        )
+
+    def _run_forwards(self) -> None:
+        try:
+            self.loop.run()
+        except BaseException as error:
+            log.exception("the thread of forwards died")
+            self._death = error
+
+    def _listen(self, address: str) -> str:
+        try:
+            port = self._server.add_insecure_port(address)
+        except RuntimeError as error:
+            raise BatcherUnavailable(f"cannot listen at {address}: {error}") from error
+        if address.startswith("unix:"):
+            return address
+        host = self.options.advertised_host or address.rpartition(":")[0]
+        return f"{host}:{port}"
+
+    def _grpc_options(self) -> list[tuple[str, int | str]]:
+        num_streams = 64 + 2 * self.settings.batching.max_sessions
+        max_bytes = (256 << 10) + 8 * self.assembly.model.geometry.max_positions
+        return [
+            *SERVER,
+            ("grpc.max_concurrent_streams", num_streams),
+            ("grpc.max_receive_message_length", max_bytes),
+        ]
+
+    async def _keep_up_forever(self) -> None:
+        while True:
+            await asyncio.sleep(ANNOUNCE_EVERY_S)
+            await self._keep_up()
+
+    async def _keep_up(self) -> None:
+        """Say how things stand, to the store and to whoever asks for the health."""
+        serving = health_pb2.HealthCheckResponse.ServingStatus
+        state = serving.SERVING if self.is_healthy else serving.NOT_SERVING
+        for service in ("", SERVICE):
+            await self._health.set(service, state)
+        try:
+            if self._announcer is not None:
+                await self._announcer.announce_batcher(self.status, ANNOUNCED_FOR_MS)
+        except StoreUnavailable as error:
+            log.warning("the store cannot be told of this batching actor: %s", error)
+
+
+def _description(assembly: Assembly) -> DescribeResponse:
+    model, head = assembly.model, assembly.head
+    return model_to_pb(
+        model.name,
+        model.tokenizer.serialized.encode(),
+        model.chat,
+        model.geometry.max_positions,
+        head.thresholds if head is not None else {},
+    )
