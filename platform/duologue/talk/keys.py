@@ -21,7 +21,7 @@ class Key(Enum):
 
 
 _NAMES = {"\r": Key.ENTER, "\n": Key.ENTER, "\x7f": Key.BACKSPACE, "\x08": Key.BACKSPACE}
-_NAMES |= {"\x1b": Key.ESCAPE, "\x04": Key.END}
+_NAMES |= {"\x1b": Key.ESCAPE, "\x18": Key.ESCAPE, "\x04": Key.END}  # Ctrl-X is like Escape
 
 
 class Keyboard:

@@ -13,7 +13,7 @@ from duologue.states import State
 from duologue.talk.latency import LatencyMeter
 
 _BAR_CELLS = 12
-_COLOURS: Mapping[State, str] = {
+STATE_COLOURS: Mapping[State, str] = {
     State.QUERY: "green",
     State.NON_QUERY: "yellow",
     State.INCOMPLETE: "grey50",
@@ -60,28 +60,29 @@ class Screen:
             Panel(self._past(), title="conversation", border_style="dim", height=self._height),
             Panel(Text(self._reply[-600:] or " "), title="out ◂ model", border_style="orange3"),
             Panel(Text(typed + "▏"), title="in ▸ you", border_style="cyan"),
-            self._states(),
+            state_bars({} if self._state is None else self._state.probabilities),
             Text(f"{self._notice}", style="bold"),
             Text(_HELP, style="dim"),
         )
 
     def _past(self) -> Text:
         """The last entries that fit."""
-        lines = [_entry_line(entry) for entry in self._session.transcript[-self._height :]]
+        lines = [past_line(entry) for entry in self._session.transcript[-self._height :]]
         return Text("\n").join(lines[-(self._height - 2) :])
 
-    def _states(self) -> Text:
-        """A bar for each state's probability."""
-        line = Text()
-        probabilities = self._state.probabilities if self._state is not None else {}
-        for state, probability in probabilities.items():
-            cells = round(probability * _BAR_CELLS)
-            line.append(f"{state} ", style=_COLOURS[state])
-            line.append("█" * cells + "·" * (_BAR_CELLS - cells) + "  ", style=_COLOURS[state])
-        return line
+
+def state_bars(probabilities: Mapping[State, float]) -> Text:
+    """A bar for each state's probability."""
+    line = Text()
+    for state, probability in probabilities.items():
+        cells = round(probability * _BAR_CELLS)
+        line.append(f"{state} ", style=STATE_COLOURS[state])
+        line.append("█" * cells + "·" * (_BAR_CELLS - cells) + "  ", style=STATE_COLOURS[state])
+    return line
 
 
-def _entry_line(entry: Entry) -> Text:
+def past_line(entry: Entry) -> Text:
+    """An entry in one line of a screen; its outcome is said where it is not the usual one."""
     style = "cyan" if entry.role is Role.USER else "orange3"
     line = Text(f"{entry.role:>9}  ", style=style, no_wrap=True, overflow="ellipsis")
     is_plain = entry.outcome in (Outcome.ANSWERED, Outcome.COMPLETE)

@@ -87,14 +87,19 @@ class Timeline:
         self._console.print(table)
         self._console.rule("[bold]Transcript")
         for entry in transcript:
-            style = "cyan" if entry.role is Role.USER else "orange3"
-            line = Text(f"{entry.role:>9}  ", style=style)
-            line.append(" ".join(entry.text.split()), style="")
-            line.append(f"  ({entry.outcome})", style="dim")
-            self._console.print(line)
+            self._console.print(entry_line(entry))
 
     def _clock(self, now_ms: float) -> str:
         return f"{(now_ms - self._start_ms) / 1e3:7.2f}s"
+
+
+def entry_line(entry: Entry) -> Text:
+    """One entry of a transcript."""
+    style = "cyan" if entry.role is Role.USER else "orange3"
+    line = Text(f"{entry.role:>9}  ", style=style)
+    line.append(" ".join(entry.text.split()), style="")
+    line.append(f"  ({entry.outcome})", style="dim")
+    return line
 
 
 def _line(event: ServerEvent) -> Text | None:

@@ -1,0 +1,146 @@
+"""`duologue tenants`: who may use a platform, how much of it, and their keys."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from duologue.cli.remote import (
+    PANEL,
+    AddressOption,
+    ApiKeyOption,
+    JsonOption,
+    TlsOption,
+    as_dict,
+    ask,
+    print_json,
+    print_table,
+)
+from duologue.cli.terminal import messages, output
+
+if TYPE_CHECKING:
+    from duologue.client import Client
+    from duologue.v1.admin_pb2 import Tenant
+
+_EPILOG = (
+    "[b]Examples[/b]\n\n"
+    "duologue tenants add acme --max-sessions 20     make a tenant, or change it\n\n"
+    "duologue tenants key acme                       an API key, shown this once\n\n"
+    "duologue tenants revoke k7f3                    take a key back\n\n"
+    "All of them need an operator's key."
+)
+TenantArgument = Annotated[str, typer.Argument(metavar="TENANT", show_default=False)]
+
+_tenants = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
+
+
+@_tenants.command("list")
+def show(
+    address: AddressOption = None,
+    api_key: ApiKeyOption = None,
+    tls_ca: TlsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the tenants, with their limits and the names of their keys."""
+    found = ask(lambda client: client.admin.tenants(), address, api_key, tls_ca)
+    if as_json:
+        print_json([as_dict(tenant) for tenant in found])
+        return
+    columns = ("tenant", "sessions", "opens/min", "chars/min", "priority", "", "keys")
+    print_table(f"{len(found)} tenants (- is the platform's default)", columns, map(_row, found))
+
+
+def _row(tenant: "Tenant") -> tuple[str, ...]:
+    limits = (tenant.max_sessions, tenant.opens_per_minute, tenant.input_chars_per_minute)
+    flags = ["operator"] * tenant.is_operator + ["text in traces"] * tenant.records_text
+    return (
+        tenant.tenant_id,
+        *(str(limit) if limit else "-" for limit in limits),
+        str(tenant.priority),
+        ", ".join(flags),
+        " ".join(tenant.key_ids),
+    )
+
+
+@_tenants.command()
+def add(
+    tenant_id: TenantArgument,
+    max_sessions: Annotated[int, typer.Option(min=0, help="Live sessions; 0: default.")] = 0,
+    opens_per_minute: Annotated[int, typer.Option(min=0, help="New sessions.")] = 0,
+    input_chars_per_minute: Annotated[int, typer.Option(min=0, help="Characters sent.")] = 0,
+    priority: Annotated[int, typer.Option(min=0, help="The higher goes first.")] = 0,
+    records_text: Annotated[bool, typer.Option(help="Traces may hold what was said.")] = False,
+    operator: Annotated[bool, typer.Option(help="Its keys may do all of this.")] = False,
+    address: AddressOption = None,
+    api_key: ApiKeyOption = None,
+    tls_ca: TlsOption = None,
+) -> None:
+    """Make a tenant, or give one that exists these limits."""
+
+    async def put(client: "Client") -> "Tenant":
+        from duologue.v1.admin_pb2 import Tenant
+
+        return await client.admin.put_tenant(
+            Tenant(
+                tenant_id=tenant_id,
+                max_sessions=max_sessions,
+                opens_per_minute=opens_per_minute,
+                input_chars_per_minute=input_chars_per_minute,
+                priority=priority,
+                records_text=records_text,
+                is_operator=operator,
+            )
+        )
+
+    tenant = ask(put, address, api_key, tls_ca)
+    hint = "" if tenant.key_ids else f"; a key for it: duologue tenants key {tenant.tenant_id}"
+    messages().print(f"tenant {tenant.tenant_id} is there{hint}")
+
+
+@_tenants.command()
+def key(
+    tenant_id: TenantArgument,
+    address: AddressOption = None,
+    api_key: ApiKeyOption = None,
+    tls_ca: TlsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make an API key for a tenant, and print it: it is shown this once."""
+    key_id, made = ask(lambda c: c.admin.create_key(tenant_id), address, api_key, tls_ca)
+    if as_json:
+        print_json({"key_id": key_id, "key": made})
+        return
+    messages().print(f"key {key_id} of tenant {tenant_id}; it is not shown again:")
+    output().print(made, soft_wrap=True)
+
+
+@_tenants.command()
+def revoke(
+    key_id: Annotated[str, typer.Argument(metavar="KEY_ID", show_default=False)],
+    address: AddressOption = None,
+    api_key: ApiKeyOption = None,
+    tls_ca: TlsOption = None,
+) -> None:
+    """Take an API key back; KEY_ID is its name in the list, not the key."""
+    ask(lambda client: client.admin.revoke_key(key_id), address, api_key, tls_ca)
+    messages().print(f"key {key_id} is no longer valid")
+
+
+@_tenants.command()
+def remove(
+    tenant_id: TenantArgument,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    address: AddressOption = None,
+    api_key: ApiKeyOption = None,
+    tls_ca: TlsOption = None,
+) -> None:
+    """Remove a tenant and its keys."""
+    if not yes:
+        typer.confirm(f"Remove tenant {tenant_id} and its keys?", abort=True, err=True)
+    ask(lambda client: client.admin.delete_tenant(tenant_id), address, api_key, tls_ca)
+    messages().print(f"tenant {tenant_id} is removed")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    help_ = "Say who may use the platform, and how much."
+    app.add_typer(_tenants, name="tenants", help=help_, epilog=_EPILOG, rich_help_panel=PANEL)

@@ -1,0 +1,142 @@
+"""Commands that ask a running platform: tables for people, JSON for programs, one-line errors."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from duologue.cli import main
+from duologue.cli.endpoint import Endpoint
+from tests.client.platform import OPERATOR, USER, SmallPlatform, small_platform
+from tests.client.service import no_address
+
+
+@pytest.fixture(autouse=True)
+def nothing_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No platform is known, whatever runs on this machine."""
+    monkeypatch.setenv("DUOLOGUE_CACHE", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "200")
+    for name in ("DUOLOGUE_ADDRESS", "DUOLOGUE_API_KEY", "DUOLOGUE_TLS_CA"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def platform(monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallPlatform]:
+    with small_platform() as (platform, address):
+        monkeypatch.setenv("DUOLOGUE_ADDRESS", address)
+        monkeypatch.setenv("DUOLOGUE_API_KEY", OPERATOR)
+        yield platform
+
+
+def invoke(*arguments: str, answer: str | None = None) -> Result:
+    return CliRunner().invoke(main.app, list(arguments), input=answer, catch_exceptions=False)
+
+
+def failure(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str
+) -> str:
+    """The one line that the whole command ends with."""
+    monkeypatch.setattr(sys, "argv", ["duologue", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+    assert ended.value.code == main.EXIT_ERROR
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.count("\n") == 1
+    return said.err
+
+
+@pytest.mark.usefixtures("platform")
+def test_status_shows_room_and_trouble() -> None:
+    shown = invoke("status").stdout
+    assert "3 of 64 sessions live, 2 waiting, takes new sessions" in shown
+    assert "draining" in shown
+    assert "12.5 %" in shown
+    assert "look_ahead" in shown
+    assert "small[1]" in shown
+    told = json.loads(invoke("status", "--json").stdout)
+    assert told["capacity"]["max_sessions"] == 64
+    assert told["batchers"][0]["late_tick_share"] == 0.125
+
+
+@pytest.mark.usefixtures("platform")
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], ["ses_1", "ses_3"]),
+        (["--all"], ["ses_0", "ses_1", "ses_2", "ses_3", "ses_4"]),
+        (["--tenant", "acme"], ["ses_0", "ses_2", "ses_4"]),
+        (["--all", "--limit", "3"], ["ses_0", "ses_1", "ses_2"]),
+    ],
+)
+def test_sessions_are_listed_over_all_pages(arguments: list[str], expected: list[str]) -> None:
+    told = json.loads(invoke("sessions", *arguments, "--json").stdout)
+    assert [session["session_id"] for session in told] == expected
+    shown = invoke("sessions", *arguments).stdout
+    assert all(name in shown for name in [*expected, "asleep", "12", "34"])
+
+
+@pytest.mark.usefixtures("platform")
+def test_a_transcript_is_printed_as_it_was_said() -> None:
+    shown = invoke("transcript", "ses_1").stdout
+    assert "user  Hello [there]  (answered)" in shown
+    assert "assistant  Hi!  (cut)" in shown
+    told = json.loads(invoke("transcript", "ses_1", "--json").stdout)
+    assert told[1] == {"role": "assistant", "text": "Hi!", "outcome": "cut", "response_id": 1}
+
+
+def test_a_tenants_life(platform: SmallPlatform) -> None:
+    assert (
+        "duologue tenants key acme"
+        in invoke("tenants", "add", "acme", "--max-sessions", "7").stderr
+    )
+    made = invoke("tenants", "key", "acme")
+    assert made.stdout == "duo_k1_secret\n"
+    assert json.loads(invoke("tenants", "key", "acme", "--json").stdout)["key_id"] == "k1"
+    listed = {
+        each["tenant_id"]: each for each in json.loads(invoke("tenants", "list", "--json").stdout)
+    }
+    assert listed["acme"]["max_sessions"] == 7
+    assert "operator" in invoke("tenants", "list").stdout
+    invoke("tenants", "revoke", "k1")
+    assert invoke("tenants", "remove", "acme", answer="n\n").exit_code == 1
+    assert "acme" in platform.tenants
+    assert invoke("tenants", "remove", "acme", answer="y\n").exit_code == 0
+    assert "acme" not in platform.tenants
+
+
+def test_what_up_wrote_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    with small_platform() as (_, address):
+        Endpoint(address, OPERATOR).write()
+        assert invoke("status").exit_code == 0
+
+
+@pytest.mark.usefixtures("platform")
+def test_refusals_are_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def said(*arguments: str) -> str:
+        return failure(monkeypatch, capsys, *arguments)
+
+    assert "no such session" in said("transcript", "ses_9")
+    assert "no such tenant" in said("tenants", "remove", "nobody", "--yes")
+    assert "operator's key" in said("status", "--api-key", USER)
+    assert "not valid" in said("sessions", "--api-key", "duo_x_y")
+
+
+def test_where_nothing_runs_it_is_said_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "start one with `duologue up`" in failure(monkeypatch, capsys, "status")
+    with no_address() as address:
+        said = failure(monkeypatch, capsys, "status", "--address", address)
+    assert f"no answer from {address}" in said
+
+
+def test_contradicting_flags_are_refused() -> None:
+    result = invoke("sessions", "--all", "--tenant", "acme")
+    assert result.exit_code == 2
+    assert "exclude each other" in result.stderr
