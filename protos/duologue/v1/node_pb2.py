@@ -22,24 +22,25 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from duologue.v1 import events_pb2 as duologue_dot_v1_dot_events__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x64uologue/v1/node.proto\x12\x0b\x64uologue.v1\x1a\x1egoogle/protobuf/duration.proto\"^\n\x0b\x42indRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x13\n\x0bknown_epoch\x18\x03 \x01(\x04\x12\x13\n\x0btraceparent\x18\x04 \x01(\t\".\n\x0c\x42indResponse\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\"8\n\x0c\x44rainRequest\x12(\n\x05grace\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\"!\n\rDrainResponse\x12\x10\n\x08sessions\x18\x01 \x01(\r2\x8a\x01\n\x0bNodeService\x12;\n\x04\x42ind\x12\x18.duologue.v1.BindRequest\x1a\x19.duologue.v1.BindResponse\x12>\n\x05\x44rain\x12\x19.duologue.v1.DrainRequest\x1a\x1a.duologue.v1.DrainResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x64uologue/v1/node.proto\x12\x0b\x64uologue.v1\x1a\x18\x64uologue/v1/events.proto\x1a\x1egoogle/protobuf/duration.proto\"^\n\x0b\x42indRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x13\n\x0bknown_epoch\x18\x03 \x01(\x04\x12\x13\n\x0btraceparent\x18\x04 \x01(\t\"Q\n\x0c\x42indResponse\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12!\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x12.duologue.v1.Error\"8\n\x0c\x44rainRequest\x12(\n\x05grace\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\"!\n\rDrainResponse\x12\x10\n\x08sessions\x18\x01 \x01(\r2\x8a\x01\n\x0bNodeService\x12;\n\x04\x42ind\x12\x18.duologue.v1.BindRequest\x1a\x19.duologue.v1.BindResponse\x12>\n\x05\x44rain\x12\x19.duologue.v1.DrainRequest\x1a\x1a.duologue.v1.DrainResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'duologue.v1.node_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_BINDREQUEST']._serialized_start=71
-  _globals['_BINDREQUEST']._serialized_end=165
-  _globals['_BINDRESPONSE']._serialized_start=167
-  _globals['_BINDRESPONSE']._serialized_end=213
-  _globals['_DRAINREQUEST']._serialized_start=215
-  _globals['_DRAINREQUEST']._serialized_end=271
-  _globals['_DRAINRESPONSE']._serialized_start=273
-  _globals['_DRAINRESPONSE']._serialized_end=306
-  _globals['_NODESERVICE']._serialized_start=309
-  _globals['_NODESERVICE']._serialized_end=447
+  _globals['_BINDREQUEST']._serialized_start=97
+  _globals['_BINDREQUEST']._serialized_end=191
+  _globals['_BINDRESPONSE']._serialized_start=193
+  _globals['_BINDRESPONSE']._serialized_end=274
+  _globals['_DRAINREQUEST']._serialized_start=276
+  _globals['_DRAINREQUEST']._serialized_end=332
+  _globals['_DRAINRESPONSE']._serialized_start=334
+  _globals['_DRAINRESPONSE']._serialized_end=367
+  _globals['_NODESERVICE']._serialized_start=370
+  _globals['_NODESERVICE']._serialized_end=508
 # @@protoc_insertion_point(module_scope)

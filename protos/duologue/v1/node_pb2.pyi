@@ -3,6 +3,7 @@
 isort:skip_file
 Between gateways and node agents."""
 
+from duologue.v1 import events_pb2 as _events_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
@@ -55,25 +56,31 @@ Global___BindRequest: _TypeAlias = BindRequest  # noqa: Y015
 
 @_typing.final
 class BindResponse(_message.Message):
-    """The session is alive."""
+    """The session is alive, here or elsewhere; or it cannot be."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     ADDRESS_FIELD_NUMBER: _builtins.int
     EPOCH_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
     address: _builtins.str
     """Where its actor listens."""
     epoch: _builtins.int
     """Under which ownership."""
+    @_builtins.property
+    def error(self) -> _events_pb2.Error:
+        """Why it cannot be brought to life; then nothing else is set."""
+
     def __init__(
         self,
         *,
         address: _builtins.str = ...,
         epoch: _builtins.int = ...,
+        error: _events_pb2.Error | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "epoch", b"epoch"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "epoch", b"epoch", "error", b"error"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -121,6 +121,7 @@ class AttachResponse(_message.Message):
     EVENT_FIELD_NUMBER: _builtins.int
     ASLEEP_FIELD_NUMBER: _builtins.int
     LEAVING_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def welcome(self) -> Global___Welcome:
         """The session is attached."""
@@ -137,6 +138,10 @@ class AttachResponse(_message.Message):
     def leaving(self) -> Global___Leaving:
         """The actor gives the session up; bind it again now."""
 
+    @_builtins.property
+    def refused(self) -> _events_pb2.Error:
+        """What was asked cannot be done; the stream ends with it."""
+
     def __init__(
         self,
         *,
@@ -144,12 +149,13 @@ class AttachResponse(_message.Message):
         event: _events_pb2.ServerEvent | None = ...,
         asleep: Global___Asleep | None = ...,
         leaving: Global___Leaving | None = ...,
+        refused: _events_pb2.Error | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["asleep", b"asleep", "event", b"event", "leaving", b"leaving", "response", b"response", "welcome", b"welcome"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["asleep", b"asleep", "event", b"event", "leaving", b"leaving", "refused", b"refused", "response", b"response", "welcome", b"welcome"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asleep", b"asleep", "event", b"event", "leaving", b"leaving", "response", b"response", "welcome", b"welcome"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asleep", b"asleep", "event", b"event", "leaving", b"leaving", "refused", b"refused", "response", b"response", "welcome", b"welcome"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_response: _TypeAlias = _typing.Literal["welcome", "event", "asleep", "leaving"]  # noqa: Y015
+    _WhichOneofReturnType_response: _TypeAlias = _typing.Literal["welcome", "event", "asleep", "leaving", "refused"]  # noqa: Y015
     _WhichOneofArgType_response: _TypeAlias = _typing.Literal["response", b"response"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_response) -> _WhichOneofReturnType_response | None: ...
 
