@@ -34,7 +34,7 @@ class SmallPlatform:
         return lambda request, context: self._answer(name, request, context)
 
     def _answer(self, name: str, request: Any, context: grpc.ServicerContext) -> Any:
-        key = dict(context.invocation_metadata()).get("authorization", "").removeprefix("Bearer ")
+        key = str(dict(context.invocation_metadata()).get("authorization")).removeprefix("Bearer ")
         if key not in (OPERATOR, USER):
             context.abort(grpc.StatusCode.UNAUTHENTICATED, "the API key is not valid")
         if hasattr(admin, f"{name}Request") and key != OPERATOR:

@@ -7,7 +7,7 @@ import grpc
 import pytest
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
-from google.rpc import error_details_pb2 as details  # type: ignore[import-untyped]
+from google.rpc import error_details_pb2 as details
 from google.rpc import status_pb2
 
 from duologue.client import (

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import grpc
 from google.protobuf.message import DecodeError, Message
-from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
+from google.rpc import error_details_pb2, status_pb2
 
 from duologue.client.errors import (
     ClientError,

@@ -5,7 +5,7 @@ import pytest
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
-from google.rpc import error_details_pb2 as details  # type: ignore[import-untyped]
+from google.rpc import error_details_pb2 as details
 from google.rpc import status_pb2
 from grpc import StatusCode as Code
 
