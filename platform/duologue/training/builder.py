@@ -31,10 +31,16 @@ MAX_TRIES_PER_SAMPLE = 40
 ANSWERS = ("backchannel", "thanks", "agreement")
 """Behind a question of the assistant's, these would be answers to it."""
 
-MAX_SAME_WORDS = 12
+MAX_SAME_WORDS = 8
 """How often the same words may occur, each time in another style or context."""
 
 NUM_KNOWN_DRAWS = 2000
+MIN_WORDS_OUT_OF_CONTEXT = 5
+GREETINGS = (
+    "Hi", "Hello", "Hi there", "Good morning", "Good evening", "Excuse me", "Hey", "Thanks",
+    "Great", "Ok great", "Sounds good", "Perfect, thank you", "Good afternoon",
+    "Sorry to bother you",
+)  # fmt: skip
 SELF_CONTAINED = (
     "hold", "backchannel", "thanks", "filled_pause", "query", "statement", "follow_up",
     "interruption",
@@ -52,28 +58,31 @@ class BuildSettings:
     val_size: int = 2_000
     seed: int = 0
     doubtful_share: float = 0.5
-    context_shares: tuple[float, float, float] = (0.45, 0.25, 0.30)
+    spoken_cut_share: float = 0.5
+    out_of_context_share: float = 0.35
+    context_shares: tuple[float, float, float] = (0.55, 0.20, 0.25)
 
     def __post_init__(self) -> None:
         if self.train_size < 100 or self.val_size < 100:
             raise InvalidInput("sizes: at least 100 samples in each split")
-        if not 0.0 <= self.doubtful_share <= 1.0:
-            raise InvalidInput("doubtful_share: between 0 and 1")
+        for name in ("doubtful_share", "spoken_cut_share", "out_of_context_share"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise InvalidInput(f"{name}: between 0 and 1")
 
 
 # category: share of the data set. Each label's categories sum to what the label gets.
 QUOTAS: Mapping[str, float] = {
-    # query, 0.30
-    "service_query": 0.075, "task_request": 0.040, "answer": 0.022, "follow_up": 0.030,
-    "correction": 0.013, "interruption": 0.035, "open_request": 0.050, "short_query": 0.015,
-    "statement": 0.020,
-    # non_query, 0.30
-    "backchannel": 0.060, "thanks": 0.035, "agreement": 0.010, "filled_pause": 0.020,
-    "vocal_tic": 0.035, "background": 0.080, "aside": 0.060,
+    # query, 0.32
+    "service_query": 0.075, "task_request": 0.042, "answer": 0.022, "follow_up": 0.026,
+    "correction": 0.013, "interruption": 0.030, "open_request": 0.040, "short_query": 0.014,
+    "statement": 0.026, "two_sentences": 0.012, "spoken_question": 0.020,
+    # non_query, 0.29
+    "backchannel": 0.058, "thanks": 0.030, "agreement": 0.008, "filled_pause": 0.018,
+    "vocal_tic": 0.028, "background": 0.078, "aside": 0.070,
     # incomplete, 0.31
-    "cut_after_word": 0.190, "cut_inside_word": 0.040, "break_off": 0.050, "hesitation": 0.030,
-    # hold, 0.09
-    "hold": 0.090,
+    "cut_after_word": 0.200, "cut_inside_word": 0.040, "break_off": 0.045, "hesitation": 0.025,
+    # hold, 0.08
+    "hold": 0.080,
 }  # fmt: skip
 
 
@@ -81,7 +90,7 @@ QUOTAS: Mapping[str, float] = {
 CUT_WEIGHTS: Mapping[str, int] = {
     "service_query": 35, "open_request": 20, "task_request": 15, "interruption": 10,
     "follow_up": 5, "statement": 5, "answer": 4, "correction": 2, "hold": 4, "aside": 3,
-    "thanks": 1,
+    "thanks": 1, "two_sentences": 2, "spoken_question": 4,
 }  # fmt: skip
 
 
@@ -100,6 +109,7 @@ class SplitBuilder:
         self._known = self._complete_texts()
         self._words_seen: Counter[str] = Counter()
         self._rows_seen: set[tuple[object, ...]] = set()
+        self._spoken: list[Piece] = []
         self.shortfalls: dict[str, int] = {}
 
     def build(self, size: int) -> list[Sample]:
@@ -181,6 +191,8 @@ class SplitBuilder:
             "open_request": composed(phrases["query"], State.QUERY, "open_request"),
             "statement": composed(phrases["statement"], State.QUERY, "statement"),
             "short_query": mix("short_query", self._short_query(), 0.6),
+            "two_sentences": self._two_sentences(),
+            "spoken_question": mix("spoken_question"),
             "backchannel": mix(
                 "backchannel",
                 composed(phrases["backchannel"], State.NON_QUERY, "backchannel"),
@@ -226,6 +238,22 @@ class SplitBuilder:
 
         return draw
 
+    def _two_sentences(self) -> Draw | None:
+        """What the matter is, or a greeting, and then the query that it leads to."""
+        grammar = self.phrases["statement"]
+        queries = [*self._pieces.get("service_query", []), *self._pieces.get("task_request", [])]
+        if not queries:
+            return None
+
+        def draw(rng: Random) -> Piece:
+            first = rng.choice(GREETINGS) if rng.random() < 0.6 else grammar.draw(rng)
+            self._known.add(normalised(first))
+            query = rng.choice(queries)
+            text = f"{first}{rng.choice('..!,')} {query.text}"
+            return Piece(text, State.QUERY, "two_sentences", query.source, ())
+
+        return draw
+
     def _short_query(self) -> Draw:
         grammar = self.phrases["query"]
 
@@ -237,15 +265,27 @@ class SplitBuilder:
         return draw
 
     def _query_draw(self) -> Draw:
-        """What is cut: all kinds of queries, and requests for silence now and then."""
+        """What is cut: all kinds of queries, and requests for silence now and then.
+
+        Half are queries that the split also holds whole, so that nothing but the end tells the
+        two apart.
+        """
         draws = self._piece_draws()
         present = [kind for kind in CUT_WEIGHTS if kind in draws]
         weights = [CUT_WEIGHTS[kind] for kind in present]
-        return lambda rng: draws[rng.choices(present, weights)[0]](rng)
+
+        def draw(rng: Random) -> Piece:
+            if self._spoken and rng.random() < self.settings.spoken_cut_share:
+                return rng.choice(self._spoken)
+            return draws[rng.choices(present, weights)[0]](rng)
+
+        return draw
 
     def _dressing(self, draw_piece: Draw) -> Callable[[Random], Sample | None]:
         def draw(rng: Random) -> Sample | None:
             piece = draw_piece(rng)
+            if piece.label is State.QUERY:
+                self._spoken.append(piece)
             return self._situated(replace(piece, text=_styled(piece, rng)), rng)
 
         return draw
@@ -278,6 +318,13 @@ class SplitBuilder:
     def _situated(self, piece: Piece, rng: Random) -> Sample:
         """Give the piece the context that it brings, or one of the three variants."""
         context, speaking = piece.context, piece.speaking
+        if (
+            context
+            and not speaking
+            and len(piece.text.split()) >= MIN_WORDS_OUT_OF_CONTEXT
+            and rng.random() < self.settings.out_of_context_share
+        ):
+            context = ()
         if context is None:
             alone, after, during = self.settings.context_shares
             if speaking:

@@ -22,6 +22,7 @@ PHRASES = (
 SILENCING = ("stop talking", "quiet", "don't say", "be silent", "shut up", "please stop")
 REQUEST_ACTS = {"INFORM_INTENT"}
 FOLLOW_UP_ACTS = {"REQUEST", "REQUEST_ALTS"}
+QUESTION_TAGS = {"qw", "qy", "rt", "s", "bu", "qh", "qo"}
 CLOSING_ACTS = {"THANK_YOU", "GOODBYE", "SELECT", "NEGATE", "NEGATE_INTENT"}
 
 
@@ -131,6 +132,14 @@ _LISTENING = word_set(
 )
 
 
+_LEADING = word_set("and so but i mean you know like because or")
+_TRAILING = word_set("or and right okay uh um so but yeah like the a an")
+_ASKING = word_set(
+    """what what's which who who's where where's when why how how's is are was do does did can could
+    would will should have has"""
+)
+
+
 def _label_line(line: MeetingLine) -> tuple[State, str] | None:
     words = normalised(line.text).split()
     if not words:
@@ -144,12 +153,26 @@ def _label_line(line: MeetingLine) -> tuple[State, str] | None:
         line.basic == "D"
         and len(words) >= 2
         and line.text[-1] not in ".?!"
-        and not set(words) <= _LISTENING | _FILLED
+        and not set(words) <= _LISTENING | _FILLED | _LEADING
     ):
         return State.INCOMPLETE, "break_off"
+    if line.basic == "Q" and line.full in QUESTION_TAGS and _is_open_question(line.text, words):
+        return State.QUERY, "spoken_question"
     if line.basic == "S" and line.full in ("s", "rt", "e", "df") and _is_about_others(words):
         return State.NON_QUERY, "background"
     return None
+
+
+def _is_open_question(text: str, words: Sequence[str]) -> bool:
+    """A question that one may put to anybody: it begins like one and does not trail off."""
+    opening = [word for word in words if word not in _FILLED | _LEADING | _LISTENING][:1]
+    return (
+        text.endswith("?")
+        and 4 <= len(words) <= 16
+        and bool(opening)
+        and opening[0] in _ASKING
+        and words[-1] not in _TRAILING
+    )
 
 
 def _is_about_others(words: Sequence[str]) -> bool:

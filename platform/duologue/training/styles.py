@@ -12,12 +12,18 @@ FILLER_SHARE = 0.18
 OPENER_SHARE = 0.08
 REPEAT_SHARE = 0.10
 
+CAPITAL_SHARE = 0.75
+ALL_SMALL_SHARE = 0.7
+MARK_SHARE = 0.8
+MARK_SHARE_WITHOUT_CAPITAL = 0.5
+
 _DIGITS = re.compile(r"(\d{1,4}(?=(?:st|nd|rd|th)\b)|\d+)(st\b|nd\b|rd\b|th\b)?")
 _QUESTION_WORDS = word_set(
     """what what's whats who who's whose which where where's when when's why how how's is are am was
     were do does did can could would will shall should may might has have had isn't aren't don't
     doesn't didn't can't couldn't won't wouldn't"""
 )
+_BEFORE_A_QUESTION = {*OPENERS, *word_set("hi hello assistant computer ai robot there sorry great")}
 _UNITS = tuple(
     """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen
     fifteen sixteen seventeen eighteen nineteen""".split()  # noqa: SIM905 - reads like counting
@@ -28,18 +34,22 @@ _ORDINALS = {"one": "first", "two": "second", "three": "third", "five": "fifth",
 
 
 def as_written(text: str, rng: Random, *, whole: bool = True) -> str:
-    """Typed: mostly a capital and a final mark, as careless as typing is.
+    """Typed, as carelessly as typing is: a capital and a final mark as a rule, and each without
+    the other often enough that neither tells whether the text is complete.
 
     Only a `whole` sentence gets the final mark.
     """
     text = " ".join(text.split())
     if not text:
         return text
-    care = rng.random()
-    if care > 0.25:
+    has_capital = rng.random() < CAPITAL_SHARE
+    if has_capital:
         text = re.sub(r"\bi\b(?=$|[\s'’,])", "I", text)
         text = text[0].upper() + text[1:]
-    if whole and text[-1].isalnum() and care > 0.12:
+    elif rng.random() < ALL_SMALL_SHARE:
+        text = text.lower()
+    mark_share = MARK_SHARE if has_capital else MARK_SHARE_WITHOUT_CAPITAL
+    if whole and text[-1].isalnum() and rng.random() < mark_share:
         text += final_mark(text, rng)
     return text
 
@@ -47,7 +57,7 @@ def as_written(text: str, rng: Random, *, whole: bool = True) -> str:
 def final_mark(text: str, rng: Random) -> str:
     """The mark that a typist would end this sentence with."""
     words = [word.strip(",") for word in text.lower().split()]
-    opening = [word for word in words[:4] if word not in OPENERS]
+    opening = [word for word in words[:4] if word not in _BEFORE_A_QUESTION]
     if opening and opening[0] in _QUESTION_WORDS:
         return "?" if rng.random() < 0.92 else "."
     return rng.choices((".", "!"), (0.9, 0.1))[0]

@@ -1,6 +1,7 @@
 """The data set: quotas, determinism, no duplicates, no leaks, no complete text called a cut."""
 
 from collections import Counter
+from itertools import product
 from pathlib import Path
 from random import Random
 
@@ -13,16 +14,17 @@ from duologue.states import State
 from duologue.training.builder import (
     MAX_SAME_WORDS,
     MIN_LEAK_WORDS,
+    MIN_WORDS_OUT_OF_CONTEXT,
     QUOTAS,
     BuildSettings,
     build_splits,
     leaks,
 )
 from duologue.training.corpora.folder import read_folder
-from duologue.training.corpora.records import Split
+from duologue.training.corpora.records import Corpora, MeetingLine, Split
 from duologue.training.cuts import cut_after_word, cut_at, cut_inside_word
 from duologue.training.data_set import build_data_set, read_data_set
-from duologue.training.pieces import PHRASES, read_phrases
+from duologue.training.pieces import PHRASES, meeting_pieces, read_phrases
 from duologue.training.sample import Sample, normalised
 from tests.unit.training import corpora
 
@@ -45,9 +47,9 @@ def test_every_label_gets_its_share(splits: dict[Split, list[Sample]]) -> None:
     assert sum(QUOTAS.values()) == pytest.approx(1.0)
     counts = Counter(sample.label for sample in splits["train"])
     # The tiny corpora cannot fill every corpus category; what is composed is complete.
-    assert counts[State.HOLD] == 90
+    assert counts[State.HOLD] == 80
     for state in (State.QUERY, State.NON_QUERY, State.INCOMPLETE):
-        assert 200 <= counts[state] <= 310
+        assert 200 <= counts[state] <= 330
 
 
 def test_every_context_variant_occurs_with_every_label(
@@ -106,6 +108,60 @@ def test_both_styles_occur(splits: dict[Split, list[Sample]]) -> None:
     queries = [s.text for s in splits["train"] if s.label is State.QUERY]
     written = sum(text[-1] in ".?!" for text in queries) / len(queries)
     assert 0.3 < written < 0.6
+
+
+def test_neither_a_capital_nor_a_mark_tells_whether_a_query_is_complete(
+    splits: dict[Split, list[Sample]],
+) -> None:
+    queries = [s.text for s in splits["train"] if s.label is State.QUERY and s.text[0].isalpha()]
+    seen = Counter((text[0].isupper(), text[-1] in ".?!") for text in queries)
+    assert min(seen[pair] for pair in product((True, False), repeat=2)) >= 0.03 * len(queries)
+    cuts = [s for s in splits["train"] if s.category.startswith("cut")]
+    assert any(s.text[0].isupper() for s in cuts)
+
+
+def test_many_cuts_begin_queries_that_are_also_there_whole(
+    splits: dict[Split, list[Sample]],
+) -> None:
+    whole = {normalised(s.text) for s in splits["train"] if s.label is State.QUERY}
+    beginnings = {" ".join(text.split()[:n]) for text in whole for n in range(1, len(text.split()))}
+    cuts = [normalised(s.text) for s in splits["train"] if s.category == "cut_after_word"]
+    assert sum(text in beginnings for text in cuts) >= 0.4 * len(cuts)
+
+
+def test_turns_of_dialogues_occur_in_and_out_of_their_context(
+    splits: dict[Split, list[Sample]],
+) -> None:
+    turns = [s for s in splits["train"] if s.source == "sgd" and s.label is State.QUERY]
+    situations = Counter(s.situation for s in turns)
+    assert situations["alone"] >= 5
+    assert situations["after turns"] >= 5
+    short = [s for s in turns if len(s.text.split()) < MIN_WORDS_OUT_OF_CONTEXT - 1]
+    assert all(s.context for s in short if s.category in ("answer", "correction"))
+
+
+@pytest.mark.parametrize(
+    ("text", "is_query"),
+    [
+        ("so where does the second cable go?", True),
+        ("um have you read the new paper?", True),
+        ("right?", False),
+        ("the second cable?", False),
+        ("do you want the second one or?", False),
+    ],
+)
+def test_only_questions_that_stand_by_themselves_are_taken_from_meetings(
+    text: str, is_query: bool
+) -> None:
+    corpora = Corpora(meetings=[MeetingLine("a", text, "Q", "qy", "qy")])
+    pieces = list(meeting_pieces(corpora))
+    assert [piece.label for piece in pieces] == ([State.QUERY] if is_query else [])
+
+
+@pytest.mark.parametrize("text", ["and you know", "so i mean", "yeah but"])
+def test_leading_words_alone_are_no_break_off(text: str) -> None:
+    corpora = Corpora(meetings=[MeetingLine("a", text, "D", "s", "s")])
+    assert not list(meeting_pieces(corpora))
 
 
 def test_phrases_of_validation_are_not_drawn_in_training() -> None:
