@@ -2,15 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from duologue.errors import InvalidInput
 from duologue.states import State
 
 TEMPERATURES = torch.logspace(-0.7, 0.7, 57)
 NUM_BINS = 15
+
+ACTED_ON = (State.QUERY, State.NON_QUERY, State.HOLD)
+GRID = torch.arange(0.20, 0.951, 0.01)
+COARSE_STEP = 5
+MAX_ROUNDS = 20
 
 
 def best_temperature(logits: Tensor, labels: Tensor) -> float:
@@ -35,15 +42,20 @@ def calibration_error(probabilities: Tensor, labels: Tensor) -> float:
 
 @dataclass(frozen=True, slots=True)
 class TriggerLimits:
-    """Shares of false alarms that the thresholds may let through, per acted-on state.
-
-    A false query costs a conversation most: the assistant falls into somebody's word. A false
-    non-query drops words that were meant for it.
+    """Shares of errors that the targets allow: what may be missed of each label, and the share of
+    unfinished queries that may be answered before their end.
     """
 
-    query: float = 0.03
-    non_query: float = 0.03
-    hold: float = 0.01
+    query: float = 0.05
+    non_query: float = 0.05
+    incomplete: float = 0.05
+    hold: float = 0.10
+    premature: float = 0.03
+
+    def __post_init__(self) -> None:
+        for name in self.__dataclass_fields__:
+            if not 0.0 < getattr(self, name) < 1.0:
+                raise InvalidInput(f"limits.{name}: a share between 0 and 1")
 
 
 def choose_thresholds(
@@ -51,20 +63,60 @@ def choose_thresholds(
     labels: Tensor,
     order: Sequence[State],
     limits: TriggerLimits,
-    floor: float = 0.35,
+    beginnings: Tensor | None = None,
 ) -> Mapping[State, float]:
-    """For each acted-on state the lowest probability that keeps false alarms within its limit.
+    """The thresholds with which all targets are as near as possible together.
 
-    False alarms are counted among the rows of all other labels. A row may reach two thresholds and
-    is then acted on once (`duologue.states.decide`), so the true share is at most the limit.
+    Every error share is taken as a multiple of what its target allows, and the worst multiple is
+    made as small as it gets; among equals the sum decides. So no target is bought with another
+    one, and what cannot be met is missed evenly. `beginnings` holds the probabilities of unfinished
+    queries, word by word; without it the unfinished rows stand for them. The same rows give the
+    same thresholds.
     """
-    thresholds: dict[State, float] = {}
-    for state in order:
-        if state is State.INCOMPLETE:
-            continue
-        column = order.index(state)
-        alarms = probabilities[labels != column, column].sort(descending=True).values
-        allowed = int(getattr(limits, state.value) * len(alarms))
-        limit = float(alarms[allowed]) + 1e-4 if len(alarms) > allowed else 0.0
-        thresholds[state] = round(min(0.95, max(floor, limit)), 4)
-    return thresholds
+    if beginnings is None:
+        beginnings = probabilities[labels == order.index(State.INCOMPLETE)]
+    trial = _Trial(probabilities, labels, beginnings, tuple(order), limits)
+    coarse = GRID[::COARSE_STEP].tolist()
+    best = min(product(coarse, repeat=len(ACTED_ON)), key=trial.shortfall)
+    for _ in range(MAX_ROUNDS):
+        before = best
+        for place in range(len(ACTED_ON)):
+            around = [(*best[:place], value, *best[place + 1 :]) for value in GRID.tolist()]
+            best = min([best, *around], key=trial.shortfall)
+        if best == before:
+            break
+    return {state: round(value, 4) for state, value in zip(ACTED_ON, best, strict=True)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """How far from the targets a choice of thresholds would leave these rows."""
+
+    probabilities: Tensor
+    labels: Tensor
+    beginnings: Tensor
+    order: tuple[State, ...]
+    limits: TriggerLimits
+
+    def shortfall(self, thresholds: Sequence[float]) -> tuple[float, float]:
+        """The worst multiple of an allowed share, and the sum of them all."""
+        decided = self._decided(self.probabilities, thresholds)
+        multiples = []
+        for column, state in enumerate(self.order):
+            rows = decided[self.labels == column]
+            if len(rows):
+                missed = float((rows != column).float().mean())
+                multiples.append(missed / getattr(self.limits, state.value))
+        if len(self.beginnings):
+            early = self._decided(self.beginnings, thresholds) == self.order.index(State.QUERY)
+            multiples.append(float(early.float().mean()) / self.limits.premature)
+        return max(multiples, default=0.0), sum(multiples)
+
+    def _decided(self, probabilities: Tensor, thresholds: Sequence[float]) -> Tensor:
+        """Columns as `duologue.states.decide` chooses them, `[rows]`."""
+        columns = torch.tensor([self.order.index(state) for state in ACTED_ON])
+        acted_on = probabilities[:, columns]
+        reached = torch.where(acted_on >= torch.tensor(thresholds), acted_on, -1.0)
+        likeliest = reached.max(dim=1)
+        none = self.order.index(State.INCOMPLETE)
+        return torch.where(likeliest.values >= 0.0, columns[likeliest.indices], none)

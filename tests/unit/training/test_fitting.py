@@ -1,9 +1,13 @@
 """Fitting, calibration and figures, on features whose answer is known."""
 
+from collections.abc import Mapping
+from random import Random
+
 import pytest
 import torch
 from torch import Tensor
 
+from duologue.errors import InvalidInput
 from duologue.forward.state_head import AdapterCard, StateHead
 from duologue.states import State
 from duologue.training.calibration import (
@@ -78,20 +82,71 @@ def test_temperature_undoes_overconfidence() -> None:
     assert calibration_error((logits * 3).softmax(-1), labels) > 0.1
 
 
-def test_thresholds_keep_false_alarms_within_their_limits() -> None:
+def noisy_rows(noise: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Probabilities and labels of rows that a head tells apart, but not always."""
     generator = torch.Generator().manual_seed(0)
-    labels = torch.randint(4, (4000,), generator=generator)
-    logits = torch.eye(4)[labels] * 2 + torch.randn(4000, 4, generator=generator)
-    probabilities = logits.softmax(-1)
-    limits = TriggerLimits(query=0.02, non_query=0.05, hold=0.01)
-    thresholds = choose_thresholds(probabilities, labels, ORDER, limits)
+    labels = torch.randint(4, (2000,), generator=generator)
+    logits = torch.eye(4)[labels] * 3 + torch.randn(2000, 4, generator=generator) * noise
+    return logits.softmax(-1), labels
+
+
+def error_multiples(
+    probabilities: torch.Tensor,
+    labels: torch.Tensor,
+    thresholds: Mapping[State, float],
+    limits: TriggerLimits,
+) -> list[float]:
+    """Each error share over what its target allows, by way of the engine's own decisions."""
     samples = [Sample("x", ORDER[label]) for label in labels.tolist()]
     judged = Judged.of(samples, probabilities, ORDER, thresholds)
-    for state, limit in ((State.QUERY, 0.02), (State.NON_QUERY, 0.05), (State.HOLD, 0.01)):
-        others = [d for s, d in zip(samples, judged.decided, strict=True) if s.label is not state]
-        share = sum(decided is state for decided in others) / len(others)
-        assert 0.4 * limit < share <= limit
+    multiples = [(1 - judged.recall(state)) / getattr(limits, state.value) for state in ORDER]
+    unfinished = [d for s, d in zip(samples, judged.decided, strict=True)
+                  if s.label is State.INCOMPLETE]  # fmt: skip
+    early = sum(decided is State.QUERY for decided in unfinished) / len(unfinished)
+    return [*multiples, early / limits.premature]
+
+
+def test_thresholds_meet_targets_that_can_be_met() -> None:
+    probabilities, labels = noisy_rows(0.8)
+    limits = TriggerLimits()
+    thresholds = choose_thresholds(probabilities, labels, ORDER, limits)
+    assert max(error_multiples(probabilities, labels, thresholds, limits)) <= 1.0
     assert State.INCOMPLETE not in thresholds
+
+
+def test_thresholds_leave_no_target_far_behind_the_others() -> None:
+    probabilities, labels = noisy_rows(1.6)
+    limits = TriggerLimits()
+    chosen = choose_thresholds(probabilities, labels, ORDER, limits)
+    worst = max(error_multiples(probabilities, labels, chosen, limits))
+    assert worst > 1.0
+    generator = Random(0)
+    for _ in range(300):
+        other = {state: generator.uniform(0.2, 0.95) for state in chosen}
+        assert max(error_multiples(probabilities, labels, other, limits)) >= worst - 0.15
+
+
+def test_answering_early_costs_more_where_less_of_it_is_allowed() -> None:
+    probabilities, labels = noisy_rows(1.6)
+    strict = TriggerLimits(premature=0.005)
+    loose = TriggerLimits(premature=0.2)
+    thresholds = [choose_thresholds(probabilities, labels, ORDER, x) for x in (strict, loose)]
+    assert thresholds[0][State.QUERY] > thresholds[1][State.QUERY]
+
+
+def test_beginnings_that_always_trigger_raise_the_threshold() -> None:
+    probabilities, labels = noisy_rows(1.2)
+    eager = torch.tensor([[0.8, 0.1, 0.05, 0.05]]).repeat(500, 1)
+    limits = TriggerLimits()
+    without = choose_thresholds(probabilities, labels, ORDER, limits)
+    with_beginnings = choose_thresholds(probabilities, labels, ORDER, limits, eager)
+    assert with_beginnings[State.QUERY] > 0.8 > without[State.QUERY]
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0, -0.1])
+def test_a_limit_that_is_no_share_is_refused(share: float) -> None:
+    with pytest.raises(InvalidInput, match="premature"):
+        TriggerLimits(premature=share)
 
 
 def test_figures_count_what_the_engine_would_decide() -> None:
