@@ -9,9 +9,9 @@ from duologue.errors import CapacityExceeded, InvalidInput, SessionOver
 from duologue.events import ClientEvent, Envelope
 from duologue.lane.slices import Slice, SliceResult
 from duologue.lane.state import LaneState
+from duologue.session.lasting import LastingSession
 from duologue.session.memory import SessionMemory
 from duologue.session.records import Abandoned, Arrived, Departed, Received, Record
-from duologue.session.session import Session
 from duologue.session.setup import SessionSetup
 from duologue.session.transcript import Entry
 from duologue.session_record import TranscriptEdit
@@ -41,7 +41,7 @@ class Chronicle:
     """
 
     def __init__(
-        self, session: Session, *, recent_events: int = 512, last_client_seq: int = 0
+        self, session: LastingSession, *, recent_events: int = 512, last_client_seq: int = 0
     ) -> None:
         """`recent_events` are kept for clients that resume."""
         assert recent_events > 0, recent_events
@@ -66,7 +66,7 @@ class Chronicle:
 
         `setup` is what the session began with. `epoch` holds for what happens from now on.
         """
-        session = Session(session_id, setup, epoch=epoch, keeps_steps=False)
+        session = LastingSession(session_id, setup, epoch=epoch)
         chronicle = cls(session, recent_events=recent_events)
         if checkpoint is not None:
             session.recall(checkpoint.memory, checkpoint.lane.lane(setup.chat))

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from duologue.lane.slices import Slice
+from duologue.lane.slices import Slice, SliceResult
+from duologue.lane.steps import Hear, Say
 from duologue.session.setup import SessionSetup
 from duologue.states import State
+from duologue.usage import Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +41,10 @@ class Decision:
     at_ms: float
     tokens: tuple[int, ...]
     """The utterance's tokens, as the engine knew them."""
+
+
+def usage_of(result: SliceResult) -> Usage:
+    """What one slice has used."""
+    heard = sum(len(step.append) for step in result.steps if isinstance(step, Hear))
+    said = sum(len(step.tokens) for step in result.steps if isinstance(step, Say))
+    return Usage(input_tokens=heard, output_tokens=said, slices=1)

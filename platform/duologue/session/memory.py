@@ -28,7 +28,6 @@ class SessionMemory:
     """It may still be taken back."""
     retry_at_ms: float
     response: PastResponse | None
-    cancelled_id: int | None
     reports_playback: bool
     num_entries: int
     """Length of the transcript, whose last entries follow: those that may still change."""

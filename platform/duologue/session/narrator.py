@@ -181,3 +181,14 @@ class Narrator:
     def _remember(self, response: Response, heard_chars: int, outcome: Outcome) -> None:
         text = response.shown_text[:heard_chars]
         self.entries.append(Entry(Role.ASSISTANT, text, outcome, response.response_id))
+
+
+def cut_short(response: Response) -> tuple[Entry, list[ServerEvent]]:
+    """A reply at the end of the session: what stays of it, and what is told."""
+    is_whole, was_done = response.is_done and response.is_heard, response.is_done
+    outcome = Outcome.COMPLETE if is_whole else Outcome.CUT
+    text = response.shown_text[: response.heard_chars]
+    response.is_done = True
+    events: list[ServerEvent] = [ResponseDone(response.response_id, EndReason.CANCELLED)]
+    entry = Entry(Role.ASSISTANT, text, outcome, response.response_id)
+    return entry, [] if was_done else events

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 
 from duologue.errors import DuologueError, InvalidInput
 from duologue.events import (
@@ -14,7 +13,6 @@ from duologue.events import (
     InputRevise,
     PlaybackAck,
     ResponseCancel,
-    ResponseDone,
     ServerEvent,
     SessionClose,
     SessionClosed,
@@ -23,14 +21,13 @@ from duologue.events import (
 from duologue.lane.judging import Patience
 from duologue.lane.lane import Lane, ReplyPhase
 from duologue.lane.slices import Slice, SliceResult
-from duologue.lane.steps import EndReason, Hear, Reopen, Say, Step
-from duologue.session.flight import Decision, Flight
-from duologue.session.memory import SessionMemory
-from duologue.session.narrator import Narrator
+from duologue.lane.steps import EndReason, Hear, Reopen, Step
+from duologue.session.flight import Decision, Flight, usage_of
+from duologue.session.narrator import Narrator, cut_short
 from duologue.session.response import Response
 from duologue.session.setup import SessionSetup
 from duologue.session.silence import Silence
-from duologue.session.transcript import Entry, Outcome, Role
+from duologue.session.transcript import Entry, place_of_last_utterance
 from duologue.session_config import SessionConfig
 from duologue.states import State
 from duologue.text.utterance import TokenEdit, Utterance, token_edit
@@ -47,24 +44,18 @@ class Session:
     of any monotonic clock. At most one slice is under way. Nothing else is asked for: the same
     calls in the same order give the same session and the same events.
 
-    `journal` has all steps so far, unless the session is not to keep them; with `Lane.replay` they
-    give `lane` again.
+    `journal` has all steps so far; with `Lane.replay` they give `lane` again.
     """
 
-    def __init__(
-        self, session_id: str, setup: SessionSetup, *, epoch: int = 1, keeps_steps: bool = True
-    ) -> None:
+    def __init__(self, session_id: str, setup: SessionSetup, *, epoch: int = 1) -> None:
         self.session_id = session_id
         self.setup = setup
         self.epoch = epoch
         self.lane = Lane(setup.chat, setup.opening)
         self.journal: list[Step] = []
         self.transcript: list[Entry] = []
-        self.num_earlier_entries = 0
-        """Entries of the transcript before those that are at hand."""
         self.usage = Usage()
         self.is_closed = False
-        self._keeps_steps = keeps_steps
         self._changes = SessionConfig()  # of the setup, by the client
         self._strategy = setup.strategy
         self._utterance = Utterance(max_chars=setup.max_utterance_chars)
@@ -72,14 +63,7 @@ class Session:
         self._last_decision: Decision | None = None
         self._reopening: Decision | None = None  # to be taken back with the next slice
         self._retry_at_ms = 0.0
-        self._silence = Silence(
-            reconsider_after_ms=setup.decoding.reconsider_after_ms,
-            decide_after_ms=(
-                setup.decoding.decide_after_ms
-                if self._strategy.judges
-                else setup.decoding.reconsider_after_ms
-            ),
-        )
+        self._silence = Silence(setup.decoding.reconsider_after_ms, setup.decide_after_ms)
         self._response: Response | None = None
         self._cancelled_id: int | None = None
         self._reports_playback = False
@@ -101,57 +85,6 @@ class Session:
         """Nothing to hear and nothing to say: such a session asks for no slices."""
         is_heard_out = self._utterance.is_empty and not self._known_tokens
         return is_heard_out and self.lane.phase is ReplyPhase.NONE
-
-    @property
-    def can_be_remembered(self) -> bool:
-        """Whether `memory` says all: the session is silent, and nothing is on its way."""
-        return self.is_silent and not self.is_busy and not self.is_closed
-
-    @property
-    def memory(self) -> SessionMemory:
-        """What the session is besides its setup and its lane, while `can_be_remembered`."""
-        assert self.can_be_remembered, "the session is in the midst of something"
-        is_open = self._last_decision is not None
-        kept = self.transcript[self._place_of_last_utterance :] if is_open else []
-        return SessionMemory(
-            num_events=self._num_events,
-            usage=self.usage,
-            changes=self._changes,
-            utterance=self._utterance.past,
-            silence=self._silence.state,
-            last_decision=self._last_decision,
-            retry_at_ms=self._retry_at_ms,
-            response=self._response.past if self._response is not None else None,
-            cancelled_id=self._cancelled_id,
-            reports_playback=self._reports_playback,
-            num_entries=self.num_earlier_entries + len(self.transcript),
-            entries=tuple(kept),
-        )
-
-    def recall(self, memory: SessionMemory, lane: Lane) -> None:
-        """Be the session that this was taken of; this one is new and has the same setup."""
-        assert self._num_events == 0, "only a new session can recall another one"
-        self.lane = lane
-        self.usage = memory.usage
-        self._num_events = memory.num_events
-        self._change(memory.changes)
-        self._utterance.recall(memory.utterance)
-        self._silence.recall(memory.silence)
-        self._last_decision = memory.last_decision
-        self._retry_at_ms = memory.retry_at_ms
-        if memory.response is not None:
-            self._response = Response.recall(memory.response, self.setup.tokenizer)
-        self._cancelled_id = memory.cancelled_id
-        self._reports_playback = memory.reports_playback
-        self.transcript = list(memory.entries)
-        self.num_earlier_entries = memory.num_entries - len(memory.entries)
-
-    def forget_entries(self) -> None:
-        """Let go of the transcript, but for the entries that may still change."""
-        num_kept = len(self.memory.entries)
-        num_gone = len(self.transcript) - num_kept
-        del self.transcript[:num_gone]
-        self.num_earlier_entries += num_gone
 
     @property
     def response(self) -> Response | None:
@@ -183,12 +116,25 @@ class Session:
         is_due = hears and bool(self._known_tokens) and self._silence.is_due(now_ms)
         if edit is None and conclude is None and not is_due and not self._wants_to_speak:
             return None
-        patience = Patience.NORMAL
+        patience = None
         if edit is not None or is_due:
             patience = self._silence.patience(now_ms)
             self._silence.judged(patience)
-        is_judging = edit is not None or is_due
-        return self._depart(edit, conclude, patience, tick, is_judging=is_judging)
+        return self._depart(edit, conclude, patience, tick)
+
+    def next_need_ms(self, now_ms: float, *, may_speak: bool = True) -> float | None:
+        """From when on `next_slice` asks for something, if nothing is received until then.
+
+        None for never. Unless it `may_speak`, going on with a reply is nothing to ask for.
+        """
+        if self.is_closed or self.is_busy:
+            return None
+        hears = self._strategy.listens_while_speaking or self.lane.phase is ReplyPhase.NONE
+        has_news = (hears and self._edit() is not None) or self._conclusion() is not None
+        if has_news or (may_speak and self._wants_to_speak):
+            return max(now_ms, self._retry_at_ms)
+        due_ms = self._silence.due_at_ms(now_ms) if hears and self._known_tokens else None
+        return None if due_ms is None else max(due_ms, self._retry_at_ms)
 
     def absorb(self, result: SliceResult, now_ms: float) -> list[Envelope]:
         """Take what came of the slice; returns what the client is to be told, in order.
@@ -198,7 +144,7 @@ class Session:
         flight, self._flight = self._flight, None
         assert flight is not None, "a result without a slice"
         assert flight.work.tick == result.tick, (flight.work.tick, result.tick)
-        self._count(result)
+        self.usage += usage_of(result)
         if self.is_closed:
             for step in result.steps:
                 self.lane.apply(step)
@@ -267,24 +213,15 @@ class Session:
     def _change(self, config: SessionConfig) -> None:
         """Other settings from the next slice on; a reply keeps the stop strings it began with."""
         self._changes = self._changes.merged(config)
-        self.setup = replace(
-            self.setup,
-            decoding=config.decoding(self.setup.decoding),
-            sampling=config.sampling(self.setup.sampling),
-        )
+        self.setup = self.setup.changed(config)
 
     def _close(self) -> Sequence[ServerEvent]:
         """What was heard of a reply stays in the transcript; text that is undecided does not."""
         self.is_closed = True
-        reply, events = self._reply, list[ServerEvent]()
-        if reply is not None:
-            is_whole = reply.is_done and reply.is_heard
-            outcome = Outcome.COMPLETE if is_whole else Outcome.CUT
-            text = reply.shown_text[: reply.heard_chars]
-            self.transcript.append(Entry(Role.ASSISTANT, text, outcome, reply.response_id))
-            if not reply.is_done:
-                reply.is_done = True
-                events.append(ResponseDone(reply.response_id, EndReason.CANCELLED))
+        events: list[ServerEvent] = []
+        if self._reply is not None:
+            entry, events = cut_short(self._reply)
+            self.transcript.append(entry)
         return [*events, SessionClosed()]
 
     @contextmanager
@@ -316,20 +253,14 @@ class Session:
         assert self._last_decision is not None, "nothing was decided"
         self._utterance.reopen()
         if self._last_decision.state is State.NON_QUERY:
-            del self.transcript[self._place_of_last_utterance]
+            del self.transcript[place_of_last_utterance(self.transcript)]
         else:
             self._reopening = self._last_decision
         self._last_decision = None
 
-    @property
-    def _place_of_last_utterance(self) -> int:
-        """Its place in the transcript."""
-        last = len(self.transcript) - 1
-        return next(n for n in range(last, -1, -1) if self.transcript[n].role is Role.USER)
-
     def _forget_last_query(self) -> None:
         """It will stand in the transcript again, as a whole, when it is decided again."""
-        del self.transcript[self._place_of_last_utterance :]
+        del self.transcript[place_of_last_utterance(self.transcript) :]
 
     def _acknowledge(self, response_id: int, heard_chars: int) -> None:
         is_present = self._known(response_id)
@@ -376,11 +307,10 @@ class Session:
         self,
         edit: TokenEdit | None,
         conclude: EndReason | None,
-        patience: Patience,
+        patience: Patience | None,
         tick: int,
-        *,
-        is_judging: bool,
     ) -> Slice:
+        """A slice leaves. `patience` is None if the utterance is not to be judged in it."""
         decoding, reply = self.setup.decoding, self._reply
         has_stops = bool(self.setup.stop_strings) or (reply is not None and reply.has_stop_strings)
         has_stopped = self.lane.is_speaking and not self._wants_to_speak and conclude is None
@@ -390,7 +320,7 @@ class Session:
             tick=tick,
             reopens=self._reopening is not None,
             edit=edit,
-            patience=patience,
+            patience=patience or Patience.NORMAL,
             heard=reply.heard if reply is not None else None,
             conclude=conclude,
             # A stop string may end a reply before its last tokens: only the session can tell.
@@ -404,7 +334,7 @@ class Session:
         self._flight = Flight(
             work=work,
             setup=self.setup,
-            is_judging=is_judging,
+            is_judging=patience is not None,
             text=self._utterance.text,
             segments=self._utterance.snapshot(),
             segment_ids=self._utterance.segment_ids,
@@ -415,13 +345,7 @@ class Session:
         return work
 
     def _keep(self, steps: Sequence[Step]) -> None:
-        if self._keeps_steps:
-            self.journal.extend(steps)
-
-    def _count(self, result: SliceResult) -> None:
-        heard = sum(len(step.append) for step in result.steps if isinstance(step, Hear))
-        said = sum(len(step.tokens) for step in result.steps if isinstance(step, Say))
-        self.usage += Usage(input_tokens=heard, output_tokens=said, slices=1)
+        self.journal.extend(steps)
 
     def _follow(self, result: SliceResult, flight: Flight) -> None:
         """Keep up with what the engine knows of the utterance."""

@@ -1,12 +1,13 @@
 """What a session is set up with, and what follows from it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from duologue.forward.sampling_settings import SamplingSettings
 from duologue.lane.judging import Judge
 from duologue.lane.profile import LaneProfile
 from duologue.lane.steps import Promotion
+from duologue.session_config import SessionConfig
 from duologue.settings import DecodingSettings, ReplySamplingSettings
 from duologue.states import State
 from duologue.strategies.base import Strategy
@@ -35,6 +36,17 @@ class SessionSetup:
     @property
     def strategy(self) -> Strategy:
         return strategy_named(self.decoding.strategy)
+
+    def changed(self, config: SessionConfig) -> "SessionSetup":
+        """The same with what a client wants in place of it."""
+        decoding, sampling = config.decoding(self.decoding), config.sampling(self.sampling)
+        return replace(self, decoding=decoding, sampling=sampling)
+
+    @property
+    def decide_after_ms(self) -> float:
+        """After how much silence an utterance is decided: for those who do not judge, early."""
+        decoding = self.decoding
+        return decoding.decide_after_ms if self.strategy.judges else decoding.reconsider_after_ms
 
     @property
     def opening(self) -> tuple[int, ...]:

@@ -80,3 +80,11 @@ class Silence:
     def is_due(self, now_ms: float) -> bool:
         """Whether the utterance is to be judged, though nothing was added since the last slice."""
         return self.patience(now_ms) is not self._judged
+
+    def due_at_ms(self, now_ms: float) -> float | None:
+        """From when on it is due, if nothing is said until then; None for never."""
+        if self.is_due(now_ms):
+            return now_ms
+        limits_ms = (self.reconsider_after_ms, self.decide_after_ms)
+        ahead = [ms for ms in limits_ms if now_ms - self._since_ms < ms]
+        return self._since_ms + min(ahead) if ahead else None

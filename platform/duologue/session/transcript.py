@@ -1,5 +1,6 @@
 """The transcript: what was said, as both sides remember it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -31,3 +32,9 @@ class Entry:
     text: str
     outcome: Outcome
     response_id: int | None = None
+
+
+def place_of_last_utterance(entries: Sequence[Entry]) -> int:
+    """Where the user spoke last."""
+    last = len(entries) - 1
+    return next(n for n in range(last, -1, -1) if entries[n].role is Role.USER)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from duologue.lane.lane import Lane
 from duologue.session.transcript import Outcome, Role
+from duologue.session_config import SessionConfig
 from duologue.text.tokenizer import Tokenizer
 from tests.unit.session.scripted_engine import Probabilities, state_of
 from tests.unit.session.stage import DECODING, Setting, Stage, chat_of
@@ -37,6 +38,8 @@ class Deed(Enum):
     """The engine drops what it can compute again."""
     STARVE = auto()
     """The next slice runs out of room."""
+    CHANGE = auto()
+    """The client wants the session held in another way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +147,11 @@ class Play:
                 stage.engine.fails_after_forwards = None
             case Deed.REST:
                 stage.engine.rest()
+            case Deed.CHANGE:
+                changed = SessionConfig(
+                    reply_tokens_per_slice=1 + place % 7, look_ahead_tokens=place % 3
+                )
+                stage.change(changed)
             case Deed.STARVE if place % 2:
                 stage.engine.fails_after_forwards = place % 6
             case _:
@@ -164,8 +172,7 @@ def play(
     schedule: Sequence[Action], setting: Setting, *, finishes: bool = True, **decoding: object
 ) -> Play:
     """Run a schedule to its end."""
-    model = HashedModel(byte_level())
-    done = Play(Stage(setting, model=model, **decoding))
+    done = Play(Stage(setting, model=HashedModel(byte_level()), **decoding))
     done.run(schedule)
     if finishes:
         done.finish()

@@ -151,7 +151,7 @@ class ScriptedEngine:
         self.rows_per_forward = 1000
         self.fails_after_forwards: int | None = None
         """The memory is exhausted when so many forwards of a slice have run."""
-        self._profile = profile
+        self.profile = profile
         self._strategy = strategy
         self._evidence: list[Probabilities] = []
         lane.cells = self.cells
@@ -163,7 +163,7 @@ class ScriptedEngine:
 
     def run(self, work: Slice) -> SliceResult:
         self.num_slices += 1
-        run = SliceRun(self.lane, self._profile, work, self._evidence)
+        run = SliceRun(self.lane, self.profile, work, self._evidence)
         slicing = self._strategy.run(run)
         num_forwards, error = 0, None
         try:

@@ -23,12 +23,14 @@ from duologue.events import (
     ResponseStarted,
     ServerEvent,
     SessionClosed,
+    SessionUpdate,
 )
 from duologue.lane.lane import Lane
 from duologue.lane.slices import Slice, SliceResult
 from duologue.session.session import Session
 from duologue.session.setup import SessionSetup
 from duologue.session.transcript import Outcome, Role
+from duologue.session_config import SessionConfig
 from duologue.settings import DecodingSettings, ReplySamplingSettings
 from duologue.states import State
 from duologue.text.chat import ChatFormat
@@ -129,6 +131,11 @@ class Stage:
 
     def cancel(self, response_id: int | None = None) -> list[ServerEvent]:
         return self.send(ResponseCancel(response_id))
+
+    def change(self, config: SessionConfig) -> list[ServerEvent]:
+        told = self.send(SessionUpdate(config))
+        self.engine.profile = self.session.setup.profile
+        return told
 
     # What time does.
 

@@ -1,0 +1,72 @@
+"""What was written down gives the session again, whatever was happening to it."""
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from duologue.session.transcript import Role
+from tests.unit.session.recorded import RecordedStage, play_recorded
+from tests.unit.session.schedules import Action, Deed, actions, settings_of_sessions
+from tests.unit.session.stage import Setting
+from tests.unit.session.test_properties import decodings, strategies
+
+ALL = tuple(Deed)
+
+
+@settings(max_examples=60)
+@given(actions(*ALL), settings_of_sessions, decodings, strategies, st.integers(1, 9))
+def test_a_session_lost_at_any_moment_goes_on_as_if_nothing_had_been(
+    schedule: list[Action], setting: Setting, decoding: dict[str, Any], strategy: str, every: int
+) -> None:
+    """Slices, and events with their numbers, are those of the session that was never lost."""
+    calm = play_recorded(schedule, setting, strategy=strategy, **decoding)
+    lost = play_recorded(schedule, setting, every=every, strategy=strategy, **decoding)
+    assert story_of(lost) == story_of(calm)
+
+
+@settings(max_examples=60)
+@given(actions(*ALL), settings_of_sessions, decodings, strategies, st.integers(1, 9))
+def test_also_across_checkpoints(
+    schedule: list[Action], setting: Setting, decoding: dict[str, Any], strategy: str, every: int
+) -> None:
+    how = {"strategy": strategy, **decoding}
+    calm = play_recorded(schedule, setting, **how)
+    lost = play_recorded(schedule, setting, every=every, checkpoints=1, **how)
+    assert story_of(lost) == story_of(calm)
+
+
+@settings(max_examples=60)
+@given(actions(*ALL), settings_of_sessions, decodings, strategies, st.integers(1, 9))
+def test_a_batcher_lost_at_any_moment_loses_nothing_that_was_said_or_heard(
+    schedule: list[Action], setting: Setting, decoding: dict[str, Any], strategy: str, every: int
+) -> None:
+    stage = play_recorded(
+        schedule,
+        setting,
+        every=every,
+        checkpoints=2,
+        harm="take_over",
+        strategy=strategy,
+        **decoding,
+    )
+    assert stage.session.utterance == ""
+    for entry in stage.transcript_kept:
+        if entry.role is Role.ASSISTANT:
+            assert entry.response_id is not None
+            assert stage.shown(entry.response_id).startswith(entry.text)
+    epochs = [envelope.epoch for envelope in stage.envelopes]
+    assert epochs == sorted(epochs)
+
+
+@settings(max_examples=30)
+@given(actions(*ALL), settings_of_sessions, decodings, strategies)
+def test_a_journal_entry_takes_few_bytes(
+    schedule: list[Action], setting: Setting, decoding: dict[str, Any], strategy: str
+) -> None:
+    stage = play_recorded(schedule, setting, strategy=strategy, **decoding)
+    assert max(stage.entry_sizes, default=0) <= 400
+
+
+def story_of(stage: RecordedStage) -> tuple[object, ...]:
+    return (stage.slices, stage.envelopes, stage.transcript_kept, stage.chronicle.usage)
