@@ -1,0 +1,290 @@
+"""The host: one live session among its client, its seat at the model, and its journal."""
+
+from dataclasses import replace
+from enum import Enum, auto
+
+from duologue.clock import TickClock
+from duologue.errors import DuologueError, SessionOver, StaleEpoch
+from duologue.events import ClientEvent, Envelope, Interrupted, ResponseDone
+from duologue.hosting.actions import (
+    Action,
+    Adjust,
+    Ending,
+    FindSeat,
+    Leave,
+    Notify,
+    Show,
+    Submit,
+)
+from duologue.hosting.audience import Audience
+from duologue.hosting.beat import Beat
+from duologue.hosting.ledger import Ledger
+from duologue.lane.slices import SliceResult
+from duologue.lane.state import LaneState
+from duologue.notices import Backpressure, Notice, NoticeEvent
+from duologue.service_settings import SessionSettings
+from duologue.session.chronicle import Chronicle, Told
+
+SEAT_WITHIN_MS = 60_000.0
+"""A session that finds no seat for so long is given up, to be brought to life elsewhere."""
+
+LINGER_MS = 2_000.0
+"""A closed session that nobody is attached to waits so long for a client that missed the end."""
+
+
+class _Seat(Enum):
+    TAKEN = auto()
+    LOST = auto()
+    SOUGHT = auto()
+
+
+class Host:
+    """Runs without an event loop: tell it what happened, then do what `actions` says, then call it
+    again at `wakes_at_ms` at the latest.
+
+    Nothing is shown before it is kept: `events_after` gives only events whose entry is kept. Once
+    it has said `Leave`, it takes nothing any more.
+    """
+
+    def __init__(
+        self,
+        chronicle: Chronicle,
+        ticks: TickClock,
+        settings: SessionSettings,
+        now_ms: float,
+        *,
+        num_entries: int = 0,
+        max_entries: int = 400,
+    ) -> None:
+        """A session that was just brought to life, with `num_entries` behind its checkpoint."""
+        self.chronicle = chronicle
+        self.ledger = Ledger(chronicle, num_entries=num_entries, max_entries=max_entries)
+        self.audience = Audience(chronicle.last_server_seq, settings.unseen_events)
+        self.ending: Ending | None = None
+        self._settings = settings
+        self._beat = Beat(ticks)
+        self._seat = _Seat.LOST
+        self._seat_lost_ms = now_ms
+        self._setup_told = chronicle.session.setup
+        self._active_ms = now_ms
+        self._leaves_by_ms: float | None = None
+        self._leave_reason = ""
+        self._usage_after_seq: int | None = None
+        self._waiting: list[Action] = []  # for the next `actions`
+        if chronicle.session.is_busy:  # its batcher may still compute, but not for this epoch
+            chronicle.abandon(now_ms)
+
+    # What happens.
+
+    def receive(self, client_seq: int, event: ClientEvent, now_ms: float) -> None:
+        """The client says something; a repeat is passed over.
+
+        Raises InvalidInput for a gap before it, SessionOver when the session is closed.
+        """
+        self._require_held()
+        self._note(self.chronicle.receive(client_seq, event, now_ms, self._tick(now_ms)))
+        self._active_ms = now_ms
+
+    def attach(self, server_seq: int, now_ms: float) -> None:
+        """A client connects that has seen the events up to this one.
+
+        Raises InvalidInput, or CapacityExceeded if what it missed is no longer at hand.
+        """
+        self._require_held()
+        self.events_after(server_seq)
+        self.audience.attach(server_seq)
+        self._active_ms = now_ms
+
+    def detach(self) -> None:
+        """The connection is gone; the session goes on as long as it has something to do."""
+        self.audience.detach()
+
+    def saw(self, server_seq: int) -> None:
+        """The client has read so far."""
+        self.audience.saw(server_seq, self.ledger.shown_seq)
+
+    def seated(self) -> None:
+        """A seat was taken, with what `FindSeat` said."""
+        self._seat = _Seat.TAKEN
+
+    def unseated(self, error: DuologueError, now_ms: float) -> None:
+        """The seat is lost, and with it the slice under way."""
+        if isinstance(error, StaleEpoch):
+            self.overtaken()
+        elif self._seat is _Seat.TAKEN:
+            self._lose_seat(now_ms)
+
+    def absorb(self, result: SliceResult, now_ms: float) -> None:
+        """A result came. One that is not waited for is passed over."""
+        work = self.chronicle.session.work
+        if self.ending is None and work is not None and work.tick == result.tick:
+            self._note(self.chronicle.absorb(result, now_ms))
+            self._active_ms = now_ms
+
+    def kept(self, now_ms: float) -> None:
+        """The store has taken what was to be written."""
+        if not self.ledger.kept():
+            return
+        self._waiting.append(Show(self.ledger.shown_seq))
+        after = self._usage_after_seq
+        if after is not None and after <= self.ledger.shown_seq:
+            self._usage_after_seq = None
+            self._tell(self.chronicle.usage, now_ms, self.ledger.shown_seq)
+
+    def drain(self, until_ms: float, reason: str) -> None:
+        """Move at the next silent moment, at the latest at that time."""
+        self._leaves_by_ms, self._leave_reason = until_ms, reason
+
+    def overtaken(self) -> None:
+        """Somebody else holds the session: stop at once, and show nothing any more."""
+        self._leave(Ending.OVERTAKEN, "another process holds the session")
+
+    def give_up(self, reason: str) -> None:
+        """It cannot go on here: stop at once. What is not kept has not happened."""
+        self._leave(Ending.MOVING, reason)
+
+    # What follows from it.
+
+    def events_after(self, server_seq: int) -> list[Told]:
+        """What a client may be shown that has seen the events up to this one."""
+        told = self.chronicle.events_after(server_seq)
+        return [each for each in told if each[0].server_seq <= self.ledger.shown_seq]
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the client should wait with what it says, because the store is slow."""
+        return self.ledger.is_full
+
+    def actions(self, now_ms: float) -> list[Action]:
+        """What is to be done now, in order."""
+        if self.ending is None:
+            self._mind_the_seat(now_ms)
+            self._mind_the_client(now_ms)
+            self._submit(now_ms)
+            self._write()
+            self._consider_leaving(now_ms)
+        waiting, self._waiting = self._waiting, []
+        return waiting
+
+    def wakes_at_ms(self, now_ms: float) -> float | None:
+        """When to call `actions` again, if nothing happens until then; None for never."""
+        if self.ending is not None:
+            return None
+        times = [] if self._leaves_by_ms is None else [self._leaves_by_ms]
+        if self._seat is not _Seat.TAKEN:
+            times.append(self._seat_lost_ms + SEAT_WITHIN_MS)
+        if self.chronicle.session.is_closed:
+            times.append(self._active_ms + LINGER_MS)
+        elif self.chronicle.session.is_busy:
+            times.append(self._beat.overdue_ms)
+        elif (need_ms := self._need_ms(now_ms)) is None:
+            times.append(self._active_ms + self._settings.sleep_after_ms)
+        elif self._seat is _Seat.TAKEN:
+            times.append(self._beat.next_ms(need_ms, now_ms))
+        late = [ms for ms in times if ms > now_ms]  # what is past waits for something else
+        return min(late, default=None)
+
+    def _need_ms(self, now_ms: float) -> float | None:
+        session = self.chronicle.session
+        return session.next_need_ms(now_ms, may_speak=not self.audience.is_behind)
+
+    def _is_quiet(self, now_ms: float) -> bool:
+        """Nothing to do until something happens."""
+        return not self.chronicle.session.is_busy and self._need_ms(now_ms) is None
+
+    def _mind_the_seat(self, now_ms: float) -> None:
+        session = self.chronicle.session
+        if session.is_busy and now_ms >= self._beat.overdue_ms:
+            self._lose_seat(now_ms)
+        if self._seat is _Seat.LOST and not session.is_closed:
+            self._seat, self._setup_told = _Seat.SOUGHT, session.setup
+            strategy, profile = session.setup.strategy, session.setup.profile
+            self._waiting.append(FindSeat(strategy, LaneState.of(session.lane), profile))
+
+    def _lose_seat(self, now_ms: float) -> None:
+        self._seat, self._seat_lost_ms = _Seat.LOST, now_ms
+        self.chronicle.abandon(now_ms)
+
+    def _mind_the_client(self, now_ms: float) -> None:
+        if self.audience.falls_behind(self.ledger.shown_seq):
+            waiting = self.audience.num_unseen(self.ledger.shown_seq)
+            self._tell(Backpressure(waiting), now_ms)
+
+    def _submit(self, now_ms: float) -> None:
+        is_moving = self._leaves_by_ms is not None and now_ms >= self._leaves_by_ms
+        if self._seat is not _Seat.TAKEN or is_moving:
+            return
+        if not self._beat.may_submit(self._need_ms(now_ms), now_ms):
+            return
+        work = self.chronicle.next_slice(now_ms, self._tick(now_ms))
+        if work is None:
+            return
+        setup = self.chronicle.session.setup
+        if setup is not self._setup_told:
+            self._setup_told = setup
+            self._waiting.append(Adjust(setup.profile))
+        if self.audience.is_behind:
+            work = replace(work, reply_tokens=0)
+        self._beat.submitted(now_ms)
+        self._active_ms = now_ms
+        self._waiting.append(Submit(work))
+
+    def _write(self) -> None:
+        """Without events to show, what happened can wait for the result of the slice under way."""
+        session = self.chronicle.session
+        if self.ledger.has_events or session.is_closed or not session.is_busy:
+            entry = self.ledger.next_entry() or self.ledger.next_checkpoint()
+            if entry is not None:
+                self._waiting.append(entry)
+
+    def _consider_leaving(self, now_ms: float) -> None:
+        if self.ledger.is_writing:
+            return
+        if self._leaves_by_ms is not None and now_ms >= self._leaves_by_ms:
+            self._leave(Ending.MOVING, self._leave_reason)
+        elif self.chronicle.session.is_closed:
+            if self.audience.is_attached or now_ms - self._active_ms >= LINGER_MS:
+                self._leave(Ending.CLOSED, "the session is closed")
+        elif self._leaves_by_ms is not None and self._is_quiet(now_ms):
+            self._leave_in_order(Ending.MOVING, self._leave_reason)
+        elif self._is_quiet(now_ms) and self._has_slept_in(now_ms):
+            self._leave_in_order(Ending.ASLEEP, "nobody said anything for long")
+        elif self._seat is not _Seat.TAKEN and now_ms - self._seat_lost_ms >= SEAT_WITHIN_MS:
+            self._leave(Ending.MOVING, "no batching actor has a seat")
+
+    def _has_slept_in(self, now_ms: float) -> bool:
+        return now_ms - self._active_ms >= self._settings.sleep_after_ms
+
+    def _leave_in_order(self, ending: Ending, reason: str) -> None:
+        """Leave a checkpoint behind, so that whoever comes next has little to replay."""
+        checkpoint = self.ledger.next_checkpoint(is_leaving=True)
+        if checkpoint is not None:
+            self._waiting.append(checkpoint)
+        elif self.ledger.is_clean:
+            self._leave(ending, reason)
+
+    def _leave(self, ending: Ending, reason: str) -> None:
+        if self.ending is None:
+            self.ending = ending
+            self._waiting.append(Leave(ending, reason))
+
+    def _note(self, envelopes: list[Envelope]) -> None:
+        for envelope in envelopes:
+            if isinstance(envelope.event, ResponseDone | Interrupted):
+                self._usage_after_seq = envelope.server_seq
+
+    def _tell(self, event: NoticeEvent, now_ms: float, after_seq: int = 0) -> None:
+        if self.audience.is_attached:
+            notice = Notice(self._tick(now_ms), self.chronicle.session.epoch, event)
+            self._waiting.append(Notify(notice, after_seq))
+
+    def _tick(self, now_ms: float) -> int:
+        return self._beat.ticks.tick_at(now_ms)
+
+    def _require_held(self) -> None:
+        if self.ending is Ending.CLOSED:
+            raise SessionOver(f"session {self.chronicle.session.session_id} is closed")
+        if self.ending is not None:
+            raise StaleEpoch(
+                f"session {self.chronicle.session.session_id} is no longer held here: {self.ending}"
+            )

@@ -1,0 +1,23 @@
+"""Which batching actor a session sits at."""
+
+from collections.abc import Collection, Sequence
+
+from duologue.cluster_status import BatcherStatus
+
+
+def seats_in_order(
+    batchers: Sequence[BatcherStatus], node_id: str, avoid: Collection[str] = ()
+) -> list[BatcherStatus]:
+    """Those with room, the best first: on the same node, then the least loaded.
+
+    Those to avoid, by address, come last: what just failed may have been announced before it did.
+    """
+    return sorted(
+        (batcher for batcher in batchers if batcher.room > 0),
+        key=lambda batcher: (
+            batcher.address in avoid,
+            batcher.node_id != node_id,
+            batcher.sessions / batcher.max_sessions,
+            batcher.batcher_id,
+        ),
+    )
