@@ -132,4 +132,4 @@ class Connection:
 def _without_password(url: str) -> str:
     """The URL as it may be shown."""
     parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

@@ -1,0 +1,140 @@
+"""Tenants stay until they are deleted, and a key is worth something only to who has the whole."""
+
+import asyncio
+import hashlib
+
+import pytest
+from redis import Redis
+
+from duologue.errors import CapacityExceeded, InvalidInput, UnknownKey, UnknownTenant
+from duologue.store.store import Store
+from duologue.tenants import NewKey, Tenant
+from tests.store.records import a_session
+
+ACME = Tenant(
+    "acme",
+    max_sessions=3,
+    opens_per_minute=4,
+    input_chars_per_minute=2**32 - 1,
+    priority=6,
+    records_text=True,
+    is_operator=True,
+)
+
+
+async def test_a_tenant_comes_back_as_it_was_put(store: Store) -> None:
+    assert await store.put_tenant(ACME) == ACME
+    assert await store.tenant("acme") == ACME
+    changed = await store.put_tenant(Tenant("acme", key_ids=("passed over",)))
+    assert changed == await store.require_tenant("acme") == Tenant("acme")
+    await store.put_tenant(Tenant("Zoo"))
+    assert await store.tenants() == (Tenant("Zoo"), Tenant("acme"))
+
+
+async def test_what_is_not_there_is_not_found(store: Store) -> None:
+    assert await store.tenant("none") is None
+    for call in (store.require_tenant, store.delete_tenant, store.create_key):
+        with pytest.raises(UnknownTenant, match="no tenant 'none'"):
+            await call("none")
+    with pytest.raises(UnknownKey, match="no key 'none'"):
+        await store.revoke_key("none")
+
+
+@pytest.mark.parametrize("name", ["", "a b", "x" * 64, "@tenants", "a/b", "a\n"])
+def test_bad_names_are_refused(name: str) -> None:
+    with pytest.raises(InvalidInput, match="tenant_id must be 1 to 63 letters"):
+        Tenant(name)
+
+
+@pytest.mark.parametrize("value", [-1, 2**32])
+def test_bad_limits_are_refused(value: int) -> None:
+    with pytest.raises(InvalidInput, match=f"priority must be from 0 to 4294967295, not {value}"):
+        Tenant("acme", priority=value)
+
+
+async def test_a_key_names_its_tenant(store: Store) -> None:
+    await store.put_tenant(ACME)
+    await store.put_tenant(Tenant("other"))
+    mine, theirs = await store.create_key("acme"), await store.create_key("other")
+    assert mine.key.startswith(f"duo_{mine.key_id}_")
+    found = await store.tenant_of(mine.key)
+    assert found is not None
+    assert (found.tenant_id, found.is_operator, found.key_ids) == ("acme", True, (mine.key_id,))
+    other = await store.tenant_of(theirs.key)
+    assert other is not None
+    assert other.tenant_id == "other"
+
+
+def _wrong(mine: NewKey, theirs: NewKey) -> list[str]:
+    secret = theirs.key.rpartition(f"{theirs.key_id}_")[2]
+    return [
+        mine.key[:-1],
+        mine.key + "x",
+        mine.key.upper(),
+        f"duo_{mine.key_id}_{secret}",
+        f"duo_{mine.key_id}_",
+        f"duo_none_{secret}",
+        mine.key + "\n",
+        " " + mine.key,
+        "",
+        "duo__",
+        "ä" * 10_000,
+        hashlib.sha256(mine.key.encode()).hexdigest(),
+    ]
+
+
+async def test_whatever_is_not_the_whole_key_is_nobodys(store: Store) -> None:
+    await store.put_tenant(ACME)
+    mine, theirs = await store.create_key("acme"), await store.create_key("acme")
+    for wrong in _wrong(mine, theirs):
+        assert await store.tenant_of(wrong) is None, wrong
+
+
+async def test_the_store_and_logs_hold_no_secret(store: Store, raw: Redis) -> None:
+    await store.put_tenant(ACME)
+    made = await store.create_key("acme")
+    secret = made.key.rpartition(f"{made.key_id}_")[2]
+    assert len(secret) >= 32
+    held = str([raw.hgetall(key) for key in raw.scan_iter("*@tenants*")])
+    assert hashlib.sha256(made.key.encode()).hexdigest() in held
+    assert made.key_id in held
+    assert secret not in held
+    assert made.key not in repr(made)
+
+
+async def test_a_revoked_key_is_nobodys_and_the_others_stay(store: Store) -> None:
+    await store.put_tenant(ACME)
+    first, second = await store.create_key("acme"), await store.create_key("acme")
+    await store.revoke_key(first.key_id)
+    assert await store.tenant_of(first.key) is None
+    assert await store.tenant_of(second.key) is not None
+    assert (await store.require_tenant("acme")).key_ids == (second.key_id,)
+    with pytest.raises(UnknownKey):
+        await store.revoke_key(first.key_id)
+
+
+async def test_a_deleted_tenant_takes_its_keys_along(store: Store, raw: Redis) -> None:
+    await store.put_tenant(ACME)
+    await store.put_tenant(Tenant("other"))
+    mine, theirs = await store.create_key("acme"), await store.create_key("other")
+    await store.create_session(a_session())
+    await store.delete_tenant("acme")
+    assert await store.tenant_of(mine.key) is None
+    assert await store.tenant_of(theirs.key) is not None
+    assert [each.tenant_id for each in await store.tenants()] == ["other"]
+    assert await store.session("acme", "one") is not None  # it ends with its time to live
+    await store.put_tenant(ACME)
+    assert (await store.require_tenant("acme")).key_ids == ()
+
+
+async def test_tenants_and_keys_have_bounds(store: Store) -> None:
+    for number in range(4):
+        await store.put_tenant(Tenant(f"t{number}"))
+    with pytest.raises(CapacityExceeded, match="there are 4 tenants"):
+        await store.put_tenant(ACME)
+    await store.put_tenant(Tenant("t0", priority=1))
+    keys = await asyncio.gather(*(store.create_key("t0") for _ in range(5)), return_exceptions=True)
+    refused = [key for key in keys if isinstance(key, CapacityExceeded)]
+    assert len(refused) == 2
+    assert str(refused[0]) == "tenant 't0' has 3 keys: revoke one first"
+    assert len((await store.require_tenant("t0")).key_ids) == 3
