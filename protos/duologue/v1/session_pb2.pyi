@@ -65,6 +65,7 @@ class Hello(_message.Message):
     SESSION_ID_FIELD_NUMBER: _builtins.int
     EPOCH_FIELD_NUMBER: _builtins.int
     LAST_SERVER_SEQ_FIELD_NUMBER: _builtins.int
+    IS_AGAIN_FIELD_NUMBER: _builtins.int
     tenant_id: _builtins.str
     """Whose."""
     session_id: _builtins.str
@@ -73,6 +74,10 @@ class Hello(_message.Message):
     """Under which ownership the gateway knows it; an older one is refused."""
     last_server_seq: _builtins.int
     """The last server event that the client saw."""
+    is_again: _builtins.bool
+    """The gateway was attached for this connection before, and lost the actor. It does not end
+    another connection that is attached now, but is told that it was replaced.
+    """
     def __init__(
         self,
         *,
@@ -80,10 +85,11 @@ class Hello(_message.Message):
         session_id: _builtins.str = ...,
         epoch: _builtins.int = ...,
         last_server_seq: _builtins.int = ...,
+        is_again: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "last_server_seq", b"last_server_seq", "session_id", b"session_id", "tenant_id", b"tenant_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "is_again", b"is_again", "last_server_seq", b"last_server_seq", "session_id", b"session_id", "tenant_id", b"tenant_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -122,6 +128,7 @@ class AttachResponse(_message.Message):
     ASLEEP_FIELD_NUMBER: _builtins.int
     LEAVING_FIELD_NUMBER: _builtins.int
     REFUSED_FIELD_NUMBER: _builtins.int
+    REPLACED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def welcome(self) -> Global___Welcome:
         """The session is attached."""
@@ -142,6 +149,10 @@ class AttachResponse(_message.Message):
     def refused(self) -> _events_pb2.Error:
         """What was asked cannot be done; the stream ends with it."""
 
+    @_builtins.property
+    def replaced(self) -> Global___Replaced:
+        """Another connection has the session now; the stream ends with it."""
+
     def __init__(
         self,
         *,
@@ -150,12 +161,13 @@ class AttachResponse(_message.Message):
         asleep: Global___Asleep | None = ...,
         leaving: Global___Leaving | None = ...,
         refused: _events_pb2.Error | None = ...,
+        replaced: Global___Replaced | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["asleep", b"asleep", "event", b"event", "leaving", b"leaving", "refused", b"refused", "response", b"response", "welcome", b"welcome"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["asleep", b"asleep", "event", b"event", "leaving", b"leaving", "refused", b"refused", "replaced", b"replaced", "response", b"response", "welcome", b"welcome"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asleep", b"asleep", "event", b"event", "leaving", b"leaving", "refused", b"refused", "response", b"response", "welcome", b"welcome"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asleep", b"asleep", "event", b"event", "leaving", b"leaving", "refused", b"refused", "replaced", b"replaced", "response", b"response", "welcome", b"welcome"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_response: _TypeAlias = _typing.Literal["welcome", "event", "asleep", "leaving", "refused"]  # noqa: Y015
+    _WhichOneofReturnType_response: _TypeAlias = _typing.Literal["welcome", "event", "asleep", "leaving", "refused", "replaced"]  # noqa: Y015
     _WhichOneofArgType_response: _TypeAlias = _typing.Literal["response", b"response"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_response) -> _WhichOneofReturnType_response | None: ...
 
@@ -229,3 +241,20 @@ class Leaving(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Leaving: _TypeAlias = Leaving  # noqa: Y015
+
+@_typing.final
+class Replaced(_message.Message):
+    """Another connection of the session's client took its place."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Replaced: _TypeAlias = Replaced  # noqa: Y015
