@@ -53,6 +53,7 @@ class ScriptedHead:
     """Stands in for a trained head: an engine asks no more of one than this."""
 
     layers = (-1,)
+    lora = None
     labels = LABELS
 
     def __init__(self) -> None:

@@ -14,7 +14,7 @@ def check_channels(
 ) -> None:
     """Rule 1: whatever is read of a channel is what a plain forward gives for it alone."""
     performance = play(schedule, world, checks_memory=checks_memory)
-    check_readings(performance.witness.readings, world.plain, schedule.layers)
+    check_readings(performance.witness.readings, world, schedule.layers)
 
 
 def check_company(

@@ -202,7 +202,7 @@ def play(
     checks_memory: bool = True,
 ) -> Performance:
     """Run the schedule; after every forward the memory must show what the lanes say."""
-    head = LinearHead(schedule.mood, schedule.layers, world.hidden_size)
+    head = LinearHead(schedule.mood, schedule.layers, world.hidden_size, world.lora)
     engine = _engine(world, schedule, head, kv_bytes or AMPLE_CELLS * world.cell_bytes)
     witness = Witness(engine)
     actors = {plan.name: Actor(engine, world, plan) for plan in schedule.plans}

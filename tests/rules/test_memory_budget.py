@@ -97,7 +97,7 @@ def check_scarcity(random: Random, num_slots: int) -> int:
     smallest = schedule.smallest_slot * 3 // 2
     scarce = play(schedule, world, kv_bytes=num_slots * smallest * world.cell_bytes)
     roomy = play(schedule, world)
-    check_readings(scarce.witness.readings, world.plain, schedule.layers)
+    check_readings(scarce.witness.readings, world, schedule.layers)
     num_refused = 0
     for plan in schedule.plans:
         moments = scarce.moments(plan.name)

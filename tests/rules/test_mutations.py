@@ -5,6 +5,7 @@ engine as it is passes (`test_tiny_models`, and below what is not tried there).
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from itertools import count
 from random import Random
 from typing import Any
@@ -14,7 +15,10 @@ import pytest
 from torch import Tensor
 
 from duologue.engine import readers
+from duologue.engine.seat import SlotCells
 from duologue.forward import slot_rows
+from duologue.forward.merged import MergedForward
+from duologue.forward.plan import AttentionPlan
 from duologue.forward.sampling import sample
 from duologue.forward.sampling_settings import SamplingSettings
 from duologue.forward.visibility import visible_cells
@@ -28,7 +32,7 @@ from duologue.strategies.base import SliceRun
 from tests.rules.checks import check_channels, check_company, check_losses
 from tests.rules.profile import BUSY_SEEDS
 from tests.rules.schedules import random_schedule
-from tests.rules.worlds import random_world
+from tests.rules.worlds import World, adapted_world, random_world
 
 WRONG_READING = "relative error"
 WRONG_MEMORY = "visible|differ|lost or doubled"
@@ -92,6 +96,26 @@ def promotion_forgets_to_relabel() -> Any:
     return patch.object(KVMemory, "relabel", lambda *_: None)
 
 
+def adapted_input_becomes_trunk() -> Any:
+    """Promotion relabels what was computed with updates, as it does without them."""
+    return patch.object(SlotCells, "fit", lambda *_: True)
+
+
+def every_row_is_adapted() -> Any:
+    """Updates are for listening, but a reply is made of rows that have them too."""
+    original = AttentionPlan.__init__
+
+    def build(plan: AttentionPlan, *arguments: Any) -> None:
+        original(plan, *arguments)
+        plan.input_rows = list(range(len(plan.tokens)))
+
+    return patch.object(AttentionPlan, "__init__", build)
+
+
+def no_row_is_adapted() -> Any:
+    return patch.object(MergedForward, "_adapting", lambda *_: nullcontext())
+
+
 def evidence_is_never_void() -> Any:
     """As long as there is an utterance: it is decided by what was read before it changed."""
 
@@ -136,7 +160,15 @@ CAUGHT: list[tuple[Callable[[], Any], Check, str]] = [
 ]
 
 
-def try_all(mutation: Callable[[], Any], check: Check, found: str) -> None:
+CAUGHT_WHEN_ADAPTED = [adapted_input_becomes_trunk, every_row_is_adapted, no_row_is_adapted]
+
+
+def try_all(
+    mutation: Callable[[], Any],
+    check: Check,
+    found: str,
+    world: Callable[[Random], World] = random_world,
+) -> None:
     """Until one fails."""
     is_sampled = True if mutation is random_numbers_have_a_state else None
     for seed in BUSY_SEEDS:
@@ -145,13 +177,19 @@ def try_all(mutation: Callable[[], Any], check: Check, found: str) -> None:
         with mutation():
             # Where the memory is checked, it is always the first to tell.
             is_memory = found == WRONG_MEMORY
-            check(schedule, random_world(random), random, checks_memory=is_memory)
+            check(schedule, world(random), random, checks_memory=is_memory)
 
 
 @pytest.mark.parametrize(("mutation", "check", "found"), CAUGHT)
 def test_mistake_is_found(mutation: Callable[[], Any], check: Check, found: str) -> None:
     with pytest.raises(AssertionError, match=found):
         try_all(mutation, check, found)
+
+
+@pytest.mark.parametrize("mutation", CAUGHT_WHEN_ADAPTED)
+def test_mistake_about_adapted_rows_is_found(mutation: Callable[[], Any]) -> None:
+    with pytest.raises(AssertionError, match=WRONG_READING):
+        try_all(mutation, check_channels, WRONG_READING, adapted_world)
 
 
 @pytest.mark.parametrize("check", [check_company, check_losses])

@@ -1,19 +1,21 @@
 """The witness: sees every forward of an engine, and asks the plain model what was to be said."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 from unittest.mock import patch
 
 import torch
 from torch import Tensor
-from transformers import PreTrainedModel
+from transformers import DynamicCache, PreTrainedModel
 
 from duologue.engine.engine import Engine
 from duologue.forward.merged import MergedForward
 from duologue.forward.rows import ForwardOutput, Stretch
 from duologue.kv.channel import Channel
 from duologue.lane.lane import Lane
+from tests.rules.worlds import World
 
 MAX_RELATIVE_ERROR = 1e-4
 BATCH = 16
@@ -24,6 +26,8 @@ class Reading:
     """One row that was read, and the tokens that its channel has up to there."""
 
     context: tuple[int, ...]
+    num_trunk: int | None
+    """How many of them are the trunk's, if the rest are of the input channel."""
     logits: Tensor | None  # [vocab]
     hidden: Tensor | None  # [layers * hidden_size]
 
@@ -66,8 +70,10 @@ class Witness:
         }
         logits, hidden = iter(output.logits), iter(output.hidden)
         for stretch in stretches:
+            lane = lanes[id(stretch.slot)]
             reading = Reading(
-                context=_context(lanes[id(stretch.slot)], stretch),
+                context=_context(lane, stretch),
+                num_trunk=len(lane.trunk) if stretch.channel is Channel.INPUT else None,
                 logits=next(logits).clone() if stretch.reads_logits else None,
                 hidden=next(hidden).clone() if stretch.reads_hidden else None,
             )
@@ -104,14 +110,27 @@ def _context(lane: Lane, stretch: Stretch) -> tuple[int, ...]:
     return (*past, *own.tokens[:end])
 
 
-def check_readings(
-    readings: Sequence[Reading], plain: PreTrainedModel, layers: Sequence[int]
+def check_readings(readings: Sequence[Reading], world: World, layers: Sequence[int]) -> None:
+    """Assert that every reading is what the plain model gives for its tokens alone.
+
+    With an adapted input channel, its rows are compared with a model whose weights are merged with
+    the updates, which reads them behind what the plain model computed of the trunk.
+    """
+    is_adapted = world.lora is not None
+    adapted = [r for r in readings if is_adapted and r.num_trunk is not None]
+    others = [r for r in readings if not is_adapted or r.num_trunk is None]
+    contexts = sorted({reading.context for reading in others})
+    _compare(others, _plain_states(_longest(contexts), world.plain, layers))
+    by_trunk: dict[tuple[int, ...], list[Reading]] = {}
+    for reading in adapted:
+        by_trunk.setdefault(reading.context[: reading.num_trunk], []).append(reading)
+    for trunk, behind in by_trunk.items():
+        _compare(behind, _adapted_states(trunk, {r.context for r in behind}, world, layers))
+
+
+def _compare(
+    readings: Sequence[Reading], truth: Mapping[tuple[int, ...], tuple[Tensor, Tensor]]
 ) -> None:
-    """Assert that every reading is what the plain model gives for its tokens alone."""
-    if not readings:
-        return
-    contexts = sorted({reading.context for reading in readings})
-    truth = _plain_states(_longest(contexts), plain, layers)
     for reading in readings:
         logits, hidden = truth[reading.context]
         if reading.logits is not None:
@@ -159,10 +178,7 @@ def _plain_states(
             output_hidden_states=True,
             logits_to_keep=torch.tensor(wanted),
         )
-        # The states are those of the embedding, then of each layer, the last one normed.
-        hidden = torch.cat(
-            [output.hidden_states[layer if layer < 0 else layer + 1] for layer in layers], dim=-1
-        )
+        hidden = _side_by_side(output, layers)
         for row, (tokens, lengths) in enumerate(batch):
             for length in lengths:
                 truth[tokens[:length]] = (
@@ -170,3 +186,34 @@ def _plain_states(
                     hidden[row, length - 1],
                 )
     return truth
+
+
+@torch.inference_mode()
+def _adapted_states(
+    trunk: tuple[int, ...],
+    contexts: Collection[tuple[int, ...]],
+    world: World,
+    layers: Sequence[int],
+) -> dict[tuple[int, ...], tuple[Tensor, Tensor]]:
+    """Logits and hidden states after every context, of which all begin with this trunk."""
+    assert world.merged is not None
+    truth = {}
+    for tokens, lengths in _longest(sorted(contexts)):
+        # A cache that forgets nothing, whatever window a layer looks through.
+        past = DynamicCache()
+        world.plain(torch.tensor([trunk]), past_key_values=past, logits_to_keep=1)
+        rest = torch.tensor([tokens[len(trunk) :]])
+        output = world.merged(rest, past_key_values=past, output_hidden_states=True)
+        hidden = _side_by_side(output, layers)
+        for length in lengths:
+            row = length - len(trunk) - 1
+            truth[tokens[:length]] = (output.logits[0, row], hidden[0, row])
+    return truth
+
+
+def _side_by_side(output: Any, layers: Sequence[int]) -> Tensor:
+    """[batch, rows, layers * hidden_size]"""
+    # The states are those of the embedding, then of each layer, the last one normed.
+    return torch.cat(
+        [output.hidden_states[layer if layer < 0 else layer + 1] for layer in layers], dim=-1
+    )

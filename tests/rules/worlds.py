@@ -8,10 +8,11 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from duologue.forward.attention import ATTENTION_NAME, register
+from duologue.forward.input_lora import InputLora, LowRank
 from duologue.forward.state_head import StateHead
 from duologue.lane.judging import Judge
 from duologue.model.geometry import ModelGeometry
@@ -36,6 +37,9 @@ CHAT = ChatFormat(
 OPENING = (3, 1, 4, 80, 81, 2, 5)
 STOP_TOKENS = frozenset(range(2, 14))
 """So many that a random model comes to the end of a reply now and then."""
+
+RANK = 3
+"""Of the random updates."""
 
 FIRST_WORD = 30
 """Users say tokens from here on."""
@@ -70,9 +74,16 @@ JUDGE = Judge({state: THRESHOLD for state in LABELS if state is not State.INCOMP
 class LinearHead:
     """A random linear layer over hidden states: its decisions vary, and a wrong state shows."""
 
-    def __init__(self, mood: str, layers: tuple[int, ...], hidden_size: int) -> None:
+    def __init__(
+        self,
+        mood: str,
+        layers: tuple[int, ...],
+        hidden_size: int,
+        lora: InputLora | None = None,
+    ) -> None:
         self.layers = layers
         self.labels = LABELS
+        self.lora = lora
         generator = torch.Generator().manual_seed(len(layers))
         width = hidden_size * len(layers)
         self._weight = 2.0 * torch.randn(len(LABELS), width, generator=generator) / width**0.5
@@ -94,6 +105,7 @@ class SetHead:
 
     layers = (-1,)
     labels = LABELS
+    lora = None
 
     def __init__(self) -> None:
         self.script: list[State] = []
@@ -121,6 +133,10 @@ class World:
     """With the attention of transformers, as it comes."""
     opening: tuple[int, ...]
     stop_tokens: frozenset[int]
+    lora: InputLora | None = None
+    """What the engine's adapter adds for rows of the input channel."""
+    merged: PreTrainedModel | None = None
+    """The plain one with these updates added to its weights, for every row."""
 
     @property
     def hidden_size(self) -> int:
@@ -132,12 +148,18 @@ class World:
 
 
 @cache
-def tiny_world(family: str) -> World:
+def tiny_world(family: str, is_adapted: bool = False) -> World:
     register()
+    lora = random_lora(tiny_network(family, **FAMILIES[family])) if is_adapted else None
     network = tiny_network(family, **FAMILIES[family])
     network.set_attn_implementation(ATTENTION_NAME)
     plain = tiny_network(family, **FAMILIES[family])
     plain.set_attn_implementation("eager")
+    merged = tiny_network(family, **FAMILIES[family])
+    merged.set_attn_implementation("eager")
+    for name, update in lora.updates.items() if lora is not None else ():
+        layer: Any = merged.base_model.get_submodule(name)
+        layer.weight += update.up @ update.down
     model = LoadedModel(
         network=network,
         tokenizer=cast(Any, SimpleNamespace()),  # no text here, only tokens
@@ -149,9 +171,30 @@ def tiny_world(family: str) -> World:
         dtype=torch.float32,
         folder=Path(),
     )
-    return World(model, plain, OPENING, STOP_TOKENS)
+    return World(model, plain, OPENING, STOP_TOKENS, lora, merged)
+
+
+def random_lora(network: PreTrainedModel, first_layer: int = 0) -> InputLora:
+    """Random updates, as large as the weights, of every linear layer from a decoder layer on."""
+    generator = torch.Generator().manual_seed(5)
+
+    def drawn(rows: int, columns: int) -> Tensor:
+        return torch.randn(rows, columns, generator=generator) * 0.2
+
+    return InputLora(
+        {
+            name: LowRank(drawn(RANK, module.in_features), drawn(module.out_features, RANK))
+            for name, module in network.base_model.named_modules()
+            if isinstance(module, nn.Linear) and int(name.split(".")[1]) >= first_layer
+        }
+    )
 
 
 def random_world(random: Random) -> World:
     """Any of the tiny ones."""
     return tiny_world(random.choice(tuple(FAMILIES)))
+
+
+def adapted_world(random: Random) -> World:
+    """Any of the tiny ones, its input channel adapted."""
+    return tiny_world(random.choice(tuple(FAMILIES)), is_adapted=True)

@@ -60,7 +60,9 @@ class Engine:
         self.num_forwards = 0
         self.num_rows = 0
         layers = head.layers if head is not None else (-1,)
-        self._merged = MergedForward(model.network, layers)
+        lora = head.lora if head is not None else None
+        self._adapts_input = lora is not None
+        self._merged = MergedForward(model.network, layers, lora)
         self._readers = Readers(head)
         self._seats: dict[str, Seat] = {}
         self._jobs: dict[str, Job] = {}
@@ -101,7 +103,9 @@ class Engine:
                     f"session {session_id} is seated under epoch {present.epoch}, not {epoch}"
                 )
             self._remove(present)
-        self._seats[session_id] = Seat(session_id, epoch, lane, profile, strategy)
+        self._seats[session_id] = Seat(
+            session_id, epoch, lane, profile, strategy, adapts_input=self._adapts_input
+        )
 
     def close(self, session_id: str, epoch: int) -> None:
         """Forget a session; a slice of it that is under way is dropped, and so is its result."""

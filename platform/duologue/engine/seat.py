@@ -16,12 +16,16 @@ from duologue.strategies.base import Strategy
 class SlotCells:
     """The cells of a lane that sits in a slot."""
 
-    def __init__(self, memory: KVMemory, slot: Slot) -> None:
+    def __init__(self, memory: KVMemory, slot: Slot, adapts_input: bool) -> None:
         self._memory = memory
         self._slot = slot
+        self._adapts_input = adapts_input
 
     def free(self, cells: Sequence[int]) -> None:
         self._memory.free(self._slot, cells)
+
+    def fit(self, owner: Channel, other: Channel) -> bool:
+        return not self._adapts_input or (owner is Channel.INPUT) == (other is Channel.INPUT)
 
     def relabel(self, cells: Sequence[int], owner: Channel) -> None:
         self._memory.relabel(self._slot, cells, owner)
@@ -38,12 +42,14 @@ class Seat:
     strategy: Strategy
     evidence: list[Mapping[State, float]] = field(default_factory=list)
     slot: Slot | None = None
+    adapts_input: bool = False
+    """Whether rows of the input channel are computed in another way than the other rows."""
 
     def settle(self, memory: KVMemory) -> Slot:
         """The session's slot, opened when it has none; raises `KVMemoryExhausted`."""
         if self.slot is None:
             self.slot = memory.open(self.lane.num_tokens)
-            self.lane.cells = SlotCells(memory, self.slot)
+            self.lane.cells = SlotCells(memory, self.slot, self.adapts_input)
         return self.slot
 
     def vacate(self, memory: KVMemory) -> None:

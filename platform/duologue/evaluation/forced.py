@@ -6,6 +6,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
+from duologue.forward.input_lora import InputLora
 from duologue.forward.state_head import StateHead
 from duologue.states import State
 
@@ -26,6 +27,10 @@ class ForcedHead:
     def as_head(self) -> StateHead:
         """For an engine, which asks no more of a head than this one has."""
         return cast(StateHead, self)
+
+    @property
+    def lora(self) -> InputLora | None:
+        return self._head.lora
 
     @property
     def layers(self) -> tuple[int, ...]:

@@ -1,13 +1,14 @@
 """One pass of the model over the rows of many sessions."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from duologue.forward.input_lora import InputLora
 from duologue.forward.plan import AttentionPlan
 from duologue.forward.rows import ForwardOutput, Stretch
 from duologue.model.geometry import ModelGeometry
@@ -17,12 +18,19 @@ class MergedForward:
     """Runs a transformers model on one ragged batch `[1, rows]`, keys and values in our cells.
 
     `hidden_layers` names the hidden states to read: -1 is what the language-model head sees, i >= 0
-    the output of decoder layer i.
+    the output of decoder layer i. `lora` adapts the rows of input channels, and none but them;
+    raises ModelUnavailable if it does not fit the network.
     """
 
-    def __init__(self, network: PreTrainedModel, hidden_layers: Sequence[int] = (-1,)) -> None:
+    def __init__(
+        self,
+        network: PreTrainedModel,
+        hidden_layers: Sequence[int] = (-1,),
+        lora: InputLora | None = None,
+    ) -> None:
         self.network = network
         self.hidden_layers = tuple(hidden_layers)
+        self._lora = lora.fitted_to(network.base_model) if lora is not None else None
         self._device = network.device
         self._dtype = network.dtype
         self._num_heads = ModelGeometry.from_config(network.config).num_heads
@@ -34,7 +42,7 @@ class MergedForward:
         plan = AttentionPlan(stretches, self._num_heads, self._dtype)
         ends = list(zip(stretches, plan.last_rows, strict=True))
         hidden_rows = [row for stretch, row in ends if stretch.reads_hidden]
-        with self._reading(hidden_rows) as hidden:
+        with self._adapting(plan.input_rows), self._reading(hidden_rows) as hidden:
             logits = self._logits(plan, [row for stretch, row in ends if stretch.reads_logits])
         states = [hidden[layer] for layer in self.hidden_layers] if hidden_rows else []
         empty = torch.empty(0, 0, device=self._device, dtype=self._dtype)
@@ -51,6 +59,12 @@ class MergedForward:
         )
         logits: Tensor = output.logits[0]
         return logits
+
+    def _adapting(self, input_rows: Sequence[int]) -> AbstractContextManager[None]:
+        if self._lora is None or not input_rows:
+            return nullcontext()
+        rows = torch.tensor(input_rows, device=self._device)
+        return self._lora.applied(self.network.base_model, rows)
 
     @contextmanager
     def _reading(self, rows: Sequence[int]) -> Iterator[dict[int, Tensor]]:

@@ -13,6 +13,7 @@ from duologue.forward.few import FewRows
 from duologue.forward.many import ManyRows
 from duologue.forward.rows import Stretch
 from duologue.forward.slot_rows import SlotRows, SlotWork
+from duologue.kv.channel import Channel
 
 MAX_FEW_ROWS = 12
 """A slot with more rows than this in one forward attends on its own: faster from there on."""
@@ -25,6 +26,12 @@ class AttentionPlan:
         works, last_rows = _by_slot(stretches)
         self.tokens = [token for work in works for token in work.tokens]
         self.positions = [position for work in works for position in work.positions]
+        self.input_rows = [
+            row
+            for row, channel in enumerate(channel for work in works for channel in work.channels)
+            if channel == Channel.INPUT
+        ]
+        """The rows of input channels, in order."""
         self.last_rows = last_rows
         """The row of the last token of each stretch, in the order of the stretches."""
         self.parts = list(_parts(works, num_heads, dtype))

@@ -1,7 +1,8 @@
 """The state head: how likely each state of an utterance is, read from the model's hidden states.
 
 An adapter is a folder with `adapter.json` (what it is for, its labels and thresholds) and
-`adapter.safetensors` (its weights: one or two dense layers). The base model is not touched.
+`adapter.safetensors` (its weights: one or two dense layers, and perhaps low-rank updates for the
+rows of the input channel). The base model is not touched.
 """
 
 import json
@@ -18,9 +19,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from duologue.errors import ModelUnavailable
+from duologue.forward.input_lora import InputLora, is_lora
 from duologue.states import State
 
-ADAPTER_FORMAT = 1
+HEAD_FORMAT = 1
+"""Of an adapter that only reads."""
+LORA_FORMAT = 2
+"""Of one that adapts input rows too: a version that knows no updates must not read it as a head."""
 CARD_FILE = "adapter.json"
 WEIGHTS_FILE = "adapter.safetensors"
 FINAL_LAYER = -1
@@ -42,7 +47,7 @@ class AdapterCard:
     `layers` names the hidden states that are read, in the order in which they are concatenated:
     `-1` is the final-norm state (the input of `lm_head`), `i >= 0` the residual stream as decoder
     layer `i` leaves it. `thresholds` has one probability per state that is acted on. An empty
-    fingerprint matches every model of the right shape.
+    fingerprint matches every model of the right shape. `lora_rank` is 0 without updates.
     """
 
     hidden_size: int
@@ -51,6 +56,7 @@ class AdapterCard:
     layers: tuple[int, ...] = (FINAL_LAYER,)
     model_name: str = ""
     model_fingerprint: str = ""
+    lora_rank: int = 0
     training: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
 
@@ -61,6 +67,11 @@ class AdapterCard:
         assert all(0.0 <= limit <= 1.0 for limit in self.thresholds.values()), self.thresholds
 
     @property
+    def format(self) -> int:
+        """The version of the format that says all of it."""
+        return LORA_FORMAT if self.lora_rank else HEAD_FORMAT
+
+    @property
     def input_size(self) -> int:
         """The width of one row of what the head reads."""
         return self.hidden_size * len(self.layers)
@@ -68,11 +79,12 @@ class AdapterCard:
     def to_json(self) -> dict[str, Any]:
         """The card as `adapter.json` holds it."""
         return {
-            "format": ADAPTER_FORMAT,
+            "format": self.format,
             "labels": [str(label) for label in self.labels],
             "thresholds": {str(state): limit for state, limit in self.thresholds.items()},
             "hidden_size": self.hidden_size,
             "layers": list(self.layers),
+            **({"lora": {"rank": self.lora_rank}} if self.lora_rank else {}),
             "model": {"name": self.model_name, "fingerprint": self.model_fingerprint},
             "training": dict(self.training),
             "metrics": dict(self.metrics),
@@ -81,13 +93,16 @@ class AdapterCard:
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Self:
         """Read a card; raises `KeyError`, `TypeError`, `ValueError` or `AssertionError`."""
-        if fields["format"] != ADAPTER_FORMAT:
-            raise ValueError(f"format {fields['format']!r}, this version reads {ADAPTER_FORMAT}")
+        if fields["format"] not in (HEAD_FORMAT, LORA_FORMAT):
+            raise ValueError(
+                f"format {fields['format']!r}, this version reads {HEAD_FORMAT} and {LORA_FORMAT}"
+            )
         return cls(
             hidden_size=int(fields["hidden_size"]),
             labels=tuple(State(label) for label in fields["labels"]),
             thresholds={State(key): float(p) for key, p in fields["thresholds"].items()},
             layers=tuple(int(layer) for layer in fields["layers"]),
+            lora_rank=int(fields["lora"]["rank"]) if fields["format"] == LORA_FORMAT else 0,
             model_name=str(fields["model"]["name"]),
             model_fingerprint=str(fields["model"]["fingerprint"]),
             training=fields.get("training", {}),
@@ -99,11 +114,18 @@ class StateHead:
     """One or two dense layers over a row's hidden states, then a softmax over the labels.
 
     Dense layers are given as `(weight [out, in], bias [out])`, with GELU between them. Any
-    standardisation of the input and any temperature of the output is folded into them.
+    standardisation of the input and any temperature of the output is folded into them. `lora` holds
+    the updates under which the hidden states of input rows are computed, if there are any.
     """
 
-    def __init__(self, card: AdapterCard, dense: list[tuple[Tensor, Tensor]]) -> None:
+    def __init__(
+        self,
+        card: AdapterCard,
+        dense: list[tuple[Tensor, Tensor]],
+        lora: InputLora | None = None,
+    ) -> None:
         self.card = card
+        self.lora = lora
         self._dense = dense
         self._check_shapes()
 
@@ -149,6 +171,9 @@ class StateHead:
         for index, (weight, bias) in enumerate(self._dense):
             tensors[f"dense.{index}.weight"] = weight.detach().float().cpu().contiguous()
             tensors[f"dense.{index}.bias"] = bias.detach().float().cpu().contiguous()
+        if self.lora is not None:
+            for name, tensor in self.lora.to_tensors().items():
+                tensors[name] = tensor.detach().to("cpu", torch.bfloat16).contiguous()
         save_file(tensors, folder / WEIGHTS_FILE)
         text = json.dumps(self.card.to_json(), indent=2, ensure_ascii=False)
         (folder / CARD_FILE).write_text(text + "\n", encoding="utf-8")
@@ -172,14 +197,15 @@ class StateHead:
         _check_model(folder, card, geometry, fingerprint)
         tensors = _read_weights(folder)
         try:
+            num_dense = sum(not is_lora(name) for name in tensors) // 2
             dense = [
                 (
                     tensors[f"dense.{index}.weight"].to(device, dtype),
                     tensors[f"dense.{index}.bias"].to(device, dtype),
                 )
-                for index in range(len(tensors) // 2)
+                for index in range(num_dense)
             ]
-            return cls(card, dense)
+            return cls(card, dense, InputLora.from_tensors(tensors))
         except (KeyError, AssertionError) as error:
             raise ModelUnavailable(
                 f"the weights of the state adapter in {folder} do not fit its card: {error}"
@@ -192,6 +218,10 @@ class StateHead:
         assert shapes[-1][0] == len(self.labels), f"{shapes} for {len(self.labels)} labels"
         assert all(low[0] == high[1] for low, high in pairwise(shapes)), f"{shapes} do not chain"
         assert all(tuple(bias.shape) == weight.shape[:1] for weight, bias in self._dense)
+        ranks = set() if self.lora is None else self.lora.ranks
+        assert ranks == ({self.card.lora_rank} - {0}), (
+            f"updates of ranks {sorted(ranks)}, the card says {self.card.lora_rank}"
+        )
 
 
 def read_card(folder: Path) -> AdapterCard:

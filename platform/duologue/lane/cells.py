@@ -12,6 +12,12 @@ class Cells(Protocol):
     def free(self, cells: Sequence[int]) -> None:
         """The cells are not needed any more."""
 
+    def fit(self, owner: Channel, other: Channel) -> bool:
+        """Whether cells of one channel are right for another, at the same place.
+
+        Not between the input and the rest, if the input's rows are adapted.
+        """
+
     def relabel(self, cells: Sequence[int], owner: Channel) -> None:
         """The cells go over to another channel, as they are."""
 
@@ -21,6 +27,9 @@ class NoCells:
 
     def free(self, cells: Sequence[int]) -> None:
         assert not cells, "a lane without a slot has no cells"
+
+    def fit(self, owner: Channel, other: Channel) -> bool:
+        return True
 
     def relabel(self, cells: Sequence[int], owner: Channel) -> None:
         assert not cells, "a lane without a slot has no cells"

@@ -216,9 +216,10 @@ class Lane:
         assert self.can_reopen, "there is no utterance to reopen"
         start, length = self.turn_starts.pop(), self.num_last_input_tokens
         self.input.tokens = self.trunk.tokens[start : start + length]
-        self.input.cells = self.trunk.cells[start : start + length]
-        del self.trunk.cells[start : start + length]
-        self.cells.relabel(self.input.cells, Channel.INPUT)
+        if self.cells.fit(Channel.TRUNK, Channel.INPUT):
+            self.input.cells = self.trunk.cells[start : start + length]
+            del self.trunk.cells[start : start + length]
+            self.cells.relabel(self.input.cells, Channel.INPUT)
         self.cells.free(self.trunk.cut(start))
         self.cells.free(self.output.cut(0))
         self.phase = ReplyPhase.NONE
@@ -252,10 +253,11 @@ class Lane:
         """Move the first `length` tokens of a channel to the trunk, with their cells if these fit.
 
         They fit when the whole trunk has cells: then they stand right behind it, at the positions
-        and with the past that they were computed with.
+        and with the past that they were computed with. Cells of an adapted input never do.
         """
         moved = channel.tokens[:length]
-        cells = channel.cells[:length] if self.trunk.is_cached else []
+        fit = self.trunk.is_cached and self.cells.fit(owner, Channel.TRUNK)
+        cells = channel.cells[:length] if fit else []
         del channel.cells[: len(cells)]
         self.cells.relabel(cells, Channel.TRUNK)
         self.cells.free(channel.cut(0))

@@ -1,15 +1,18 @@
 """The state head: its adapter survives the disk, and only fits the model that it was made for."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from duologue.errors import ModelUnavailable
+from duologue.forward.input_lora import InputLora, LowRank
 from duologue.forward.state_head import AdapterCard, StateHead
 from duologue.states import State, decide
 
@@ -53,6 +56,55 @@ def test_a_saved_head_says_the_same(
     hidden = torch.randn(6, 8 * len(layers), generator=torch.Generator().manual_seed(1))
     assert loaded.card == head.card
     assert torch.equal(loaded.probabilities(hidden), head.probabilities(hidden))
+
+
+def with_updates(rank: int = 2, *, card_rank: int = 2) -> StateHead:
+    head = make_head()
+    update = LowRank(torch.ones(rank, 8) / 4, torch.ones(8, rank) / 2)
+    updates = InputLora({"layers.3.self_attn.q_proj": update})
+    return StateHead(replace(head.card, lora_rank=card_rank), head._dense, updates)
+
+
+def test_updates_are_saved_with_the_head(tmp_path: Path) -> None:
+    head = with_updates()
+    head.save(tmp_path)
+    loaded = StateHead.load(tmp_path, geometry=Geometry(), fingerprint="abc")
+    assert loaded.card == head.card
+    assert loaded.lora is not None
+    assert head.lora is not None
+    for name, update in head.lora.updates.items():
+        found = loaded.lora.updates[name]
+        assert torch.equal(found.down.float(), update.down)
+        assert torch.equal(found.up.float(), update.up)
+
+
+def test_only_an_adapter_with_updates_has_the_newer_format(tmp_path: Path) -> None:
+    """What knows no updates must refuse it, and goes on reading all others."""
+    for head, version in ((make_head(), 1), (with_updates(), 2)):
+        head.save(tmp_path)
+        assert json.loads((tmp_path / "adapter.json").read_text())["format"] == version
+
+
+@pytest.mark.parametrize(
+    "tamper", [lambda card: card | {"lora": {"rank": 3}}, lambda card: card | {"format": 1}]
+)
+def test_updates_that_the_card_does_not_tell_of_are_refused(
+    tmp_path: Path, tamper: Callable[[dict[str, object]], dict[str, object]]
+) -> None:
+    with_updates().save(tmp_path)
+    card = json.loads((tmp_path / "adapter.json").read_text())
+    (tmp_path / "adapter.json").write_text(json.dumps(tamper(card)))
+    with pytest.raises(ModelUnavailable, match="do not fit its card"):
+        StateHead.load(tmp_path)
+
+
+def test_updates_must_all_be_there(tmp_path: Path) -> None:
+    with_updates().save(tmp_path)
+    tensors = load_file(tmp_path / "adapter.safetensors")
+    del tensors["lora.layers.3.self_attn.q_proj.up"]
+    save_file(tensors, tmp_path / "adapter.safetensors")
+    with pytest.raises(ModelUnavailable, match="do not fit its card"):
+        StateHead.load(tmp_path)
 
 
 def test_probabilities_are_a_softmax_in_float32_of_rows_of_any_dtype() -> None:
@@ -125,6 +177,8 @@ def test_weights_of_another_shape_are_refused(tmp_path: Path) -> None:
     "change",
     [
         {"format": 99},
+        {"format": 2},
+        {"format": 2, "lora": {"rank": "high"}},
         {"labels": ["query", "nonsense"]},
         {"thresholds": {"query": 2.0}},
         {"layers": []},

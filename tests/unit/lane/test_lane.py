@@ -32,9 +32,9 @@ QUESTION = [110, 111, 1, 2, 112]  # a user's turn of the tokens 1 and 2
 class Bench:
     """A lane whose tokens all have cells, so that what a step gives up can be seen."""
 
-    def __init__(self, *steps: Step) -> None:
+    def __init__(self, *steps: Step, adapts_input: bool = False) -> None:
         self.lane = Lane(CHAT, OPENING)
-        self.cells = FakeCells()
+        self.cells = FakeCells(adapts_input)
         self.lane.cells = self.cells
         self.do(*steps)
 
@@ -121,6 +121,32 @@ def test_promote_without_an_answer_only_ends_the_turn() -> None:
     assert bench.lane.phase is ReplyPhase.NONE
     assert bench.lane.num_replies == 0
     assert not bench.lane.was_answered
+
+
+@pytest.mark.parametrize("policy", Promotion)
+@pytest.mark.parametrize("before", [(), SPEAKING])
+def test_adapted_input_is_computed_anew_as_trunk(
+    policy: Promotion, before: tuple[Step, ...]
+) -> None:
+    bench = Bench(*before, Hear(0, (5, 6)), adapts_input=True)
+    num_cached, _, _ = bench.num_cached()
+    bench.apply(Promote(policy))
+    assert bench.lane.trunk.tokens[num_cached:] == [110, 111, 5, 6, 112]
+    assert bench.num_cached() == (num_cached, 0, 0)
+
+
+def test_adapted_input_is_computed_anew_when_it_comes_back() -> None:
+    bench = Bench(Hear(0, (5, 6)), Promote(Promotion.REBASE), adapts_input=True)
+    bench.apply(Reopen())
+    assert bench.lane.input.tokens == [110, 111, 5, 6]
+    assert bench.num_cached() == (len(OPENING), 0, 0)
+
+
+def test_a_reply_joins_the_trunk_with_its_cells_also_when_the_input_is_adapted() -> None:
+    bench = Bench(*SPEAKING, adapts_input=True)
+    cells = list(bench.lane.output.cells)
+    bench.apply(Conclude(3))
+    assert bench.lane.trunk.cells[-len(cells) :] == cells
 
 
 @pytest.mark.parametrize("ending", [(), (Finish(EndReason.STOP),)])

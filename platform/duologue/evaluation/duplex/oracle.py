@@ -22,6 +22,7 @@ class OracleHead:
     """Stands in for a `StateHead`; `state` is what it reads from every row until it is changed."""
 
     layers = (-1,)
+    lora = None
     labels = tuple(State)
 
     def __init__(self) -> None:

@@ -1,0 +1,132 @@
+"""Low-rank updates of linear layers, for rows of the input channel and for no others.
+
+What listening needs to know is learned in these updates; what a reply is made of never meets them.
+In an adapted layer an input row `x` gets `(x A) B` on top of what the frozen layer gives, with A
+`[in_features, rank]` and B `[rank, out_features]`; every other row is left as it is, bit for bit.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from duologue.errors import ModelUnavailable
+
+PREFIX = "lora."
+
+
+@dataclass(frozen=True, slots=True)
+class LowRank:
+    """The update of one linear layer; any scale is folded in."""
+
+    down: Tensor  # [rank, in_features]
+    up: Tensor  # [out_features, rank]
+
+    def __post_init__(self) -> None:
+        assert self.down.ndim == self.up.ndim == 2, (self.down.shape, self.up.shape)
+        assert self.down.shape[0] == self.up.shape[1], (self.down.shape, self.up.shape)
+
+    def to(self, device: torch.device | str, dtype: torch.dtype) -> "LowRank":
+        return LowRank(self.down.to(device, dtype), self.up.to(device, dtype))
+
+    def of(self, rows: Tensor) -> Tensor:
+        """What is added for these rows, `[rows, in_features]` -> `[rows, out_features]`."""
+        return rows @ self.down.T @ self.up.T
+
+
+class InputLora:
+    """The updates of an adapter, by the name of the layer within the model's body."""
+
+    def __init__(self, updates: Mapping[str, LowRank]) -> None:
+        assert updates, "an adapter without updates has no InputLora"
+        self.updates = dict(updates)
+
+    @property
+    def ranks(self) -> set[int]:
+        """The ranks of its updates: one, but for a broken adapter."""
+        return {update.down.shape[0] for update in self.updates.values()}
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, Tensor]) -> Self | None:
+        """Pick the updates out of an adapter's weights; None if there are none.
+
+        Raises KeyError or AssertionError if a part of an update is missing or has a wrong shape.
+        """
+        names = {name.removeprefix(PREFIX).rsplit(".", 1)[0] for name in tensors if is_lora(name)}
+        if not names:
+            return None
+        return cls(
+            {
+                name: LowRank(tensors[f"{PREFIX}{name}.down"], tensors[f"{PREFIX}{name}.up"])
+                for name in sorted(names)
+            }
+        )
+
+    def to_tensors(self) -> dict[str, Tensor]:
+        """As an adapter's weights hold them."""
+        return {
+            f"{PREFIX}{name}.{part}": getattr(update, part)
+            for name, update in self.updates.items()
+            for part in ("down", "up")
+        }
+
+    def fitted_to(self, body: nn.Module) -> "InputLora":
+        """The same on the device and in the dtype of a model's body.
+
+        Raises ModelUnavailable if the body lacks a layer, or has it in another shape.
+        """
+        weight = next(body.parameters())
+        fitted = {}
+        for name, update in self.updates.items():
+            wanted = (update.down.shape[1], update.up.shape[0])
+            found = _features(body, name)
+            if found != wanted:
+                raise ModelUnavailable(
+                    f"the state adapter adapts the linear layer '{name}' of {wanted[0]} to "
+                    f"{wanted[1]} features; this model has "
+                    + (f"one of {found[0]} to {found[1]} there" if found else "none of that name")
+                )
+            fitted[name] = update.to(weight.device, weight.dtype)
+        return InputLora(fitted)
+
+    @contextmanager
+    def applied(self, body: nn.Module, rows: Tensor) -> Iterator[None]:
+        """In the forwards of this block, these rows of a batch `[1, rows, …]` are adapted.
+
+        `rows` are the rows' numbers, int64.
+        """
+        hooks = [
+            body.get_submodule(name).register_forward_hook(_adding(update, rows))
+            for name, update in self.updates.items()
+        ]
+        try:
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+
+def is_lora(name: str) -> bool:
+    """Whether a tensor of an adapter belongs to an update."""
+    return name.startswith(PREFIX)
+
+
+def _adding(update: LowRank, rows: Tensor) -> Any:
+    def add(_module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        # The output is fresh, so it may be changed: other rows are not even copied.
+        output[0].index_add_(0, rows, update.of(inputs[0][0].index_select(0, rows)))
+
+    return add
+
+
+def _features(body: nn.Module, name: str) -> tuple[int, int] | None:
+    """The sizes of a linear layer, plain or packed; None if there is none of that name."""
+    try:
+        layer: Any = body.get_submodule(name)
+    except AttributeError:
+        return None
+    sizes = (getattr(layer, "in_features", None), getattr(layer, "out_features", None))
+    return sizes if None not in sizes else None  # type: ignore[return-value]
