@@ -44,6 +44,9 @@ class BatchingSettings:
     """How long the first slice of a tick waits for others before the forward starts."""
     healthy_within_ms: int = 5_000
     """A batching actor is healthy if a real forward ended within this time."""
+    metrics_port: int | None = None
+    """Port for Prometheus metrics of the first batching actor, the next ones take the ports behind
+    it; none for no port, 0 for free ones."""
 
     def __post_init__(self) -> None:
         check_range("batching.num_batchers", self.num_batchers, 1, 1024)
@@ -52,6 +55,8 @@ class BatchingSettings:
             check_range("batching.threads", self.threads, 1, 1024)
         check_range("batching.gather_ms", self.gather_ms, 0, 1000)
         check_range("batching.healthy_within_ms", self.healthy_within_ms, 100, 600_000)
+        if self.metrics_port is not None:
+            check_range("batching.metrics_port", self.metrics_port, 0, 65_535)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,90 @@
+"""Spans and metrics of a batching actor, from what its loop tells."""
+
+from collections import OrderedDict
+
+from opentelemetry.trace import SpanContext, TraceFlags
+
+from duologue.batching.load_plan import LoadPlan
+from duologue.batching.observer import Observer
+from duologue.batching.roster import Sitting
+from duologue.batching.tick_account import TickRecord
+from duologue.clock import TickClock
+from duologue.cluster_status import Shedding
+from duologue.lane.slices import SliceResult
+from duologue.session.flight import usage_of
+from duologue.telemetry import names
+from duologue.telemetry.metrics import BatcherMetrics
+from duologue.telemetry.trace_ids import slice_span_id
+from duologue.telemetry.tracing import MAX_LINKS, Attributes, Tracing
+
+_LEVELS = {level: number for number, level in enumerate(Shedding)}
+_REMEMBERED_TICKS = 64
+
+
+class BatchObserver(Observer):
+    """A span per tick that carried a traced slice, with links to such slices; and metrics of all.
+
+    A slice belongs to the tick in which it was taken in, as in the account of ticks.
+    """
+
+    def __init__(
+        self, tracing: Tracing, metrics: BatcherMetrics, ticks: TickClock, model: str
+    ) -> None:
+        self._tracing = tracing
+        self._metrics = metrics
+        self._ticks = ticks
+        self._model = model
+        self._links: OrderedDict[int, list[SpanContext]] = OrderedDict()
+        metrics.tick_deadline.set(ticks.period_ms / 1e3)
+
+    def forward_over(self, took_ms: float, num_rows: int) -> None:
+        self._metrics.forward_duration.observe(took_ms / 1e3)
+        self._metrics.batch_rows.observe(num_rows)
+
+    def slice_over(self, sitting: Sitting, result: SliceResult, now_ms: float) -> None:
+        metrics = self._metrics
+        metrics.slices.inc()
+        used = usage_of(result)
+        metrics.tokens.labels("in").inc(used.input_tokens)
+        metrics.tokens.labels("out").inc(used.output_tokens)
+        session = self._tracing.context_of(sitting.session_id)
+        if session is not None and self._tracing.settings.slices and sitting.work is not None:
+            span_id = slice_span_id(sitting.session_id, sitting.epoch, result.tick)
+            flags = TraceFlags(TraceFlags.SAMPLED)
+            link = SpanContext(session.trace_id, span_id, is_remote=True, trace_flags=flags)
+            self._link(self._ticks.tick_at(sitting.work.taken_ms), link)
+
+    def tick_over(self, record: TickRecord, plan: LoadPlan) -> None:
+        metrics = self._metrics
+        metrics.ticks.inc()
+        metrics.tick_duration.observe(record.longest_ms / 1e3)
+        metrics.missed_ticks.inc(record.is_late)
+        metrics.missed_slices.inc(record.num_misses)
+        metrics.shedding_level.set(_LEVELS[plan.shedding])
+        links = self._links.pop(record.tick, None)
+        if links:
+            self._record(record, plan, links)
+
+    def _link(self, tick: int, link: SpanContext) -> None:
+        links = self._links.setdefault(tick, [])
+        if len(links) < MAX_LINKS:
+            links.append(link)
+        while len(self._links) > _REMEMBERED_TICKS:
+            self._links.popitem(last=False)
+
+    def _record(self, record: TickRecord, plan: LoadPlan, links: list[SpanContext]) -> None:
+        start_ms = self._ticks.start_of(record.tick)
+        told: Attributes = {
+            names.TICK: record.tick,
+            names.MODEL: self._model,
+            names.NUM_SLICES: record.num_slices,
+            names.NUM_FORWARDS: record.num_forwards,
+            names.NUM_ROWS: record.num_rows,
+            names.FORWARD_MS: record.forward_ms,
+            names.IS_LATE: record.is_late,
+            names.NUM_MISSES: record.num_misses,
+            names.SHEDDING: str(plan.shedding),
+        }
+        self._tracing.record(
+            names.BATCH_TICK, start_ms, start_ms + record.longest_ms, attributes=told, links=links
+        )

@@ -1,0 +1,153 @@
+"""The metrics of gateways and of batching actors, each set on a registry of its own.
+
+Session actors have none: they come and go, and what clients notice is measured at the gateway.
+"""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+
+from duologue.errors import InvalidSetting
+from duologue.telemetry import names
+
+
+class GatewayMetrics:
+    """What clients notice, and what a gateway is busy with."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.registry = registry = registry or CollectorRegistry()
+        self.time_to_first_token = Histogram(
+            names.TIME_TO_FIRST_TOKEN,
+            "From the last input of an utterance to the first text of the reply to it.",
+            buckets=names.LATENCY_BUCKETS_S,
+            registry=registry,
+        )
+        self.inter_token_latency = Histogram(
+            names.INTER_TOKEN_LATENCY,
+            "Between two pieces of text of one reply.",
+            buckets=names.FORWARD_BUCKETS_S,
+            registry=registry,
+        )
+        self.yield_latency = Histogram(
+            names.YIELD_LATENCY,
+            "From the last input of an utterance to the interruption of the reply that it cut.",
+            buckets=names.LATENCY_BUCKETS_S,
+            registry=registry,
+        )
+        self.open_seconds = Histogram(
+            names.OPEN_SECONDS,
+            "From a client's request to its session being ready.",
+            ["kind"],
+            buckets=names.LATENCY_BUCKETS_S,
+            registry=registry,
+        )
+        self.interruptions = Counter(
+            names.INTERRUPTIONS, "Replies that were cut by the user.", registry=registry
+        )
+        self.decisions = Counter(
+            names.DECISIONS, "Judgements of utterances, by state.", ["state"], registry=registry
+        )
+        self.responses = Counter(
+            names.RESPONSES, "Replies that ended, by reason.", ["reason"], registry=registry
+        )
+        self.streams = Gauge(names.STREAMS, "Open conversations.", registry=registry)
+        self.queue_depth = Gauge(
+            names.QUEUE_DEPTH, "Sessions that wait for room.", registry=registry
+        )
+        self.rejections = Counter(
+            names.REJECTIONS, "Calls that were refused, by error code.", ["code"], registry=registry
+        )
+        self.moves = Counter(
+            names.REBINDINGS, "Sessions bound anew under an open conversation.", registry=registry
+        )
+        self.events = Counter(
+            names.EVENTS, "Events by direction.", ["direction"], registry=registry
+        )
+
+
+class BatcherMetrics:
+    """What a model is busy with."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.registry = registry = registry or CollectorRegistry()
+        self.tick_duration = Histogram(
+            names.TICK_DURATION,
+            "The longest time from taking a slice in to its result, per tick.",
+            buckets=names.FORWARD_BUCKETS_S,
+            registry=registry,
+        )
+        self.tick_deadline = Gauge(
+            names.TICK_DEADLINE, "What a tick's duration is to stay under.", registry=registry
+        )
+        self.ticks = Counter(names.TICKS, "Ticks with slices.", registry=registry)
+        self.missed_ticks = Counter(
+            names.MISSED_TICKS, "Ticks that ended after their deadline.", registry=registry
+        )
+        self.missed_slices = Counter(
+            names.MISSED_SLICES, "Slices that were done after they were due.", registry=registry
+        )
+        self.forward_duration = Histogram(
+            names.FORWARD_DURATION,
+            "Merged forwards.",
+            buckets=names.FORWARD_BUCKETS_S,
+            registry=registry,
+        )
+        self.batch_rows = Histogram(
+            names.BATCH_ROWS,
+            "Rows in a merged forward.",
+            buckets=names.ROWS_BUCKETS,
+            registry=registry,
+        )
+        self.slices = Counter(names.SLICES, "Slices that are done.", registry=registry)
+        self.tokens = Counter(
+            names.TOKENS, "Tokens heard and said.", ["direction"], registry=registry
+        )
+        self.seats = Gauge(names.SEATS, "Sessions that are seated.", registry=registry)
+        self.cells = Gauge(
+            names.CELLS, "Cells, by whether they are used.", ["use"], registry=registry
+        )
+        self.kv_bytes = Gauge(names.KV_BYTES, "Memory for keys and values.", registry=registry)
+        self.shedding_level = Gauge(
+            names.SHEDDING_LEVEL,
+            "What is left out because of load: 0 nothing, 1 look-ahead, 2 reply tokens, "
+            "3 new sessions.",
+            registry=registry,
+        )
+
+
+class NodeMetrics:
+    """Where sessions live."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.registry = registry = registry or CollectorRegistry()
+        self.sessions = Gauge(names.SESSIONS, "Sessions that are live here.", registry=registry)
+        self.warm_actors = Gauge(
+            names.WARM_ACTORS, "Actors that wait for a session.", registry=registry
+        )
+        self.recover_seconds = Histogram(
+            names.RECOVER_SECONDS,
+            "Bringing a session to life.",
+            buckets=names.LATENCY_BUCKETS_S,
+            registry=registry,
+        )
+
+
+class MetricsPort:
+    """Serves a registry by HTTP, from a thread, until it is closed."""
+
+    def __init__(self, registry: CollectorRegistry, host: str, port: int) -> None:
+        """Port 0 takes a free one. Raises InvalidSetting if it cannot be had."""
+        try:
+            self._server, self._thread = start_http_server(port, host, registry)
+        except OSError as error:
+            raise InvalidSetting(
+                f"metrics_port must be a port that is free, not {port}: {error}"
+            ) from error
+
+    @property
+    def port(self) -> int:
+        return int(self._server.server_port)
+
+    def close(self) -> None:
+        """End the thread and give the port back."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()

@@ -1,0 +1,236 @@
+"""The spans of one session, as the process sees them that holds it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from opentelemetry.trace import Span, SpanContext, Status, StatusCode
+
+from duologue.events import (
+    ClientEvent,
+    ContextTrimmed,
+    Envelope,
+    InputAppend,
+    InputRevise,
+    InputState,
+    Interrupted,
+    ResponseDelta,
+    ResponseDone,
+    ResponseResumed,
+    ResponseStarted,
+)
+from duologue.lane.slices import Slice, SliceResult
+from duologue.states import State
+from duologue.telemetry import names
+from duologue.telemetry.trace_ids import inject, slice_span_id
+from duologue.telemetry.tracing import Attributes, Tracing, end, nanoseconds
+from duologue.usage import Usage
+
+
+class SessionTrace:
+    """Spans of a session under one parent. When the session is not traced, nothing is done."""
+
+    def __init__(self, tracing: Tracing, session_id: str, tenant_id: str, epoch: int) -> None:
+        self.tracing = tracing
+        self.context = tracing.context_of(session_id)
+        self.session_id = session_id
+        self.epoch = epoch
+        self._named: Attributes = {
+            names.SESSION_ID: session_id,
+            names.CONVERSATION_ID: session_id,
+            names.TENANT: tenant_id,
+            names.EPOCH: epoch,
+        }
+
+    @property
+    def traceparent(self) -> str:
+        """Where the trace goes on, for another process; empty when the session is not traced."""
+        return inject(self.context) if self.context is not None else ""
+
+    def begin(
+        self, name: str, start_ms: float, attributes: Attributes | None = None
+    ) -> Span | None:
+        """A span that has begun, directly below the session."""
+        if self.context is None:
+            return None
+        named = {**self._named, **(attributes or {})}
+        return self.tracing.begin(name, start_ms, parent=self.context, attributes=named)
+
+    def record(
+        self,
+        name: str,
+        start_ms: float,
+        end_ms: float,
+        attributes: Attributes | None = None,
+        *,
+        parent: SpanContext | None = None,
+        span_id: int | None = None,
+        error: str | None = None,
+    ) -> None:
+        """A span that is over; `error` says why it did not end well."""
+        if self.context is None:
+            return
+        named = {**self._named, **(attributes or {})}
+        above = parent or self.context
+        span = self.tracing.begin(name, start_ms, parent=above, attributes=named, span_id=span_id)
+        if error is not None:
+            span.set_attribute(names.ERROR_TYPE, error)
+            span.set_status(Status(StatusCode.ERROR, error))
+        end(span, end_ms)
+
+
+@dataclass(slots=True)
+class _Turn:
+    """A turn under way."""
+
+    span: Span
+    heard_ms: float
+    """When the user said something last."""
+    text: str = ""
+    has_reply_text: bool = False
+
+
+class SessionSpans:
+    """Follows a session and makes its spans: turns, and slices below them.
+
+    Two turns can be under way at once, one that is being spoken and one that is being heard. Texts
+    are recorded only if the tenant allows it.
+    """
+
+    def __init__(self, trace: SessionTrace, *, records_text: bool = False) -> None:
+        self._trace = trace
+        self._records_text = records_text
+        self._takes_slices = trace.tracing.settings.slices
+        self._hearing: _Turn | None = None
+        self._speaking: _Turn | None = None
+        self._left: tuple[Slice, float] | None = None
+
+    def received(self, event: ClientEvent, now_ms: float) -> None:
+        """The client said something."""
+        if self._trace.context is None or not isinstance(event, InputAppend | InputRevise):
+            return
+        if self._hearing is None:
+            span = self._trace.begin(names.TURN, now_ms)
+            assert span is not None
+            self._hearing = _Turn(span, now_ms)
+        self._hearing.heard_ms = now_ms
+
+    def departed(self, work: Slice, now_ms: float) -> None:
+        """A slice left."""
+        self._left = (work, now_ms)
+
+    def arrived(self, result: SliceResult, envelopes: Iterable[Envelope], now_ms: float) -> None:
+        """A slice came back, and this is what the client is told of it."""
+        if self._trace.context is None:
+            return
+        self._slice_over(now_ms, result)
+        for envelope in envelopes:
+            self._tell(envelope, now_ms)
+
+    def abandoned(self, now_ms: float) -> None:
+        """A slice will never come back."""
+        self._slice_over(now_ms, None)
+
+    def closed(self, usage: Usage, now_ms: float) -> None:
+        """The session is over, or goes elsewhere: what is under way ends here."""
+        for turn in (self._hearing, self._speaking):
+            if turn is not None:
+                self._end(turn, now_ms)
+        self._hearing = self._speaking = None
+        used: Attributes = {
+            names.INPUT_TOKENS: usage.input_tokens,
+            names.OUTPUT_TOKENS: usage.output_tokens,
+            names.NUM_SLICES: usage.slices,
+        }
+        self._trace.record(names.SESSION_CLOSE, now_ms, now_ms, used)
+
+    def _slice_over(self, now_ms: float, result: SliceResult | None) -> None:
+        left, self._left = self._left, None
+        if left is None or not self._takes_slices or self._trace.context is None:
+            return
+        work, left_ms = left
+        turn = self._speaking or self._hearing
+        self._trace.record(
+            names.SLICE,
+            left_ms,
+            now_ms,
+            _slice_attributes(work, result),
+            parent=turn.span.get_span_context() if turn is not None else None,
+            span_id=slice_span_id(self._trace.session_id, work.epoch, work.tick),
+            error=_error_of(result),
+        )
+
+    def _tell(self, envelope: Envelope, now_ms: float) -> None:
+        match envelope.event:
+            case InputState() as event:
+                self._judged(event, now_ms)
+            case ResponseStarted(response_id):
+                self._speaking, self._hearing = self._hearing, None
+                self._note(self._speaking, names.RESPONSE_STARTED, now_ms)
+                if self._speaking is not None:
+                    self._speaking.span.set_attribute(names.RESPONSE_ID, response_id)
+            case ResponseDelta(_, text) if self._speaking is not None:
+                self._said(self._speaking, text, now_ms)
+            case ResponseDone(_, reason) if self._speaking is not None:
+                self._speaking.span.set_attribute(names.FINISH_REASONS, [str(reason)])
+                self._end(self._speaking, now_ms)
+                self._speaking = None
+            case Interrupted():
+                self._note(self._speaking, names.INTERRUPTED, now_ms)
+            case ResponseResumed():
+                self._note(self._speaking, names.RESPONSE_RESUMED, now_ms)
+            case ContextTrimmed():
+                self._note(self._speaking, names.CONTEXT_TRIMMED, now_ms)
+            case _:
+                pass
+
+    def _judged(self, event: InputState, now_ms: float) -> None:
+        turn = self._hearing
+        if turn is None:
+            return
+        told: Attributes = {
+            names.STATE: str(event.state),
+            names.LOOK_AHEAD_TOKENS: event.look_ahead_tokens,
+        }
+        turn.span.add_event(names.INPUT_STATE, told, nanoseconds(now_ms))
+        if event.state is State.INCOMPLETE:
+            return
+        turn.span.set_attribute(names.STATE, str(event.state))
+        if self._records_text:
+            turn.span.set_attribute(names.INPUT_TEXT, event.text)
+        if event.state is not State.QUERY:
+            self._end(turn, now_ms)
+            self._hearing = None
+
+    def _said(self, turn: _Turn, text: str, now_ms: float) -> None:
+        if not turn.has_reply_text:
+            turn.has_reply_text = True
+            turn.span.set_attribute(names.FIRST_TEXT_MS, now_ms - turn.heard_ms)
+        if self._records_text:
+            turn.text += text
+
+    def _end(self, turn: _Turn, now_ms: float) -> None:
+        if turn.text:
+            turn.span.set_attribute(names.OUTPUT_TEXT, turn.text)
+        end(turn.span, now_ms)
+
+    def _note(self, turn: _Turn | None, name: str, now_ms: float) -> None:
+        if turn is not None:
+            turn.span.add_event(name, timestamp=nanoseconds(now_ms))
+
+
+def _slice_attributes(work: Slice, result: SliceResult | None) -> Attributes:
+    told: dict[str, str | int | bool] = {
+        names.TICK: work.tick,
+        names.PATIENCE: work.patience.name.lower(),
+    }
+    if result is None:
+        return {**told, names.IS_ABANDONED: True}
+    if result.judgement is not None:
+        told[names.STATE] = str(result.judgement.state)
+    return {**told, names.NUM_FORWARDS: result.num_forwards, names.NUM_ROWS: result.num_rows}
+
+
+def _error_of(result: SliceResult | None) -> str | None:
+    if result is None:
+        return "abandoned"
+    return type(result.error).__name__ if result.error is not None else None
