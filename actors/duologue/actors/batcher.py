@@ -4,8 +4,10 @@ import asyncio
 import logging
 import threading
 from contextlib import suppress
+from pathlib import Path
 from typing import Protocol, Self
 
+import torch
 from grpc import aio
 from grpc_health.v1 import (  # type: ignore[import-untyped]
     health,
@@ -124,6 +126,11 @@ class BatcherProcess:
         self.loop.stop()
         await self._server.stop(self.options.stop_within_s)
         await asyncio.to_thread(self._thread.join, self.options.stop_within_s)
+        told, engine = self.loop.status, self.assembly.engine
+        log.info(
+            "stopped after %d ticks with slices, %d of them late; %d forwards, %d rows",
+            *(told.num_ticks, told.num_late_ticks, engine.num_forwards, engine.num_rows),
+        )
 
     async def failed(self) -> str:
         """Wait until the actor is beyond help, and return why: its process should be replaced."""
@@ -162,6 +169,9 @@ class BatcherProcess:
 
     def _run_forwards(self) -> None:
         try:
+            _name_thread("forwards")
+            if self.settings.batching.threads is not None:
+                torch.set_num_threads(self.settings.batching.threads)  # counts for this thread
             self.loop.run()
         except BaseException as error:
             log.exception("the thread of forwards died")
@@ -213,3 +223,9 @@ def _description(assembly: Assembly) -> DescribeResponse:
         model.geometry.max_positions,
         head.thresholds if head is not None else {},
     )
+
+
+def _name_thread(name: str) -> None:
+    """For `top -H`; the threads that compute with this one are called the same."""
+    with suppress(OSError):
+        Path(f"/proc/self/task/{threading.get_native_id()}/comm").write_text(name)

@@ -1,0 +1,128 @@
+"""A batching actor in a thread with an event loop of its own, for a process that has another one.
+
+This module imports no torch: what the libraries that compute are to be told by the environment has
+to be said before they are loaded.
+"""
+
+import asyncio
+import gc
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import uvloop
+
+from duologue.actors.batcher_options import BatcherOptions
+from duologue.cluster_status import BatcherStatus
+from duologue.settings import Settings
+
+if TYPE_CHECKING:
+    from duologue.actors.batcher import BatcherProcess
+    from duologue.runtime.assembly import Assembly
+
+log = logging.getLogger(__name__)
+
+SWITCH_INTERVAL_S = 0.0005
+"""How long a thread may keep the interpreter while another one wants it. The thread of forwards
+wants it back after each of its hundreds of operations; with Python's own 5 ms, every one of them
+could wait that long for the event loop."""
+
+OnFailure = Callable[[str], None]
+"""on_failure(reason): the actor is beyond help; called on the host's thread."""
+
+
+@dataclass
+class BatcherHost:
+    """Loads the model that the settings name and serves it until `stop`."""
+
+    settings: Settings
+    options: BatcherOptions
+    on_failure: OnFailure
+    _ready: "Future[BatcherProcess]" = field(default_factory=Future)
+    _stop: Callable[[], object] | None = None
+    _thread: threading.Thread | None = None
+
+    def start(self) -> str:
+        """Returns the address once sessions can come; raises what kept it from that."""
+        for name, value in self.options.environment.items():
+            os.environ.setdefault(name, value)
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        self._thread = threading.Thread(target=self._run, name="batcher", daemon=True)
+        self._thread.start()
+        return self._ready.result().address
+
+    @property
+    def status(self) -> BatcherStatus:
+        """How it stands."""
+        return self._ready.result().status
+
+    def stop(self) -> None:
+        """Take the seats away and end; waits for it."""
+        if self._stop is not None:
+            self._stop()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            _run_in_uvloop(self._serve())
+        except BaseException as error:
+            if self._ready.done():
+                log.exception("the batching actor failed")
+                self.on_failure(repr(error))
+            else:
+                self._ready.set_exception(error)
+
+    async def _serve(self) -> None:
+        from duologue.actors.batcher import BatcherProcess
+        from duologue.store.store import Store
+
+        stopping, event_loop = asyncio.Event(), asyncio.get_running_loop()
+        assembly = await asyncio.to_thread(_load, self.settings)
+        url = self.settings.store.url
+        store = await Store.connect(url, self.settings.store) if url is not None else None
+        try:
+            batcher = BatcherProcess(assembly, self.settings, self.options, announcer=store)
+            async with batcher:
+                self._stop = partial(event_loop.call_soon_threadsafe, stopping.set)
+                self._ready.set_result(batcher)
+                reason = await _first(stopping.wait(), batcher.failed())
+            if isinstance(reason, str):
+                self.on_failure(reason)
+        finally:
+            if store is not None:
+                await store.aclose()
+
+
+def _load(settings: Settings) -> "Assembly":
+    """The model, and an interpreter that does not search it for garbage time and again."""
+    import torch
+
+    from duologue.runtime.assembly import assemble
+
+    if settings.batching.threads is not None:
+        torch.set_num_threads(settings.batching.threads)  # for the warm-up, which is here
+    assembly = assemble(settings)
+    gc.collect()
+    gc.freeze()
+    return assembly
+
+
+async def _first(*coroutines: Coroutine[Any, Any, object]) -> object:
+    """What the first to end returns; the others are cancelled."""
+    tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
+    done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in pending:
+        task.cancel()
+    return next(iter(done)).result()
+
+
+def _run_in_uvloop(main: Coroutine[Any, Any, None]) -> None:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main)
