@@ -72,17 +72,17 @@ class BuildSettings:
 
 # category: share of the data set. Each label's categories sum to what the label gets.
 QUOTAS: Mapping[str, float] = {
-    # query, 0.32
-    "service_query": 0.075, "task_request": 0.042, "answer": 0.022, "follow_up": 0.026,
-    "correction": 0.013, "interruption": 0.030, "open_request": 0.040, "short_query": 0.014,
-    "statement": 0.026, "two_sentences": 0.012, "spoken_question": 0.020,
-    # non_query, 0.29
-    "backchannel": 0.058, "thanks": 0.030, "agreement": 0.008, "filled_pause": 0.018,
-    "vocal_tic": 0.028, "background": 0.078, "aside": 0.070,
-    # incomplete, 0.31
-    "cut_after_word": 0.200, "cut_inside_word": 0.040, "break_off": 0.045, "hesitation": 0.025,
-    # hold, 0.08
-    "hold": 0.080,
+    # query, 0.312
+    "service_query": 0.085, "task_request": 0.042, "answer": 0.022, "follow_up": 0.026,
+    "correction": 0.013, "interruption": 0.030, "open_request": 0.038, "short_query": 0.012,
+    "statement": 0.024, "two_sentences": 0.010, "spoken_question": 0.010,
+    # non_query, 0.283
+    "backchannel": 0.055, "thanks": 0.028, "agreement": 0.007, "filled_pause": 0.015,
+    "vocal_tic": 0.028, "background": 0.080, "aside": 0.070,
+    # incomplete, 0.310
+    "cut_after_word": 0.210, "cut_inside_word": 0.040, "break_off": 0.040, "hesitation": 0.020,
+    # hold, 0.095
+    "hold": 0.095,
 }  # fmt: skip
 
 
