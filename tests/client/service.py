@@ -5,6 +5,7 @@ shows whether a client loses or doubles anything, without the platform.
 """
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -63,7 +64,10 @@ class EchoSession:
     heard: list[ev.ClientEvent] = field(default_factory=list)
     """Every client event that was taken, once."""
     last_client_seq: int = 0
+    answers_after_words: int | None = None
+    """Answers also without a commit, once the text has so many words."""
     text: str = ""
+    segment_ids: list[str] = field(default_factory=list)
     num_replies: int = 0
     is_closed: bool = False
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
@@ -85,22 +89,31 @@ class EchoSession:
         async with self.changed:
             self.changed.notify_all()
 
+    async def has_taken(self, client_seq: int) -> None:
+        """Wait for it."""
+        async with self.changed:
+            await self.changed.wait_for(lambda: self.last_client_seq >= client_seq)
+
     def _follow(self, event: ev.ClientEvent) -> Iterator[ev.ServerEvent]:
         match event.WhichOneof("event"):
             case "input_append":
                 self.text += event.input_append.text
-                yield _state(ev.STATE_INCOMPLETE, self.text)
+                self.segment_ids = [event.input_append.segment_id]
+                if len(self.text.split()) == self.answers_after_words:
+                    yield from self._answer()
+                else:
+                    yield self._state(ev.STATE_INCOMPLETE)
             case "input_revise":
                 self.text = event.input_revise.text
-                yield _state(ev.STATE_INCOMPLETE, self.text)
+                yield self._state(ev.STATE_INCOMPLETE)
             case "input_commit":
-                yield _state(ev.STATE_QUERY, self.text)
-                yield from self._reply()
+                yield from self._answer()
             case "session_close":
                 self.is_closed = True
                 yield ev.ServerEvent(session_closed=ev.SessionClosed())
 
-    def _reply(self) -> Iterator[ev.ServerEvent]:
+    def _answer(self) -> Iterator[ev.ServerEvent]:
+        yield self._state(ev.STATE_QUERY)
         self.num_replies += 1
         number = self.num_replies
         yield ev.ServerEvent(response_started=ev.ResponseStarted(response_id=number))
@@ -111,10 +124,12 @@ class EchoSession:
         yield ev.ServerEvent(response_done=done)
         self.text = ""
 
-
-def _state(state: ev.State.ValueType, text: str) -> ev.ServerEvent:
-    share = ev.StateProbability(state=state, probability=0.75)
-    return ev.ServerEvent(input_state=ev.InputState(state=state, text=text, probabilities=[share]))
+    def _state(self, state: ev.State.ValueType) -> ev.ServerEvent:
+        share = ev.StateProbability(state=state, probability=0.75)
+        judged = ev.InputState(
+            state=state, text=self.text, probabilities=[share], segment_ids=self.segment_ids
+        )
+        return ev.ServerEvent(input_state=judged)
 
 
 @dataclass
@@ -128,6 +143,7 @@ class EchoService(ConversationServiceServicer):
     before_ready: list[ev.ServerEvent] = field(default_factory=list)
     after_ready: list[ev.ServerEvent] = field(default_factory=list)
     """Sent once, behind the first session_ready."""
+    answers_after_words: int | None = None
     num_streams: int = 0
     num_written: int = 0
     on_written: Callable[[ev.ServerEvent], list[ev.ServerEvent]] = lambda event: [event]
@@ -215,7 +231,8 @@ class EchoService(ConversationServiceServicer):
 
     async def _session(self, first: pb.ConverseRequest, context: Context) -> EchoSession:
         if first.HasField("start"):
-            session = EchoSession(f"ses_{len(self.sessions) + 1}")
+            name = f"ses_{len(self.sessions) + 1}"
+            session = EchoSession(name, answers_after_words=self.answers_after_words)
             self.sessions[session.session_id] = session
             return session
         found = self.sessions.get(first.resume.session_id)
@@ -250,8 +267,13 @@ async def serving(service: EchoService) -> AsyncIterator[str]:
 @contextmanager
 def no_address() -> Iterator[str]:
     """An address that nobody listens at, and that nobody else is given meanwhile."""
-    import socket
-
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         yield f"127.0.0.1:{held.getsockname()[1]}"
+
+
+@contextmanager
+def silent_address() -> Iterator[str]:
+    """An address where connections come about, and nobody ever says anything."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield f"127.0.0.1:{listener.getsockname()[1]}"

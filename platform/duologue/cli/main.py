@@ -8,13 +8,39 @@ import sys
 
 import typer
 
-from duologue.cli import config, data, eval, model, sessions, status, talk, tenants, train, version
+from duologue.cli import (
+    chat,
+    config,
+    data,
+    eval,
+    model,
+    sessions,
+    status,
+    talk,
+    tenants,
+    trace,
+    train,
+    version,
+)
 from duologue.cli.terminal import show_error
 from duologue.errors import DuologueError
 
 EXIT_ERROR = 2
 
-_COMMANDS = (talk, status, sessions, tenants, data, train, eval, model, config, version)
+_COMMANDS = (
+    talk,
+    chat,
+    status,
+    sessions,
+    trace,
+    tenants,
+    data,
+    train,
+    eval,
+    model,
+    config,
+    version,
+)
 _EPILOG = (
     "[b]Start here[/b]\n\n"
     "duologue talk             a conversation, right here\n\n"

@@ -28,7 +28,7 @@ class Keyboard:
     """Text and keys as they were pressed, in order."""
 
     def __init__(self, file_descriptor: int) -> None:
-        self._file_descriptor = file_descriptor
+        self.file_descriptor = file_descriptor
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="ignore")
 
     def pressed(self, wait_ms: float) -> list[str | Key]:
@@ -36,10 +36,10 @@ class Keyboard:
 
         Sequences that terminals send for cursor keys and the like are passed over.
         """
-        ready, _, _ = select.select([self._file_descriptor], [], [], max(0.0, wait_ms) / 1e3)
+        ready, _, _ = select.select([self.file_descriptor], [], [], max(0.0, wait_ms) / 1e3)
         if not ready:
             return []
-        data = os.read(self._file_descriptor, 4096)
+        data = os.read(self.file_descriptor, 4096)
         if not data:
             return [Key.END]
         text = self._decoder.decode(data)

@@ -7,13 +7,10 @@ from duologue.events import Envelope, InputAppend, ResponseDone, ResponseStarted
 from duologue.lane.steps import EndReason
 from duologue.runtime.local import LocalRuntime
 from duologue.session.session import Session
-from duologue.talk.script import After, Line, Script
+from duologue.talk.script import MAX_WAIT_MS, After, Line, Script
 
 Wait = Callable[[float], None]
 """wait(ms): let time pass."""
-
-MAX_WAIT_MS = 60_000.0
-"""A line whose cue does not come is said anyway after this time."""
 
 
 class Player:

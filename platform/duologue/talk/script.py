@@ -23,6 +23,8 @@ import yaml
 from duologue.errors import InvalidInput
 
 DEFAULT_WORD_MS = 250
+MAX_WAIT_MS = 60_000.0
+"""A line whose cue does not come is said anyway after this time."""
 
 
 class After(StrEnum):

@@ -1,0 +1,148 @@
+"""A chat at the terminal: one task reads the platform, one the keyboard, one draws."""
+
+import asyncio
+import signal
+from collections.abc import Coroutine, Sequence
+from contextlib import AsyncExitStack
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+
+from duologue.chat.model import ChatModel, Link
+from duologue.chat.picture import draw, latency_line
+from duologue.chat.typist import Typist
+from duologue.client import (
+    Client,
+    Conversation,
+    Envelope,
+    InputState,
+    SessionConfig,
+)
+from duologue.clock import Clock, MonotonicClock
+from duologue.events import ClientEvent
+from duologue.states import State
+from duologue.talk.keys import Key, Keyboard, raw_keyboard
+
+DRAW_EVERY_MS = 50.0
+
+
+class LiveChat:
+    """Wires a conversation, a keyboard and a screen together."""
+
+    def __init__(self, console: Console, keyboard: Keyboard, clock: Clock) -> None:
+        self._console = console
+        self._keyboard = keyboard
+        self._clock = clock
+        self._dirty = asyncio.Event()
+        self._keys: asyncio.Queue[list[str | Key]] = asyncio.Queue()
+        self._leaving = asyncio.Event()
+        self._is_interrupted = False
+        self._typist = Typist()
+        self.model = ChatModel()
+
+    async def hold(self, client: Client, config: SessionConfig) -> None:
+        """Converse until the user leaves or the session is over; raises ClientError."""
+        async with AsyncExitStack() as stack:
+            live = stack.enter_context(Live(console=self._console, auto_refresh=False, screen=True))
+            self._listen_to_keys(stack)
+            await _first_of(self._draw(live), self._converse(client, config), self._left())
+
+    async def _converse(self, client: Client, config: SessionConfig) -> None:
+        async with client.converse(config, on_queued=self._queued) as conversation:
+            await _first_of(self._read(conversation), self._write(conversation))
+
+    async def _read(self, conversation: Conversation) -> None:
+        async for told in conversation.told():
+            self.model.told(told, self._clock.now_ms())
+            event = told.event if isinstance(told, Envelope) else None
+            if isinstance(event, InputState) and event.state is not State.INCOMPLETE:
+                self._typist.decided(event.segment_ids)
+            self._dirty.set()
+
+    async def _write(self, conversation: Conversation) -> None:
+        """Send what is typed, until the user leaves."""
+        while not self._typist.is_gone:
+            keys = await self._next_keys()
+            now_ms = self._clock.now_ms()
+            before = self._typist.text
+            events: Sequence[ClientEvent] = self._typist.rest(now_ms) if not keys else []
+            for key in keys:
+                events = [*events, *self._typist.press(key, now_ms)]
+            if self._typist.text != before and keys:
+                self.model.typed(now_ms)
+            for event in events:
+                await conversation.send(event)
+            self._dirty.set()
+
+    async def _next_keys(self) -> list[str | Key]:
+        """What was pressed; nothing, when it is time for the typist to be asked."""
+        due_ms = self._typist.due_ms
+        left_s = None if due_ms is None else max(0.0, due_ms - self._clock.now_ms()) / 1e3
+        try:
+            async with asyncio.timeout(left_s):
+                return await self._keys.get()
+        except TimeoutError:
+            return []
+
+    async def _draw(self, live: Live) -> None:
+        while True:
+            width, height = self._console.size
+            live.update(
+                draw(self.model, self._typist.text, width=width, height=height), refresh=True
+            )
+            await asyncio.sleep(DRAW_EVERY_MS / 1e3)
+            await self._dirty.wait()
+            self._dirty.clear()
+
+    def _listen_to_keys(self, stack: AsyncExitStack) -> None:
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self._keyboard.file_descriptor, self._pressed)
+        stack.callback(loop.remove_reader, self._keyboard.file_descriptor)
+        loop.add_signal_handler(signal.SIGINT, self._interrupt)
+        stack.callback(loop.remove_signal_handler, signal.SIGINT)
+
+    def _pressed(self) -> None:
+        keys = self._keyboard.pressed(0)
+        if Key.END in keys:
+            self._interrupt()
+        if keys:
+            self._keys.put_nowait(keys)
+
+    def _interrupt(self) -> None:
+        """Close in good order; at once if the conversation has not begun, or if asked again."""
+        if self._is_interrupted or self.model.link in (Link.CONNECTING, Link.QUEUED):
+            self._leaving.set()
+        self._is_interrupted = True
+        self._keys.put_nowait([Key.END])
+
+    async def _left(self) -> None:
+        await self._leaving.wait()
+
+    def _queued(self, position: int) -> None:
+        self.model.queued(position)
+        self._dirty.set()
+
+
+async def _first_of(*works: Coroutine[Any, Any, None]) -> None:
+    """Work at all of them until one is over, or fails; the others are cancelled."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+    for task in done:
+        task.result()
+
+
+async def hold_live(client: Client, config: SessionConfig, console: Console) -> ChatModel:
+    """Chat at this process's terminal; prints the latencies at the end. Raises ClientError."""
+    with raw_keyboard() as keyboard:
+        chat = LiveChat(console, keyboard, MonotonicClock())
+        await chat.hold(client, config)
+    console.print(
+        f"{chat.model.session_id} closed; last key to first text: {latency_line(chat.model)}"
+    )
+    return chat.model

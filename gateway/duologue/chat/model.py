@@ -1,0 +1,160 @@
+"""What a chat shows, as it follows from what was told and typed. Pure: no terminal, no network."""
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from enum import StrEnum
+
+from duologue.client.events import ConnectionLost, Event, Told, event_of
+from duologue.events import (
+    ContextTrimmed,
+    Envelope,
+    Error,
+    InputState,
+    Interrupted,
+    ResponseDelta,
+    ResponseDone,
+    ResponseResumed,
+    ResponseStarted,
+    SessionClosed,
+)
+from duologue.lane.steps import EndReason
+from duologue.notices import Backpressure, GoAway, Queued, SessionMoved, SessionReady
+from duologue.session.transcript import Entry, Outcome, Role
+from duologue.states import State
+from duologue.talk.latency import LatencyMeter
+from duologue.usage import Usage
+
+MAX_PAST = 200
+
+_OUTCOMES = {
+    State.QUERY: Outcome.ANSWERED,
+    State.NON_QUERY: Outcome.IGNORED,
+    State.HOLD: Outcome.HELD,
+}
+
+
+class Link(StrEnum):
+    """How the conversation is connected, in a word for people."""
+
+    CONNECTING = "connecting"
+    QUEUED = "queued"
+    LIVE = "live"
+    RESUMING = "resuming"
+    LEAVING = "moving to another gateway"
+    CLOSED = "closed"
+
+
+class ChatModel:
+    """Follows one conversation; times are those of the caller's clock."""
+
+    def __init__(self) -> None:
+        self.session_id = ""
+        self.link = Link.CONNECTING
+        self.notice = ""
+        self.state: InputState | None = None
+        self.reply = ""
+        """The text of the reply in progress, or of the last one."""
+        self.is_speaking = False
+        self.usage = Usage()
+        self.past: deque[Entry] = deque(maxlen=MAX_PAST)
+        """What was said and decided so far."""
+        self._heard_chars: int | None = None
+        self._last_query: tuple[str, ...] = ()
+        self._meter = LatencyMeter()
+
+    def typed(self, now_ms: float) -> None:
+        """A key changed the user's text."""
+        self._meter.heard(now_ms)
+
+    def queued(self, position: int) -> None:
+        """The conversation has not begun: so many wait before it."""
+        self.link = Link.QUEUED
+        self.notice = f"no room yet: {position} before you"
+
+    def told(self, told: Told, now_ms: float) -> None:
+        """Take what the platform, or the client itself, tells."""
+        if isinstance(told, Envelope):
+            latency = self._meter.told([told], now_ms)
+            if latency is not None:
+                self.notice = f"first text {latency.first_text_ms:.0f} ms after the last key"
+            self._follow_session(told.event)
+        else:
+            self._follow_connection(event_of(told))
+
+    @property
+    def latencies_ms(self) -> list[float]:
+        """From the last key to the first text of the reply, reply by reply."""
+        replies = self._meter.replies
+        return [reply.first_text_ms for reply in replies if reply.first_text_ms is not None]
+
+    def _follow_session(self, event: Event) -> None:
+        match event:
+            case InputState():
+                self.state = event
+                self._heard(event)
+            case ResponseStarted():
+                self.reply, self.is_speaking, self._heard_chars = "", True, None
+            case ResponseDelta(_, text):
+                self.reply += text
+            case Interrupted(_, heard_chars):
+                self._heard_chars = heard_chars
+                self.notice = f"interrupted: {heard_chars} characters of it stay"
+            case ResponseDone(_, reason):
+                self._said(reason)
+            case ResponseResumed():
+                self.notice = "not a query: the reply goes on"
+            case ContextTrimmed(dropped_turns):
+                self.notice = f"the {dropped_turns} oldest turns were forgotten"
+            case Error(_, message):
+                self.notice = message
+            case SessionClosed():
+                self.link = Link.CLOSED
+            case _:
+                pass
+
+    def _follow_connection(self, event: Event) -> None:
+        match event:
+            case SessionReady(session_id=session_id):
+                self.notice = "resumed" if self.link is Link.RESUMING else self.notice
+                self.session_id, self.link = session_id, Link.LIVE
+            case Queued(position):
+                self.queued(position)
+            case ConnectionLost(reason):
+                self.link = Link.RESUMING
+                self.notice = f"connection lost: {reason}"
+            case GoAway():
+                self.link = Link.LEAVING
+            case SessionMoved(reason):
+                self.notice = f"moved: {reason}"
+            case Backpressure(waiting_events):
+                self.notice = f"this terminal is slow: {waiting_events} events wait"
+            case Usage():
+                self.usage = event
+            case _:
+                pass
+
+    def _heard(self, event: InputState) -> None:
+        outcome = _OUTCOMES.get(event.state)
+        if outcome is None:
+            return
+        goes_on = bool(event.segment_ids) and event.segment_ids == self._last_query
+        if goes_on and self.past and self.past[-1].role is Role.USER:
+            self.past.pop()  # it was decided too early, and went on
+        self.past.append(Entry(Role.USER, event.text.strip(), outcome))
+        self._last_query = event.segment_ids if event.state is State.QUERY else ()
+
+    def _said(self, reason: EndReason) -> None:
+        text = self.reply if self._heard_chars is None else self.reply[: self._heard_chars]
+        is_cut = reason in (EndReason.INTERRUPTED, EndReason.CANCELLED)
+        if text:
+            self.past.append(
+                Entry(Role.ASSISTANT, text, Outcome.CUT if is_cut else Outcome.COMPLETE)
+            )
+        self.is_speaking = False
+
+
+def percentile(values: Sequence[float], share: float) -> float | None:
+    """The smallest value that at least this share of them does not exceed; None without any."""
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else None

@@ -1,0 +1,71 @@
+"""A chat's model, drawn."""
+
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.text import Text
+
+from duologue.chat.model import ChatModel, Link, percentile
+from duologue.states import State
+from duologue.talk.screen import STATE_COLOURS, past_line, state_bars
+
+HELP = "type at any time · Enter: I have finished · Esc, Ctrl-X: stop the reply · Ctrl-C: close"
+OTHER_ROWS = 12
+"""Rows of the picture beside the past."""
+MIN_PAST_ROWS = 5
+REPLY_ROWS = 4
+
+_WORDS = {
+    State.QUERY: "a query: it is answered",
+    State.NON_QUERY: "not a query: carry on",
+    State.INCOMPLETE: "incomplete: it listens",
+    State.HOLD: "hold: it keeps silent",
+}
+
+
+def draw(model: ChatModel, typed: str, *, width: int, height: int) -> RenderableType:
+    """The whole picture; `typed` is what stands in the input line."""
+    past_rows = max(MIN_PAST_ROWS, height - OTHER_ROWS - 1)
+    inner = max(10, width - 4)
+    reply = model.reply[-inner * (REPLY_ROWS - 2) :] if model.is_speaking else ""
+    return Group(
+        _head(model, width),
+        Panel(_past(model, past_rows - 2), border_style="dim", height=past_rows),
+        Panel(Text(reply or " "), title="out ◂ model", border_style="orange3", height=REPLY_ROWS),
+        Panel(Text(typed[-inner + 1 :] + "▏"), title="in ▸ you", border_style="cyan", height=3),
+        _state(model),
+        Text(model.notice, style="bold", no_wrap=True, overflow="ellipsis"),
+        Text(HELP, style="dim", no_wrap=True, overflow="ellipsis"),
+    )
+
+
+def latency_line(model: ChatModel) -> str:
+    """The latencies so far, in words."""
+    values = model.latencies_ms
+    if not values:
+        return "no reply yet"
+    middle, high = percentile(values, 0.5), percentile(values, 0.95)
+    return f"last {values[-1]:.0f} ms, p50 {middle:.0f} ms, p95 {high:.0f} ms ({len(values)})"
+
+
+def _head(model: ChatModel, width: int) -> Text:
+    is_well = model.link is Link.LIVE
+    line = Text(no_wrap=True, overflow="ellipsis")
+    line.append(f"● {model.link}", style="green" if is_well else "bold yellow")
+    line.append(f"  {model.session_id}", style="dim")
+    line.append(f"  last key to first text: {latency_line(model)}")
+    return line
+
+
+def _past(model: ChatModel, rows: int) -> Text:
+    """The last entries that fit, one line each."""
+    return Text("\n").join([past_line(entry) for entry in list(model.past)[-rows:]])
+
+
+def _state(model: ChatModel) -> Text:
+    """How the utterance stands, with a bar for each probability."""
+    if model.state is None:
+        return Text("nothing heard yet", style="dim")
+    line = Text(no_wrap=True, overflow="ellipsis")
+    state = model.state.state
+    line.append(f"{_WORDS[state]}  ", style=f"bold {STATE_COLOURS[state]}")
+    return line + state_bars(model.state.probabilities)

@@ -1,0 +1,160 @@
+"""A scripted, timed conversation with a running platform, printed as a timeline."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from rich.console import Console
+
+from duologue.client import (
+    Client,
+    ConnectionLost,
+    Conversation,
+    Envelope,
+    InputState,
+    Notice,
+    ResponseDone,
+    ResponseStarted,
+    SessionConfig,
+)
+from duologue.clock import Clock
+from duologue.lane.steps import EndReason
+from duologue.notices import GoAway, Queued, SessionMoved, SessionReady
+from duologue.states import State
+from duologue.talk.script import MAX_WAIT_MS, After, Line, Script
+from duologue.talk.timeline import Timeline
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+class Follower:
+    """Reads what is told, prints it, and knows who has the floor."""
+
+    def __init__(self, timeline: Timeline, clock: Clock) -> None:
+        self._timeline = timeline
+        self._clock = clock
+        self._changed = asyncio.Event()
+        self.has_reply_started = False
+        """Since the last line began."""
+        self.is_reply_over = True
+        self.decided: set[str] = set()
+        """Segments that were decided."""
+        self.is_over = False
+
+    async def read(self, conversation: Conversation) -> None:
+        async for told in conversation.told():
+            now_ms = self._clock.now_ms()
+            if isinstance(told, Envelope):
+                self._timeline.told([told], now_ms)
+                self._follow(told)
+            elif (note := _note(told)) is not None:
+                self._timeline.note(note, now_ms)
+            self._changed.set()
+        self.is_over = True
+        self._changed.set()
+
+    async def wait_for(self, is_there: Callable[[], bool]) -> None:
+        """Wait for something to be told, or for it to be in vain."""
+        try:
+            async with asyncio.timeout(MAX_WAIT_MS / 1e3):
+                while not (is_there() or self.is_over):
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            self._timeline.note("what the script waits for does not come", self._clock.now_ms())
+
+    def _follow(self, told: Envelope) -> None:
+        match told.event:
+            case InputState(state, segment_ids=segment_ids) if state is not State.INCOMPLETE:
+                self.decided.update(segment_ids)
+                if state is State.QUERY:
+                    self.is_reply_over = False
+            case ResponseStarted():
+                self.has_reply_started, self.is_reply_over = True, False
+            case ResponseDone(_, reason):
+                self.is_reply_over = reason is not EndReason.INTERRUPTED
+            case _:
+                pass
+
+
+def _note(told: Notice | ConnectionLost) -> str | None:
+    match told:
+        case ConnectionLost(reason):
+            return f"connection lost: {reason}"
+        case Notice(event=SessionReady(session_id=session_id)):
+            return f"session {session_id} is ready"
+        case Notice(event=SessionMoved(reason)):
+            return f"the session moved: {reason}"
+        case Notice(event=GoAway()):
+            return "the gateway is leaving"
+        case Notice(event=Queued(position)):
+            return f"queued behind {position}"
+        case _:
+            return None
+
+
+class Player:
+    """Says the lines of a script at their times, word by word; one segment per line."""
+
+    def __init__(
+        self, conversation: Conversation, timeline: Timeline, clock: Clock, sleep_ms: Sleep
+    ) -> None:
+        self._conversation = conversation
+        self._timeline = timeline
+        self._clock = clock
+        self._sleep_ms = sleep_ms
+        self._follower = Follower(timeline, clock)
+
+    async def play(self, script: Script) -> None:
+        """To the end of the reply to the last line."""
+        reader = asyncio.create_task(self._follower.read(self._conversation))
+        try:
+            for number, line in enumerate(script.lines, start=1):
+                await self._say(line, f"line-{number}")
+            last = f"line-{len(script.lines)}"
+            await self._follower.wait_for(lambda: last in self._follower.decided)
+            await self._follower.wait_for(lambda: self._follower.is_reply_over)
+        finally:
+            reader.cancel()
+            await asyncio.wait({reader})
+        if not reader.cancelled():
+            reader.result()
+
+    async def _say(self, line: Line, segment: str) -> None:
+        await self._follower.wait_for(lambda: self._has_come(line.after))
+        await self._sleep_ms(line.delay_ms)
+        self._follower.has_reply_started = False
+        if line.note:
+            self._timeline.note(line.note, self._clock.now_ms())
+        at_ms = self._clock.now_ms()
+        for word in line.words:
+            self._timeline.heard(self._clock.now_ms())
+            await self._conversation.append(word, segment)
+            at_ms += line.word_ms
+            await self._sleep_ms(max(0.0, at_ms - self._clock.now_ms()))
+
+    def _has_come(self, cue: After) -> bool:
+        match cue:
+            case After.PREVIOUS:
+                return True
+            case After.REPLY_START:
+                return self._follower.has_reply_started
+            case After.REPLY_END:
+                return self._follower.is_reply_over
+
+
+async def hold_scripted(
+    client: Client,
+    config: SessionConfig,
+    script: Script,
+    console: Console,
+    *,
+    clock: Clock,
+    sleep_ms: Sleep,
+) -> Timeline:
+    """Hold the conversation, print the timeline as it goes, then latencies and transcript."""
+    timeline = Timeline(console, clock.now_ms())
+    timeline.header(script.title)
+    async with client.converse(config) as conversation:
+        await Player(conversation, timeline, clock, sleep_ms).play(script)
+    timeline.summary(await client.transcript(conversation.session_id))
+    return timeline

@@ -1,0 +1,101 @@
+"""A command on a terminal of its own: keys go in, what is shown comes out."""
+
+import asyncio
+import fcntl
+import os
+import pty
+import re
+import struct
+import sys
+import termios
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+_CONTROLS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]")
+# Takes the terminal as its own, so that Ctrl-C reaches it, and becomes the command.
+_LAUNCH = (
+    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+    "os.execv(sys.argv[1], sys.argv[1:])"
+)
+HANG_S = 60
+ROWS, COLUMNS = 30, 100
+
+
+class Terminal:
+    """The near end of a pseudo-terminal."""
+
+    def __init__(self, process: asyncio.subprocess.Process, descriptor: int) -> None:
+        self._process = process
+        self._descriptor = descriptor
+        self._raw = b""
+        self._changed = asyncio.Event()
+        asyncio.get_running_loop().add_reader(descriptor, self._read)
+
+    @property
+    def shown(self) -> str:
+        """Everything since the last key, without the control sequences."""
+        return _CONTROLS.sub("", self._raw.decode(errors="replace"))
+
+    def press(self, keys: str) -> None:
+        self._raw = b""
+        os.write(self._descriptor, keys.encode())
+
+    async def until(self, text: str) -> str:
+        """Wait until it is shown; fails with what is shown instead."""
+        try:
+            async with asyncio.timeout(HANG_S):
+                while text not in self.shown:
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            raise AssertionError(f"{text!r} does not appear in:\n{self.shown[-4_000:]}") from None
+        return self.shown
+
+    async def ended(self) -> int:
+        """The exit code."""
+        async with asyncio.timeout(HANG_S):
+            return await self._process.wait()
+
+    def detach(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._descriptor)
+        os.close(self._descriptor)
+
+    def _read(self) -> None:
+        try:
+            self._raw += os.read(self._descriptor, 65_536)
+        except OSError:  # the command has ended
+            asyncio.get_running_loop().remove_reader(self._descriptor)
+        self._changed.set()
+
+
+@asynccontextmanager
+async def on_a_terminal(*arguments: str, cwd: Path, **variables: str) -> AsyncIterator[Terminal]:
+    """Run `duologue` with these arguments; it is ended when the block is left."""
+    near, far = pty.openpty()
+    fcntl.ioctl(far, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+    environment = {**os.environ, "TERM": "xterm-256color", **variables}
+    for name in ("COLUMNS", "LINES"):
+        environment.pop(name, None)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        _LAUNCH,
+        str(Path(sys.executable).parent / "duologue"),
+        *arguments,
+        stdin=far,
+        stdout=far,
+        stderr=far,
+        cwd=cwd,
+        env=environment,
+        start_new_session=True,
+    )
+    os.close(far)
+    terminal = Terminal(process, near)
+    try:
+        yield terminal
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+        terminal.detach()
