@@ -1,0 +1,117 @@
+"""AdminService: what operators ask and do."""
+
+from typing import Any
+
+import grpc
+
+from duologue.errors import InvalidInput
+from duologue.gateway.binding import Binder
+from duologue.gateway.channels import Channels
+from duologue.gateway.records import (
+    batcher_to_pb,
+    node_to_pb,
+    session_to_pb,
+    tenant_from_pb,
+    tenant_to_pb,
+)
+from duologue.settings import Settings
+from duologue.store.store import Store
+from duologue.tenants import check_tenant_id
+from duologue.v1 import admin_pb2 as pb
+from duologue.v1 import node_pb2
+from duologue.v1.admin_pb2_grpc import AdminServiceServicer
+from duologue.v1.node_pb2_grpc import NodeServiceStub
+
+_GRACE_MS = 30_000
+
+
+class AdminServicer(AdminServiceServicer):
+    """Behind the guard, which lets only operators in."""
+
+    def __init__(
+        self, settings: Settings, store: Store, binder: Binder, channels: Channels
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._binder = binder
+        self._channels = channels
+
+    async def GetCapacity(
+        self, request: pb.GetCapacityRequest, context: Any
+    ) -> pb.GetCapacityResponse:
+        """Tells how much room there is."""
+        capacity = await self._store.capacity()
+        return pb.GetCapacityResponse(
+            live_sessions=capacity.live_sessions,
+            max_sessions=capacity.max_sessions,
+            queued_sessions=self._binder.num_waiting,
+            admits=capacity.admits,
+        )
+
+    async def ListNodes(self, request: pb.ListNodesRequest, context: Any) -> pb.ListNodesResponse:
+        """Lists nodes and batching actors with their load."""
+        nodes, batchers = await self._store.nodes(), await self._store.batchers()
+        return pb.ListNodesResponse(
+            nodes=map(node_to_pb, nodes), batchers=map(batcher_to_pb, batchers)
+        )
+
+    async def DrainNode(self, request: pb.DrainNodeRequest, context: Any) -> pb.DrainNodeResponse:
+        """Lets a node take no new sessions, and moves those that it has.
+
+        The mark in the store holds also when the node does not answer now: it reads it itself.
+        """
+        has_grace = request.HasField("grace")
+        grace_ms = request.grace.ToMilliseconds() if has_grace else _GRACE_MS
+        if grace_ms < 0:
+            raise InvalidInput(f"grace must be 0 or more, not {grace_ms} ms")
+        node = await self._store.mark_draining(request.node_id)
+        drain = node_pb2.DrainRequest()
+        drain.grace.FromMilliseconds(grace_ms)
+        async with self._channels.use(node.address) as channel:
+            try:
+                within_s = self._settings.gateway.unary_ms / 2e3
+                answer = await NodeServiceStub(channel).Drain(drain, timeout=within_s)
+            except grpc.aio.AioRpcError:
+                return pb.DrainNodeResponse(sessions=node.sessions)
+        return pb.DrainNodeResponse(sessions=answer.sessions)
+
+    async def ListTenants(
+        self, request: pb.ListTenantsRequest, context: Any
+    ) -> pb.ListTenantsResponse:
+        """Lists the tenants."""
+        return pb.ListTenantsResponse(tenants=map(tenant_to_pb, await self._store.tenants()))
+
+    async def PutTenant(self, request: pb.PutTenantRequest, context: Any) -> pb.PutTenantResponse:
+        """Makes or changes a tenant."""
+        if not request.HasField("tenant"):
+            raise InvalidInput("tenant must be set")
+        tenant = await self._store.put_tenant(tenant_from_pb(request.tenant))
+        return pb.PutTenantResponse(tenant=tenant_to_pb(tenant))
+
+    async def DeleteTenant(
+        self, request: pb.DeleteTenantRequest, context: Any
+    ) -> pb.DeleteTenantResponse:
+        """Removes a tenant and its keys."""
+        await self._store.delete_tenant(check_tenant_id(request.tenant_id))
+        return pb.DeleteTenantResponse()
+
+    async def CreateKey(self, request: pb.CreateKeyRequest, context: Any) -> pb.CreateKeyResponse:
+        """Makes an API key."""
+        new = await self._store.create_key(check_tenant_id(request.tenant_id))
+        return pb.CreateKeyResponse(key_id=new.key_id, key=new.key)
+
+    async def RevokeKey(self, request: pb.RevokeKeyRequest, context: Any) -> pb.RevokeKeyResponse:
+        """Takes an API key back."""
+        if not request.key_id:
+            raise InvalidInput("key_id must be set")
+        await self._store.revoke_key(request.key_id)
+        return pb.RevokeKeyResponse()
+
+    async def ListAllSessions(
+        self, request: pb.ListAllSessionsRequest, context: Any
+    ) -> pb.ListAllSessionsResponse:
+        """Lists sessions of all tenants, or of one."""
+        tenant_id = check_tenant_id(request.tenant_id) if request.tenant_id else None
+        page = await self._store.list_sessions(tenant_id, request.page_size, request.page_token)
+        sessions = [session_to_pb(each, self._settings.store) for each in page.sessions]
+        return pb.ListAllSessionsResponse(sessions=sessions, next_page_token=page.next_page_token)

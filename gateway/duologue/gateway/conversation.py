@@ -1,0 +1,211 @@
+"""ConversationService: conversations, and what is known of sessions."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from duologue.clock import MonotonicClock
+from duologue.errors import DuologueError, InvalidInput
+from duologue.gateway.binding import Binder
+from duologue.gateway.carrier import Carrier, Ticket
+from duologue.gateway.channels import Channels
+from duologue.gateway.credits import Credits
+from duologue.gateway.keys import caller
+from duologue.gateway.notices import Announcer
+from duologue.gateway.opening import Doorkeeper
+from duologue.gateway.persistence import Persistence, Rhythm
+from duologue.gateway.quotas import Quotas
+from duologue.gateway.records import session_to_pb, transcript_entry_to_pb
+from duologue.gateway.streams import ClientStream, Streams, event_of
+from duologue.gateway.tasks import running
+from duologue.session_record import check_session_id
+from duologue.settings import Settings
+from duologue.store.store import Store
+from duologue.tenants import Tenant
+from duologue.v1 import conversation_pb2 as pb
+from duologue.v1.conversation_pb2_grpc import ConversationServiceServicer
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What all conversations of a gateway share."""
+
+    settings: Settings
+    store: Store
+    quotas: Quotas
+    binder: Binder
+    channels: Channels
+    streams: Streams
+    doorkeeper: Doorkeeper
+    announcer: Announcer
+    random: Random
+    rhythm: Rhythm
+
+    def carrier(self, ticket: Ticket, stream: ClientStream, credits: Credits) -> Carrier:
+        """What carries one conversation."""
+        persistence = Persistence(self.rhythm, MonotonicClock(), self.random)
+        return Carrier(
+            *(ticket, stream.outbox, credits, self.binder, self.channels, persistence),
+            self.announcer,
+        )
+
+
+class Conversing:
+    """One call of Converse: this task writes, one reads, one carries."""
+
+    def __init__(self, desk: Desk, stream: ClientStream, tenant: Tenant) -> None:
+        self._desk = desk
+        self._stream = stream
+        self._tenant = tenant
+        self._first: asyncio.Future[pb.ConverseRequest] = asyncio.get_running_loop().create_future()
+        self._carrier: asyncio.Future[Carrier] = asyncio.get_running_loop().create_future()
+
+    async def hold(self, requests: AsyncIterator[pb.ConverseRequest], context: Any) -> None:
+        """Returns, or raises, when the call is over."""
+        reader = asyncio.create_task(self._read(requests))
+        # Never cancelled while the call lasts: that would break the stream, and the client would
+        # be told of an internal error.
+        context.add_done_callback(lambda _context: reader.cancel())
+        first = await self._first_request()
+        ticket = await self._desk.doorkeeper.admit(self._tenant, first)
+        credits = Credits(self._desk.settings.sessions.unseen_events, ticket.last_server_seq)
+        carrier = self._desk.carrier(ticket, self._stream, credits)
+        try:
+            with self._desk.streams.holding(
+                ticket.tenant.tenant_id, ticket.session_id, self._stream
+            ):
+                async with running(self._carry(carrier)):
+                    self._carrier.set_result(carrier)
+                    await self._write(carrier, credits, context)
+        finally:
+            if first.HasField("start") and not carrier.ready.is_set():
+                await self._forget(ticket)
+
+    async def _first_request(self) -> pb.ConverseRequest:
+        """Waits on the reader's word, not on the stream, so that a time limit does no harm."""
+        within_s = self._desk.settings.gateway.unary_ms / 1e3
+        done, _ = await asyncio.wait({self._first}, timeout=within_s)
+        if not done:
+            raise InvalidInput(f"request must be start or resume, and none came in {within_s:g} s")
+        return self._first.result()
+
+    async def _read(self, requests: AsyncIterator[pb.ConverseRequest]) -> None:
+        try:
+            async for request in requests:
+                if not self._first.done():
+                    self._first.set_result(request)
+                else:
+                    await self._take(request)
+            await self._leave()
+        except Exception as error:
+            self._fail(error)
+
+    async def _take(self, request: pb.ConverseRequest) -> None:
+        carrier = await self._ready_carrier()
+        event = event_of(request)
+        if carrier.relay.is_news(event):
+            await self._desk.quotas.say(self._tenant, event)
+            await carrier.room()
+            carrier.say(event)
+
+    async def _leave(self) -> None:
+        """The client ended its side: the session has what was said, and stays."""
+        if not self._first.done():
+            raise InvalidInput("request must be start or resume, and the stream ended without one")
+        carrier = await self._ready_carrier()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._desk.settings.gateway.unary_ms / 1e3):
+                await carrier.settle()
+        self._stream.end()
+
+    async def _ready_carrier(self) -> Carrier:
+        # Shielded: when the call is over, this task is cancelled, and the future is not its own.
+        carrier = await asyncio.shield(self._carrier)
+        await carrier.ready.wait()
+        return carrier
+
+    def _fail(self, error: Exception) -> None:
+        if self._first.done():
+            self._stream.end(error)
+        else:
+            self._first.set_exception(error)
+
+    async def _carry(self, carrier: Carrier) -> None:
+        try:
+            await carrier.run()
+            self._stream.end()
+        except Exception as error:
+            self._stream.end(error)
+
+    async def _write(self, carrier: Carrier, credits: Credits, context: Any) -> None:
+        async for event in self._stream.events():
+            await context.write(pb.ConverseResponse(event=event))
+            credits.written(event)
+            if credits.is_due:
+                carrier.wake()
+
+    async def _forget(self, ticket: Ticket) -> None:
+        """Nobody can come back to a session whose token nobody was told."""
+        with suppress(DuologueError):
+            await self._desk.store.close_session(ticket.tenant.tenant_id, ticket.session_id)
+
+
+class ConversationServicer(ConversationServiceServicer):
+    """Behind the guard: the caller is known, messages are whole, errors become statuses."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def Converse(  # type: ignore[override]  # grpc.aio lets a coroutine write the stream
+        self, request_iterator: AsyncIterator[pb.ConverseRequest], context: Any
+    ) -> None:
+        """Holds a conversation."""
+        with self._desk.streams.opened() as stream:
+            await Conversing(self._desk, stream, caller()).hold(request_iterator, context)
+
+    async def CreateSession(
+        self, request: pb.CreateSessionRequest, context: Any
+    ) -> pb.CreateSessionResponse:
+        """Makes a session without talking to it yet."""
+        new = await self._desk.doorkeeper.create(caller(), request.config)
+        where = new.record.tenant_id, new.record.session_id
+        record = await self._desk.store.require_session(*where)
+        session = session_to_pb(record, self._desk.settings.store)
+        return pb.CreateSessionResponse(session=session, resume_token=new.resume_token)
+
+    async def GetSession(
+        self, request: pb.GetSessionRequest, context: Any
+    ) -> pb.GetSessionResponse:
+        """Tells what is known of a session."""
+        session_id = check_session_id(request.session_id)
+        record = await self._desk.store.require_session(caller().tenant_id, session_id)
+        return pb.GetSessionResponse(session=session_to_pb(record, self._desk.settings.store))
+
+    async def ListSessions(
+        self, request: pb.ListSessionsRequest, context: Any
+    ) -> pb.ListSessionsResponse:
+        """Lists the tenant's sessions, newest first."""
+        page = await self._desk.store.list_sessions(
+            caller().tenant_id, request.page_size, request.page_token
+        )
+        sessions = [session_to_pb(each, self._desk.settings.store) for each in page.sessions]
+        return pb.ListSessionsResponse(sessions=sessions, next_page_token=page.next_page_token)
+
+    async def CloseSession(
+        self, request: pb.CloseSessionRequest, context: Any
+    ) -> pb.CloseSessionResponse:
+        """Ends a session, whoever is connected to it."""
+        session_id = check_session_id(request.session_id)
+        await self._desk.store.close_session(caller().tenant_id, session_id)
+        return pb.CloseSessionResponse()
+
+    async def GetTranscript(
+        self, request: pb.GetTranscriptRequest, context: Any
+    ) -> pb.GetTranscriptResponse:
+        """Gives what was said so far."""
+        session_id = check_session_id(request.session_id)
+        entries = await self._desk.store.transcript(caller().tenant_id, session_id)
+        return pb.GetTranscriptResponse(entries=map(transcript_entry_to_pb, entries))

@@ -1,0 +1,111 @@
+"""What stands before every call: whose it is, whether its bytes are a message, how it may end.
+
+It puts itself around the handlers that the services register, each in a handler of the same kind:
+gRPC takes the kind of a call from its handler, and a refusal of another kind breaks the client.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from duologue.errors import InvalidInput
+from duologue.gateway.errors import TooLate, refusal_of, refuse
+from duologue.gateway.keys import KeyRing, require_operator
+from duologue.tenants import Tenant
+
+_OURS = "/duologue.v1."
+_OPERATORS = "/duologue.v1.AdminService/"
+
+if TYPE_CHECKING:
+    Handler = grpc.RpcMethodHandler[Any, Any]
+else:
+    Handler = grpc.RpcMethodHandler  # generic for type checkers only
+OnEnd = Callable[[str, str], None]
+"""Is told of each call's method and how it ended, in gRPC's name of it."""
+
+
+class Guard(grpc.aio.ServerInterceptor):
+    """For all services of ours; health and reflection need no key."""
+
+    def __init__(
+        self, keys: KeyRing, *, unary_ms: int, on_end: OnEnd = lambda _method, _code: None
+    ) -> None:
+        self._keys = keys
+        self._unary_s = unary_ms / 1e3
+        self._on_end = on_end
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Handler | None:
+        """The handler of a call, with the guard around it."""
+        handler = await continuation(handler_call_details)
+        method = str(handler_call_details.method)
+        if handler is None or not method.startswith(_OURS):
+            return handler
+        if handler.request_streaming:
+            assert handler.response_streaming, f"no kind of call that is known: {method}"
+            return self._streaming(method, handler)
+        return self._unary(method, handler)
+
+    def _unary(self, method: str, handler: Handler) -> Handler:
+        async def serve(data: bytes, context: Any) -> Any:
+            async def work() -> Any:
+                request = _parsed(handler, data)
+                left_s = context.time_remaining()
+                limit_s = self._unary_s if left_s is None else min(self._unary_s, left_s)
+                try:
+                    async with asyncio.timeout(limit_s):
+                        return await handler.unary_unary(request, context)  # type: ignore[misc]
+                except TimeoutError:
+                    raise TooLate(f"the call was not done within {limit_s:g} s") from None
+
+            return await self._guarded(method, context, work)
+
+        return grpc.unary_unary_rpc_method_handler(
+            serve, request_deserializer=None, response_serializer=handler.response_serializer
+        )
+
+    def _streaming(self, method: str, handler: Handler) -> Handler:
+        async def serve(data: AsyncIterator[bytes], context: Any) -> None:
+            async def requests() -> AsyncIterator[Any]:
+                async for each in data:
+                    yield _parsed(handler, each)
+
+            async def work() -> None:
+                await handler.stream_stream(requests(), context)  # type: ignore[misc, arg-type]
+
+            await self._guarded(method, context, work)
+
+        return grpc.stream_stream_rpc_method_handler(
+            serve, request_deserializer=None, response_serializer=handler.response_serializer
+        )
+
+    async def _guarded(self, method: str, context: Any, work: Callable[[], Awaitable[Any]]) -> Any:
+        tenant: Tenant | None = None
+        code = "CANCELLED"
+        try:
+            tenant = await self._keys.admit(context.invocation_metadata() or ())
+            if method.startswith(_OPERATORS):
+                require_operator(tenant)
+            answer = await work()
+            code = "OK"
+            return answer
+        except Exception as error:
+            refusal = refusal_of(error, tenant.tenant_id if tenant else "")
+            code = refusal.code.name
+            await refuse(context, refusal)
+        finally:
+            self._on_end(method, code)
+
+
+def _parsed(handler: Handler, data: bytes) -> Any:
+    assert handler.request_deserializer is not None
+    try:
+        return handler.request_deserializer(data)
+    except DecodeError as error:
+        raise InvalidInput(f"request must be a message of this method: {error}") from None

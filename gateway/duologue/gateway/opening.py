@@ -1,0 +1,89 @@
+"""The first request of a conversation: a new session, or one that goes on."""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from duologue.clock import Clock
+from duologue.errors import InvalidInput, SessionOver
+from duologue.gateway.carrier import Ticket
+from duologue.gateway.errors import NotAllowed
+from duologue.gateway.quotas import Quotas
+from duologue.session_record import SessionRecord, SessionStatus, check_session_id
+from duologue.store.store import Store
+from duologue.tenants import Tenant
+from duologue.v1 import conversation_pb2 as pb
+from duologue.v1 import events_pb2
+from duologue.wire.sessions import config_from_pb
+
+RandomText = Callable[[int], str]
+"""URL-safe text from so many random bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewSession:
+    """A session that was made just now."""
+
+    record: SessionRecord
+    resume_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Doorkeeper:
+    """Makes sessions, and lets those back in who have the token."""
+
+    store: Store
+    quotas: Quotas
+    clock: Clock
+    """Unix milliseconds."""
+    random_text: RandomText = secrets.token_urlsafe
+
+    async def admit(self, tenant: Tenant, request: pb.ConverseRequest) -> Ticket:
+        """Follow the first request; raises the DuologueError that says why not."""
+        match request.WhichOneof("request"):
+            case "start":
+                new = await self.create(tenant, request.start.config)
+                return Ticket(tenant, new.record.session_id, new.resume_token)
+            case "resume":
+                return await self._resume(tenant, request.resume)
+            case kind:
+                raise InvalidInput(
+                    f"request must be start or resume in the first message, not {kind or 'empty'}"
+                )
+
+    async def create(self, tenant: Tenant, config: events_pb2.SessionConfig) -> NewSession:
+        """Make a session; raises InvalidInput naming the field, or QuotaExceeded."""
+        config_from_pb(config)
+        await self.quotas.open_session(tenant)
+        token = self.random_text(24)
+        record = SessionRecord(
+            tenant_id=tenant.tenant_id,
+            session_id=f"ses_{self.random_text(16)}",
+            config=config.SerializeToString(),
+            resume_digest=_digest(token),
+            created_ms=int(self.clock.now_ms()),
+        )
+        await self.store.create_session(record)
+        return NewSession(record, token)
+
+    async def _resume(self, tenant: Tenant, resume: pb.SessionResume) -> Ticket:
+        session_id = _session_id("resume", resume.session_id)
+        record = await self.store.require_session(tenant.tenant_id, session_id)
+        if not hmac.compare_digest(_digest(resume.resume_token), record.resume_digest):
+            raise NotAllowed("resume.resume_token is not this session's")
+        if record.status is SessionStatus.CLOSED:
+            raise SessionOver(f"session {session_id!r} is closed")
+        return Ticket(tenant, session_id, resume.resume_token, resume.last_server_seq)
+
+
+def _session_id(where: str, session_id: str) -> str:
+    try:
+        return check_session_id(session_id)
+    except InvalidInput as error:
+        raise InvalidInput(f"{where}.{error}") from None
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()

@@ -1,0 +1,92 @@
+"""A gateway as a process of its own: `duologue gateway`, or `python -m duologue.gateway`."""
+
+import asyncio
+import logging
+import os
+import signal
+from pathlib import Path
+
+import uvloop
+
+from duologue.errors import InvalidSetting
+from duologue.gateway.server import serving
+from duologue.gateway.tasks import running
+from duologue.settings import Settings
+from duologue.store.store import Store
+
+_PARENT_S = 0.25
+
+log = logging.getLogger(__name__)
+
+
+def run(
+    settings: Settings, *, ready_file: Path | None = None, die_with_parent: bool = False
+) -> None:
+    """Serve until SIGTERM or SIGINT, then drain; a second signal stops at once.
+
+    When it serves, its address is printed, and written to `ready_file`. With `die_with_parent` it
+    stops without draining when the process that started it has ended, however that ended.
+    Raises InvalidSetting, or StoreUnavailable when there is no store to begin with.
+    """
+    # Asked for at once: a parent that ends while we start must not be missed.
+    parent = os.getppid() if die_with_parent else None
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    uvloop.run(_serve(settings, ready_file, parent))
+
+
+async def _serve(settings: Settings, ready_file: Path | None, parent: int | None) -> None:
+    if settings.store.url is None:
+        raise InvalidSetting(
+            "store.url must be set for a gateway: `duologue up` brings a store of its own"
+        )
+    stopping = _Stop()
+    async with (
+        await Store.connect(settings.store.url, settings.store) as store,
+        serving(settings, store) as gateway,
+        running(stopping.watch(parent)),
+    ):
+        _announce(gateway.address, ready_file)
+        await stopping.asked.wait()
+        if not stopping.is_urgent:
+            log.info("draining %d conversations", gateway.num_streams)
+            async with running(gateway.drain()) as drained:
+                urgent = asyncio.create_task(stopping.urged.wait())
+                await asyncio.wait({drained, urgent}, return_when=asyncio.FIRST_COMPLETED)
+                urgent.cancel()
+
+
+def _announce(address: str, ready_file: Path | None) -> None:
+    print(f"gateway listens at {address}", flush=True)
+    if ready_file is not None:
+        # Whole or not at all: somebody waits for the file to appear.
+        partial = ready_file.with_name(f"{ready_file.name}.{os.getpid()}")
+        partial.write_text(f"{address}\n")
+        partial.replace(ready_file)
+
+
+class _Stop:
+    """Told by signals, and by the end of the parent."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.urged = asyncio.Event()
+        for each in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(each, self._signalled)
+
+    @property
+    def is_urgent(self) -> bool:
+        return self.urged.is_set()
+
+    def _signalled(self) -> None:
+        if self.asked.is_set():
+            self.urged.set()
+        self.asked.set()
+
+    async def watch(self, parent: int | None) -> None:
+        """Look whether the parent is still there; whoever loses it has another one."""
+        while parent is not None and os.getppid() == parent:
+            await asyncio.sleep(_PARENT_S)
+        if parent is not None:
+            log.warning("the parent process has ended")
+            self.urged.set()
+            self.asked.set()

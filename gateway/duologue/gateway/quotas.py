@@ -1,0 +1,71 @@
+"""What a tenant may do: rates and numbers of its own, or the platform's defaults."""
+
+import asyncio
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from duologue.errors import QuotaExceeded
+from duologue.service_settings import GatewaySettings
+from duologue.store.store import Store
+from duologue.tenants import Tenant
+from duologue.v1 import events_pb2 as pb
+
+_OPENS = "opens"
+_INPUT_CHARS = "input_chars"
+_CHUNKS_PER_MINUTE = 600
+"""Characters are fetched from the store for a tenth of a second at the full rate."""
+
+
+def input_chars(event: pb.ClientEvent) -> int:
+    """How much text an event brings."""
+    return len(event.input_append.text) + len(event.input_revise.text)
+
+
+@dataclass(slots=True)
+class _Purse:
+    """Characters that a tenant has paid for and not yet sent."""
+
+    chars: int = 0
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class Quotas:
+    """Each method raises QuotaExceeded, which says when to try again."""
+
+    def __init__(self, store: Store, settings: GatewaySettings) -> None:
+        self._store = store
+        self._settings = settings
+        self._purses: defaultdict[str, _Purse] = defaultdict(_Purse)
+
+    async def open_session(self, tenant: Tenant) -> None:
+        """One more session is opened."""
+        rate = tenant.opens_per_minute or self._settings.default_opens_per_minute
+        wait_ms = await self._store.allow(tenant.tenant_id, _OPENS, 1, rate)
+        if wait_ms:
+            raise QuotaExceeded(f"at most {rate} sessions may be opened in a minute", wait_ms)
+
+    async def come_alive(self, tenant: Tenant, session_id: str) -> None:
+        """A session is about to be live, if it is not already."""
+        limit = tenant.max_sessions or self._settings.default_max_sessions
+        await self._store.admit(tenant.tenant_id, session_id, limit)
+
+    async def say(self, tenant: Tenant, event: pb.ClientEvent) -> None:
+        """The event's text is sent. The store is asked for many characters at a time."""
+        amount = input_chars(event)
+        if not amount:
+            return
+        purse = self._purses[tenant.tenant_id]
+        async with purse.lock:
+            if purse.chars < amount:
+                await self._fill(purse, tenant, amount - purse.chars)
+            purse.chars -= amount
+
+    async def _fill(self, purse: _Purse, tenant: Tenant, missing: int) -> None:
+        rate = tenant.input_chars_per_minute or self._settings.default_input_chars_per_minute
+        wait_ms = 0
+        for amount in dict.fromkeys((max(missing, rate // _CHUNKS_PER_MINUTE), missing)):
+            wait_ms = await self._store.allow(tenant.tenant_id, _INPUT_CHARS, amount, rate)
+            if not wait_ms:
+                purse.chars += amount
+                return
+        raise QuotaExceeded(f"at most {rate} input characters may be sent in a minute", wait_ms)

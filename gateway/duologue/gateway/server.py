@@ -1,0 +1,133 @@
+"""A gateway: its parts put together, from start to stop."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from random import Random
+
+import grpc
+from grpc_health.v1 import health, health_pb2_grpc  # type: ignore[import-untyped]
+from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped]
+
+from duologue.clock import MonotonicClock, UnixClock
+from duologue.errors import InvalidSetting
+from duologue.gateway.admin import AdminServicer
+from duologue.gateway.binding import Binder
+from duologue.gateway.channels import Channels
+from duologue.gateway.conversation import ConversationServicer, Desk
+from duologue.gateway.guard import Guard
+from duologue.gateway.health import SERVICES, Health
+from duologue.gateway.keys import KeyRing
+from duologue.gateway.notices import Announcer
+from duologue.gateway.opening import Doorkeeper
+from duologue.gateway.options import server_options
+from duologue.gateway.persistence import Rhythm
+from duologue.gateway.quotas import Quotas
+from duologue.gateway.streams import Streams
+from duologue.gateway.tasks import running
+from duologue.service_settings import GatewaySettings
+from duologue.settings import Settings
+from duologue.store.store import Store
+from duologue.v1 import admin_pb2_grpc, conversation_pb2_grpc
+
+_STOP_S = 1.0
+
+
+class Gateway:
+    """Serves from `serving` until its block ends."""
+
+    def __init__(self, settings: Settings, streams: Streams, health_: Health, port: int) -> None:
+        self._settings = settings
+        self._streams = streams
+        self._health = health_
+        self._announcer = Announcer(UnixClock(), settings.decoding.tick_ms)
+        self.address = f"{_host(settings.gateway.host)}:{port}"
+        """Where clients find it."""
+
+    @property
+    def num_streams(self) -> int:
+        """Conversations that it carries now."""
+        return len(self._streams)
+
+    async def drain(self, within_ms: int | None = None) -> None:
+        """Take no more conversations, send everybody away, and wait until they have gone.
+
+        After `within_ms` (`gateway.drain_ms`) those that are left end with UNAVAILABLE.
+        """
+        limit_ms = self._settings.gateway.drain_ms if within_ms is None else within_ms
+        await self._health.drain()
+        await self._streams.drain(self._announcer.go_away(limit_ms), limit_ms / 1e3)
+
+
+@asynccontextmanager
+async def serving(
+    settings: Settings, store: Store, *, random: Random | None = None, rhythm: Rhythm | None = None
+) -> AsyncIterator[Gateway]:
+    """A gateway for as long as the block; raises InvalidSetting for its port or its keys."""
+    chance = random or Random()
+    streams = Streams(settings.gateway.max_streams, settings.gateway.outbox_events)
+    channels = Channels()
+    quotas = Quotas(store, settings.gateway)
+    binder = Binder(
+        *(store, quotas, channels),
+        max_waiting=settings.gateway.queue_length,
+        wait_ms=settings.gateway.queue_ms,
+        random=chance,
+    )
+    desk = Desk(
+        *(settings, store, quotas, binder, channels, streams),
+        doorkeeper=Doorkeeper(store, quotas, UnixClock()),
+        announcer=Announcer(UnixClock(), settings.decoding.tick_ms),
+        random=chance,
+        rhythm=rhythm or Rhythm(),
+    )
+    admin = AdminServicer(settings, store, binder, channels)
+    guard = Guard(KeyRing(store.tenant_of, MonotonicClock()), unary_ms=settings.gateway.unary_ms)
+    health_ = Health(store)
+    server = grpc.aio.server(interceptors=[guard], options=server_options(settings.gateway))
+    conversation_pb2_grpc.add_ConversationServiceServicer_to_server(
+        ConversationServicer(desk), server
+    )
+    admin_pb2_grpc.add_AdminServiceServicer_to_server(admin, server)
+    health_pb2_grpc.add_HealthServicer_to_server(health_.servicer, server)
+    if settings.gateway.reflection:
+        names = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, server)
+    port = _listen(server, settings.gateway)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(channels.aclose)
+        await health_.start()
+        await server.start()
+        stack.push_async_callback(server.stop, _STOP_S)
+        await stack.enter_async_context(running(health_.watch()))
+        yield Gateway(settings, streams, health_, port)
+
+
+def _listen(server: grpc.aio.Server, settings: GatewaySettings) -> int:
+    where = f"{_host(settings.host)}:{settings.port}"
+    try:
+        if settings.tls_certificate is None:
+            return server.add_insecure_port(where)
+        return server.add_secure_port(where, _credentials(settings))
+    except RuntimeError as error:
+        raise InvalidSetting(
+            f"gateway.port must be free, and gateway.host of this machine: cannot listen at {where}"
+        ) from error
+
+
+def _credentials(settings: GatewaySettings) -> grpc.ServerCredentials:
+    assert settings.tls_key is not None
+    assert settings.tls_certificate is not None
+    try:
+        key = Path(settings.tls_key).read_bytes()
+        certificate = Path(settings.tls_certificate).read_bytes()
+    except OSError as error:
+        raise InvalidSetting(
+            f"gateway.tls_key and gateway.tls_certificate must be files: {error}"
+        ) from error
+    return grpc.ssl_server_credentials([(key, certificate)])
+
+
+def _host(host: str) -> str:
+    """An address as gRPC writes it."""
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host
