@@ -1,6 +1,6 @@
 """`duologue train`: teach a model to tell the states of an utterance."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,6 +19,9 @@ from duologue.cli.terminal import messages, model_progress, output
 
 if TYPE_CHECKING:
     from duologue.forward.state_head import StateHead
+    from duologue.model.loading import LoadedModel
+    from duologue.training.corpora.records import Split
+    from duologue.training.sample import Sample
     from duologue.training.trainer import TrainSettings, Watch
 
 
@@ -37,12 +40,23 @@ def train(
     hidden: Annotated[
         int, typer.Option(min=0, help="Width of a hidden layer; 0 for a linear head.")
     ] = 0,
+    lora_rank: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Adapt the input channel too, by updates of this rank; 0 trains a head alone.",
+        ),
+    ] = 0,
+    lora_layers: Annotated[
+        int,
+        typer.Option(min=1, help="How many layers to adapt, up to the highest that is read."),
+    ] = 14,
     seed: Annotated[int, typer.Option(help="The same seed gives the same head.")] = 0,
     cache: Annotated[
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Keep hidden states here, so that a run that was stopped goes on.",
+            help="Keep hidden states and epochs here, so that a run that was stopped goes on.",
             show_default=False,
         ),
     ] = None,
@@ -54,18 +68,17 @@ def train(
 ) -> None:
     """Train a state head for a model from a data set, and write its adapter.
 
-    The model itself stays as it is. The adapter is two small files and a card; name its folder in
-    the setting [b]model.adapter[/b] to use it.
+    The model itself stays as it is. With [b]--lora-rank[/b] the adapter also changes how the input
+    channel is computed; replies stay those of the model. The adapter is two small files and a card;
+    name its folder in the setting [b]model.adapter[/b] to use it.
     """
     settings = read_options(
         config, assignments, model__source=source, model__device=device, model__dtype=dtype
     ).settings
     from duologue.model.loading import load_model
     from duologue.training.data_set import read_data_set
-    from duologue.training.feature_store import FeatureStore
-    from duologue.training.trainer import train_head
 
-    wanted = _train_settings(layers, hidden, seed)
+    wanted = _train_settings(layers, hidden, lora_rank, lora_layers, seed)
     splits = read_data_set(data)
     with model_progress() as progress:
         loaded = load_model(
@@ -75,10 +88,12 @@ def train(
             attention="sdpa",
             progress=progress,
         )
-    store = FeatureStore(loaded, wanted.layers, cache)
     with _watching() as watch:
-        head = train_head(store, splits, wanted, watch)
-    command = f"duologue train --data … --layers {layers} --hidden {hidden} --seed {seed} --out …"
+        head = _train(loaded, splits, wanted, cache, watch)
+    shape = f"--lora-rank {lora_rank} --lora-layers {lora_layers}" if lora_rank else (
+        f"--hidden {hidden}"
+    )  # fmt: skip
+    command = f"duologue train --data … --layers {layers} {shape} --seed {seed} --out …"
     _write(head, out, command)
     _print_figures(head)
     output().print(f"adapter: {out}", soft_wrap=True)
@@ -97,16 +112,39 @@ def register(app: typer.Typer) -> None:
     )(train)
 
 
-def _train_settings(layers: str, hidden: int, seed: int) -> "TrainSettings":
+def _train_settings(
+    layers: str, hidden: int, lora_rank: int, lora_layers: int, seed: int
+) -> "TrainSettings":
     from duologue.errors import InvalidSetting
     from duologue.training.head_fit import FitSettings
+    from duologue.training.lora_settings import LoraSettings
     from duologue.training.trainer import TrainSettings
+
+    if hidden and lora_rank:
+        raise InvalidSetting("hidden: with lora-rank the head is linear, so hidden must be 0")
+    lora = LoraSettings(rank=lora_rank, num_layers=lora_layers, seed=seed) if lora_rank else None
 
     try:
         numbers = tuple(int(layer) for layer in layers.split(","))
     except ValueError as error:
         raise InvalidSetting(f"layers: {layers!r} is no list of layer numbers") from error
-    return TrainSettings(layers=numbers, fit=FitSettings.of_width(hidden, seed))
+    return TrainSettings(layers=numbers, fit=FitSettings.of_width(hidden, seed), lora=lora)
+
+
+def _train(
+    loaded: "LoadedModel",
+    splits: "Mapping[Split, Sequence[Sample]]",
+    wanted: "TrainSettings",
+    cache: Path | None,
+    watch: "Watch",
+) -> "StateHead":
+    from duologue.training.feature_store import FeatureStore
+    from duologue.training.lora_trainer import LoraTrainer
+    from duologue.training.trainer import train_head
+
+    if wanted.lora is not None:
+        return LoraTrainer(loaded, wanted, cache, watch).train(splits)
+    return train_head(FeatureStore(loaded, wanted.layers, cache), splits, wanted, watch)
 
 
 @contextmanager
@@ -120,7 +158,7 @@ def _watching() -> "Iterator[Watch]":
     with Progress(*columns, TimeElapsedColumn(), console=messages()) as bars:
 
         def rows(phase: str, total: int) -> "Callable[[int], None]":
-            task = bars.add_task(f"hidden states: {phase}", total=total)
+            task = bars.add_task(phase, total=total)
             return lambda done: bars.advance(task, done)
 
         fit = bars.add_task("fit", total=None, visible=False)

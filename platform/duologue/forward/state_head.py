@@ -126,7 +126,7 @@ class StateHead:
     ) -> None:
         self.card = card
         self.lora = lora
-        self._dense = dense
+        self.dense = dense
         self._check_shapes()
 
     @property
@@ -158,9 +158,9 @@ class StateHead:
 
     def logits(self, hidden: Tensor) -> Tensor:
         """The scores before the softmax, float32 `[rows, labels]`."""
-        weight, bias = self._dense[0]
+        weight, bias = self.dense[0]
         rows = functional.linear(hidden.to(weight.dtype), weight, bias)  # [rows, width]
-        for weight, bias in self._dense[1:]:
+        for weight, bias in self.dense[1:]:
             rows = functional.linear(functional.gelu(rows), weight, bias)
         return rows.float()
 
@@ -168,7 +168,7 @@ class StateHead:
         """Write `adapter.json` and `adapter.safetensors`, making the folder when needed."""
         folder.mkdir(parents=True, exist_ok=True)
         tensors = {}
-        for index, (weight, bias) in enumerate(self._dense):
+        for index, (weight, bias) in enumerate(self.dense):
             tensors[f"dense.{index}.weight"] = weight.detach().float().cpu().contiguous()
             tensors[f"dense.{index}.bias"] = bias.detach().float().cpu().contiguous()
         if self.lora is not None:
@@ -212,12 +212,12 @@ class StateHead:
             ) from error
 
     def _check_shapes(self) -> None:
-        assert self._dense, "no dense layers"
-        shapes = [tuple(weight.shape) for weight, _ in self._dense]
+        assert self.dense, "no dense layers"
+        shapes = [tuple(weight.shape) for weight, _ in self.dense]
         assert shapes[0][1] == self.card.input_size, f"{shapes} for input {self.card.input_size}"
         assert shapes[-1][0] == len(self.labels), f"{shapes} for {len(self.labels)} labels"
         assert all(low[0] == high[1] for low, high in pairwise(shapes)), f"{shapes} do not chain"
-        assert all(tuple(bias.shape) == weight.shape[:1] for weight, bias in self._dense)
+        assert all(tuple(bias.shape) == weight.shape[:1] for weight, bias in self.dense)
         ranks = set() if self.lora is None else self.lora.ranks
         assert ranks == ({self.card.lora_rank} - {0}), (
             f"updates of ranks {sorted(ranks)}, the card says {self.card.lora_rank}"

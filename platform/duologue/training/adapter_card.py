@@ -15,8 +15,8 @@ def adapter_card(card: AdapterCard, command: str, data_note: str) -> str:
         f"# State adapter for {card.model_name}",
         "Tells what an utterance in progress asks of the assistant: "
         + ", ".join(f"`{label}`" for label in card.labels)
-        + ". It reads the frozen model's hidden states at the last token of the utterance "
-        f"({_layer_names(card)}) and changes nothing in the model.",
+        + ". It reads hidden states at the last token of the utterance "
+        f"({_layer_names(card)}). {_what_it_changes(card)}",
         "## How it was made",
         f"```\n{command}\n```",
         data_note,
@@ -45,6 +45,16 @@ def adapter_card(card: AdapterCard, command: str, data_note: str) -> str:
 def _layer_names(card: AdapterCard) -> str:
     names = ["the final-norm state" if x < 0 else f"the output of layer {x}" for x in card.layers]
     return ", ".join(names)
+
+
+def _what_it_changes(card: AdapterCard) -> str:
+    if not card.lora_rank:
+        return "It changes nothing in the model."
+    return (
+        f"Low-rank updates (rank {card.lora_rank}) adapt the rows of the input channel, and no "
+        "others: what the model says is computed from its own, unchanged weights, and is what it "
+        "would have said without the adapter."
+    )
 
 
 def _recall_table(figures: Mapping[str, Any]) -> str:

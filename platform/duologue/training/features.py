@@ -33,7 +33,7 @@ def read_features(
     were batched beyond float rounding.
     """
     rows: list[Tensor | None] = [None] * len(token_lists)
-    for batch in _batches_by_length(token_lists):
+    for batch in batches_by_length(token_lists):
         hidden = _last_rows(network, [token_lists[index] for index in batch], layers)
         for index, row in zip(batch, hidden, strict=True):
             rows[index] = row
@@ -43,7 +43,7 @@ def read_features(
     return torch.stack(found)
 
 
-def _batches_by_length(token_lists: Sequence[Sequence[int]]) -> Iterator[list[int]]:
+def batches_by_length(token_lists: Sequence[Sequence[int]]) -> Iterator[list[int]]:
     """Indices in batches of similar length, so that little is computed for padding."""
     order = sorted(range(len(token_lists)), key=lambda index: len(token_lists[index]))
     batch: list[int] = []
@@ -65,25 +65,29 @@ def _last_rows(
     # Padding stands behind the last token, where causal attention never looks.
     padded = torch.tensor([[*tokens, *[0] * (longest - len(tokens))] for tokens in token_lists])
     ends = torch.tensor([len(tokens) - 1 for tokens in token_lists])
-    with reading_layers(network, layers, ends.to(network.device)) as rows:
+    places = (torch.arange(len(ends)), ends)
+    with reading_rows(network, layers, places) as rows:
         base: Any = network.base_model
         final = base(input_ids=padded.to(network.device), use_cache=False).last_hidden_state
-    rows[FINAL_LAYER] = final[torch.arange(len(ends)), ends]
+    rows[FINAL_LAYER] = final[places]
     return torch.cat([rows[layer] for layer in layers], dim=-1).float().cpu()
 
 
 @contextmanager
-def reading_layers(
-    network: "PreTrainedModel", layers: Sequence[int], ends: Tensor
+def reading_rows(
+    network: "PreTrainedModel", layers: Sequence[int], places: tuple[Tensor, Tensor]
 ) -> Iterator[dict[int, Tensor]]:
-    """During the block, decoder layers leave their output at `ends` in the dictionary."""
+    """During the block, decoder layers leave their output at these places in the dictionary.
+
+    `places` are the batch and the row of each state. The final state is not among them: it is what
+    the network's body returns.
+    """
     rows: dict[int, Tensor] = {}
-    each = torch.arange(len(ends), device=ends.device)
 
     def keep(layer: int) -> Callable[..., None]:
         def hook(_module: object, _inputs: object, output: Any) -> None:
             states = output[0] if isinstance(output, tuple) else output  # [batch, tokens, width]
-            rows[layer] = states[each, ends]
+            rows[layer] = states[places]
 
         return hook
 

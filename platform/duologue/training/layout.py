@@ -31,9 +31,16 @@ class Layout:
         While the assistant speaks, its running reply is not visible to the input channel: what
         follows the end of the question is the header of the new user turn.
         """
-        trunk = self.chat.opening(self.tokenizer, system_prompt)
-        laid_out = [*trunk, *self._turns(sample.context), *self.chat.user_header]
-        return laid_out + self.tokenizer.encode(sample.text)
+        return [*self.trunk(sample, system_prompt), *self.utterance(sample)]
+
+    def trunk(self, sample: Sample, system_prompt: str = "") -> list[int]:
+        """The settled history, up to where both channels branch off."""
+        opening = self.chat.opening(self.tokenizer, system_prompt)
+        return [*opening, *self._turns(sample.context)]
+
+    def utterance(self, sample: Sample) -> list[int]:
+        """The input channel: the header of a user's turn and the text so far."""
+        return [*self.chat.user_header, *self.tokenizer.encode(sample.text)]
 
     def _turns(self, turns: Sequence[Turn]) -> list[int]:
         chat, laid_out = self.chat, list[int]()

@@ -15,6 +15,7 @@ from duologue.training.feature_store import FeatureStore
 from duologue.training.features import Advance
 from duologue.training.figures import Judged, word_beginnings
 from duologue.training.head_fit import FitSettings, Report, cooled, fit_head
+from duologue.training.lora_settings import LoraSettings
 from duologue.training.sample import Sample
 
 if TYPE_CHECKING:
@@ -29,12 +30,17 @@ class TrainSettings:
 
     layers: tuple[int, ...] = (-1,)
     fit: FitSettings = field(default_factory=FitSettings)
+    lora: LoraSettings | None = None
+    """With it the input channel is adapted too, and `fit` is not used."""
     limits: TriggerLimits = field(default_factory=TriggerLimits)
 
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Who hears how training goes: `rows(phase, total)` gives what to call per finished row."""
+    """Who hears how training goes: `rows(phase, total)` gives what to call per finished row.
+
+    A phase is named as it is to be shown.
+    """
 
     rows: Callable[[str, int], Advance] = lambda phase, total: lambda done: None
     epoch: Report = lambda epoch, train_loss, val_loss: None
@@ -55,7 +61,9 @@ def train_head(
     features, labels = {}, {}
     for split in ("train", "val"):
         samples = splits[split]
-        features[split] = store.features(samples, watch.rows(split, len(samples)))
+        features[split] = store.features(
+            samples, watch.rows(f"hidden states: {split}", len(samples))
+        )
         labels[split] = label_columns(samples, order)
     fitted = fit_head(
         (features["train"], labels["train"]),
@@ -64,23 +72,55 @@ def train_head(
         settings.fit,
         watch.epoch,
     )
-    head = StateHead(_bare_card(store.loaded, settings, order), fitted.dense)
-    temperature = best_temperature(head.logits(features["val"]), labels["val"])
-    head = StateHead(head.card, cooled(fitted.dense, temperature))
-    probabilities = head.probabilities(features["val"])
-    thresholds = choose_thresholds(probabilities, labels["val"], order, settings.limits)
+    head = StateHead(bare_card(store.loaded, settings, order), fitted.dense)
+    beginnings = first_beginnings(splits["val"])
+    streamed = store.features(beginnings, watch.rows("hidden states: streaming", len(beginnings)))
+    scores = Scores(head.logits(features["val"]), head.logits(streamed))
+    return finished(head, scores, splits, fitted.best_epoch + 1, settings)
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What a head that is not calibrated makes of the validation rows."""
+
+    val: Tensor  # [samples, labels]
+    beginnings: Tensor  # [beginnings, labels], of `first_beginnings`
+
+
+def first_beginnings(samples: Sequence[Sample]) -> list[Sample]:
+    """Beginnings of the first queries among these, word by word."""
+    queries = [sample for sample in samples if sample.label is State.QUERY]
+    return word_beginnings(queries[:NUM_STREAMED_QUERIES])
+
+
+def finished(
+    head: StateHead,
+    scores: Scores,
+    splits: Mapping[Split, Sequence[Sample]],
+    num_epochs: int,
+    settings: TrainSettings,
+) -> StateHead:
+    """The head with its temperature, its thresholds and its figures on the validation split."""
+    order, val = head.labels, splits["val"]
+    labels = label_columns(val, order)
+    temperature = best_temperature(scores.val, labels)
+    probabilities = torch.softmax(scores.val / temperature, dim=-1)
+    streamed = torch.softmax(scores.beginnings / temperature, dim=-1)
+    thresholds = choose_thresholds(
+        probabilities, labels, order, settings.limits, streamed if len(streamed) else None
+    )
     card = replace(
         head.card,
         thresholds=thresholds,
         training={
             "samples": len(splits["train"]),
-            "epochs": fitted.best_epoch + 1,
+            "epochs": num_epochs,
             "temperature": round(temperature, 4),
             **asdict(settings),
         },
-        metrics=_figures(head, store, splits["val"], probabilities, thresholds, watch),
+        metrics=_figures(val, probabilities, streamed, order, thresholds),
     )
-    return StateHead(card, cooled(fitted.dense, temperature))
+    return StateHead(card, cooled(head.dense, temperature), head.lora)
 
 
 def label_columns(samples: Sequence[Sample], order: Sequence[State]) -> Tensor:
@@ -88,9 +128,10 @@ def label_columns(samples: Sequence[Sample], order: Sequence[State]) -> Tensor:
     return torch.tensor([order.index(sample.label) for sample in samples])
 
 
-def _bare_card(
+def bare_card(
     loaded: "LoadedModel", settings: TrainSettings, order: tuple[State, ...]
 ) -> AdapterCard:
+    """A card without thresholds and figures."""
     return AdapterCard(
         hidden_size=loaded.geometry.hidden_size,
         labels=order,
@@ -98,22 +139,20 @@ def _bare_card(
         layers=settings.layers,
         model_name=loaded.name,
         model_fingerprint=loaded.fingerprint,
+        lora_rank=settings.lora.rank if settings.lora is not None else 0,
     )
 
 
 def _figures(
-    head: StateHead,
-    store: FeatureStore,
     samples: Sequence[Sample],
     probabilities: Tensor,
+    streamed: Tensor,
+    order: tuple[State, ...],
     thresholds: Mapping[State, float],
-    watch: Watch,
 ) -> dict[str, Any]:
-    figures = Judged.of(samples, probabilities, head.labels, thresholds).to_json()
-    queries = [sample for sample in samples if sample.label is State.QUERY]
-    beginnings = word_beginnings(queries[:NUM_STREAMED_QUERIES])
+    figures = Judged.of(samples, probabilities, order, thresholds).to_json()
+    beginnings = first_beginnings(samples)
     if beginnings:
-        rows = store.features(beginnings, watch.rows("streaming", len(beginnings)))
-        streamed = Judged.of(beginnings, head.probabilities(rows), head.labels, thresholds)
-        figures["premature_trigger_share"] = round(streamed.trigger_share(), 4)
+        judged = Judged.of(beginnings, streamed, order, thresholds)
+        figures["premature_trigger_share"] = round(judged.trigger_share(), 4)
     return figures

@@ -62,7 +62,7 @@ def with_updates(rank: int = 2, *, card_rank: int = 2) -> StateHead:
     head = make_head()
     update = LowRank(torch.ones(rank, 8) / 4, torch.ones(8, rank) / 2)
     updates = InputLora({"layers.3.self_attn.q_proj": update})
-    return StateHead(replace(head.card, lora_rank=card_rank), head._dense, updates)
+    return StateHead(replace(head.card, lora_rank=card_rank), head.dense, updates)
 
 
 def test_updates_are_saved_with_the_head(tmp_path: Path) -> None:

@@ -47,6 +47,6 @@ def test_an_adapter_of_another_model_is_refused(tmp_path: Path) -> None:
     hidden_size = assembly.model.geometry.hidden_size
     wrong = DictatedHead(hidden_size)
     card = AdapterCard(hidden_size, wrong.labels, wrong.thresholds, model_fingerprint="0" * 16)
-    StateHead(card, wrong._dense).save(tmp_path / "adapter")
+    StateHead(card, wrong.dense).save(tmp_path / "adapter")
     with pytest.raises(ModelUnavailable, match="fingerprint"):
         load_head(str(tmp_path / "adapter"), assembly.model)

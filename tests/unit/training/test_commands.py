@@ -60,6 +60,32 @@ def test_data_and_train_make_an_adapter_that_fits_its_model(tmp_path: Path) -> N
     assert Path("adapter/adapter.safetensors").read_bytes() == first
 
 
+def test_an_adapted_input_channel_is_trained_by_the_same_command(tmp_path: Path) -> None:
+    build(Path("states"))
+    model = write_tiny_model(tmp_path / "model")
+    arguments = ["train", "--data", "states", "--out", "adapter", "--model", model, "--seed", 3]
+    arguments += ["--dtype", "float32", "--device", "cpu", "--layers", "1", "--cache", "cache"]
+    output = invoke(*arguments, "--lora-rank", 2, "--lora-layers", 2)
+    assert "premature triggers" in output
+    loaded = load_model(model, device="cpu", dtype="float32")
+    head = StateHead.load(Path("adapter"), "cpu", geometry=loaded.geometry,
+                          fingerprint=loaded.fingerprint)  # fmt: skip
+    assert head.lora is not None
+    assert head.card.lora_rank == 2
+    assert head.lora.updates.keys() == head.lora.fitted_to(loaded.network.base_model).updates.keys()
+    assert head.card.training["lora"]["seed"] == 3
+    card = Path("adapter/README.md").read_text(encoding="utf-8")
+    assert "--layers 1 --lora-rank 2 --lora-layers 2 --seed 3" in card
+    assert "adapt the rows of the input channel, and no others" in card
+
+
+def test_a_head_of_two_layers_and_updates_are_not_trained_together() -> None:
+    with pytest.raises(InvalidSetting, match="with lora-rank the head is linear"):
+        invoke(
+            "train", "--data", "states", "--out", "a", "--hidden", 8, "--lora-rank", 2,
+        )  # fmt: skip
+
+
 @pytest.mark.parametrize("command", [["data", "build"], ["train"]])
 def test_help_gives_an_example(command: list[str]) -> None:
     output = invoke(*command, "--help")
