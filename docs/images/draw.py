@@ -1,4 +1,4 @@
-"""Draws the pictures of docs/method.md; run it after a change, and look at the result.
+"""Draws the pictures of docs/; run it after a change, and look at the result.
 
 .venv/bin/python docs/images/draw.py [folder]
 """
@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from drawing import FAINT, INK, Picture
+from service import service
 
 QUESTION = ["user:", "Tell", "me", "about", "the", "Moon", ".", "end"]
 REPLY = ["reply:", "The", "Moon", "is", "a"]
@@ -371,6 +372,7 @@ def layers() -> Picture:
 
 PICTURES = {
     "layers": layers,
+    "service": service,
     "channels": channels,
     "mask": mask,
     "slice": slices,
