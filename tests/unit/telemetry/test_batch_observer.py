@@ -1,0 +1,99 @@
+"""A batching actor's ticks as spans that are linked to their slices, and as metrics."""
+
+from typing import Any
+
+import pytest
+from opentelemetry.sdk.trace import ReadableSpan
+
+from duologue.clock import TickClock
+from duologue.service_settings import TelemetrySettings
+from duologue.telemetry import names
+from duologue.telemetry.batch_observer import BatchObserver
+from duologue.telemetry.metrics import BatcherMetrics
+from duologue.telemetry.trace_ids import slice_span_id, trace_id_of
+from tests.unit.batching.stage import TICK_MS, Stage
+from tests.unit.telemetry.traced import Memory
+
+
+class Observed:
+    """A loop that is looked at."""
+
+    def __init__(self, settings: TelemetrySettings | None = None) -> None:
+        self.memory = Memory(settings)
+        self.metrics = BatcherMetrics()
+        ticks = TickClock(0.0, TICK_MS)
+        observer = BatchObserver(self.memory.tracing, self.metrics, ticks, "tiny")
+        self.stage = Stage(observer=observer)
+
+    def close(self) -> None:
+        self.memory.tracing.shutdown()
+
+    def value(self, name: str, **labels: str) -> float:
+        return self.metrics.registry.get_sample_value(name, labels) or 0.0
+
+    def play(self, *sessions: str, reply_tokens: int = 2) -> None:
+        """One slice of each session in tick 1."""
+        stage = self.stage
+        for stream, session in enumerate(sessions):
+            stage.take(stream, session)
+        stage.go_to_tick(1)
+        for stream, session in enumerate(sessions):
+            stage.ask(stream, session, reply_tokens=reply_tokens)
+        stage.run_until_idle()
+        stage.go_to_tick(9)
+
+
+def linked(span: ReadableSpan) -> set[tuple[int, int]]:
+    return {(link.context.trace_id, link.context.span_id) for link in span.links}
+
+
+def attributes(span: ReadableSpan) -> dict[str, Any]:
+    return dict(span.attributes or {})
+
+
+def test_a_tick_is_linked_to_the_slices_that_it_carried() -> None:
+    observed = Observed()
+    observed.play("ses_a", "ses_b")
+    (tick,) = observed.memory.spans(names.BATCH_TICK)
+    assert linked(tick) == {
+        (trace_id_of(name), slice_span_id(name, 1, 1)) for name in ("ses_a", "ses_b")
+    }
+    told = attributes(tick)
+    assert (told[names.TICK], told[names.NUM_SLICES], told[names.NUM_FORWARDS]) == (1, 2, 2)
+    assert told[names.IS_LATE] is False
+    assert tick.start_time == TICK_MS * 1e6
+    assert tick.end_time == (TICK_MS + 20) * 1e6, "two forwards"
+    observed.close()
+
+
+def test_a_late_tick_says_so() -> None:
+    observed = Observed()
+    observed.play("ses_a", reply_tokens=12)
+    (tick,) = observed.memory.spans(names.BATCH_TICK)
+    assert attributes(tick)[names.IS_LATE] is True
+    assert observed.value(f"{names.MISSED_TICKS}_total") == 1
+    assert observed.value(f"{names.MISSED_SLICES}_total") == 1
+    observed.close()
+
+
+@pytest.mark.parametrize(
+    "settings", [TelemetrySettings(sample_ratio=0.0), TelemetrySettings(slices=False)]
+)
+def test_ticks_without_traced_slices_have_no_spans(settings: TelemetrySettings) -> None:
+    observed = Observed(settings)
+    observed.play("ses_a")
+    assert observed.memory.spans() == []
+    assert observed.value(f"{names.TICKS}_total") == 1, "but they are counted"
+    observed.close()
+
+
+def test_forwards_and_slices_are_measured() -> None:
+    observed = Observed()
+    observed.play("ses_a", "ses_b")
+    assert observed.value(f"{names.SLICES}_total") == 2
+    assert observed.value(f"{names.FORWARD_DURATION}_count") == 2
+    assert observed.value(f"{names.FORWARD_DURATION}_sum") == pytest.approx(0.02)
+    assert observed.value(f"{names.BATCH_ROWS}_sum") == 4
+    assert observed.value(f"{names.TICK_DURATION}_sum") == pytest.approx(0.02)
+    assert observed.value(names.TICK_DEADLINE) == pytest.approx(0.1)
+    observed.close()

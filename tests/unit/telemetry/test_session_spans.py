@@ -1,0 +1,205 @@
+"""One trace per session: turns, and the slices below them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from opentelemetry.sdk.trace import ReadableSpan
+
+from duologue.events import InputAppend
+from duologue.service_settings import TelemetrySettings
+from duologue.telemetry import names
+from duologue.telemetry.session_spans import SessionSpans, SessionTrace
+from duologue.telemetry.trace_ids import extract, slice_span_id, trace_id_of
+from duologue.usage import Usage
+from tests.unit.session.stage import Setting
+from tests.unit.telemetry.traced import SESSION, START_MS, Memory, TracedStage
+
+
+@pytest.fixture
+def memory() -> Iterator[Memory]:
+    made = Memory()
+    yield made
+    made.tracing.shutdown()
+
+
+def attributes(span: ReadableSpan) -> dict[str, Any]:
+    return dict(span.attributes or {})
+
+
+def length_ms(span: ReadableSpan) -> float:
+    assert span.start_time is not None
+    assert span.end_time is not None
+    return (span.end_time - span.start_time) / 1e6
+
+
+def test_a_turn_lasts_from_its_first_word_to_the_end_of_the_reply(memory: Memory) -> None:
+    stage = TracedStage(memory, Setting(replies=("It is fine today.",)))
+    stage.say("How")
+    stage.wait(300)
+    stage.say(" is it?")
+    stage.settle()
+    (turn,) = memory.spans(names.TURN)
+    assert turn.start_time == START_MS * 1e6
+    told = attributes(turn)
+    assert told[names.STATE] == "query"
+    assert told[names.RESPONSE_ID] == 1
+    assert told[names.FINISH_REASONS] == ("stop",)
+    assert told[names.FIRST_TEXT_MS] == 180.0, "a tick, and the 20 ms of the slice"
+    assert [event.name for event in turn.events] == [names.INPUT_STATE, names.RESPONSE_STARTED]
+
+
+def test_every_span_is_in_the_sessions_trace_and_names_it(memory: Memory) -> None:
+    stage = TracedStage(memory)
+    stage.say("How is it?")
+    stage.settle()
+    stage.close()
+    spans = memory.spans()
+    assert {span.name for span in spans} == {names.TURN, names.SLICE, names.SESSION_CLOSE}
+    for span in spans:
+        context = span.get_span_context()
+        assert context is not None
+        assert context.trace_id == trace_id_of(SESSION)
+        told = attributes(span)
+        assert (told[names.SESSION_ID], told[names.TENANT], told[names.EPOCH]) == (
+            SESSION,
+            "acme",
+            1,
+        )
+
+
+def test_slices_stand_below_their_turn_and_have_ids_that_others_know(memory: Memory) -> None:
+    stage = TracedStage(memory)
+    stage.say("How is it?")
+    stage.settle()
+    (turn,) = memory.spans(names.TURN)
+    slices = memory.spans(names.SLICE)
+    assert len(slices) == len(stage.slices)
+    turn_context = turn.get_span_context()
+    assert turn_context is not None
+    within = [
+        span for span in slices if span.parent and span.parent.span_id == turn_context.span_id
+    ]
+    assert within, "the slice that the turn began with"
+    ids = {context.span_id for span in slices if (context := span.get_span_context())}
+    assert ids == {slice_span_id(SESSION, 1, work.tick) for work in stage.slices}
+    assert {length_ms(span) for span in slices} == {20.0}
+
+
+def test_two_turns_overlap_when_the_user_cuts_in(memory: Memory) -> None:
+    long_reply = "The weather is fine, and so it will stay for the whole of the week."
+    stage = TracedStage(memory, Setting(replies=(long_reply, "Well.")))
+    stage.say("How is it?")
+    stage.tick(2)
+    stage.say("And", "b")
+    stage.tick(1)
+    stage.say(" now?", "b")
+    stage.settle()
+    first, second = memory.spans(names.TURN)
+    assert attributes(first)[names.FINISH_REASONS] == ("interrupted",)
+    assert names.INTERRUPTED in [event.name for event in first.events]
+    assert first.end_time is not None
+    assert second.start_time is not None
+    assert second.start_time < first.end_time
+    assert attributes(second)[names.RESPONSE_ID] == 2
+
+
+def test_what_is_no_query_is_a_turn_of_its_own(memory: Memory) -> None:
+    stage = TracedStage(memory, Setting(replies=("The weather is fine, and so on and so forth.",)))
+    stage.say("How is it?")
+    stage.tick(2)
+    stage.say("mhm", "b")
+    stage.settle()
+    aside, answered = memory.spans(names.TURN)
+    assert attributes(aside)[names.STATE] == "non_query"
+    assert names.RESPONSE_RESUMED in [event.name for event in answered.events]
+
+
+@pytest.mark.parametrize("records_text", [False, True])
+def test_texts_are_recorded_only_where_the_tenant_allows_it(
+    memory: Memory, records_text: bool
+) -> None:
+    stage = TracedStage(memory, Setting(replies=("Quite secret.",)), records_text=records_text)
+    stage.say("How is it?")
+    stage.settle()
+    stage.close()
+    told = repr([(span.attributes, span.events) for span in memory.spans()])
+    assert ("How is it?" in told) is records_text
+    assert ("Quite secret." in told) is records_text
+
+
+def test_an_abandoned_slice_is_an_error(memory: Memory) -> None:
+    stage = TracedStage(memory)
+    stage.say("How is it?")
+    stage.wait()
+    stage.depart()
+    stage.spans.abandoned(stage.clock.now_ms() + 5)
+    (span,) = memory.spans(names.SLICE)
+    assert attributes(span)[names.IS_ABANDONED] is True
+    assert not span.status.is_ok
+    stage.spans.abandoned(stage.clock.now_ms() + 9)
+    assert len(memory.spans(names.SLICE)) == 1, "there was no other one"
+
+
+def test_a_slice_that_failed_says_why(memory: Memory) -> None:
+    stage = TracedStage(memory)
+    stage.engine.fails_after_forwards = 0
+    stage.say("How is it?")
+    stage.tick()
+    (span,) = memory.spans(names.SLICE)
+    assert attributes(span)[names.ERROR_TYPE] == "KVMemoryExhausted"
+
+
+def test_what_is_under_way_ends_with_the_session(memory: Memory) -> None:
+    stage = TracedStage(memory, Setting(replies=("The weather is fine, and so on and on.",)))
+    stage.say("How is it?")
+    stage.tick(2)
+    stage.say("and", "b")
+    stage.close()
+    assert len(memory.spans(names.TURN)) == 2
+    (closed,) = memory.spans(names.SESSION_CLOSE)
+    assert attributes(closed)[names.NUM_SLICES] == 2
+
+
+def test_single_slices_can_be_left_out() -> None:
+    memory = Memory(TelemetrySettings(slices=False))
+    stage = TracedStage(memory)
+    stage.say("How is it?")
+    stage.settle()
+    assert {span.name for span in memory.spans()} == {names.TURN}
+    memory.tracing.shutdown()
+
+
+def test_a_session_that_is_not_sampled_leaves_nothing() -> None:
+    memory = Memory(TelemetrySettings(sample_ratio=0.0))
+    stage = TracedStage(memory)
+    stage.say("How is it?")
+    stage.settle()
+    stage.close()
+    assert memory.spans() == []
+    assert stage.trace.traceparent == ""
+    memory.tracing.shutdown()
+
+
+def test_spans_go_on_in_another_process(memory: Memory) -> None:
+    trace = SessionTrace(memory.tracing, SESSION, "acme", 1)
+    assert extract(trace.traceparent) == trace.context
+
+
+def test_what_the_client_says_besides_its_text_begins_no_turn(memory: Memory) -> None:
+    stage = TracedStage(memory)
+    stage.commit()
+    stage.close()
+    assert memory.spans(names.TURN) == []
+
+
+def test_events_without_a_turn_are_passed_over(memory: Memory) -> None:
+    """As when a session was moved in the midst of a reply."""
+    stage = TracedStage(memory, Setting(replies=("The weather is fine, and so on and on.",)))
+    stage.say("How is it?")
+    stage.tick(2)
+    stage.spans = SessionSpans(stage.trace)
+    stage.settle()
+    stage.spans.received(InputAppend("b", "x"), stage.clock.now_ms())
+    stage.spans.closed(Usage(), stage.clock.now_ms())
+    assert [attributes(span).get(names.STATE) for span in memory.spans(names.TURN)] == [None]
