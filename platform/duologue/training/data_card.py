@@ -53,6 +53,7 @@ def data_card(
         "no case, no punctuation, numbers in words, fillers and repeats.",
         "## Where it comes from",
         _origin_table(splits),
+        _composed_table(splits),
         "## What one should know",
         _caveats(settings),
         "## Examples",
@@ -82,6 +83,21 @@ def _origin_table(splits: Mapping[Split, Sequence[Sample]]) -> str:
     return "\n".join(lines)
 
 
+def _composed_table(splits: Mapping[Split, Sequence[Sample]]) -> str:
+    """How much of each label was drawn from grammars: there, validation flatters."""
+    lines = [
+        "Composed, as a share of each label:",
+        "| split | " + " | ".join(State) + " |",
+        "|---|" + "---|" * len(State),
+    ]
+    for name, samples in splits.items():
+        totals = Counter(sample.label for sample in samples)
+        composed = Counter(sample.label for sample in samples if sample.source == "composed")
+        shares = (composed[state] / max(1, totals[state]) for state in State)
+        lines.append(f"| {name} | " + " | ".join(f"{share:.0%}" for share in shares) + " |")
+    return lines[0] + "\n\n" + "\n".join(lines[1:])
+
+
 def _caveats(settings: BuildSettings) -> str:
     return "\n".join(
         [
@@ -93,8 +109,11 @@ def _caveats(settings: BuildSettings) -> str:
             "complete text, ends a sentence, or lacks only dispensable words is never used; of "
             "those that could still pass for complete "
             f"{settings.doubtful_share:.0%} are kept, because a stream does pass through them.",
-            "- Statements made in meetings count as background. The same words may well be said to "
-            "an assistant.",
+            "- Statements made in meetings count as background, questions of meetings that stand "
+            "by themselves as queries. The same words may well be meant otherwise.",
+            f"- About {settings.spoken_cut_share:.0%} of the cuts begin queries that the same "
+            f"split also holds whole. {settings.out_of_context_share:.0%} of the longer turns of "
+            "dialogues stand without the turns before them.",
             f"- No text of {MIN_LEAK_WORDS} words or more occurs in both splits, whatever its "
             "style. Shorter ones do.",
             "- English only.",

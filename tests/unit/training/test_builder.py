@@ -22,6 +22,7 @@ from duologue.training.builder import (
 from duologue.training.corpora.folder import read_folder
 from duologue.training.corpora.records import Corpora, MeetingLine, Split
 from duologue.training.cuts import cut_after_word, cut_at, cut_inside_word
+from duologue.training.data_card import data_card
 from duologue.training.data_set import build_data_set, read_data_set
 from duologue.training.pieces import PHRASES, meeting_pieces, read_phrases
 from duologue.training.sample import Sample, normalised
@@ -187,6 +188,15 @@ def test_a_data_set_survives_the_disk(source: Path, tmp_path: Path) -> None:
     assert "CC BY-SA 4.0" in card
     assert str(tmp_path) not in card
     assert (tmp_path / "out" / "train.svg").read_text(encoding="utf-8").startswith("<svg")
+
+
+def test_the_card_says_how_much_of_each_label_is_composed() -> None:
+    rows = [Sample("hush", State.HOLD, "hold", source="composed")] * 3
+    rows += [Sample("stop talking", State.HOLD, "hold", source="clinc150")]
+    rows += [Sample("what time is it", State.QUERY, "service_query", source="clinc150")]
+    card = data_card({"train": rows, "val": rows[:1]}, SETTINGS, {}, "duologue data build")
+    assert "| train | 0% | 0% | 0% | 75% |" in card
+    assert "| val | 0% | 0% | 0% | 100% |" in card
 
 
 def test_a_missing_split_is_named(tmp_path: Path) -> None:
