@@ -46,6 +46,8 @@ class Entry:
     usage: Usage
     server_seq: int
     """Once it is kept, events up to this one may be shown."""
+    client_seq: int
+    """Once it is kept, the client need not keep its events up to this one."""
 
 
 @dataclass(frozen=True, slots=True)

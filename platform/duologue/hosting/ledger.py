@@ -18,6 +18,7 @@ class Ledger:
     def __init__(self, chronicle: Chronicle, *, num_entries: int, max_entries: int) -> None:
         """`num_entries` are kept behind the checkpoint; beyond `max_entries` a new one is due."""
         self.shown_seq = chronicle.last_server_seq
+        self.kept_client_seq = chronicle.last_client_seq
         self.num_entries = num_entries
         self._chronicle = chronicle
         self._max_entries = max_entries
@@ -57,6 +58,7 @@ class Ledger:
             transcript=self._chronicle.take_transcript_edit(),
             usage=self._chronicle.usage,
             server_seq=self._chronicle.last_server_seq,
+            client_seq=self._chronicle.last_client_seq,
         )
         self._pending, self._pending_chars = [], 0
         self._under_way = entry
@@ -82,7 +84,7 @@ class Ledger:
             return False
         self.num_entries += 1
         has_more = done.server_seq > self.shown_seq
-        self.shown_seq = done.server_seq
+        self.shown_seq, self.kept_client_seq = done.server_seq, done.client_seq
         return has_more
 
     def _gather(self) -> None:

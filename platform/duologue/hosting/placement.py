@@ -8,14 +8,16 @@ from duologue.cluster_status import BatcherStatus
 def seats_in_order(
     batchers: Sequence[BatcherStatus], node_id: str, avoid: Collection[str] = ()
 ) -> list[BatcherStatus]:
-    """Those with room, the best first: on the same node, then the least loaded.
+    """Those that are well, the best first: with room, on the same node, then the least loaded.
 
-    Those to avoid, by address, come last: what just failed may have been announced before it did.
+    One without room may still have the seat of a session that changes hands. Those to avoid, by
+    address, come last: what just failed may have been announced before it did.
     """
     return sorted(
-        (batcher for batcher in batchers if batcher.room > 0),
+        (batcher for batcher in batchers if batcher.is_healthy),
         key=lambda batcher: (
             batcher.address in avoid,
+            batcher.room == 0,
             batcher.node_id != node_id,
             batcher.sessions / batcher.max_sessions,
             batcher.batcher_id,

@@ -1,0 +1,293 @@
+"""One live session: a host, and the tasks that do what it asks for."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Self
+
+from duologue.actors.attachment import Attachment
+from duologue.actors.batcher_client import describe
+from duologue.actors.journal_writer import JournalWriter
+from duologue.actors.seat_keeper import SeatKeeper
+from duologue.clock import Clock, TickClock
+from duologue.errors import (
+    CapacityExceeded,
+    DuologueError,
+    InvalidInput,
+    StoreUnavailable,
+)
+from duologue.events import ClientEvent
+from duologue.hosting.actions import (
+    Action,
+    Adjust,
+    Ending,
+    FindSeat,
+    Keep,
+    Leave,
+    Notify,
+    Show,
+    Submit,
+    Write,
+)
+from duologue.hosting.host import Host
+from duologue.hosting.placement import seats_in_order
+from duologue.lane.slices import SliceResult
+from duologue.session.chronicle import Chronicle
+from duologue.session_lease import Lease
+from duologue.session_record import SessionStatus
+from duologue.settings import Settings
+from duologue.store.store import Store
+from duologue.v1 import session_pb2 as pb
+from duologue.wire.checkpoints import checkpoint_from_bytes
+from duologue.wire.journal import entry_from_bytes
+from duologue.wire.sessions import config_from_bytes
+
+log = logging.getLogger(__name__)
+
+FAREWELL_WITHIN_S = 2.0
+"""A client that does not read is not waited for any longer when its session leaves."""
+
+OnEnd = Callable[["LiveSession", Ending], None]
+
+
+class LiveSession:
+    """Everything happens on one event loop. The host decides; after whatever happened, it is asked
+    what to do, and one timer asks it again when it wants to be asked."""
+
+    def __init__(self, host: Host, lease: Lease, store: Store, clock: Clock, on_end: OnEnd) -> None:
+        self.host = host
+        self.lease = lease
+        self._store = store
+        self._clock = clock
+        self._on_end = on_end
+        self._attachment: Attachment | None = None
+        self._room = asyncio.Event()
+        self._room.set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._leaving: asyncio.Task[None] | None = None
+        self._seats: SeatKeeper
+        self._journal: JournalWriter
+
+    @classmethod
+    async def open(
+        cls,
+        lease: Lease,
+        store: Store,
+        settings: Settings,
+        clock: Clock,
+        on_end: OnEnd,
+        *,
+        node_id: str,
+        traceparent: str = "",
+    ) -> Self:
+        """Bring the session to life: the journal is read and played, and a seat is taken.
+
+        Raises CapacityExceeded or BatcherUnavailable if no seat can be had now, InvalidInput for a
+        journal or a config that makes no sense.
+        """
+        key = lease.tenant_id, lease.session_id
+        record, kept, batchers = await asyncio.gather(
+            store.require_session(*key), store.read(*key), store.batchers()
+        )
+        choices = seats_in_order(batchers, node_id)
+        if not choices:
+            raise CapacityExceeded("no batching actor is there that could seat a session")
+        words = await describe(choices[0].address)
+        chronicle = Chronicle.restore(
+            words.setup(settings, config_from_bytes(record.config)),
+            lease.session_id,
+            lease.epoch,
+            None if kept.checkpoint is None else checkpoint_from_bytes(kept.checkpoint),
+            recent_events=settings.sessions.recent_events,
+        )
+        for entry in kept.entries:
+            chronicle.replay(*entry_from_bytes(entry, lease.session_id))
+        host = Host(
+            chronicle,
+            TickClock(0.0, settings.decoding.tick_ms),
+            settings.sessions,
+            clock.now_ms(),
+            num_entries=len(kept.entries),
+            max_entries=settings.store.journal_entries,
+        )
+        session = cls(host, lease, store, clock, on_end)
+        session._seats = SeatKeeper(store, lease, node_id, session, traceparent)
+        first = host.actions(clock.now_ms())
+        wanted = [action for action in first if isinstance(action, FindSeat)]
+        seats = [await session._seats.take(each, choices) for each in wanted]
+        session._journal = JournalWriter(store, lease, session._kept, session.fail)
+        for seat in seats:
+            session._seats.hold(seat)
+        for action in first:
+            if not isinstance(action, FindSeat):
+                session._do(action)
+        session._pump()
+        return session
+
+    # What clients do.
+
+    def attach(self, hello: pb.Hello) -> tuple[Attachment, pb.AttachResponse]:
+        """Connect a client; an older connection ends. Raises InvalidInput, CapacityExceeded."""
+        self.host.attach(hello.last_server_seq, self._now_ms)
+        if self._attachment is not None:
+            self._attachment.end()
+        self._attachment = Attachment(hello.last_server_seq, self.host.events_after)
+        welcome = pb.Welcome(
+            epoch=self.lease.epoch,
+            last_client_seq=self.host.ledger.kept_client_seq,
+            last_server_seq=self.host.ledger.shown_seq,
+        )
+        self._pump()
+        return self._attachment, pb.AttachResponse(welcome=welcome)
+
+    def detach(self, attachment: Attachment) -> None:
+        """The connection is gone."""
+        if self._attachment is attachment:
+            self._attachment = None
+            self.host.detach()
+
+    async def receive(self, client_seq: int, event: ClientEvent) -> None:
+        """Take what the client says, as soon as there is room for it. Raises InvalidInput.
+
+        What comes while the session leaves is not taken: the client will send it again.
+        """
+        await self._room.wait()
+        if self.host.ending is None:
+            self.host.receive(client_seq, event, self._now_ms)
+            self._pump()
+
+    def saw(self, server_seq: int) -> None:
+        """The client has read so far; raises InvalidInput."""
+        self.host.saw(server_seq)
+        self._pump()
+
+    # What batching actors and the store do.
+
+    def seated(self) -> None:
+        """A seat was taken."""
+        self.host.seated()
+        self._pump()
+
+    def unseated(self, error: DuologueError) -> None:
+        """The seat is lost."""
+        log.info("session %s lost its seat: %s", self.lease.session_id, error)
+        self.host.unseated(error, self._now_ms)
+        self._pump()
+
+    def absorb(self, result: SliceResult) -> None:
+        """The result of a slice."""
+        self.host.absorb(result, self._now_ms)
+        self._pump()
+
+    def fail(self, error: DuologueError) -> None:
+        """The journal cannot be written."""
+        if isinstance(error, StoreUnavailable | CapacityExceeded | InvalidInput):
+            self.host.give_up(str(error))
+        else:  # StaleEpoch; or the session is closed or gone: it is not ours in any case
+            self.host.overtaken()
+        self._pump()
+
+    # What its owner does.
+
+    def drain(self, grace_ms: float, reason: str) -> None:
+        """Leave at the next silent moment, or at the end of the grace."""
+        self.host.drain(self._now_ms + grace_ms, reason)
+        self._pump()
+
+    async def drop(self) -> None:
+        """Let go of it at once; somebody else will hold it."""
+        self.host.overtaken()
+        self._pump()
+        await self.ended()
+
+    async def ended(self) -> None:
+        """Wait until it has left."""
+        if self._leaving is not None:
+            await asyncio.shield(self._leaving)
+
+    @property
+    def _now_ms(self) -> float:
+        return self._clock.now_ms()
+
+    def _kept(self) -> None:
+        self.host.kept(self._now_ms)
+        self._pump()
+
+    def _pump(self) -> None:
+        """Do what the host wants, and see to it that it is asked again."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        try:
+            for action in self.host.actions(self._now_ms):
+                self._do(action)
+            wake_ms = self.host.wakes_at_ms(self._now_ms)
+        except Exception:
+            log.exception("session %s failed", self.lease.session_id)
+            self.host.give_up("a fault of the platform's own")
+            self._leave(Leave(Ending.MOVING, "a fault of the platform's own"))
+            return
+        if self.host.is_full:
+            self._room.clear()
+        else:
+            self._room.set()
+        if wake_ms is not None:
+            delay_s = max(0.0, wake_ms - self._now_ms) / 1e3
+            self._timer = asyncio.get_running_loop().call_later(delay_s, self._pump)
+
+    def _do(self, action: Action) -> None:
+        match action:
+            case Submit(work):
+                self._seats.submit(work)
+            case Write() | Keep():
+                self._journal.write(action)
+            case Show():
+                if self._attachment is not None:
+                    self._attachment.wake()
+            case Notify():
+                if self._attachment is not None:
+                    self._attachment.notify(action)
+            case Adjust(profile):
+                self._seats.adjust(profile)
+            case FindSeat():
+                self._seats.find(action)
+            case Leave():
+                self._leave(action)
+
+    def _leave(self, leave: Leave) -> None:
+        if self._leaving is None:
+            self._leaving = asyncio.create_task(self._take_leave(leave))
+
+    async def _take_leave(self, leave: Leave) -> None:
+        log.info("session %s leaves: %s", self.lease.session_id, leave.reason)
+        await self._seats.stop()
+        await self._journal.stop()
+        await self._release(leave.ending)
+        if (attachment := self._attachment) is not None:
+            attachment.end(_farewell(leave))
+            try:
+                async with asyncio.timeout(FAREWELL_WITHIN_S):
+                    await attachment.is_over.wait()
+            except TimeoutError:
+                log.info("the client of %s does not read its end", self.lease.session_id)
+        self._on_end(self, leave.ending)
+
+    async def _release(self, ending: Ending) -> None:
+        if ending is Ending.OVERTAKEN:
+            return
+        is_closed = ending is Ending.CLOSED
+        status = SessionStatus.CLOSED if is_closed else SessionStatus.ASLEEP
+        try:
+            await self._store.release_lease(self.lease, status)
+        except DuologueError as error:  # then it runs out
+            log.warning("the lease of %s cannot be released: %s", self.lease.session_id, error)
+
+
+def _farewell(leave: Leave) -> pb.AttachResponse | None:
+    match leave.ending:
+        case Ending.CLOSED:
+            return None
+        case Ending.ASLEEP:
+            return pb.AttachResponse(asleep=pb.Asleep())
+        case _:
+            return pb.AttachResponse(leaving=pb.Leaving(reason=leave.reason))

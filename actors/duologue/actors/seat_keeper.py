@@ -1,0 +1,154 @@
+"""Keeps one session seated: finds a batching actor, hands slices in, notices when it is gone."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Sequence
+from typing import Protocol
+
+from duologue.actors.batcher_client import Seat
+from duologue.cluster_status import BatcherStatus
+from duologue.errors import (
+    BatcherUnavailable,
+    CapacityExceeded,
+    DuologueError,
+    StoreUnavailable,
+)
+from duologue.hosting.actions import FindSeat
+from duologue.hosting.placement import seats_in_order
+from duologue.lane.profile import LaneProfile
+from duologue.lane.slices import Slice, SliceResult
+from duologue.session_lease import Lease
+
+log = logging.getLogger(__name__)
+
+FIRST_RETRY_S = 0.1
+LAST_RETRY_S = 2.0
+SEAT_WITHIN_S = 5.0
+
+
+class Directory(Protocol):
+    """Knows the batching actors; `duologue.store.store.Store` is one."""
+
+    async def batchers(self) -> tuple[BatcherStatus, ...]: ...
+
+
+class Sitter(Protocol):
+    """Who is told."""
+
+    def seated(self) -> None: ...
+    def unseated(self, error: DuologueError) -> None: ...
+    def absorb(self, result: SliceResult) -> None: ...
+
+
+class SeatKeeper:
+    """One seat at a time. Searching goes on until there is one, or until `stop`."""
+
+    def __init__(
+        self, directory: Directory, lease: Lease, node_id: str, sitter: Sitter, traceparent: str
+    ) -> None:
+        self._directory = directory
+        self._lease = lease
+        self._node_id = node_id
+        self._sitter = sitter
+        self._traceparent = traceparent
+        self._seat: Seat | None = None
+        self._avoid: set[str] = set()  # addresses that failed last
+        self._holding: asyncio.Task[None] | None = None
+        self._sending: set[asyncio.Task[None]] = set()
+
+    def find(self, wanted: FindSeat) -> None:
+        """Give up the present seat and look for another one."""
+        self._let_go()
+        self._holding = asyncio.create_task(self._hold(wanted))
+
+    def adjust(self, profile: LaneProfile) -> None:
+        """Tell the seat of other ways."""
+        if self._seat is not None:
+            self._send(self._seat.change(profile))
+
+    def submit(self, work: Slice) -> None:
+        """Hand a slice in. That the seat is gone will be told by whoever reads from it."""
+        if self._seat is not None:
+            self._send(self._seat.submit(work))
+
+    async def stop(self) -> None:
+        """Give the seat up, with its cells."""
+        self._let_go()
+        if self._holding is not None:
+            await asyncio.gather(self._holding, return_exceptions=True)
+
+    async def take(self, wanted: FindSeat, batchers: Sequence[BatcherStatus]) -> Seat:
+        """A seat at the best of these. Raises StaleEpoch, or why the last one gave none."""
+        error: DuologueError = CapacityExceeded("no batching actor has a seat")
+        for batcher in seats_in_order(batchers, self._node_id, self._avoid):
+            try:
+                return await self._take(batcher.address, wanted)
+            except (BatcherUnavailable, CapacityExceeded) as failed:
+                self._avoid.add(batcher.address)
+                error = failed
+        raise error
+
+    def hold(self, seat: Seat) -> None:
+        """Go on with a seat that was taken already."""
+        self._holding = asyncio.create_task(self._listen(seat))
+
+    async def _hold(self, wanted: FindSeat) -> None:
+        retry_s = FIRST_RETRY_S
+        while True:
+            try:
+                seat = await self.take(wanted, await self._directory.batchers())
+                break
+            except (BatcherUnavailable, CapacityExceeded, StoreUnavailable) as error:
+                log.info("session %s has no seat: %s", self._lease.session_id, error)
+            except DuologueError as error:
+                self._sitter.unseated(error)
+                return
+            await asyncio.sleep(retry_s)
+            retry_s = min(2 * retry_s, LAST_RETRY_S)
+        await self._listen(seat)
+
+    async def _listen(self, seat: Seat) -> None:
+        self._seat, self._avoid = seat, set()
+        self._sitter.seated()
+        try:
+            async for response in seat:
+                if isinstance(response, SliceResult) and self._seat is seat:
+                    self._sitter.absorb(response)
+        except DuologueError as error:
+            self._avoid = {seat.address}
+            if self._seat is seat:
+                self._seat = None
+                self._sitter.unseated(error)
+        finally:
+            seat.close()
+
+    def _take(self, address: str, wanted: FindSeat) -> Awaitable[Seat]:
+        return Seat.take(
+            address,
+            tenant_id=self._lease.tenant_id,
+            session_id=self._lease.session_id,
+            epoch=self._lease.epoch,
+            strategy=wanted.strategy,
+            lane=wanted.lane,
+            profile=wanted.profile,
+            traceparent=self._traceparent,
+            within_s=SEAT_WITHIN_S,
+        )
+
+    def _let_go(self) -> None:
+        seat, self._seat = self._seat, None
+        if seat is not None:
+            seat.close()
+        if self._holding is not None and self._holding is not asyncio.current_task():
+            self._holding.cancel()
+
+    def _send(self, write: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(self._sent(write))
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
+
+    async def _sent(self, write: Awaitable[None]) -> None:
+        try:
+            await write
+        except BatcherUnavailable as error:
+            log.debug("a slice could not be handed in: %s", error)

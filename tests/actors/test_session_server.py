@@ -1,0 +1,355 @@
+"""Sessions on real sockets, with a real store and a tiny model."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from duologue.actors.session_server import Bound, SessionServer
+from duologue.errors import (
+    CapacityExceeded,
+    LeaseHeld,
+    SessionOver,
+    StaleEpoch,
+    UnknownSession,
+)
+from duologue.events import (
+    Error,
+    InputState,
+    Interrupted,
+    ResponseDone,
+    ResponseStarted,
+    SessionClose,
+    SessionClosed,
+)
+from duologue.hosting.actions import Ending
+from duologue.service_settings import SessionSettings, StoreSettings
+from duologue.session.transcript import Role
+from duologue.session_record import SessionStatus
+from duologue.states import State
+from duologue.store.valkey import EmbeddedValkey
+from duologue.v1 import events_pb2
+from duologue.v1 import session_pb2 as pb
+from tests.actors.guest import Guest
+from tests.actors.premises import TENANT, Premises
+
+
+@pytest.fixture(scope="module")
+def valkey() -> Iterator[EmbeddedValkey]:
+    server = EmbeddedValkey()
+    asyncio.run(server.start())
+    yield server
+    asyncio.run(server.stop())
+
+
+@pytest.fixture
+async def stack() -> AsyncIterator[AsyncExitStack]:
+    async with AsyncExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+async def premises(tmp_path: Path, valkey: EmbeddedValkey, stack: AsyncExitStack) -> Premises:
+    """With a batching actor that takes everything for a query."""
+    premises = Premises(tmp_path, valkey.url, stack)
+    await premises.open()
+    premises.dictate(State.QUERY)
+    return premises
+
+
+async def come(
+    premises: Premises,
+    server: SessionServer,
+    stack: AsyncExitStack,
+    session_id: str | None = None,
+) -> tuple[Guest, Bound]:
+    """A guest at a session that was brought to life for it."""
+    guest = Guest(TENANT, session_id or await premises.session())
+    bound = await server.bind(TENANT, guest.session_id, 0)
+    stack.push_async_callback(guest.detach)
+    await guest.attach(bound)
+    return guest, bound
+
+
+async def test_a_conversation(premises: Premises, stack: AsyncExitStack) -> None:
+    guest, bound = await come(premises, await premises.server(), stack)
+    await guest.say("what is it?")
+    await guest.until_event(ResponseDone)
+    assert bound.epoch == guest.welcome.epoch == 1
+    kinds = [type(event) for event in guest.events]
+    assert kinds[:2] == [InputState, ResponseStarted]
+    assert guest.text
+    record = await premises.store.require_session(TENANT, guest.session_id)
+    assert record.status is SessionStatus.LIVE
+    assert record.address == bound.address
+    said = await premises.store.transcript(TENANT, guest.session_id)
+    assert [(entry.role, entry.text) for entry in said] == [
+        (Role.USER, "what is it?"),
+        (Role.ASSISTANT, guest.text),
+    ]
+    await guest.until(lambda: guest.notices)
+    assert guest.notices[0].usage.slices == record.usage.slices
+
+
+async def test_an_interruption(premises: Premises, stack: AsyncExitStack) -> None:
+    guest, _ = await come(premises, await premises.server(), stack)
+    await guest.say("what is it?")
+    await guest.until_event(ResponseStarted)
+    await guest.say("no, stop", "b")
+    await guest.until_event(ResponseDone)
+    await guest.until_event(ResponseStarted, 2)
+    assert any(isinstance(event, Interrupted) for event in guest.events)
+
+
+async def test_a_client_that_drops_out_resumes_behind_what_it_saw(
+    premises: Premises, stack: AsyncExitStack
+) -> None:
+    guest, bound = await come(premises, await premises.server(), stack)
+    await guest.say("what is it?")
+    await guest.until_event(ResponseStarted)
+    await guest.detach()
+    await guest.attach(bound)
+    await guest.until_event(ResponseDone)
+    assert guest.text
+
+
+async def test_a_process_that_dies_is_replaced_and_every_event_comes_once(
+    premises: Premises, stack: AsyncExitStack
+) -> None:
+    server, other = await premises.server(), await premises.server()
+    guest, bound = await come(premises, server, stack)
+    await guest.say("what is it?")
+    await guest.until_event(ResponseStarted)
+    await guest.detach()
+    # The first process neither releases nor knows anything: it is as good as dead.
+    again = await other.bind(TENANT, guest.session_id, bound.epoch)
+    assert again.epoch == bound.epoch + 1
+    await guest.attach(again)
+    await guest.until_event(ResponseDone)
+    ended = await server.ends.get()
+    assert ended.ending is Ending.OVERTAKEN
+    said = await premises.store.transcript(TENANT, guest.session_id)
+    assert said[-1].text == guest.text
+
+
+async def test_a_session_that_lives_elsewhere_is_not_taken_over_by_one_who_does_not_know_it(
+    premises: Premises, stack: AsyncExitStack
+) -> None:
+    server, other = await premises.server(), await premises.server()
+    guest, bound = await come(premises, server, stack)
+    with pytest.raises(LeaseHeld) as held:
+        await other.bind(TENANT, guest.session_id, 0)
+    assert (held.value.address, held.value.epoch) == (bound.address, bound.epoch)
+    assert await server.bind(TENANT, guest.session_id, 0) == bound
+
+
+async def test_two_batching_actors_and_one_of_them_goes(
+    premises: Premises, stack: AsyncExitStack
+) -> None:
+    await premises.start_batcher()
+    premises.dictate(State.QUERY)
+    guest, _ = await come(premises, await premises.server(), stack)
+    await guest.say("what is it?")
+    await guest.until_event(ResponseStarted)
+    seated = [b for b in premises.batchers if b.loop.status.load.num_sessions]
+    await (seated or premises.batchers)[0].stop()
+    await guest.until_event(ResponseDone)
+    await guest.say("and what else?", "b")
+    await guest.until_event(ResponseDone, 2)
+    assert not any(isinstance(event, Error) for event in guest.events)
+
+
+async def test_without_a_batching_actor_nothing_comes_alive(
+    premises: Premises, stack: AsyncExitStack
+) -> None:
+    server = await premises.server()
+    session_id = await premises.session()
+    await premises.batchers[0].stop()
+    with pytest.raises(CapacityExceeded, match="no batching actor is there"):
+        await server.bind(TENANT, session_id, 0)
+    record = await premises.store.require_session(TENANT, session_id)
+    assert record.status is SessionStatus.ASLEEP
+
+
+async def test_what_does_not_exist_cannot_be_bound_or_attached(
+    premises: Premises, stack: AsyncExitStack
+) -> None:
+    server = await premises.server()
+    with pytest.raises(UnknownSession):
+        await server.bind(TENANT, "nobody", 0)
+    guest = Guest(TENANT, "nobody")
+    stack.push_async_callback(guest.detach)
+    await guest.attach(Bound(server.address, 1))
+    assert guest.farewell is not None
+    assert guest.farewell.refused.code == "unknown_session"
+
+
+async def test_an_older_epoch_is_refused(premises: Premises, stack: AsyncExitStack) -> None:
+    server = await premises.server()
+    guest, bound = await come(premises, server, stack)
+    again = await server.bind(TENANT, guest.session_id, bound.epoch)
+    await guest.until_over()
+    assert guest.farewell is not None
+    assert guest.farewell.WhichOneof("response") == "leaving"
+    await guest.attach(again, epoch=bound.epoch)
+    assert guest.farewell.refused.code == "stale_epoch"
+    await guest.attach(again)
+    await guest.say("what is it?")
+    await guest.until_event(ResponseDone)
+
+
+async def test_a_newer_connection_ends_the_older_one(
+    premises: Premises, stack: AsyncExitStack
+) -> None:
+    guest, bound = await come(premises, await premises.server(), stack)
+    twin = Guest(TENANT, guest.session_id)
+    stack.push_async_callback(twin.detach)
+    await twin.attach(bound)
+    await guest.until_over()
+    assert guest.farewell is None
+    await twin.say("what is it?")
+    await twin.until_event(ResponseDone)
+
+
+MALFORMED = {
+    "no event": pb.AttachRequest(event=events_pb2.ClientEvent(client_seq=1)),
+    "no number": pb.AttachRequest(
+        event=events_pb2.ClientEvent(input_commit=events_pb2.InputCommit())
+    ),
+    "a gap": pb.AttachRequest(
+        event=events_pb2.ClientEvent(client_seq=7, input_commit=events_pb2.InputCommit())
+    ),
+    "seen too much": pb.AttachRequest(seen=pb.Seen(server_seq=9)),
+    "a second hello": pb.AttachRequest(hello=pb.Hello()),
+    "nothing": pb.AttachRequest(),
+}
+
+
+@pytest.mark.parametrize("request_", MALFORMED.values(), ids=MALFORMED.keys())
+async def test_a_malformed_message_ends_its_own_connection_only(
+    premises: Premises, stack: AsyncExitStack, request_: pb.AttachRequest
+) -> None:
+    guest, bound = await come(premises, await premises.server(), stack)
+    await guest.request(request_)
+    await guest.until_over()
+    assert guest.farewell is not None
+    assert guest.farewell.refused.code == "invalid_input"
+    await guest.detach()
+    await guest.attach(bound)
+    await guest.say("what is it?")
+    await guest.until_event(ResponseDone)
+
+
+async def test_it_sleeps_and_is_woken(
+    tmp_path: Path, valkey: EmbeddedValkey, stack: AsyncExitStack
+) -> None:
+    premises = Premises(tmp_path, valkey.url, stack)
+    await premises.open(sessions=SessionSettings(sleep_after_ms=300))
+    premises.dictate(State.QUERY)
+    server = await premises.server()
+    guest, bound = await come(premises, server, stack)
+    await guest.say("what is it?")
+    await guest.until_over()
+    assert guest.farewell is not None
+    assert guest.farewell.WhichOneof("response") == "asleep"
+    record = await premises.store.require_session(TENANT, guest.session_id)
+    assert record.status is SessionStatus.ASLEEP
+    kept = await premises.store.read(TENANT, guest.session_id)
+    assert kept.checkpoint is not None
+    assert kept.entries == ()
+    assert not server.sessions
+    await guest.detach()
+    again = await server.bind(TENANT, guest.session_id, bound.epoch)
+    await guest.attach(again)
+    await guest.say("and what else?", "b")
+    await guest.until_event(ResponseDone, 2)
+
+
+async def test_a_drained_process_lets_its_sessions_move_when_they_are_silent(
+    premises: Premises, stack: AsyncExitStack
+) -> None:
+    server, other = await premises.server(), await premises.server()
+    guest, bound = await come(premises, server, stack)
+    await guest.say("what is it?")
+    await guest.until_event(ResponseStarted)
+    server.drain(60_000, "the node is drained")
+    await guest.until_over()
+    assert any(isinstance(event, ResponseDone) for event in guest.events)
+    assert guest.farewell is not None
+    assert guest.farewell.leaving.reason == "the node is drained"
+    await guest.detach()
+    await guest.attach(await other.bind(TENANT, guest.session_id, bound.epoch))
+    await guest.say("and what else?", "b")
+    await guest.until_event(ResponseDone, 2)
+
+
+async def test_a_closed_session_is_over(premises: Premises, stack: AsyncExitStack) -> None:
+    server = await premises.server()
+    guest, _ = await come(premises, server, stack)
+    await guest.send(SessionClose())
+    await guest.until_over()
+    assert isinstance(guest.events[-1], SessionClosed)
+    assert guest.farewell is None
+    assert (await server.ends.get()).ending is Ending.CLOSED
+    with pytest.raises(SessionOver):
+        await server.bind(TENANT, guest.session_id, 1)
+
+
+async def test_a_reply_waits_for_a_client_that_does_not_read(
+    tmp_path: Path, valkey: EmbeddedValkey, stack: AsyncExitStack
+) -> None:
+    premises = Premises(tmp_path, valkey.url, stack, max_reply_tokens=48)
+    await premises.open(sessions=SessionSettings(unseen_events=4))
+    premises.dictate(State.QUERY)
+    guest, _ = await come(premises, await premises.server(), stack)
+    guest.is_reading = False
+    await guest.say("what is it?")
+    await guest.until(lambda: guest.notices)
+    assert guest.notices[0].backpressure.waiting_events > 4
+    guest.is_reading = True
+    await guest.saw(len(guest.told))
+    await guest.until_event(ResponseDone)
+
+
+async def test_a_long_conversation_leaves_a_checkpoint_in_place_of_its_journal(
+    tmp_path: Path, valkey: EmbeddedValkey, stack: AsyncExitStack
+) -> None:
+    premises = Premises(tmp_path, valkey.url, stack)
+    await premises.open(store=StoreSettings(journal_entries=10))
+    premises.dictate(State.QUERY)
+    server, other = await premises.server(), await premises.server()
+    guest, bound = await come(premises, server, stack)
+    for number in range(6):
+        await guest.say("what is it?", str(number))
+        await guest.until_event(ResponseDone, number + 1)
+    kept = await premises.store.read(TENANT, guest.session_id)
+    assert kept.checkpoint is not None
+    await guest.detach()
+    await guest.attach(await other.bind(TENANT, guest.session_id, bound.epoch))
+    await guest.say("what is it?", "last")
+    await guest.until_event(ResponseDone, 7)
+    stranger = Guest(TENANT, guest.session_id)
+    stack.push_async_callback(stranger.detach)
+    await stranger.attach(Bound(other.address, bound.epoch + 1))
+    await stranger.until(lambda: len(stranger.told) >= len(guest.told))
+    assert stranger.events == guest.events
+
+
+async def test_a_store_that_lost_the_session_ends_it(
+    premises: Premises, stack: AsyncExitStack
+) -> None:
+    server = await premises.server()
+    guest, bound = await come(premises, server, stack)
+    thief = await premises.store.take_lease(
+        TENANT, guest.session_id, "thief", address="x", node_id="x", known_epoch=bound.epoch
+    )
+    await guest.say("what is it?")
+    await guest.until_over()
+    assert guest.told == []
+    assert (await server.ends.get()).ending is Ending.OVERTAKEN
+    with pytest.raises(StaleEpoch):
+        await premises.store.renew_lease(
+            type(thief)(TENANT, guest.session_id, "x", bound.epoch, 3000)
+        )
