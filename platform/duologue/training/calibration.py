@@ -42,8 +42,9 @@ def calibration_error(probabilities: Tensor, labels: Tensor) -> float:
 
 @dataclass(frozen=True, slots=True)
 class TriggerLimits:
-    """Shares of errors that the targets allow: what may be missed of each label, and the share of
-    unfinished queries that may be answered before their end.
+    """Shares of errors that the targets allow: what may be missed of each label, and `premature`,
+    the share of unfinished queries that may be answered before their end, and as many again that
+    may be dropped for something that needs no answer.
     """
 
     query: float = 0.05
@@ -108,8 +109,11 @@ class _Trial:
                 missed = float((rows != column).float().mean())
                 multiples.append(missed / getattr(self.limits, state.value))
         if len(self.beginnings):
-            early = self._decided(self.beginnings, thresholds) == self.order.index(State.QUERY)
-            multiples.append(float(early.float().mean()) / self.limits.premature)
+            early = self._decided(self.beginnings, thresholds)
+            answered = early == self.order.index(State.QUERY)
+            dropped = ~answered & (early != self.order.index(State.INCOMPLETE))
+            for share in (answered, dropped):
+                multiples.append(float(share.float().mean()) / self.limits.premature)
         return max(multiples, default=0.0), sum(multiples)
 
     def _decided(self, probabilities: Tensor, thresholds: Sequence[float]) -> Tensor:

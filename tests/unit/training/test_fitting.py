@@ -103,7 +103,12 @@ def error_multiples(
     unfinished = [d for s, d in zip(samples, judged.decided, strict=True)
                   if s.label is State.INCOMPLETE]  # fmt: skip
     early = sum(decided is State.QUERY for decided in unfinished) / len(unfinished)
-    return [*multiples, early / limits.premature]
+    dropped = sum(decided in (State.NON_QUERY, State.HOLD) for decided in unfinished)
+    return [
+        *multiples,
+        early / limits.premature,
+        dropped / len(unfinished) / limits.premature,
+    ]
 
 
 def test_thresholds_meet_targets_that_can_be_met() -> None:
@@ -141,6 +146,13 @@ def test_beginnings_that_always_trigger_raise_the_threshold() -> None:
     without = choose_thresholds(probabilities, labels, ORDER, limits)
     with_beginnings = choose_thresholds(probabilities, labels, ORDER, limits, eager)
     assert with_beginnings[State.QUERY] > 0.8 > without[State.QUERY]
+
+
+def test_beginnings_that_would_be_dropped_raise_the_threshold_too() -> None:
+    probabilities, labels = noisy_rows(1.2)
+    dropped = torch.tensor([[0.1, 0.7, 0.15, 0.05]]).repeat(500, 1)
+    chosen = choose_thresholds(probabilities, labels, ORDER, TriggerLimits(), dropped)
+    assert chosen[State.NON_QUERY] > 0.7
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0, -0.1])
