@@ -96,6 +96,24 @@ async def test_epochs_survive(store: Store, fragile: EmbeddedValkey) -> None:
     assert await store.append(new, b"entry") == 1
 
 
+async def test_a_server_that_hangs_is_not_waited_for_for_ever(
+    store: Store, fragile: EmbeddedValkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lease = await new_lease(store)
+    os.kill(fragile.pid, signal.SIGSTOP)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr("duologue.store.connection._CALL_S", 0.2)
+            calls = [store.append(lease, b"entry"), *(store.tenants() for _ in range(60))]
+            ends = await asyncio.gather(*calls, return_exceptions=True)
+    finally:
+        os.kill(fragile.pid, signal.SIGCONT)
+    assert {type(end) for end in ends} == {StoreUnavailable}
+    assert "does not answer: nothing within 0.2 s" in str(ends[0])
+    assert await store.append(lease, b"entry") == 1
+    assert (await store.read("acme", "one")).entries == (b"entry",)
+
+
 async def test_where_nobody_is_nobody_is_waited_for(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable, match="does not answer"):
         await Store.connect(f"unix://{tmp_path}/none")

@@ -1,18 +1,19 @@
 """The connection to the server: a bounded pool, time limits, few retries, scripts by digest.
 
-A command is given 2 s, a free connection is waited for 2 s, and whatever fails on the way is tried
-twice more: within about 10 s every call has an answer or raises StoreUnavailable. So every write
-must bear being done twice (the scripts say how).
+A command is given 2 s, a free connection is waited for 2 s, and what fails on the way is tried
+twice more. Within 5 s, whatever happens, a call has an answer or raises StoreUnavailable. So every
+write must bear being done twice (the scripts say how).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
-from redis.backoff import ExponentialBackoff
+from redis.backoff import NoBackoff
 from redis.exceptions import (
     ConnectionError,
     MasterDownError,
@@ -29,12 +30,14 @@ from duologue.store.keys import SCHEMA_KEY, SCHEMA_VERSION
 from duologue.store.scripts import Script
 
 Argument = str | bytes | int | float
+T = TypeVar("T")
 Call = tuple[Script, Sequence[str], Sequence[Argument]]
 
 _MAX_CONNECTIONS = 32
 _POOL_S = 2.0
 _COMMAND_S = 2.0
-_RETRIES = 2
+_CALL_S = 5.0
+_PAUSES_S = (0.02, 0.1)
 _PASSING = (ConnectionError, TimeoutError, MasterDownError, ReadOnlyError, TryAgainError, OSError)
 
 
@@ -52,7 +55,7 @@ class Connection:
             socket_timeout=_COMMAND_S,
             socket_connect_timeout=_COMMAND_S,
             health_check_interval=15,
-            retry=Retry(ExponentialBackoff(cap=0.25, base=0.025), _RETRIES),
+            retry=Retry(NoBackoff(), 0),  # the library's retries nest; ours have one bound
         )
         self._redis = Redis.from_pool(pool)
 
@@ -67,9 +70,12 @@ class Connection:
 
     async def check_schema(self) -> None:
         """Mark an empty store as of our schema; raises StoreIncompatible for another one."""
-        with self._translated():
+
+        async def mark() -> Any:
             await self._redis.set(SCHEMA_KEY, SCHEMA_VERSION, nx=True)
-            found = await self._redis.get(SCHEMA_KEY)
+            return await self._redis.get(SCHEMA_KEY)
+
+        found = await self._bounded(mark)
         if found != str(SCHEMA_VERSION).encode():
             shown = found.decode(errors="replace")[:40] if isinstance(found, bytes) else found
             raise StoreIncompatible(
@@ -81,16 +87,20 @@ class Connection:
         self, script: Script, keys: Sequence[str], arguments: Sequence[Argument] = ()
     ) -> Any:
         """What one script answers."""
-        with self._translated():
+
+        async def evaluate() -> Any:
             try:
                 return await self._evaluate(script.sha, keys, arguments)
             except NoScriptError:  # the server is new to it, or was started anew
                 await self._redis.script_load(script.source)
                 return await self._evaluate(script.sha, keys, arguments)
 
+        return await self._bounded(evaluate)
+
     async def run_all(self, calls: Sequence[Call]) -> list[Any]:
         """What scripts answer, in one round trip; others may come in between them."""
-        with self._translated():
+
+        async def evaluate() -> list[Any]:
             try:
                 return await self._evaluate_all(calls)
             except NoScriptError:
@@ -98,13 +108,29 @@ class Connection:
                     await self._redis.script_load(source)
                 return await self._evaluate_all(calls)
 
+        return await self._bounded(evaluate)
+
     async def read_together(self, *commands: tuple[str | int, ...]) -> list[Any]:
         """What plain reading commands answer, as of one moment."""
-        with self._translated():
+
+        async def read() -> list[Any]:
             async with self._redis.pipeline(transaction=True) as pipeline:
                 for command in commands:
                     pipeline.execute_command(*command)
                 return await pipeline.execute()
+
+        return await self._bounded(read)
+
+    async def _bounded(self, call: Callable[[], Awaitable[T]]) -> T:
+        """The answer to a call that is tried a few times, within its time."""
+        with self._translated():
+            async with asyncio.timeout(_CALL_S):
+                for pause_s in _PAUSES_S:
+                    try:
+                        return await call()
+                    except _PASSING:
+                        await asyncio.sleep(pause_s)
+                return await call()
 
     async def _evaluate(self, sha: str, keys: Sequence[str], arguments: Sequence[Argument]) -> Any:
         call = self._redis.evalsha(sha, len(keys), *keys, *cast(Sequence[str], arguments))
@@ -122,7 +148,8 @@ class Connection:
         try:
             yield
         except _PASSING as error:
-            raise StoreUnavailable(f"the store at {self._name} does not answer: {error}") from error
+            why = str(error) or f"nothing within {_CALL_S:g} s"
+            raise StoreUnavailable(f"the store at {self._name} does not answer: {why}") from error
         except OutOfMemoryError as error:
             raise CapacityExceeded(f"the store at {self._name} is full: {error}") from error
         except RedisError as error:
