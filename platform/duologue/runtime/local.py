@@ -88,8 +88,12 @@ class LocalRuntime:
 
     def send(self, session_id: str, event: ClientEvent) -> None:
         """Hand a client event to its session."""
-        member, now_ms = self._member(session_id), self.clock.now_ms()
-        self._tell(session_id, member.session.receive(event, now_ms, self.tick))
+        session, now_ms = self._member(session_id).session, self.clock.now_ms()
+        setup_before = session.setup
+        envelopes = session.receive(event, now_ms, self.tick)
+        if session.setup is not setup_before:
+            self.engine.change(session_id, session.epoch, session.setup.profile)
+        self._tell(session_id, envelopes)
 
     def run_tick(self) -> TickReport:
         """Gather the sessions' slices and run forwards until all are done."""

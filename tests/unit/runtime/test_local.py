@@ -16,10 +16,13 @@ from duologue.events import (
     ResponseDone,
     ResponseStarted,
     SessionClose,
+    SessionUpdate,
 )
 from duologue.lane.lane import Lane
 from duologue.lane.slices import Slice
+from duologue.lane.steps import Say
 from duologue.runtime.local import IDLE_AFTER_MS, LocalRuntime
+from duologue.session_config import SessionConfig
 from duologue.states import State
 from tests.unit.talk.worlds import TICK_MS, Theatre, tiny_assembly
 
@@ -150,3 +153,11 @@ def test_a_session_seated_anew_gets_no_result_of_its_former_life(tmp_path: Path)
     engine.submit(Slice("s", 1, tick=0))
     engine.open("s", 2, Lane(setup.chat, setup.opening), setup.profile, setup.strategy)
     assert engine.run() == []
+
+
+def test_other_settings_reach_the_engine(world: Theatre) -> None:
+    world.runtime.send("s", SessionUpdate(SessionConfig(max_reply_tokens=2)))
+    world.runtime.send("s", InputAppend("a", "what is it"))
+    world.run_ticks(6)
+    said = sum(len(step.tokens) for step in world.session.journal if isinstance(step, Say))
+    assert said == 2

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from copy import deepcopy
 from typing import Any
 
+from duologue.errors import DuologueError
 from duologue.events import ClientEvent, Envelope, ServerEvent
 from duologue.lane.lane import Lane
-from duologue.lane.slices import Slice
+from duologue.lane.slices import Slice, SliceResult
 from duologue.lane.state import LaneState
 from duologue.session.chronicle import Chronicle
 from duologue.session.lasting import LastingSession
@@ -62,6 +63,14 @@ class RecordedStage(Stage):
         told = self._shown(self.chronicle.absorb(result, self.clock.now_ms()))
         self.check()
         return told
+
+    def refuse(self, error: DuologueError) -> list[ServerEvent]:
+        """A slice leaves and is refused before anything comes of it."""
+        now_ms, tick = self.clock.now_ms(), self.tick_number
+        work = self.chronicle.next_slice(now_ms, tick)
+        assert work is not None
+        result = SliceResult(work.session_id, work.epoch, work.tick, (), error=error)
+        return self._shown(self.chronicle.absorb(result, now_ms))
 
     def keep_checkpoint(self) -> None:
         """Put a checkpoint in the place of the journal, if there can be one now."""

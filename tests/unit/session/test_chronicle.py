@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from duologue.errors import CapacityExceeded, InvalidInput, SessionOver
+from duologue.errors import CapacityExceeded, InvalidInput, KVMemoryExhausted, SessionOver
 from duologue.events import (
     InputAppend,
     ResponseCancel,
@@ -216,18 +216,15 @@ def test_a_commit_before_the_words_outlives_a_checkpoint() -> None:
 def test_a_refusal_for_want_of_room_still_waits_after_a_checkpoint() -> None:
     stage = RecordedStage()
     stage.say("how")
-    stage.engine.fails_after_forwards = 0
-    stage.tick()
-    stage.engine.fails_after_forwards = None
+    stage.wait()
+    stage.refuse(KVMemoryExhausted("no room, not even to hear it"))
     stage.revise("")
-    stage.wait(2000)
-    stage.tick()
-    stage.say("how now", "b")
-    stage.engine.fails_after_forwards = 0
-    stage.tick()
-    stage.revise("", "b")
     stage.keep_checkpoint()
+    assert stage.num_checkpoints == 1
     stage.crash()
+    stage.say("How is it?", "b")
+    assert stage.tick(2) == [], "a second has not passed"
+    assert stage.settle()
 
 
 def test_a_transcript_is_kept_in_small_changes() -> None:

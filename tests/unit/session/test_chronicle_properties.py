@@ -1,5 +1,6 @@
 """What was written down gives the session again, whatever was happening to it."""
 
+import re
 from typing import Any
 
 from hypothesis import given, settings
@@ -12,9 +13,10 @@ from tests.unit.session.stage import Setting
 from tests.unit.session.test_properties import decodings, strategies
 
 ALL = tuple(Deed)
+SAFE = tuple(deed for deed in Deed if deed is not Deed.REVISE)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(actions(*ALL), settings_of_sessions, decodings, strategies, st.integers(1, 9))
 def test_a_session_lost_at_any_moment_goes_on_as_if_nothing_had_been(
     schedule: list[Action], setting: Setting, decoding: dict[str, Any], strategy: str, every: int
@@ -25,7 +27,7 @@ def test_a_session_lost_at_any_moment_goes_on_as_if_nothing_had_been(
     assert story_of(lost) == story_of(calm)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(actions(*ALL), settings_of_sessions, decodings, strategies, st.integers(1, 9))
 def test_also_across_checkpoints(
     schedule: list[Action], setting: Setting, decoding: dict[str, Any], strategy: str, every: int
@@ -36,7 +38,7 @@ def test_also_across_checkpoints(
     assert story_of(lost) == story_of(calm)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(actions(*ALL), settings_of_sessions, decodings, strategies, st.integers(1, 9))
 def test_a_batcher_lost_at_any_moment_loses_nothing_that_was_said_or_heard(
     schedule: list[Action], setting: Setting, decoding: dict[str, Any], strategy: str, every: int
@@ -57,6 +59,35 @@ def test_a_batcher_lost_at_any_moment_loses_nothing_that_was_said_or_heard(
             assert stage.shown(entry.response_id).startswith(entry.text)
     epochs = [envelope.epoch for envelope in stage.envelopes]
     assert epochs == sorted(epochs)
+
+
+@settings(max_examples=30)
+@given(actions(*SAFE), settings_of_sessions, decodings, strategies, st.integers(1, 9))
+def test_no_word_is_lost_with_a_batcher_and_none_is_heard_twice(
+    schedule: list[Action], setting: Setting, decoding: dict[str, Any], strategy: str, every: int
+) -> None:
+    how = {"strategy": strategy, **decoding}
+    stage = play_recorded(schedule, setting, every=every, checkpoints=2, harm="take_over", **how)
+    texts = [entry.text for entry in stage.transcript_kept if entry.role is Role.USER]
+    num_words = sum(action.deed is Deed.SAY for action in schedule)
+    heard = re.findall(r"w\d+x", " ".join(texts))
+    assert sorted(heard) == sorted(f"w{number}x" for number in range(1, num_words + 1))
+
+
+@settings(max_examples=30)
+@given(st.integers(1, 6), settings_of_sessions, decodings, strategies, st.integers(1, 9))
+def test_a_reply_is_word_for_word_the_same_whenever_batchers_are_lost(
+    num_words: int, setting: Setting, decoding: dict[str, Any], strategy: str, every: int
+) -> None:
+    said = [*[Action(Deed.SAY, 0)] * (num_words - 1), Action(Deed.SAY, 3)]
+    schedule = [*said, *[Action(Deed.DEPART, 0), Action(Deed.TICK, 0)] * 12]
+    how = {"strategy": strategy, **decoding}
+    calm = play_recorded(schedule, setting, **how)
+    lost = play_recorded(schedule, setting, every=every, harm="take_over", **how)
+    assert lost.num_abandoned > 0 or every > 1
+    assert lost.shown(1) == calm.shown(1)
+    assert lost.transcript_kept == calm.transcript_kept
+    assert lost.trunk == calm.trunk
 
 
 @settings(max_examples=30)
