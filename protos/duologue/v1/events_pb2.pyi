@@ -827,7 +827,9 @@ class Error(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     code: _builtins.str
     """What kind of thing went wrong, for programs: "invalid_input", "invalid_setting",
-    "capacity_exceeded", "model_unavailable", "unknown_session", "stale_epoch", "internal".
+    "model_unavailable", "batcher_unavailable", "capacity_exceeded", "quota_exceeded",
+    "unknown_session", "session_over", "unknown_tenant", "unknown_key", "unknown_node",
+    "stale_epoch", "lease_held", "store_unavailable", "internal".
     """
     message: _builtins.str
     """What was wrong, and what is allowed."""
