@@ -129,7 +129,10 @@ async def test_it_outlives_the_thread_that_started_it() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parents")
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-async def test_it_does_not_outlive_its_owner(tmp_path: Path, end: signal.Signals) -> None:
+@pytest.mark.parametrize("is_stopped", [False, True], ids=["at work", "stopped"])
+async def test_it_does_not_outlive_its_owner(
+    tmp_path: Path, end: signal.Signals, is_stopped: bool
+) -> None:
     command = [sys.executable, str(OWNER), str(tmp_path)]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -138,6 +141,8 @@ async def test_it_does_not_outlive_its_owner(tmp_path: Path, end: signal.Signals
         pid, url = owner.stdout.readline().split()
         with connected(url) as connection, Redis.from_url(url) as redis:
             redis.set("key", "value")
+            if is_stopped:
+                os.kill(int(pid), signal.SIGSTOP)
             owner.send_signal(end)
             wait_for_end(connection, int(pid))
     async with EmbeddedValkey(tmp_path) as server:  # the folder is free again, with its data

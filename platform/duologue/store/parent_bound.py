@@ -1,7 +1,8 @@
 """Run a program that ends when its parent ends: `python parent_bound.py PARENT_PID PROGRAM ARG...`
 
 A script of its own, so that nothing has to run between fork and exec of a process with threads.
-Linux tells the program by SIGTERM when the *thread* that started it ends; elsewhere nothing does.
+Linux kills the program when the *thread* that started it ends, also one that is stopped or hangs;
+elsewhere nothing does.
 """
 
 import ctypes
@@ -16,7 +17,7 @@ def main(parent_pid: int, program: list[str]) -> None:
     """Become the program. Returns (without it) only if the parent is gone already."""
     if sys.platform == "linux":
         libc = ctypes.CDLL(None, use_errno=True)
-        if libc.prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0) != 0:
+        if libc.prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0) != 0:
             raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
     if os.getppid() == parent_pid:  # asked after prctl, so that no end of it is missed
         os.execv(program[0], program)

@@ -35,8 +35,9 @@ _PORT_ATTEMPTS = 5
 class EmbeddedValkey:
     """`async with EmbeddedValkey(data_dir) as server:` runs a server at `server.url`.
 
-    It ends with the block, and on Linux with this process however that ends. With a data folder
-    nothing that it acknowledged is lost, also when it is killed or the machine stops.
+    It ends with the block, and on Linux with this process however that ends: then it is killed, and
+    its socket's folder stays. With a data folder nothing that it acknowledged is lost, also when it
+    is killed or the machine stops; that takes the `fsync` "always".
     """
 
     def __init__(
