@@ -39,11 +39,11 @@ class Unauthenticated(ClientError):
 
 
 class PermissionDenied(ClientError):
-    """The API key does not allow this."""
+    """The API key, or the resume token, does not give this right."""
 
 
 class SessionNotFound(ClientError):
-    """There is no such session for this tenant, or the resume token is not its own."""
+    """There is no such session for this tenant."""
 
 
 class SessionOver(ClientError):

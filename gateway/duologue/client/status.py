@@ -39,6 +39,8 @@ _BROKEN = {
     _Code.DEADLINE_EXCEEDED,
     _Code.RESOURCE_EXHAUSTED,
 }
+_CHANGING_HANDS = {"STALE_EPOCH", "LEASE_HELD"}
+"""Reasons of ABORTED that pass, unlike that another client has the session."""
 _PLAIN: dict[grpc.StatusCode, type[ClientError]] = {
     _Code.UNAUTHENTICATED: Unauthenticated,
     _Code.PERMISSION_DENIED: PermissionDenied,
@@ -52,6 +54,11 @@ _PLAIN: dict[grpc.StatusCode, type[ClientError]] = {
 
 def is_worth_resuming(error: grpc.aio.AioRpcError) -> bool:
     """Whether the same session may go on over another connection, now or later."""
+    if error.code() is _Code.ABORTED:
+        return any(
+            isinstance(detail, error_details_pb2.ErrorInfo) and detail.reason in _CHANGING_HANDS
+            for detail in _details(error)
+        )
     return error.code() in _BROKEN
 
 

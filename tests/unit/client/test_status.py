@@ -86,6 +86,12 @@ def test_broken_details_do_not_hide_the_error() -> None:
     assert found.field is None
 
 
+def test_a_session_that_changes_hands_is_worth_resuming_and_a_taken_one_is_not() -> None:
+    for reason, is_worth in (("STALE_EPOCH", True), ("LEASE_HELD", True), ("REPLACED", False)):
+        info = details.ErrorInfo(reason=reason, domain="duologue")
+        assert is_worth_resuming(failure(Code.ABORTED, "why", info)) is is_worth
+
+
 def test_only_what_another_connection_may_mend_is_worth_resuming() -> None:
     mended = {
         *(Code.UNAVAILABLE, Code.INTERNAL, Code.UNKNOWN, Code.CANCELLED),

@@ -41,7 +41,8 @@ def spinning() -> Iterator[subprocess.Popen[bytes]]:
     child = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {SPIN!r}])"
     with subprocess.Popen([sys.executable, "-c", child]) as process:
         yield process
-        for each in [*psutil.Process(process.pid).children(recursive=True), process]:
+        family = psutil.Process(process.pid)
+        for each in [*family.children(recursive=True), family]:
             each.kill()
 
 
