@@ -1,0 +1,187 @@
+"""The whole platform, started by one program: store, Ray, batching actors, node agents, gateway."""
+
+import asyncio
+import tempfile
+from collections.abc import Callable
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from duologue.actors.batcher_options import BatcherOptions
+from duologue.actors.gateway_child import GatewayChild
+from duologue.actors.local_ray import LOCAL_HOST, RayNode, ray_nodes, ray_session
+from duologue.errors import BatcherUnavailable, DuologueError, InvalidSetting
+from duologue.settings import Settings
+from duologue.store.store import Store
+from duologue.store.valkey import EmbeddedValkey
+
+Say = Callable[[str], None]
+
+STOP_WITHIN_S = 10.0
+MODEL_WITHIN_S = 600.0
+"""The bundled model may have to be prepared first."""
+
+
+def _say_nothing(line: str) -> None:
+    pass
+
+
+@dataclass
+class LocalCluster:
+    """`async with LocalCluster(settings) as cluster:` runs the platform at `cluster.address`.
+
+    On one machine it starts Ray itself; with `ray_address` it joins a cluster and starts its actors
+    on all nodes that are there. Everything ends with the block, also when the start fails half-way;
+    what runs on this machine ends with this process, however that ends.
+    """
+
+    settings: Settings
+    ray_address: str | None = None
+    with_gateway: bool = True
+    say: Say = _say_nothing
+    """say(line): told how the start goes on, for people."""
+    store: Store = field(init=False)
+    agents: list[Any] = field(init=False, default_factory=list)
+    """Handles of the node agents."""
+    batchers: list[Any] = field(init=False, default_factory=list)
+    """Handles of the batching actors."""
+    gateway: GatewayChild | None = field(init=False, default=None)
+    _stack: AsyncExitStack = field(init=False, default_factory=AsyncExitStack)
+
+    @property
+    def address(self) -> str:
+        """Where clients come in."""
+        assert self.gateway is not None, "there is no gateway"
+        return self.gateway.address
+
+    async def __aenter__(self) -> Self:
+        await self._stack.__aenter__()
+        try:
+            await self._start()
+        except BaseException as error:
+            if not await self._stack.__aexit__(type(error), error, error.__traceback__):
+                raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.say("stopping")
+        await self._stack.__aexit__(kind, error, trace)
+
+    def nodes(self) -> list[RayNode]:
+        """The nodes that are alive; those of our own Ray are all on this machine."""
+        return ray_nodes(LOCAL_HOST if self.ray_address is None else None)
+
+    async def failed(self) -> str:
+        """Wait until something that the platform cannot do without has ended by itself."""
+        if self.gateway is None:
+            await asyncio.Event().wait()
+        assert self.gateway is not None
+        return f"the gateway has ended: {await self.gateway.ended()}"
+
+    async def _start(self) -> None:
+        await self._start_store()
+        self.say("starting Ray" if self.ray_address is None else f"joining {self.ray_address}")
+        self._stack.enter_context(ray_session(self.ray_address))
+        await asyncio.sleep(0)  # whoever wanted to stop us meanwhile can do so now
+        nodes = self.nodes()
+        self._start_batchers(nodes)
+        for node in nodes:
+            self.add_agent(node)
+        await self._await_actors()
+        if self.with_gateway:
+            await self._start_gateway()
+
+    async def _start_store(self) -> None:
+        url = self.settings.store.url
+        if url is None and self.ray_address is not None:
+            raise InvalidSetting(
+                "store.url must be set for a cluster of several machines: all of them use it"
+            )
+        if url is None:
+            valkey = await self._stack.enter_async_context(
+                EmbeddedValkey(self.settings.store.data_dir)
+            )
+            url = valkey.url
+            self.settings = replace(self.settings, store=replace(self.settings.store, url=url))
+        self.store = await self._stack.enter_async_context(
+            await Store.connect(url, self.settings.store)
+        )
+        self.say(f"the store is {'embedded' if url.startswith('unix:') else 'connected'}")
+
+    def _start_batchers(self, nodes: list[RayNode]) -> None:
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        from duologue.actors.batcher_actor import start_batcher
+
+        for number in range(self.settings.batching.num_batchers):
+            node = nodes[number % len(nodes)]
+            options = BatcherOptions(
+                f"{node.node_id[:12]}-{number // len(nodes)}",
+                node_id=node.node_id[:12],
+                index=number // len(nodes),
+                listen=(f"{node.host}:0",),
+            )
+            actor = start_batcher(
+                self.settings,
+                options,
+                num_gpus=1 if node.num_gpus else 0,
+                scheduling_strategy=NodeAffinitySchedulingStrategy(node.node_id, soft=False),
+            )
+            self.batchers.append(actor)
+            self._stack.push_async_callback(_terminate, actor)
+
+    def add_agent(self, node: RayNode) -> Any:
+        """Let a node take sessions; returns the handle of its agent."""
+        from duologue.actors.node_agent_actor import start_node_agent
+
+        agent = start_node_agent(self.settings, node.node_id, host=node.host)
+        self.agents.append(agent)
+        self._stack.push_async_callback(_stop_agent, agent)
+        return agent
+
+    async def _await_actors(self) -> None:
+        from ray.exceptions import RayError
+
+        self.say(f"loading {self.settings.model.source}")
+        try:
+            async with asyncio.timeout(MODEL_WITHIN_S):
+                for actor in self.batchers:
+                    self.say(f"a batching actor is at {await actor.address.remote()}")
+                for agent in self.agents:
+                    await agent.wait_warm.remote()
+                    self.say(f"a node agent is at {await agent.address.remote()}")
+        except (RayError, TimeoutError) as error:
+            raise BatcherUnavailable(f"an actor did not start: {_cause(error)}") from error
+
+    async def _start_gateway(self) -> None:
+        folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="duologue-"))
+        self.gateway = GatewayChild(self.settings, Path(folder))
+        self._stack.push_async_callback(self.gateway.stop)
+        await self.gateway.start()
+        self.say(f"the gateway is at {self.gateway.address}")
+
+
+async def _terminate(actor: Any) -> None:
+    """End an actor in order, or let Ray's end be its own."""
+    with suppress(Exception):
+        async with asyncio.timeout(STOP_WITHIN_S):
+            await actor.__ray_terminate__.remote()
+
+
+async def _stop_agent(agent: Any) -> None:
+    with suppress(Exception):
+        async with asyncio.timeout(STOP_WITHIN_S):
+            await agent.stop.remote()
+
+
+def _cause(error: BaseException) -> str:
+    """What is behind Ray's words: our own error, if it is one."""
+    cause = getattr(error, "cause", None) or error.__cause__
+    return str(cause) if isinstance(cause, DuologueError) else str(error).strip().splitlines()[-1]

@@ -1,0 +1,71 @@
+"""Ray for one program: started on this machine, or joined by address, and left again in order."""
+
+import logging
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+LOCAL_HOST = "127.0.0.1"
+NAMESPACE = "duologue"
+OBJECT_STORE_BYTES = 100 << 20
+"""Nothing of ours goes through it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RayNode:
+    """A node that is alive."""
+
+    node_id: str
+    host: str
+    num_gpus: int
+
+
+@contextmanager
+def ray_session(address: str | None = None) -> Iterator[None]:
+    """Run a Ray of our own, or join the one at the address; blocks while it starts and ends.
+
+    It is called on the main thread: Linux ends Ray's processes with the thread that started them.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if address is None:
+        # Nobody else can reach a Ray that listens at this machine only; without this, Ray would
+        # write a token into the user's home.
+        os.environ.setdefault("RAY_AUTH_MODE", "disabled")
+    import ray
+
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
+    try:
+        if address is None:
+            ray.init(
+                address="local",
+                namespace=NAMESPACE,
+                num_cpus=1,
+                include_dashboard=False,
+                object_store_memory=OBJECT_STORE_BYTES,
+                _node_ip_address=LOCAL_HOST,
+                **quiet,
+            )
+        else:
+            ray.init(address=address, namespace=NAMESPACE, **quiet)
+        for number, handler in handlers.items():  # Ray puts its own in place
+            if handler is not None:
+                signal.signal(number, handler)
+        yield
+    finally:
+        ray.shutdown()
+
+
+def ray_nodes(host: str | None = None) -> list[RayNode]:
+    """The nodes of the cluster that are alive, in a fixed order; with a host, all are at that."""
+    import ray
+
+    found = [
+        RayNode(node["NodeID"], node["NodeManagerAddress"], int(node["Resources"].get("GPU", 0)))
+        for node in ray.nodes()  # type: ignore[no-untyped-call]
+        if node["Alive"]
+    ]
+    return sorted(found, key=lambda node: node.node_id)

@@ -1,0 +1,91 @@
+"""The node agent as a Ray actor: one per node, named by it, and started again when it dies."""
+
+import asyncio
+import logging
+import os
+import threading
+from collections.abc import Coroutine
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+import ray
+import uvloop
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from duologue.actors.node_agent import NodeAgent
+from duologue.actors.ray_launcher import RayLauncher
+from duologue.settings import Settings
+from duologue.store.store import Store
+
+log = logging.getLogger(__name__)
+
+CALL_WITHIN_S = 120.0
+
+_Result = TypeVar("_Result")
+
+
+class NodeAgentActor:
+    """Ready when it is made, also when Ray makes it again: so it has a thread with an event loop of
+    its own. Its session actors belong to it: Ray ends them when it ends."""
+
+    def __init__(self, settings: Settings, host: str | None) -> None:
+        """`host` is the address that gateways reach the node by; None is what Ray knows."""
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+        self._settings = settings
+        self._host = host or str(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
+        self._loop = uvloop.new_event_loop()
+        self._started: Future[NodeAgent] = Future()
+        threading.Thread(target=self._run, name="node-agent", daemon=True).start()
+        self._started.result(CALL_WITHIN_S)
+
+    def address(self) -> str:
+        """Where gateways reach it."""
+        return self._started.result().address
+
+    def wait_warm(self) -> None:
+        """Wait for the warm pool to be full."""
+        self._do(self._started.result().wait_warm())
+
+    def stop(self) -> None:
+        """End all session actors in order."""
+        self._do(self._started.result().stop())
+
+    def process_id(self) -> int:
+        """For operators and tests."""
+        return os.getpid()
+
+    def _do(self, work: Coroutine[Any, Any, _Result]) -> _Result:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(CALL_WITHIN_S)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._started.set_result(self._loop.run_until_complete(self._start()))
+        except BaseException as error:
+            self._started.set_exception(error)
+            return
+        self._loop.run_forever()
+
+    async def _start(self) -> NodeAgent:
+        url = self._settings.store.url
+        assert url is not None, "a node agent is told where the store is"
+        store = await Store.connect(url, self._settings.store)
+        node_id = ray.get_runtime_context().get_node_id()[:12]
+        launcher = RayLauncher(self._settings, node_id, self._host)
+        agent = NodeAgent(store, launcher, self._settings.sessions, node_id=node_id)
+        await agent.start(self._host)
+        return agent
+
+
+def start_node_agent(settings: Settings, ray_node_id: str, *, host: str | None = None) -> Any:
+    """Start the agent of a node; returns its handle at once."""
+    actor: Any = ray.remote(NodeAgentActor).options(
+        name=f"node/{ray_node_id[:12]}",
+        num_cpus=0,
+        max_restarts=-1,
+        max_task_retries=0,
+        max_concurrency=4,
+        enable_task_events=False,
+        scheduling_strategy=NodeAffinitySchedulingStrategy(ray_node_id, soft=False),
+    )
+    return actor.remote(settings, host)
