@@ -81,14 +81,22 @@ class BatcherHost:
 
     async def _serve(self) -> None:
         from duologue.actors.batcher import BatcherProcess
+        from duologue.actors.batcher_telemetry import BatcherTelemetry
         from duologue.store.store import Store
 
         stopping, event_loop = asyncio.Event(), asyncio.get_running_loop()
         assembly = await asyncio.to_thread(_load, self.settings)
+        telemetry = BatcherTelemetry(self.settings, assembly, self.options)
         url = self.settings.store.url
         store = await Store.connect(url, self.settings.store) if url is not None else None
         try:
-            batcher = BatcherProcess(assembly, self.settings, self.options, announcer=store)
+            batcher = BatcherProcess(
+                assembly,
+                self.settings,
+                self.options,
+                announcer=store,
+                observer=telemetry.observer,
+            )
             async with batcher:
                 self._stop = partial(event_loop.call_soon_threadsafe, stopping.set)
                 self._ready.set_result(batcher)
@@ -98,6 +106,7 @@ class BatcherHost:
         finally:
             if store is not None:
                 await store.aclose()
+            await asyncio.to_thread(telemetry.close)
 
 
 def _load(settings: Settings) -> "Assembly":

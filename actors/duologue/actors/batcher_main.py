@@ -34,7 +34,10 @@ def run(
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)  # before there are threads to inherit it
     try:
         options = BatcherOptions(
-            batcher_id, node_id, tuple(listen or ["127.0.0.1:0"]), advertised_host=advertise
+            batcher_id,
+            node_id,
+            listen=tuple(listen or ["127.0.0.1:0"]),
+            advertised_host=advertise,
         )
         host = BatcherHost(read_options(config, assignments).settings, options, _give_up)
         print(host.start(), flush=True)

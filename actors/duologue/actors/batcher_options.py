@@ -18,6 +18,8 @@ class BatcherOptions:
     batcher_id: str
     node_id: str = ""
     """Where it runs; empty is the Ray node, if there is one."""
+    index: int = 0
+    """Its number among those of a node: ports that are set for several count on from the first."""
     listen: tuple[str, ...] = ("127.0.0.1:0",)
     """Addresses, "host:port" or "unix:/path"; port 0 is a free one. The first is announced."""
     advertised_host: str | None = None
@@ -27,6 +29,14 @@ class BatcherOptions:
     environment: Mapping[str, str] = field(default_factory=lambda: CALM_SPINNING)
     """Variables for the libraries that compute, as far as they are not set."""
 
+    @property
+    def host(self) -> str:
+        """The host that is listened at; the local one for a Unix socket."""
+        first = self.listen[0]
+        return "127.0.0.1" if first.startswith("unix:") else first.rpartition(":")[0]
+
     def __post_init__(self) -> None:
+        if self.index < 0:
+            raise InvalidInput(f"index must be at least 0, not {self.index}")
         if not self.batcher_id or not self.listen or not all(self.listen):
             raise InvalidInput("a batching actor needs a batcher_id, and an address to listen at")

@@ -114,7 +114,14 @@ def _take(message: pb.TakeSeat, stream: SitStream) -> Take:
     seat = seat_from_pb(message)
     stream.key, stream.epoch = seat.key, seat.epoch
     return Take(
-        stream, seat.key, seat.epoch, seat.strategy, seat.lane, seat.profile, seat.traceparent
+        stream,
+        seat.key,
+        seat.session_id,
+        seat.epoch,
+        seat.strategy,
+        seat.lane,
+        seat.profile,
+        seat.traceparent,
     )
 
 

@@ -12,13 +12,22 @@ RECENT_TICKS = 8
 LATE_TICKS = 2
 """So many late ones among them, and more is left out."""
 
+LATE_TICKS_TO_CLOSE = 4
+"""So many, and new sessions are refused, once nothing else can be left out."""
+
 CALM_TICKS = 25
 """So many ticks in a row in time, and less is left out."""
+
+MAX_CALM_TICKS = 800
+"""The same after it was given back too early time and again: each time it is twice as many."""
+
+PROVEN_TICKS = 200
+"""What was given back for so long was not given back too early."""
 
 FULL_SHARE = 0.9
 """Share of a tick that a slice's forwards may take when reply tokens are cut down."""
 
-CALM_SHARE = 0.75
+CALM_SHARE = 0.8
 """The same when they are given back: less, so that the plan does not swing."""
 
 
@@ -39,6 +48,10 @@ class LoadPlan:
     shedding: Shedding = Shedding.NONE
     max_reply_tokens: int | None = None
     since_tick: int = 0
+    calm_ticks: int = CALM_TICKS
+    """Ticks in a row in time until less is left out."""
+    is_trial: bool = False
+    """Whether less is left out than before."""
 
     def __post_init__(self) -> None:
         cuts = self.shedding in (Shedding.REPLY_TOKENS, Shedding.ADMISSION)
@@ -65,12 +78,24 @@ def next_plan(plan: LoadPlan, pressure: Pressure, tick: int) -> LoadPlan:
     `pressure` counts ticks from `plan.since_tick` on, so that each plan is judged by what it did.
     """
     if pressure.num_late >= LATE_TICKS:
-        changed = _leave_out_more(plan, pressure)
-    elif pressure.num_calm >= CALM_TICKS:
-        changed = _leave_out_less(plan, pressure)
+        changed, calm_ticks = _leave_out_more(plan, pressure), _more_patience(plan, tick)
+    elif pressure.num_calm >= plan.calm_ticks:
+        changed, calm_ticks = _leave_out_less(plan, pressure), plan.calm_ticks
     else:
         return plan
-    return plan if changed == plan else replace(changed, since_tick=tick)
+    if changed is plan:
+        return plan
+    is_trial = pressure.num_late < LATE_TICKS
+    return replace(changed, since_tick=tick, calm_ticks=calm_ticks, is_trial=is_trial)
+
+
+def _more_patience(plan: LoadPlan, tick: int) -> int:
+    """How long the plan after this one is to be calm: longer, if this one gave back too early."""
+    if not plan.is_trial:
+        return plan.calm_ticks
+    if tick - plan.since_tick >= PROVEN_TICKS:
+        return CALM_TICKS
+    return min(2 * plan.calm_ticks, MAX_CALM_TICKS)
 
 
 def _leave_out_more(plan: LoadPlan, pressure: Pressure) -> LoadPlan:
@@ -82,8 +107,10 @@ def _leave_out_more(plan: LoadPlan, pressure: Pressure) -> LoadPlan:
         case Shedding.REPLY_TOKENS if plan.max_reply_tokens != 1:
             assert plan.max_reply_tokens is not None
             return _with_fewer_tokens(plan, pressure, plan.max_reply_tokens)
-        case _:
+        case Shedding.REPLY_TOKENS if pressure.num_late >= LATE_TICKS_TO_CLOSE:
             return replace(plan, shedding=Shedding.ADMISSION)
+        case _:
+            return plan
 
 
 def _with_fewer_tokens(plan: LoadPlan, pressure: Pressure, than: int) -> LoadPlan:

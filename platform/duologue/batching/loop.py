@@ -100,6 +100,7 @@ class BatchLoop:
             self.run_once()
         for sitting in self._seating.roster:
             self._unseat(sitting, BatcherUnavailable("the batching actor is being stopped"))
+        self._settle(self._settles_at_ms)  # the tick that has begun is told of too
         self._flush()
 
     def stop(self) -> None:
@@ -256,6 +257,7 @@ class BatchLoop:
     def _settle(self, now_ms: float) -> None:
         """A tick is over: account for it, and plan the next one."""
         tick = self._ticks.tick_at(now_ms)
+        self._note_overdue(now_ms)
         for record in self.account.settle(now_ms):
             self._observer.tick_over(record, self.plan)
         pressure = self.account.pressure(
@@ -264,16 +266,24 @@ class BatchLoop:
         before, self.plan = self.plan, next_plan(self.plan, pressure, tick)
         if self.plan is not before:
             log.warning("shedding changes from %s to %s", before, self.plan)
-            load = self._load()
             for sitting in self._seating.roster:
-                self._answer(sitting.stream, load)
+                self._answer(sitting.stream, self._load())
+        load = self._load()
+        self._observer.tick_began(load)
         self.status = LoopStatus(
-            self._load(),
+            load,
             self.account.late_share,
             self.account.num_ticks,
             self.account.num_late_ticks,
         )
         self._settles_at_ms = self._ticks.start_of(tick + 1)
+
+    def _note_overdue(self, now_ms: float) -> None:
+        """A slice that hangs is not to be noticed only when it ends."""
+        due_ms = now_ms - self._ticks.period_ms
+        for sitting in self._seating.roster:
+            if sitting.work is not None and sitting.work.taken_ms < due_ms:
+                self.account.slice_overdue(sitting.work.taken_ms, now_ms)
 
     def _probe(self) -> None:
         """Nobody has asked for a forward for long: see whether one would still come to its end."""

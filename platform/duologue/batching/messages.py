@@ -19,8 +19,9 @@ class Take:
     """The stream wants a seat for its session. The first command of a stream."""
 
     stream: Stream
+    key: str
+    """Names the session among those of all tenants; the engine knows it by this."""
     session_id: str
-    """Unique among all tenants."""
     epoch: int
     strategy: Strategy
     lane: LaneState

@@ -1,6 +1,6 @@
 """Where telemetry looks on; the loop does not know what becomes of it."""
 
-from duologue.batching.load_plan import LoadPlan
+from duologue.batching.load_plan import Load, LoadPlan
 from duologue.batching.roster import Sitting
 from duologue.batching.tick_account import TickRecord
 from duologue.lane.slices import SliceResult
@@ -14,6 +14,9 @@ class Observer:
 
     def slice_over(self, sitting: Sitting, result: SliceResult, now_ms: float) -> None:
         """A slice is done; `sitting.work` is still that slice."""
+
+    def tick_began(self, load: Load) -> None:
+        """The loop has looked at the clock: this is how it stands at the start of a tick."""
 
     def tick_over(self, record: TickRecord, plan: LoadPlan) -> None:
         """A tick is over and all of its slices are done."""

@@ -8,7 +8,7 @@ from duologue.lane.slices import SliceResult
 
 def refusal(sitting: Sitting, work: Work, error: DuologueError) -> SliceResult:
     """The result of a slice that did nothing."""
-    return SliceResult(sitting.session_id, sitting.epoch, work.slice.tick, steps=(), error=error)
+    return SliceResult(sitting.key, sitting.epoch, work.slice.tick, steps=(), error=error)
 
 
 def overtaken(epoch: int) -> StaleEpoch:

@@ -19,6 +19,8 @@ class Sitting:
     """A session with its seat, and the slice that it waits for."""
 
     stream: Stream
+    key: str
+    """Names the session among those of all tenants."""
     session_id: str
     epoch: int
     strategy: Strategy
@@ -42,7 +44,7 @@ class Roster:
 
     def __init__(self) -> None:
         self._by_stream: dict[Stream, Sitting] = {}
-        self._by_session: dict[str, Sitting] = {}
+        self._by_key: dict[str, Sitting] = {}
         self._epochs: OrderedDict[str, int] = OrderedDict()
 
     def __len__(self) -> int:
@@ -55,28 +57,34 @@ class Roster:
         """Who sits on that stream, if it has (still) a seat."""
         return self._by_stream.get(stream)
 
-    def of(self, session_id: str) -> Sitting | None:
+    def of(self, key: str) -> Sitting | None:
         """Who sits for that session."""
-        return self._by_session.get(session_id)
+        return self._by_key.get(key)
 
-    def check_epoch(self, session_id: str, epoch: int) -> None:
+    def check_epoch(self, key: str, epoch: int) -> None:
         """Raise StaleEpoch if a newer owner of the session was here.
 
         The same epoch is the same owner, on another stream: its latest stream counts.
         """
-        newest = self._epochs.get(session_id, epoch)
+        newest = self._epochs.get(key, epoch)
         if epoch < newest:
             raise StaleEpoch(f"the session was seated under epoch {newest}, which is after {epoch}")
 
     def add(self, take: Take) -> Sitting:
         """Seat a session that has no seat."""
-        assert take.session_id not in self._by_session, take.session_id
+        assert take.key not in self._by_key, take.key
         sitting = Sitting(
-            take.stream, take.session_id, take.epoch, take.strategy, take.profile, take.traceparent
+            take.stream,
+            take.key,
+            take.session_id,
+            take.epoch,
+            take.strategy,
+            take.profile,
+            take.traceparent,
         )
-        self._by_stream[take.stream] = self._by_session[take.session_id] = sitting
-        self._epochs[take.session_id] = take.epoch
-        self._epochs.move_to_end(take.session_id)
+        self._by_stream[take.stream] = self._by_key[take.key] = sitting
+        self._epochs[take.key] = take.epoch
+        self._epochs.move_to_end(take.key)
         while len(self._epochs) > max(REMEMBERED_EPOCHS, len(self)):
             self._epochs.popitem(last=False)
         return sitting
@@ -84,4 +92,4 @@ class Roster:
     def remove(self, sitting: Sitting) -> None:
         """Take the seat away."""
         del self._by_stream[sitting.stream]
-        del self._by_session[sitting.session_id]
+        del self._by_key[sitting.key]

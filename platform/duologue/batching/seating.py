@@ -54,34 +54,34 @@ class Seating:
         """
         if self.roster.at(take.stream) is not None:
             raise InvalidInput("take_seat must be the first message of a stream, and the only one")
-        self.roster.check_epoch(take.session_id, take.epoch)
+        self.roster.check_epoch(take.key, take.epoch)
         self._vetting.check_strategy(take.strategy)
         self._vetting.check_lane(take.lane)
         self._vetting.check_profile(take.profile)
-        present = self.roster.of(take.session_id)
+        present = self.roster.of(take.key)
         if present is None:
             self._check_room(admits)
         else:
             self.leave(present)
         lane = take.lane.lane(self._chat)
-        self.engine.open(take.session_id, take.epoch, lane, take.profile, take.strategy)
+        self.engine.open(take.key, take.epoch, lane, take.profile, take.strategy)
         self.roster.add(take)
         return present
 
     def leave(self, sitting: Sitting) -> None:
         """Give a seat up, with its cells and the slice under way."""
-        self.engine.close(sitting.session_id, sitting.epoch)
+        self.engine.close(sitting.key, sitting.epoch)
         self.roster.remove(sitting)
 
     def change(self, sitting: Sitting, change: Change) -> None:
         """Other ways from the next slice on; raises InvalidInput."""
         self._vetting.check_profile(change.profile)
-        self.engine.change(sitting.session_id, sitting.epoch, change.profile)
+        self.engine.change(sitting.key, sitting.epoch, change.profile)
         sitting.profile = change.profile
 
     def give_cells(self, sitting: Sitting, _: GiveCells | None = None) -> None:
         """Take a seat's cells back; raises InvalidInput while a slice is under way."""
-        self.engine.rest(sitting.session_id, sitting.epoch)
+        self.engine.rest(sitting.key, sitting.epoch)
         sitting.may_have_cells = False
 
     def check_slice(self, work: Slice) -> None:
@@ -90,14 +90,14 @@ class Seating:
 
     def note_lane(self, sitting: Sitting) -> None:
         """Remember the lane as it is, to be able to return to it."""
-        sitting.before = LaneState.of(self.engine.lane(sitting.session_id))
+        sitting.before = LaneState.of(self.engine.lane(sitting.key))
 
     def reset(self, sitting: Sitting) -> None:
         """Put the lane back to where the slice under way began; its cells are gone."""
         assert sitting.before is not None, "no slice is under way"
-        self.engine.close(sitting.session_id, sitting.epoch)
+        self.engine.close(sitting.key, sitting.epoch)
         lane = sitting.before.lane(self._chat)
-        self.engine.open(sitting.session_id, sitting.epoch, lane, sitting.profile, sitting.strategy)
+        self.engine.open(sitting.key, sitting.epoch, lane, sitting.profile, sitting.strategy)
         sitting.may_have_cells = False
 
     def reclaim_cells(self) -> bool:

@@ -8,7 +8,8 @@ if every slice that was taken in during it was done when it was due. A tick with
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from math import ceil, inf
+from math import inf
+from statistics import fmean
 
 from duologue.clock import TickClock
 
@@ -37,6 +38,8 @@ class TickRecord:
     num_forwards: int = 0
     num_rows: int = 0
     forward_ms: float = 0.0
+    newest_overdue: float = -inf
+    """The newest tick of which a slice was seen to be overdue during this one."""
 
     @property
     def is_settled(self) -> bool:
@@ -54,11 +57,11 @@ class Pressure:
 
     period_ms: float
     num_late: int
-    """Late ticks among the last few."""
-    num_calm: int
-    """Ticks in a row, up to now, that made their deadline."""
+    """Ticks among the last few during which slices were seen to be overdue."""
+    num_calm: float
+    """Ticks in a row, up to now, during which none was."""
     forward_ms: float
-    """What nine in ten of the recent forwards did not exceed; 0 when there were none."""
+    """What the recent forwards took on average; 0 when there were none."""
     wanted_reply_tokens: int
     """The most that a recent slice asked for."""
     wanted_look_ahead_tokens: int
@@ -79,6 +82,7 @@ class TickAccount:
     num_late_ticks: int = 0
     """Those of them that missed their deadline."""
     _reported: float = -inf
+    _last_overdue: float = -inf
     _forward_ms: deque[float] = field(default_factory=lambda: deque(maxlen=WINDOW_FORWARDS))
     _wanted: deque[tuple[int, int, int]] = field(default_factory=lambda: deque(maxlen=512))
 
@@ -94,8 +98,16 @@ class TickAccount:
         is_miss = took_ms > self.ticks.period_ms
         record.num_done += 1
         record.num_misses += is_miss
+        if is_miss:
+            self.slice_overdue(taken_ms, now_ms)
         record.longest_ms = max(record.longest_ms, took_ms)
         return not is_miss
+
+    def slice_overdue(self, taken_ms: float, now_ms: float) -> None:
+        """A slice that came in then is overdue now, whether it is done or not."""
+        record, taken = self._record(self.ticks.tick_at(now_ms)), self.ticks.tick_at(taken_ms)
+        record.newest_overdue = max(record.newest_overdue, taken)
+        self._last_overdue = record.tick
 
     def slice_dropped(self, taken_ms: float) -> None:
         """Nobody waits any more for a slice that came in then."""
@@ -130,20 +142,15 @@ class TickAccount:
         return ready
 
     def pressure(self, now_ms: float, *, since_tick: int, recent_ticks: int) -> Pressure:
-        """What the ticks tell from `since_tick` on; the present one counts as far as it is known.
-
-        An overdue slice that is not done yet is not seen: it will be, when it is done.
-        """
+        """What the last `recent_ticks` tell of slices that came in from `since_tick` on."""
         now = self.ticks.tick_at(now_ms)
-        since = max(since_tick, now - WINDOW_TICKS)
-        late = [tick for tick, record in self.records.items() if record.is_late and tick >= since]
-        calm_since = max(late, default=since - 1)
+        recent = [self.records.get(tick) for tick in range(now - recent_ticks + 1, now + 1)]
         wanted = [tokens for tick, *tokens in self._wanted if tick >= now - WINDOW_TICKS]
         return Pressure(
             period_ms=self.ticks.period_ms,
-            num_late=sum(tick > now - recent_ticks for tick in late),
-            num_calm=max(0, now - calm_since - 1),
-            forward_ms=_ninth_decile(self._forward_ms),
+            num_late=sum(r is not None and r.newest_overdue >= since_tick for r in recent),
+            num_calm=max(0, now - 1 - max(self._last_overdue, since_tick - 1)),
+            forward_ms=fmean(self._forward_ms or (0.0,)),
             wanted_reply_tokens=max((reply for reply, _ in wanted), default=1),
             wanted_look_ahead_tokens=max((ahead for _, ahead in wanted), default=0),
         )
@@ -166,8 +173,3 @@ def _leading_settled(records: Iterable[TickRecord]) -> Iterator[TickRecord]:
         if not record.is_settled:
             return
         yield record
-
-
-def _ninth_decile(values: Iterable[float]) -> float:
-    ordered = sorted(values)
-    return ordered[ceil(0.9 * len(ordered)) - 1] if ordered else 0.0

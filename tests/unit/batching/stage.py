@@ -155,7 +155,7 @@ class Stage:
         profile: LaneProfile = PROFILE,
     ) -> None:
         lane = LaneState.of(Lane(CHAT, trunk))
-        take = Take(stream, session_id, epoch, strategy_named("duo"), lane, profile)
+        take = Take(stream, session_id, session_id, epoch, strategy_named("duo"), lane, profile)
         self.loop.post(take)
 
     def ask(

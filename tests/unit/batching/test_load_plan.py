@@ -5,7 +5,14 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from duologue.batching.load_plan import CALM_TICKS, LATE_TICKS, LoadPlan, next_plan
+from duologue.batching.load_plan import (
+    CALM_TICKS,
+    LATE_TICKS,
+    LATE_TICKS_TO_CLOSE,
+    PROVEN_TICKS,
+    LoadPlan,
+    next_plan,
+)
 from duologue.batching.tick_account import Pressure
 from duologue.cluster_status import Shedding
 from duologue.lane.slices import Slice
@@ -20,7 +27,8 @@ def told(plan: LoadPlan) -> tuple[Shedding, int | None]:
 
 
 def test_more_and_more_is_left_out_while_ticks_are_late() -> None:
-    pressure, plan, plans = replace(LATE, forward_ms=30.0), LoadPlan(), []
+    pressure = replace(LATE, forward_ms=30.0, num_late=LATE_TICKS_TO_CLOSE)
+    plan, plans = LoadPlan(), []
     for tick in range(7):
         plan = next_plan(plan, pressure, tick)
         plans.append((*told(plan), plan.since_tick))
@@ -33,6 +41,12 @@ def test_more_and_more_is_left_out_while_ticks_are_late() -> None:
         (Shedding.ADMISSION, 1, 4),
         (Shedding.ADMISSION, 1, 4),
     ]
+
+
+def test_new_sessions_are_refused_only_for_many_late_ticks() -> None:
+    plan = LoadPlan(Shedding.REPLY_TOKENS, 1)
+    assert next_plan(plan, replace(LATE, num_late=LATE_TICKS_TO_CLOSE - 1), 9) is plan
+    assert not next_plan(plan, replace(LATE, num_late=LATE_TICKS_TO_CLOSE), 9).admits
 
 
 def test_as_few_reply_tokens_are_left_as_the_measured_forwards_demand() -> None:
@@ -61,11 +75,11 @@ def test_a_calm_while_gives_back_what_was_left_out_one_after_the_other() -> None
 
 def test_nothing_is_given_back_that_would_not_fit() -> None:
     plan = LoadPlan(Shedding.REPLY_TOKENS, 2)
-    assert next_plan(plan, replace(CALM, forward_ms=30.0), 9) is plan  # 3 × 30 > 75
+    assert next_plan(plan, replace(CALM, forward_ms=30.0), 9) is plan  # 3 × 30 > 80
     assert told(next_plan(plan, replace(CALM, forward_ms=25.0), 9)) == (Shedding.REPLY_TOKENS, 3)
     ahead = LoadPlan(Shedding.LOOK_AHEAD)
     deep = replace(CALM, forward_ms=15.0, wanted_look_ahead_tokens=5)
-    assert next_plan(ahead, deep, 9) is ahead  # 6 × 15 > 75
+    assert next_plan(ahead, deep, 9) is ahead  # 6 × 15 > 80
     shallow = replace(deep, wanted_look_ahead_tokens=4)
     assert next_plan(ahead, shallow, 9).shedding is Shedding.NONE
 
@@ -86,6 +100,27 @@ def test_slices_are_trimmed_to_what_the_plan_allows() -> None:
     assert LoadPlan(Shedding.ADMISSION, 1).trimmed(silent) == silent
     assert not LoadPlan(Shedding.ADMISSION, 1).admits
     assert LoadPlan(Shedding.REPLY_TOKENS, 1).admits
+
+
+def test_what_was_given_back_too_early_is_given_back_later_the_next_time() -> None:
+    plan, waits = LoadPlan(Shedding.REPLY_TOKENS, 1), []
+    tick = 0
+    for _ in range(8):
+        waits.append(plan.calm_ticks)
+        tick += plan.calm_ticks
+        assert next_plan(plan, replace(CALM, num_calm=plan.calm_ticks - 1), tick) is plan
+        plan = next_plan(plan, replace(CALM, num_calm=plan.calm_ticks), tick)
+        assert (plan.max_reply_tokens, plan.is_trial) == (2, True)
+        tick += 10
+        plan = next_plan(plan, LATE, tick)
+        assert (plan.max_reply_tokens, plan.is_trial) == (1, False)
+    assert waits == [25, 50, 100, 200, 400, 800, 800, 800]
+
+
+def test_what_was_given_back_for_long_was_not_given_back_too_early() -> None:
+    plan = LoadPlan(Shedding.REPLY_TOKENS, 2, since_tick=100, calm_ticks=400, is_trial=True)
+    assert next_plan(plan, LATE, 100 + PROVEN_TICKS - 1).calm_ticks == 800
+    assert next_plan(plan, LATE, 100 + PROVEN_TICKS).calm_ticks == CALM_TICKS
 
 
 pressures = st.builds(
@@ -110,8 +145,8 @@ def test_plans_move_by_one_level_and_never_the_wrong_way(course: list[Pressure])
         if pressure.num_late >= LATE_TICKS:
             assert moved >= 0
             assert fewer >= 0
-            assert plan != before or before.shedding is Shedding.ADMISSION
-        elif pressure.num_calm >= CALM_TICKS:
+            assert plan != before or before.max_reply_tokens == 1
+        elif pressure.num_calm >= before.calm_ticks:
             assert moved <= 0
             assert fewer <= 0
         else:

@@ -285,7 +285,7 @@ def test_overload_sheds_by_plan_and_tells_everybody() -> None:
     stage = Stage(max_sessions=2)
     stage.engine.forward_ms = 60.0
     stage.take("a")
-    while stage.loop.plan.admits:
+    for _ in range(50):
         stage.ask("a", reply_tokens=4, look_ahead_tokens=2)
         stage.run_until_idle()
         stage.go_to_tick(stage.tick + 1)
@@ -303,6 +303,16 @@ def test_overload_sheds_by_plan_and_tells_everybody() -> None:
     assert isinstance(refused(stage, "b"), CapacityExceeded)
     assert stage.loop.status.load.shedding is Shedding.ADMISSION
     assert stage.loop.status.late_tick_share > 0
+
+
+def test_slices_that_hang_shed_load_before_they_end() -> None:
+    stage = Stage()
+    stage.engine.forward_ms = 1.5 * TICK_MS
+    stage.take("a")
+    stage.ask("a", reply_tokens=30)
+    stage.run_until_idle()
+    assert stage.loop.status.load.shedding is Shedding.LOOK_AHEAD
+    assert len(results(stage, "a")) == 1
 
 
 def test_an_idle_batcher_takes_everything_back_with_time() -> None:

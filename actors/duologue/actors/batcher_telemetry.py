@@ -1,0 +1,62 @@
+"""What a batching actor tells of its inner life: spans of its ticks, and metrics."""
+
+from duologue.actors.batcher_options import BatcherOptions
+from duologue.batching.load_plan import Load
+from duologue.clock import TickClock
+from duologue.kv.memory import KVMemory
+from duologue.runtime.assembly import Assembly
+from duologue.settings import Settings
+from duologue.telemetry.batch_observer import BatchObserver
+from duologue.telemetry.metrics import BatcherMetrics, MetricsPort
+from duologue.telemetry.tracing import Tracing
+
+
+class BatcherTelemetry:
+    """Tracing and metrics of a process for as long as it serves a model."""
+
+    def __init__(self, settings: Settings, assembly: Assembly, options: BatcherOptions) -> None:
+        """Raises InvalidSetting if spans or metrics cannot go where the settings say."""
+        self.tracing = Tracing.start(settings.telemetry, "batcher", instance=options.batcher_id)
+        self.metrics = BatcherMetrics()
+        ticks = TickClock(0.0, settings.decoding.tick_ms)
+        self.observer = MemoryObserver(
+            self.tracing, self.metrics, ticks, assembly.model.name, assembly.engine.memory
+        )
+        self.port = self._open_port(settings.batching.metrics_port, options)
+
+    def _open_port(self, first: int | None, options: BatcherOptions) -> MetricsPort | None:
+        if first is None:
+            return None
+        port = first + options.index if first else 0
+        return MetricsPort(self.metrics.registry, options.host, port)
+
+    def close(self) -> None:
+        """Send what is left; takes a moment."""
+        if self.port is not None:
+            self.port.close()
+        self.tracing.shutdown()
+
+
+class MemoryObserver(BatchObserver):
+    """Looks at the memory too, on the thread that it belongs to."""
+
+    def __init__(
+        self,
+        tracing: Tracing,
+        metrics: BatcherMetrics,
+        ticks: TickClock,
+        model: str,
+        memory: KVMemory,
+    ) -> None:
+        super().__init__(tracing, metrics, ticks, model)
+        self._gauges = metrics
+        self._memory = memory
+
+    def tick_began(self, load: Load) -> None:
+        gauges, memory = self._gauges, self._memory
+        num_used = memory.num_cells_used
+        num_held = memory.allocated_bytes // memory.cell_bytes
+        gauges.seats.set(load.num_sessions)
+        gauges.cells.labels("used").set(num_used)
+        gauges.cells.labels("free").set(num_held - num_used)
+        gauges.kv_bytes.set(memory.allocated_bytes)

@@ -1,0 +1,171 @@
+"""A batching actor as a process: without Ray, under Ray, and after it was killed."""
+
+import asyncio
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from duologue.actors.batcher_client import Seat, describe
+from duologue.actors.batcher_host import BatcherHost
+from duologue.actors.batcher_options import BatcherOptions
+from duologue.errors import BatcherUnavailable, InvalidInput, ModelUnavailable
+from duologue.lane.judging import Patience
+from duologue.lane.slices import Slice, SliceResult
+from duologue.lane.state import LaneState
+from duologue.service_settings import BatchingSettings, TelemetrySettings
+from duologue.session.session import Session
+from duologue.settings import DecodingSettings, ModelSettings, Settings
+from duologue.text.utterance import TokenEdit
+from tests.tiny_models import write_tiny_model
+
+MANY_S = 120.0
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """A tiny model without a state head, so one that takes turns."""
+    folder = write_tiny_model(tmp_path / "model", "llama")
+    return Settings(
+        model=ModelSettings(source=str(folder), device="cpu", dtype="float32"),
+        decoding=DecodingSettings(strategy="turn"),
+        batching=BatchingSettings(threads=1, metrics_port=0),
+        telemetry=TelemetrySettings(trace_dir=str(tmp_path / "traces")),
+    )
+
+
+async def converse(address: str, settings: Settings, epoch: int = 1) -> SliceResult:
+    """One slice of a new session."""
+    setup = (await describe(address, within_s=MANY_S)).setup(settings)
+    session = Session("s", setup)
+    seat = await Seat.take(
+        address,
+        tenant_id="t",
+        session_id="s",
+        epoch=epoch,
+        strategy=setup.strategy,
+        lane=LaneState.of(session.lane),
+        profile=setup.profile,
+    )
+    words = TokenEdit(0, tuple(setup.tokenizer.encode("what is it")))
+    await seat.submit(Slice("s", epoch, 1, edit=words, patience=Patience.OUT))
+    async for response in seat:
+        if isinstance(response, SliceResult):
+            await seat.close()
+            return response
+    raise AssertionError("no result")
+
+
+async def test_a_host_serves_until_it_is_stopped(settings: Settings, tmp_path: Path) -> None:
+    failures: list[str] = []
+    listen = f"unix:{tmp_path}/b.sock"
+    host = BatcherHost(settings, BatcherOptions("b1", "n1", listen=(listen,)), failures.append)
+    assert await asyncio.to_thread(host.start) == listen
+    result = await converse(listen, settings)
+    assert result.error is None
+    assert (host.status.node_id, host.status.is_healthy) == ("n1", True)
+    await asyncio.to_thread(host.stop)
+    assert failures == []
+    with pytest.raises(BatcherUnavailable):
+        await describe(listen, within_s=0.2)
+
+
+def test_a_host_that_cannot_start_says_why(tmp_path: Path) -> None:
+    settings = Settings(model=ModelSettings(source=str(tmp_path / "nothing")))
+    with pytest.raises(ModelUnavailable, match="nothing"):
+        BatcherHost(settings, BatcherOptions("b1"), lambda reason: None).start()
+
+
+def test_options_name_what_is_missing() -> None:
+    with pytest.raises(InvalidInput, match="batcher_id"):
+        BatcherOptions("")
+    with pytest.raises(InvalidInput, match="address"):
+        BatcherOptions("b1", listen=())
+    with pytest.raises(InvalidInput, match="index"):
+        BatcherOptions("b1", index=-1)
+
+
+def _flags(settings: Settings) -> list[str]:
+    chosen = {
+        "model.source": settings.model.source,
+        "model.device": "cpu",
+        "model.dtype": "float32",
+        "decoding.strategy": "turn",
+        "telemetry.trace_dir": settings.telemetry.trace_dir,
+    }
+    return [part for name, value in chosen.items() for part in ("--set", f"{name}={value}")]
+
+
+async def test_a_process_of_its_own_ends_in_order(settings: Settings, tmp_path: Path) -> None:
+    listen = f"unix:{tmp_path}/b.sock"
+    command = [sys.executable, "-m", "duologue.actors.batcher_main", "--listen", listen]
+    with subprocess.Popen(
+        [*command, *_flags(settings)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            assert await asyncio.to_thread(process.stdout.readline) == f"{listen}\n"
+            assert (await converse(listen, settings)).error is None
+            process.send_signal(signal.SIGTERM)
+            assert await asyncio.to_thread(process.wait, MANY_S) == 0
+            assert re.search(r"after 1 ticks .* [1-9] forwards", process.stderr.read())
+        finally:
+            process.kill()
+
+
+def test_a_process_that_cannot_start_says_why_in_a_line(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "duologue.actors.batcher_main"]
+    done = subprocess.run(
+        [*command, "--set", f"model.source={tmp_path}/nothing"],
+        capture_output=True,
+        text=True,
+        timeout=MANY_S,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("duologue: ")
+
+
+@pytest.fixture(scope="module")
+def local_ray() -> Iterator[None]:
+    """A Ray of one node, for the tests of this module."""
+    ray = pytest.importorskip("ray")
+    os.environ["RAY_AUTH_MODE"] = "disabled"  # otherwise a token is written to the home folder
+    ray.init(
+        address="local",
+        num_cpus=1,
+        include_dashboard=False,
+        configure_logging=False,
+        log_to_driver=False,
+        namespace="test",
+    )
+    yield
+    ray.shutdown()
+
+
+async def test_ray_starts_it_again_when_it_is_killed(
+    settings: Settings, tmp_path: Path, local_ray: None
+) -> None:
+    import ray
+
+    from duologue.actors.batcher_actor import start_batcher
+
+    listen = f"unix:{tmp_path}/b.sock"
+    actor = start_batcher(settings, BatcherOptions("b1", listen=(listen,)))
+    assert await asyncio.wrap_future(actor.address.remote().future()) == listen
+    assert (await converse(listen, settings)).error is None
+    status = ray.get(actor.status.remote())
+    assert status.node_id == ray.get_runtime_context().get_node_id()
+    assert ray.get_actor("batcher/b1") is not None
+    first = ray.get(actor.process_id.remote())
+    os.kill(first, signal.SIGKILL)
+    # Sessions wait for the address, not for Ray.
+    assert (await converse(listen, settings, epoch=2)).error is None
+    second = ray.get(actor.process_id.remote())
+    assert second != first
