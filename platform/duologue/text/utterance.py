@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from duologue.errors import CapacityExceeded, InvalidInput
 
@@ -29,18 +29,20 @@ def token_edit(old: Sequence[int], new: Sequence[int]) -> TokenEdit:
     return TokenEdit(keep, tuple(new[keep:]))
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Segment:
     text: str = ""
     """All that the client has put into it."""
     decided: str = ""
     """What of it was decided already."""
     is_final: bool = False
+    active: str = field(init=False)
+    """What is still to be decided; found once, since sessions ask for it with every slice."""
 
-    @property
-    def active(self) -> str:
-        """What is still to be decided."""
-        return text_after(self.text, self.decided)
+    def __post_init__(self) -> None:
+        is_decided = self.text == self.decided
+        active = "" if is_decided else text_after(self.text, self.decided)
+        object.__setattr__(self, "active", active)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +163,10 @@ class Utterance:
                 continue
             if segment.active:
                 self._before_decision = {**self._before_decision, name: segment.decided}
-            segment.decided = text
+            segment = replace(segment, decided=text)
             if len(text) > self._max_chars and not segment.active:
-                segment.text = segment.decided = ""
+                segment = replace(segment, text="", decided="")
+            self._segments[name] = segment
         self._forget()
 
     def was_decided(self, segment_id: str) -> bool:
@@ -174,7 +177,7 @@ class Utterance:
         """Take the last decision back: its text is to be decided again, with what follows it."""
         for name, decided in self._before_decision.items():
             if name in self._segments:
-                self._segments[name].decided = decided
+                self._segments[name] = replace(self._segments[name], decided=decided)
         self._before_decision = {}
 
     def clear(self) -> None:
