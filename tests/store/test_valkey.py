@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -145,6 +146,7 @@ async def test_it_does_not_outlive_its_owner(
                 os.kill(int(pid), signal.SIGSTOP)
             owner.send_signal(end)
             wait_for_end(connection, int(pid))
+    shutil.rmtree(Path(url.removeprefix("unix://")).parent)  # what nobody was left to clear away
     async with EmbeddedValkey(tmp_path) as server:  # the folder is free again, with its data
         with Redis.from_url(server.url) as redis:
             assert redis.get("key") == b"value"
