@@ -208,7 +208,8 @@ async def test_a_newer_connection_ends_the_older_one(
     stack.push_async_callback(twin.detach)
     await twin.attach(bound)
     await guest.until_over()
-    assert guest.farewell is None
+    assert guest.farewell is not None
+    assert guest.farewell.HasField("replaced")
     await twin.say("what is it?")
     await twin.until_event(ResponseDone)
 

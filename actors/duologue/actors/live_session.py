@@ -130,7 +130,7 @@ class LiveSession:
         """Connect a client; an older connection ends. Raises InvalidInput, CapacityExceeded."""
         self.host.attach(hello.last_server_seq, self._now_ms)
         if self._attachment is not None:
-            self._attachment.end()
+            self._attachment.end(pb.AttachResponse(replaced=pb.Replaced()))
         self._attachment = Attachment(hello.last_server_seq, self.host.events_after)
         welcome = pb.Welcome(
             epoch=self.lease.epoch,
@@ -139,6 +139,11 @@ class LiveSession:
         )
         self._pump()
         return self._attachment, pb.AttachResponse(welcome=welcome)
+
+    @property
+    def is_attached(self) -> bool:
+        """Whether a client is connected."""
+        return self._attachment is not None
 
     def detach(self, attachment: Attachment) -> None:
         """The connection is gone."""
