@@ -154,7 +154,9 @@ class Carrier:
         ):
             answer = await attachment.open(route.epoch)
             if not answer.HasField("welcome"):
-                return await self._take(answer) or _Parting.LEAVING
+                await self._take(answer)
+                # Also when it sleeps: what it did not welcome may lack events that it has.
+                return _Parting.LEAVING
             self.relay.welcomed(answer.welcome)
             self._epoch = max(self._epoch, answer.welcome.epoch)
             await self._welcomed(answer.welcome)
