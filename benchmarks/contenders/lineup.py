@@ -15,9 +15,10 @@ from benchmarks.contenders.static_generate import StaticGenerate
 from duologue.model.bundled import bundled_gguf
 from duologue.model.cache import cache_folder
 from duologue.model.loading import load_model
+from duologue.runtime.adapters import load_head
 
 OURS = "merged"
-CONTENDERS = ("merged", "bare", "generate", "continuous", "llama")
+CONTENDERS = ("merged", "adapted", "bare", "generate", "continuous", "llama")
 
 
 def lineup(names: Iterable[str], threads: int, llama_python: Path | None) -> list[Contender]:
@@ -30,6 +31,7 @@ def lineup(names: Iterable[str], threads: int, llama_python: Path | None) -> lis
     plain = load_model("bundled", device="cpu", dtype="bfloat16", attention="sdpa")
     makers: dict[str, Callable[[], list[Contender]]] = {
         "merged": lambda: [Merged(ours, listens=False), Merged(ours, listens=True)],
+        "adapted": lambda: [Merged(ours, listens=True, head=load_head(None, ours))],
         "bare": lambda: [Bare(plain, listens=False), Bare(plain, listens=True)],
         "generate": lambda: [StaticGenerate(plain)],
         "continuous": lambda: [ContinuousBatching(plain)],

@@ -7,6 +7,7 @@ import torch
 from duologue.forward.merged import MergedForward
 from duologue.forward.packed import pack_linears
 from duologue.forward.rows import Stretch
+from duologue.forward.state_head import StateHead
 from duologue.kv.channel import Channel
 from duologue.kv.memory import KVMemory
 from duologue.kv.slot import Slot
@@ -17,14 +18,20 @@ BUDGET_BYTES = 16 << 30
 
 
 class Merged:
-    """An output row per session and, if it listens, an input row whose hidden state is read."""
+    """An output row per session and, if it listens, an input row whose hidden state is read.
 
-    def __init__(self, model: LoadedModel, *, listens: bool) -> None:
+    With a head, its layers are read, and its updates adapt the input row.
+    """
+
+    def __init__(self, model: LoadedModel, *, listens: bool, head: StateHead | None = None) -> None:
         self.name = "merged, listening" if listens else "merged"
+        if head is not None:
+            self.name = "merged, adapted"
         self._model = model
         self._listens = listens
         pack_linears(model.network)
-        self._forward = MergedForward(model.network)
+        layers, lora = (head.layers, head.lora) if head is not None else ((-1,), None)
+        self._forward = MergedForward(model.network, layers, lora)
         self._slots: list[Slot] = []
 
     def prepare(self, sessions: int, context: int) -> None:

@@ -21,8 +21,9 @@ def adapter_card(card: AdapterCard, command: str, data_note: str) -> str:
         f"```\n{command}\n```",
         data_note,
         f"{card.training.get('samples', 0)} training samples, model fingerprint "
-        f"`{card.model_fingerprint}`. Another machine's rounding changes the figures by less than "
-        "one percentage point.",
+        f"`{card.model_fingerprint}`. The command and the seed reproduce these figures to "
+        f"within {_tolerance(card)}: another machine, or another number of threads, rounds "
+        "differently.",
         "## Figures on the validation split",
         _recall_table(figures),
         _category_table(figures),
@@ -55,6 +56,10 @@ def _what_it_changes(card: AdapterCard) -> str:
         "others: what the model says is computed from its own, unchanged weights, and is what it "
         "would have said without the adapter."
     )
+
+
+def _tolerance(card: AdapterCard) -> str:
+    return "two percentage points" if card.lora_rank else "one percentage point"
 
 
 def _recall_table(figures: Mapping[str, Any]) -> str:

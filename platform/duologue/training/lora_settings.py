@@ -25,7 +25,7 @@ class LoraSettings:
     within_weight: float = 0.3
     label_smoothing: float = 0.05
     batch_size: int = 64
-    max_epochs: int = 3
+    max_epochs: int = 2
     patience: int = 1
     seed: int = 0
 
