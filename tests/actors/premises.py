@@ -91,8 +91,8 @@ class Premises:
         server = SessionServer(
             await self.another_store(), self.settings, node_id=node_id, owner="test"
         )
-        await server.start()
         self._stack.push_async_callback(server.stop)
+        await server.start()
         return server
 
     async def session(self, config: SessionConfig | None = None) -> str:

@@ -77,8 +77,10 @@ class RayLauncher:
         try:
             async with asyncio.timeout(START_WITHIN_S):
                 return RayActorHandle(actor, await _answer(actor.start.remote()))
-        except TimeoutError:
+        except BaseException as error:
             ray.kill(actor)
+            if not isinstance(error, TimeoutError):
+                raise
             raise ActorLost(f"a session actor did not start within {START_WITHIN_S:g} s") from None
 
 

@@ -1,0 +1,263 @@
+"""Session actors, node agents and batching actors on a real Ray of two nodes, with a real store."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+import pytest_asyncio
+from grpc import aio
+
+from duologue.actors.cluster import LocalCluster
+from duologue.actors.session_server import Bound
+from duologue.cluster_status import NodeStatus
+from duologue.events import InputCommit, ResponseDone, ResponseStarted
+from duologue.service_settings import (
+    BatchingSettings,
+    GatewaySettings,
+    SessionSettings,
+    StoreSettings,
+)
+from duologue.session_config import SessionConfig
+from duologue.session_record import SessionRecord
+from duologue.settings import DecodingSettings, ModelSettings, ReplySamplingSettings, Settings
+from duologue.store.valkey import EmbeddedValkey
+from duologue.v1 import node_pb2 as pb
+from duologue.v1.node_pb2_grpc import NodeServiceStub
+from duologue.wire.sessions import config_to_bytes
+from tests.actors.guest import WITHIN_S, Guest
+from tests.tiny_models import write_tiny_model
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+TENANT = "acme"
+
+
+def tiny_settings(folder: Path, url: str | None = None, *, num_batchers: int = 1) -> Settings:
+    """Turn by turn, since the tiny model has no state head."""
+    return Settings(
+        model=ModelSettings(source=str(write_tiny_model(folder)), device="cpu", dtype="float32"),
+        decoding=DecodingSettings(
+            strategy="turn",
+            tick_ms=100,
+            max_reply_tokens=24,
+            reply_tokens_per_slice=1,
+            system_prompt="hi",
+        ),
+        sampling=ReplySamplingSettings(temperature=1.0, seed=7),
+        store=StoreSettings(url=url),
+        batching=BatchingSettings(num_batchers=num_batchers, max_sessions=8, threads=1),
+        sessions=SessionSettings(warm_actors=1, max_sessions=8),
+        gateway=GatewaySettings(port=0),
+    )
+
+
+@pytest.fixture(scope="module")
+def ray_address() -> Iterator[str]:
+    """Two nodes on this machine."""
+    os.environ["RAY_AUTH_MODE"] = "disabled"
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    from ray.cluster_utils import Cluster
+
+    sizes = {"num_cpus": 1, "object_store_memory": 80 << 20}
+    cluster = Cluster(initialize_head=True, head_node_args={"include_dashboard": False, **sizes})
+    cluster.add_node(**sizes)
+    yield cluster.address
+    cluster.shutdown()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def cluster(
+    ray_address: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[LocalCluster]:
+    async with EmbeddedValkey() as valkey:
+        settings = tiny_settings(
+            tmp_path_factory.mktemp("model") / "tiny", valkey.url, num_batchers=2
+        )
+        async with LocalCluster(settings, ray_address, with_gateway=False) as cluster:
+            yield cluster
+
+
+class Client(Guest):
+    """A guest that finds its session's place as a gateway does."""
+
+    def __init__(self, cluster: LocalCluster, session_id: str) -> None:
+        super().__init__(TENANT, session_id)
+        self._cluster = cluster
+        self._num_turns = 0
+        self.bound = Bound("", 0)
+
+    @classmethod
+    async def create(cls, cluster: LocalCluster, session_id: str) -> "Client":
+        config = config_to_bytes(SessionConfig())
+        await cluster.store.create_session(SessionRecord(TENANT, session_id, config, b"digest", 1))
+        return cls(cluster, session_id)
+
+    async def nodes(self) -> list[NodeStatus]:
+        return [node for node in await self._cluster.store.nodes() if not node.is_draining]
+
+    async def bind(self, node: NodeStatus | None = None) -> None:
+        """Have it brought to life and attach, however long nodes take to be well again."""
+        async with asyncio.timeout(WITHIN_S):
+            while not await self._try_bind(node or (await self.nodes())[0]):
+                await asyncio.sleep(0.05)
+
+    async def _try_bind(self, node: NodeStatus) -> bool:
+        request = pb.BindRequest(
+            tenant_id=TENANT, session_id=self.session_id, known_epoch=self.bound.epoch
+        )
+        async with aio.insecure_channel(node.address) as channel:
+            try:
+                told = await NodeServiceStub(channel).Bind(request, timeout=20)
+            except aio.AioRpcError:
+                return False
+        if told.HasField("error"):
+            return False
+        await self.detach()
+        self.bound = Bound(told.address, told.epoch)
+        await self.attach(self.bound)
+        return True
+
+    async def ask(self) -> None:
+        self._num_turns += 1
+        await self.say("what is it?", str(self._num_turns))
+        await self.send(InputCommit())
+
+
+def process_at(address: str) -> psutil.Process:
+    """The process that listens at an address."""
+    port = int(address.rpartition(":")[2])
+    listening = (
+        each
+        for each in psutil.net_connections("tcp")
+        if each.status == psutil.CONN_LISTEN and each.laddr.port == port
+    )
+    return psutil.Process(next(listening).pid)
+
+
+async def test_a_conversation_in_a_process_without_torch(cluster: LocalCluster) -> None:
+    client = await Client.create(cluster, "talks")
+    await client.bind()
+    await client.ask()
+    await client.until_event(ResponseDone)
+    process = process_at(client.bound.address)
+    mapped = {Path(each.path).name for each in process.memory_maps()}
+    assert any("cygrpc" in name for name in mapped)
+    assert not [name for name in mapped if "torch" in name]
+    await client.detach()
+
+
+async def test_kill_9_of_the_session_actor(cluster: LocalCluster) -> None:
+    client = await Client.create(cluster, "loses-its-actor")
+    await client.bind()
+    await client.ask()
+    await client.until_event(ResponseStarted)
+    process_at(client.bound.address).kill()
+    await client.until_over()
+    await client.bind()
+    await client.until_event(ResponseDone)
+    said = await cluster.store.transcript(TENANT, client.session_id)
+    assert said[-1].text == client.text
+    await client.detach()
+
+
+async def test_kill_9_of_the_batching_actor(cluster: LocalCluster) -> None:
+    client = await Client.create(cluster, "loses-its-batcher")
+    await client.bind()
+    await client.ask()
+    await client.until_event(ResponseStarted)
+    taken = [b for b in await cluster.store.batchers() if b.sessions]
+    for batcher in taken or await cluster.store.batchers():
+        process_at(batcher.address).kill()
+    await client.until_event(ResponseDone)
+    await client.ask()
+    await client.until_event(ResponseDone, 2)
+    await client.detach()
+
+
+async def test_kill_9_of_the_node_agent(cluster: LocalCluster) -> None:
+    client = await Client.create(cluster, "loses-its-agent")
+    node = (await client.nodes())[0]
+    await client.bind(node)
+    await client.ask()
+    await client.until_event(ResponseStarted)
+    process_at(node.address).kill()
+    await client.until_over()  # its actors end with it
+    await client.bind()
+    await client.until_event(ResponseDone)
+    await client.detach()
+
+
+async def test_a_pool_is_refilled(cluster: LocalCluster) -> None:
+    client = await Client.create(cluster, "takes-a-warm-one")
+    await client.bind()
+    async with asyncio.timeout(WITHIN_S):
+        while not all(node.warm_actors for node in await cluster.store.nodes()):
+            await asyncio.sleep(0.05)
+    await client.detach()
+
+
+async def test_a_node_is_drained_and_its_sessions_go_on_at_the_other(
+    cluster: LocalCluster,
+) -> None:
+    client = await Client.create(cluster, "moves")
+    first = (await client.nodes())[0]
+    await client.bind(first)
+    await client.ask()
+    await client.until_event(ResponseStarted)
+    await cluster.store.mark_draining(first.node_id)
+    await client.until_over()
+    assert client.farewell is not None
+    assert client.farewell.WhichOneof("response") == "leaving"
+    other = next(n for n in await client.nodes() if n.node_id != first.node_id)
+    await client.bind(other)
+    await client.until_event(ResponseDone)
+    await client.ask()
+    await client.until_event(ResponseDone, 2)
+    await client.detach()
+
+
+PROGRAM = """
+import asyncio, pickle, sys
+from duologue.actors.cluster import LocalCluster
+
+async def main():
+    with open(sys.argv[1], "rb") as file:
+        settings = pickle.load(file)
+    async with LocalCluster(settings, say=lambda line: print(line, flush=True)):
+        print("ready", flush=True)
+        await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+async def test_nothing_is_left_behind(tmp_path: Path, number: signal.Signals) -> None:
+    settings = tiny_settings(tmp_path / "tiny")
+    (tmp_path / "settings").write_bytes(__import__("pickle").dumps(replace(settings)))
+    program = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, str(tmp_path / "settings")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert program.stdout is not None
+    lines = iter(program.stdout.readline, "")
+    assert any(line == "ready\n" for line in lines), "it did not start"
+    started = psutil.Process(program.pid).children(recursive=True)
+    names = {name for each in started for name in each.cmdline()}
+    assert any("valkey" in name for name in names)
+    assert any("raylet" in name for name in names)
+    assert "duologue.gateway" in names
+    program.send_signal(number)
+    program.wait()
+    program.stdout.close()
+    _, alive = await asyncio.to_thread(psutil.wait_procs, started, WITHIN_S)
+    assert [each for each in alive if each.status() != psutil.STATUS_ZOMBIE] == []
