@@ -118,8 +118,7 @@ def test_profiles(profile: LaneProfile) -> None:
     assert profile_from_pb(sent(profile_to_pb(profile))) == profile
 
 
-@given(anything.bigs, st.lists(anything.records, max_size=4))
-def test_journal_entries(epoch: int, records: list[Record]) -> None:
-    epoch_again, again = entry_from_bytes(entry_to_bytes(epoch, records), anything.SESSION)
-    assert epoch_again == epoch
-    assert entry_to_bytes(epoch, again) == entry_to_bytes(epoch, records)
+@given(st.lists(anything.records, max_size=4))
+def test_journal_entries(records: list[Record]) -> None:
+    entry = entry_to_bytes(anything.EPOCH, records)
+    assert entry_from_bytes(entry, anything.SESSION) == (anything.EPOCH, tuple(records))
