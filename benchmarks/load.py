@@ -93,16 +93,20 @@ async def measure(
     async with AsyncExitStack() as stack:
         if endpoint is None:
             console.print("starting a platform")
-            endpoint = await stack.enter_async_context(own_platform(settings, log))
-        return await run(request, endpoint, console)
+            started = await stack.enter_async_context(own_platform(settings, log))
+            return await run(request, *started, console)
+        return await run(request, endpoint, None, console)
 
 
-async def run(request: Request, endpoint: Endpoint, console: Console) -> Outcome:
+async def run(
+    request: Request, endpoint: Endpoint, metrics_port: int | None, console: Console
+) -> Outcome:
     """Hold all conversations."""
     client = connect(endpoint.address, api_key=endpoint.api_key, tls=endpoint.tls_ca)
     async with client:
         crowd = Crowd(client, request.plan, request.manners, MonotonicClock())
-        watch = Watch(client, request.root_pid or endpoint.pid, request.metrics_urls)
+        root_pid = request.root_pid or endpoint.pid
+        watch = Watch(client, root_pid, request.metrics_urls, metrics_port)
         looking = asyncio.create_task(watch.look(request.plan.ramp_s))
         await _with_progress(crowd, request.plan, console)
         looking.cancel()

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -17,11 +18,15 @@ POLL_S = 0.2
 
 
 @asynccontextmanager
-async def own_platform(settings: Sequence[str], log: Path) -> AsyncIterator[Endpoint]:
+async def own_platform(settings: Sequence[str], log: Path) -> AsyncIterator[tuple[Endpoint, int]]:
     """Started with these settings (`section.name=value`), stopped when the block is left.
+
+    Gives where it is, and its first metrics port.
 
     Raises InvalidInput with the end of its log if it does not come up.
     """
+    metrics_port = _free_port()
+    settings = ["gateway.port=0", f"batching.metrics_port={metrics_port}", *settings]
     arguments = [part for setting in settings for part in ("--set", setting)]
     command = [str(Path(sys.executable).parent / "duologue"), "up", *arguments]
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -30,9 +35,15 @@ async def own_platform(settings: Sequence[str], log: Path) -> AsyncIterator[Endp
             *command, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output
         )
     try:
-        yield await _endpoint(process, log)
+        yield await _endpoint(process, log), metrics_port
     finally:
         await _stop(process)
+
+
+def _free_port() -> int:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        return int(held.getsockname()[1])
 
 
 async def _endpoint(process: asyncio.subprocess.Process, log: Path) -> Endpoint:

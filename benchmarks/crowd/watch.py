@@ -19,6 +19,8 @@ class Watch:
     client: Client
     root_pid: int | None
     metrics_urls: Sequence[str]
+    metrics_port: int | None = None
+    """The first batching actor's port; with it, the actors' hosts are asked for."""
     processes: ProcessWatch | None = None
     shedding: list[str] = field(default_factory=list)
     """What batching actors left out, look by look."""
@@ -32,6 +34,8 @@ class Watch:
         if self.root_pid is not None:
             self.processes = ProcessWatch(self.root_pid)
             self.processes.begin()
+        if self.metrics_port is not None:
+            self.metrics_urls = await self._urls(self.metrics_port)
         if self.metrics_urls:
             self._before = await asyncio.to_thread(Scrape.fetch, self.metrics_urls)
         is_operator = True
@@ -59,6 +63,13 @@ class Watch:
             batcher["late_tick_share_max"] = round(max(self.late_tick_shares), 4)
             batcher["shedding_seen"] = sorted(set(self.shedding))
         return {"processes": processes, "batcher": batcher, "cpu": _shares(processes, batcher)}
+
+    async def _urls(self, first_port: int) -> list[str]:
+        """Each batching actor of a machine has the port behind that of the one before."""
+        batchers = (await self.client.admin.nodes()).batchers
+        hosts = [batcher.address.rpartition(":")[0] for batcher in batchers]
+        ports = [first_port + hosts[:place].count(host) for place, host in enumerate(hosts)]
+        return [f"http://{host}:{port}/metrics" for host, port in zip(hosts, ports, strict=True)]
 
     async def _ask(self) -> bool:
         """Ask the platform; returns whether it answers this key's tenant at all."""

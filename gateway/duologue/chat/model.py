@@ -148,10 +148,18 @@ class ChatModel:
         text = self.reply if self._heard_chars is None else self.reply[: self._heard_chars]
         is_cut = reason in (EndReason.INTERRUPTED, EndReason.CANCELLED)
         if text:
-            self.past.append(
-                Entry(Role.ASSISTANT, text, Outcome.CUT if is_cut else Outcome.COMPLETE)
-            )
+            outcome = Outcome.CUT if is_cut else Outcome.COMPLETE
+            self._add_reply(Entry(Role.ASSISTANT, text, outcome), reason)
         self.is_speaking = False
+
+    def _add_reply(self, entry: Entry, reason: EndReason) -> None:
+        """A reply that was cut stands before the query that cut it, which was told first."""
+        cut_by = None
+        if reason is EndReason.INTERRUPTED and self.past and self.past[-1].role is Role.USER:
+            cut_by = self.past.pop()
+        self.past.append(entry)
+        if cut_by is not None:
+            self.past.append(cut_by)
 
 
 def percentile(values: Sequence[float], share: float) -> float | None:

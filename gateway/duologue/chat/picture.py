@@ -58,7 +58,8 @@ def _head(model: ChatModel, width: int) -> Text:
 
 def _past(model: ChatModel, rows: int) -> Text:
     """The last entries that fit, one line each."""
-    return Text("\n").join([past_line(entry) for entry in list(model.past)[-rows:]])
+    lines = [past_line(entry) for entry in list(model.past)[-rows:]]
+    return Text("\n", no_wrap=True, overflow="ellipsis").join(lines)
 
 
 def _state(model: ChatModel) -> Text:

@@ -76,6 +76,21 @@ def test_an_interruption_keeps_what_was_heard(stage: Stage) -> None:
     assert "interrupted: 6 characters" in stage.picture()
 
 
+def test_a_reply_that_was_cut_stands_before_what_cut_it(stage: Stage) -> None:
+    stage.tell(judged(State.QUERY, "Tell me all", "a"), ResponseStarted(1))
+    stage.tell(ResponseDelta(1, "All of it"), judged(State.QUERY, "Wait, what?", "b"))
+    stage.tell(Interrupted(1, 3), ResponseDone(1, EndReason.INTERRUPTED), ResponseStarted(2))
+    assert [entry.text for entry in stage.model.past] == ["Tell me all", "All", "Wait, what?"]
+
+
+def test_long_entries_take_one_line_each(stage: Stage) -> None:
+    for number in range(3):
+        stage.tell(judged(State.QUERY, f"{number} " + "long words " * 40, str(number)))
+    shown = [line for line in stage.picture().splitlines() if "user" in line]
+    assert len(shown) == 3
+    assert all("…" in line for line in shown)
+
+
 def test_what_is_no_query_is_shown_as_such(stage: Stage) -> None:
     stage.tell(judged(State.NON_QUERY, "uh-huh", "a"), ResponseResumed(1))
     shown = stage.picture()
