@@ -12,6 +12,7 @@ from duologue.cli import (
     chat,
     config,
     data,
+    demo,
     eval,
     gateway,
     model,
@@ -21,6 +22,7 @@ from duologue.cli import (
     tenants,
     trace,
     train,
+    up,
     version,
 )
 from duologue.cli.terminal import show_error
@@ -29,7 +31,9 @@ from duologue.errors import DuologueError
 EXIT_ERROR = 2
 
 _COMMANDS = (
+    demo,
     talk,
+    up,
     chat,
     status,
     sessions,
@@ -45,7 +49,9 @@ _COMMANDS = (
 )
 _EPILOG = (
     "[b]Start here[/b]\n\n"
-    "duologue talk             a conversation, right here\n\n"
+    "duologue demo             the whole platform, for one scripted conversation\n\n"
+    "duologue talk             a conversation in this process\n\n"
+    "duologue up               the whole platform, until Ctrl-C; then [b]duologue chat[/b]\n\n"
     "duologue model show       what the bundled model is\n\n"
     "duologue config show      every setting, and where it comes from\n\n"
     "Each command explains itself with [b]--help[/b]."

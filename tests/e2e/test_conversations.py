@@ -1,0 +1,219 @@
+"""Conversations through the whole platform: client, gateway, session and batching actor, store."""
+
+import asyncio
+
+import grpc
+import pytest
+
+from duologue.client import (
+    Envelope,
+    Interrupted,
+    Notice,
+    PermissionDenied,
+    ResponseDelta,
+    ResponseResumed,
+    SessionNotFound,
+    Unauthenticated,
+    connect,
+)
+from duologue.session.transcript import Outcome, Role
+from duologue.states import State
+from duologue.usage import Usage
+from duologue.v1 import conversation_pb2 as pb
+from duologue.v1.conversation_pb2_grpc import ConversationServiceStub
+from duologue.v1.events_pb2 import SessionConfig
+from tests.e2e.conftest import Platform
+from tests.e2e.listening import Listener
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+LONG = "Tell me a long story about a dragon who learns to cook."
+
+
+async def test_a_question_is_answered_and_remembered(platform: Platform) -> None:
+    async with platform.client() as client, client.converse() as conversation:
+        listener = Listener(conversation)
+        await conversation.say("What is the capital of France?")
+        assert "Paris" in await listener.until_done()
+        usage = await listener.until(
+            lambda told: isinstance(told, Notice) and isinstance(told.event, Usage)
+        )
+        await conversation.say("And of Italy?")
+        assert "Rome" in await listener.until_done()
+        assert listener.numbers == list(range(1, len(listener.numbers) + 1))
+        entries = await client.transcript(conversation.session_id)
+    assert isinstance(usage, Notice)
+    assert isinstance(usage.event, Usage)
+    assert usage.event.output_tokens > 0
+    assert [entry.role for entry in entries][:3] == [Role.USER, Role.ASSISTANT, Role.USER]
+    assert entries[1].text == listener.text(1)
+
+
+async def test_a_backchannel_leaves_the_reply_as_it_is_and_a_query_cuts_it(
+    platform: Platform,
+) -> None:
+    async with platform.client() as client:
+        async with client.converse() as conversation:
+            alone = Listener(conversation)
+            await conversation.say(LONG)
+            undisturbed = await alone.until_done()
+        async with client.converse() as conversation:
+            listener = Listener(conversation)
+            await conversation.say(LONG)
+            await listener.until_event(ResponseDelta)
+            await conversation.say("uh-huh")
+            await listener.until_event(ResponseResumed)
+            assert await listener.until_done() == undisturbed
+            await conversation.say(LONG)
+            await listener.until_event(ResponseDelta)
+            await conversation.say("Stop, what is two plus two?")
+            cut = await listener.until_event(Interrupted)
+            reply = await listener.until_done()  # of the one that was cut
+            assert isinstance(cut, Interrupted)
+            assert reply == listener.text(cut.response_id)
+            assert await listener.until_done() == listener.text(3)
+            entries = await client.transcript(conversation.session_id)
+    assert listener.decided == [State.QUERY, State.NON_QUERY, State.QUERY, State.QUERY]
+    outcomes = [entry.outcome for entry in entries]
+    assert outcomes.count(Outcome.IGNORED) == 1
+    assert outcomes.count(Outcome.CUT) == 1
+    kept = next(entry for entry in entries if entry.outcome is Outcome.CUT)
+    assert kept.text == reply[: cut.heard_chars]
+
+
+async def test_text_may_be_revised_until_it_is_decided(platform: Platform) -> None:
+    async with platform.client() as client, client.converse() as conversation:
+        listener = Listener(conversation)
+        segment = await conversation.append("What is the capital of Germ")
+        await conversation.revise(segment, "What is the capital of France?")
+        await conversation.commit()
+        assert "Paris" in await listener.until_done()
+        entries = await client.transcript(conversation.session_id)
+    assert entries[0].text == "What is the capital of France?"
+
+
+async def test_a_client_that_drops_out_in_a_reply_gets_the_rest_once(platform: Platform) -> None:
+    async with platform.client() as client:
+        async with client.converse() as conversation:
+            first = Listener(conversation)
+            await conversation.say(LONG)
+            await first.until_event(ResponseDelta)
+            await conversation.leave()
+            session, token = conversation.session_id, conversation.resume_token
+            seen = first.numbers[-1]
+        async with client.resume(session, token, last_server_seq=seen) as conversation:
+            second = Listener(conversation)
+            await second.until_done()
+    numbers = first.numbers + second.numbers
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert seen < numbers[-1]
+
+
+async def test_a_silent_session_sleeps_and_its_next_input_wakes_it(platform: Platform) -> None:
+    questions = ("What is the capital of France?", "And what is it known for?")
+    async with platform.client() as client:
+        async with client.converse() as conversation:
+            awake = Listener(conversation)
+            for question in questions:
+                await conversation.say(question)
+                await awake.until_done()
+        async with client.converse() as conversation:
+            listener = Listener(conversation)
+            await conversation.say(questions[0])
+            await listener.until_done()
+            async with asyncio.timeout(60):
+                while (await client.get_session(conversation.session_id)).status != (
+                    pb.SESSION_STATUS_ASLEEP
+                ):
+                    await asyncio.sleep(0.05)
+            await conversation.say(questions[1])
+            assert await listener.until_done() == awake.text(2)
+    epochs = [told.epoch for told in listener.told if isinstance(told, Envelope)]
+    assert epochs == sorted(epochs)
+    assert len(set(epochs)) == 2
+    assert listener.numbers == list(range(1, len(listener.numbers) + 1))
+
+
+async def test_who_has_no_key_or_a_wrong_one_is_refused(platform: Platform) -> None:
+    for key in (None, "duo_nobody_knows"):
+        async with connect(platform.cluster.address, api_key=key) as client:
+            with pytest.raises(Unauthenticated):
+                await client.list_sessions()
+            with pytest.raises(Unauthenticated):
+                async with client.converse():
+                    pass
+
+
+async def test_unknown_sessions_and_wrong_tokens_are_refused(platform: Platform) -> None:
+    async with platform.client() as client:
+        with pytest.raises(SessionNotFound):
+            async with client.resume("ses_nobody", "token"):
+                pass
+        session, _ = await client.create_session()
+        with pytest.raises(PermissionDenied):
+            async with client.resume(session.session_id, "wrong"):
+                pass
+
+
+async def test_a_setting_out_of_range_names_its_field(platform: Platform) -> None:
+    key = (("authorization", f"Bearer {platform.api_key}"),)
+    request = pb.CreateSessionRequest(config=SessionConfig(temperature=99.0))
+    async with grpc.aio.insecure_channel(platform.cluster.address) as channel:
+        with pytest.raises(grpc.aio.AioRpcError, match="temperature") as refused:
+            await ConversationServiceStub(channel).CreateSession(request, metadata=key)
+    assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        (b"\xff\xff\xff\xff", grpc.StatusCode.INVALID_ARGUMENT),
+        (b"", grpc.StatusCode.INVALID_ARGUMENT),
+        (b"\x0a" * 200_000, grpc.StatusCode.RESOURCE_EXHAUSTED),
+    ],
+    ids=["malformed", "empty", "oversized"],
+)
+async def test_a_bad_message_ends_its_own_call_only(
+    platform: Platform, message: bytes, code: grpc.StatusCode
+) -> None:
+    key = (("authorization", f"Bearer {platform.api_key}"),)
+    async with (
+        platform.client() as client,
+        client.converse() as conversation,
+        grpc.aio.insecure_channel(platform.cluster.address) as channel,
+    ):
+        listener = Listener(conversation)
+        method: grpc.aio.StreamStreamMultiCallable[bytes, bytes] = channel.stream_stream(
+            "/duologue.v1.ConversationService/Converse"
+        )
+        call = method(metadata=key)
+        await call.write(message)
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await call.read()
+        assert refused.value.code() is code
+        await conversation.say("What is the capital of France?")
+        assert "Paris" in await listener.until_done()
+
+
+async def test_plain_stubs_converse_too(platform: Platform) -> None:
+    key = (("authorization", f"Bearer {platform.api_key}"),)
+    async with grpc.aio.insecure_channel(platform.cluster.address) as channel:
+        call = ConversationServiceStub(channel).Converse(metadata=key)
+        await call.write(pb.ConverseRequest(start=pb.SessionStart()))
+        text = ""
+        async for response in call:
+            match response.event.WhichOneof("event"):
+                case "session_ready":
+                    opening = pb.ConverseRequest()
+                    opening.event.client_seq = 1
+                    opening.event.input_append.segment_id = "a"
+                    opening.event.input_append.text = "What is the capital of France?"
+                    await call.write(opening)
+                case "response_delta":
+                    text += response.event.response_delta.text
+                case "response_done":
+                    break
+                case _:
+                    pass
+        call.cancel()
+    assert "Paris" in text
