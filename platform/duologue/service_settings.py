@@ -39,7 +39,7 @@ class BatchingSettings:
     max_sessions: int = 64
     """Sessions that one of them seats."""
     threads: int | None = None
-    """Threads of a forward on the CPU; None takes what torch chooses."""
+    """Threads of a forward on the CPU; None takes one fewer than there are cores."""
     gather_ms: int = 4
     """How long the first slice of a tick waits for others before the forward starts."""
     healthy_within_ms: int = 5_000

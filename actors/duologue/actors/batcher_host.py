@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +50,9 @@ class BatcherHost:
 
     def start(self) -> str:
         """Returns the address once sessions can come; raises what kept it from that."""
+        if self.settings.batching.threads is None:
+            batching = replace(self.settings.batching, threads=threads_beside_others())
+            self.settings = replace(self.settings, batching=batching)
         for name, value in self.options.environment.items():
             os.environ.setdefault(name, value)
         sys.setswitchinterval(SWITCH_INTERVAL_S)
@@ -107,6 +110,16 @@ class BatcherHost:
             if store is not None:
                 await store.aclose()
             await asyncio.to_thread(telemetry.close)
+
+
+def threads_beside_others() -> int:
+    """Threads of a forward that leave a core to everything else.
+
+    A forward is as fast as its slowest thread, so one thread too many costs more than it brings.
+    """
+    has_affinity = hasattr(os, "sched_getaffinity")  # Linux
+    num_cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
+    return max(1, num_cores - 1)
 
 
 def _load(settings: Settings) -> "Assembly":

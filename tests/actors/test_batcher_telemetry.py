@@ -1,0 +1,56 @@
+"""What a batching actor tells of itself: to the store, in metrics, and in sessions' traces."""
+
+import asyncio
+import urllib.request
+from pathlib import Path
+
+from duologue.actors.batcher import BatcherProcess
+from duologue.actors.batcher_options import BatcherOptions
+from duologue.actors.batcher_telemetry import BatcherTelemetry
+from duologue.events import InputAppend
+from duologue.service_settings import BatchingSettings, TelemetrySettings
+from duologue.settings import Settings
+from duologue.states import State
+from duologue.store.store import Store
+from duologue.store.valkey import EmbeddedValkey
+from duologue.telemetry.span_reading import read_trace
+from tests.actors.speaker import speaker
+from tests.unit.talk.worlds import tiny_assembly
+
+
+async def test_the_store_metrics_and_traces_are_told(tmp_path: Path) -> None:
+    assembly, head = tiny_assembly(tmp_path / "model")
+    settings = Settings(
+        decoding=assembly.setup.decoding,
+        batching=BatchingSettings(metrics_port=0),
+        telemetry=TelemetrySettings(trace_dir=str(tmp_path / "traces")),
+    )
+    options = BatcherOptions("b1", "n1")
+    telemetry = BatcherTelemetry(settings, assembly, options)
+    async with EmbeddedValkey() as server, await Store.connect(server.url) as store:
+        batcher = BatcherProcess(
+            assembly, settings, options, announcer=store, observer=telemetry.observer
+        )
+        async with batcher:
+            (announced,) = await store.batchers()
+            assert (announced.batcher_id, announced.address) == ("b1", batcher.address)
+            head.state = State.QUERY
+            one = await speaker(batcher.address, assembly.setup, "ses_traced")
+            one.send(InputAppend("a", "what is it"))
+            await one.run_ticks(2)
+            await one.seat.close()
+        assert await store.batchers() == ()
+    assert telemetry.port is not None
+    page = await asyncio.to_thread(_get, f"http://127.0.0.1:{telemetry.port.port}/metrics")
+    assert "duologue_slices_total 2.0" in page
+    assert "duologue_seated_sessions" in page
+    assert 'duologue_kv_cells{use="used"}' in page
+    await asyncio.to_thread(telemetry.close)
+    spans = read_trace(tmp_path / "traces", "ses_traced")
+    assert {span.name for span in spans} == {"batch.tick"}
+    assert sum(int(span.attributes["duologue.slices"]) for span in spans) == 2
+
+
+def _get(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=30) as response:
+        return str(response.read().decode())
