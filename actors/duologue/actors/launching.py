@@ -14,9 +14,7 @@ class ActorHandle(Protocol):
 
     address: str
 
-    async def bind(
-        self, tenant_id: str, session_id: str, known_epoch: int, traceparent: str
-    ) -> Bound:
+    async def bind(self, tenant_id: str, session_id: str, known_epoch: int) -> Bound:
         """Bring a session to life; raises what `SessionServer.bind` does."""
         ...
 

@@ -37,6 +37,9 @@ from duologue.session_lease import Lease
 from duologue.session_record import SessionStatus
 from duologue.settings import Settings
 from duologue.store.store import Store
+from duologue.telemetry import names
+from duologue.telemetry.session_spans import SessionSpans, SessionTrace
+from duologue.telemetry.tracing import Tracing
 from duologue.v1 import session_pb2 as pb
 from duologue.wire.checkpoints import checkpoint_from_bytes
 from duologue.wire.journal import entry_from_bytes
@@ -78,17 +81,22 @@ class LiveSession:
         on_end: OnEnd,
         *,
         node_id: str,
-        traceparent: str = "",
+        tracing: Tracing | None = None,
     ) -> Self:
         """Bring the session to life: the journal is read and played, and a seat is taken.
 
         Raises CapacityExceeded or BatcherUnavailable if no seat can be had now, InvalidInput for a
         journal or a config that makes no sense.
         """
+        began_ms = clock.now_ms()
         key = lease.tenant_id, lease.session_id
-        record, kept, batchers = await asyncio.gather(
-            store.require_session(*key), store.read(*key), store.batchers()
+        record, kept, batchers, tenant = await asyncio.gather(
+            store.require_session(*key), store.read(*key), store.batchers(), store.tenant(key[0])
         )
+        trace = None
+        if tracing is not None:
+            trace = SessionTrace(tracing, lease.session_id, lease.tenant_id, lease.epoch)
+        records_text = tenant is not None and tenant.records_text
         choices = seats_in_order(batchers, node_id)
         if not choices:
             raise CapacityExceeded("no batching actor is there that could seat a session")
@@ -109,8 +117,10 @@ class LiveSession:
             clock.now_ms(),
             num_entries=len(kept.entries),
             max_entries=settings.store.journal_entries,
+            observer=SessionSpans(trace, records_text=records_text) if trace else None,
         )
         session = cls(host, lease, store, clock, on_end)
+        traceparent = "" if trace is None else trace.traceparent
         session._seats = SeatKeeper(store, lease, node_id, session, traceparent)
         first = host.actions(clock.now_ms())
         wanted = [action for action in first if isinstance(action, FindSeat)]
@@ -121,6 +131,9 @@ class LiveSession:
         for action in first:
             if not isinstance(action, FindSeat):
                 session._do(action)
+        if trace is not None:
+            replayed = {names.NUM_RECORDS: len(kept.entries)}
+            trace.record(names.SESSION_RECOVER, began_ms, clock.now_ms(), replayed)
         session._pump()
         return session
 

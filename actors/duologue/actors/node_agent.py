@@ -102,9 +102,7 @@ class NodeAgent(NodeServiceServicer):
         async with self._change:
             await self._change.wait_for(lambda: self.pool.num_waiting >= self.pool.num_warm)
 
-    async def bind(
-        self, tenant_id: str, session_id: str, known_epoch: int, traceparent: str = ""
-    ) -> Bound:
+    async def bind(self, tenant_id: str, session_id: str, known_epoch: int) -> Bound:
         """Where the session is alive; it is brought to life if nobody holds it, or if the caller
         knows the present holder and could not reach it.
 
@@ -114,7 +112,7 @@ class NodeAgent(NodeServiceServicer):
         key = check_tenant_id(tenant_id), check_session_id(session_id)
         async with self._locks.setdefault(key, asyncio.Lock()):
             try:
-                return await self._bind(key, known_epoch, traceparent)
+                return await self._bind(key, known_epoch)
             except LeaseHeld as held:
                 return Bound(held.address, held.epoch)
 
@@ -134,9 +132,7 @@ class NodeAgent(NodeServiceServicer):
     async def Bind(self, request: pb.BindRequest, context: Any) -> pb.BindResponse:
         """Brings a session to life; errors are told as such."""
         try:
-            bound = await self.bind(
-                request.tenant_id, request.session_id, request.known_epoch, request.traceparent
-            )
+            bound = await self.bind(request.tenant_id, request.session_id, request.known_epoch)
         except DuologueError as error:
             return pb.BindResponse(error=error_to_pb(error))
         return pb.BindResponse(address=bound.address, epoch=bound.epoch)
@@ -147,7 +143,7 @@ class NodeAgent(NodeServiceServicer):
         grace_ms = request.grace.ToMilliseconds() if is_given else DRAIN_GRACE_MS
         return pb.DrainResponse(sessions=await self.drain(grace_ms))
 
-    async def _bind(self, key: Key, known_epoch: int, traceparent: str) -> Bound:
+    async def _bind(self, key: Key, known_epoch: int) -> Bound:
         for _ in range(MAX_ATTEMPTS):
             place = self.pool.of(key)
             if place is not None and known_epoch < place.epoch:
@@ -155,7 +151,7 @@ class NodeAgent(NodeServiceServicer):
             is_new = place is None
             place = place or await self._reserve(key)
             try:
-                bound = await self._handles[place.number].bind(*key, known_epoch, traceparent)
+                bound = await self._handles[place.number].bind(*key, known_epoch)
             except ActorLost as error:
                 log.warning("binding %s: %s", key[1], error)
                 self._lose(place)

@@ -31,10 +31,8 @@ class RayActorHandle:
         self.actor = actor
         self.address = address
 
-    async def bind(
-        self, tenant_id: str, session_id: str, known_epoch: int, traceparent: str
-    ) -> Bound:
-        asked = self.actor.bind.remote(tenant_id, session_id, known_epoch, traceparent)
+    async def bind(self, tenant_id: str, session_id: str, known_epoch: int) -> Bound:
+        asked = self.actor.bind.remote(tenant_id, session_id, known_epoch)
         told: Bound | DuologueError = await _answer(asked)
         if isinstance(told, DuologueError):
             raise told

@@ -4,6 +4,7 @@ Ray places it and tells of its death. Clients, the model and the store are reach
 connections; it imports neither torch nor transformers.
 """
 
+import asyncio
 import logging
 import os
 import sys
@@ -12,6 +13,7 @@ from duologue.actors.session_server import Bound, Ended, SessionServer
 from duologue.errors import DuologueError
 from duologue.settings import Settings
 from duologue.store.store import Store
+from duologue.telemetry.tracing import Tracing
 
 HEAVY = ("torch", "transformers")
 
@@ -24,6 +26,7 @@ class SessionActor:
         self._settings = settings
         self._node_id = node_id
         self._host = host
+        self._tracing = Tracing.start(settings.telemetry, "session")
         self._store: Store | None = None
         self._server: SessionServer | None = None
 
@@ -34,17 +37,21 @@ class SessionActor:
         self._store = await Store.connect(url, self._settings.store)
         owner = f"{self._node_id}/{os.getpid()}"
         self._server = SessionServer(
-            self._store, self._settings, node_id=self._node_id, owner=owner
+            self._store,
+            self._settings,
+            node_id=self._node_id,
+            owner=owner,
+            tracing=self._tracing,
         )
         await self._server.start(self._host)
         return self._server.address
 
     async def bind(
-        self, tenant_id: str, session_id: str, known_epoch: int, traceparent: str
+        self, tenant_id: str, session_id: str, known_epoch: int
     ) -> Bound | DuologueError:
         """Bring a session to life; an error is returned, so that Ray does not dress it up."""
         try:
-            return await self._present.bind(tenant_id, session_id, known_epoch, traceparent)
+            return await self._present.bind(tenant_id, session_id, known_epoch)
         except DuologueError as error:
             return error
 
@@ -62,6 +69,7 @@ class SessionActor:
             await self._server.stop()
         if self._store is not None:
             await self._store.aclose()
+        await asyncio.to_thread(self._tracing.shutdown)
 
     async def stats(self) -> dict[str, object]:
         """What operators and tests want to know of the process."""

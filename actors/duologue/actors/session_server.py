@@ -26,6 +26,7 @@ from duologue.hosting.placement import seats_in_order
 from duologue.hosting.pool import Key
 from duologue.settings import Settings
 from duologue.store.store import Store
+from duologue.telemetry.tracing import Tracing
 from duologue.v1 import session_pb2 as pb
 from duologue.v1.session_pb2_grpc import (
     SessionServiceServicer,
@@ -67,6 +68,7 @@ class SessionServer(SessionServiceServicer):
         node_id: str,
         owner: str,
         clock: Clock | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         """`owner` names this process in the leases that it holds."""
         self.address = ""
@@ -77,6 +79,7 @@ class SessionServer(SessionServiceServicer):
         self._node_id = node_id
         self._owner = owner
         self._clock = clock or UnixClock()
+        self._tracing = tracing
         self._live: dict[Key, LiveSession] = {}
         self._readers: set[asyncio.Task[None]] = set()
         self._server = aio.server(options=SERVER)
@@ -101,9 +104,7 @@ class SessionServer(SessionServiceServicer):
         """Those that are alive here."""
         return self._live
 
-    async def bind(
-        self, tenant_id: str, session_id: str, known_epoch: int, traceparent: str = ""
-    ) -> Bound:
+    async def bind(self, tenant_id: str, session_id: str, known_epoch: int) -> Bound:
         """The one way in which a session comes alive. Not to be called twice at once for the same.
 
         Raises LeaseHeld when another process holds it under a newer epoch than is known, and what
@@ -130,7 +131,7 @@ class SessionServer(SessionServiceServicer):
                 self._clock,
                 self._ended,
                 node_id=self._node_id,
-                traceparent=traceparent,
+                tracing=self._tracing,
             )
         except BaseException:
             await self._release(lease)

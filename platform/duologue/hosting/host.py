@@ -19,6 +19,7 @@ from duologue.hosting.actions import (
 from duologue.hosting.audience import Audience
 from duologue.hosting.beat import Beat
 from duologue.hosting.ledger import Ledger
+from duologue.hosting.observer import Observer, Unobserved
 from duologue.lane.slices import SliceResult
 from duologue.lane.state import LaneState
 from duologue.notices import Backpressure, Notice, NoticeEvent
@@ -55,12 +56,14 @@ class Host:
         *,
         num_entries: int = 0,
         max_entries: int = 400,
+        observer: Observer | None = None,
     ) -> None:
         """A session that was just brought to life, with `num_entries` behind its checkpoint."""
         self.chronicle = chronicle
         self.ledger = Ledger(chronicle, num_entries=num_entries, max_entries=max_entries)
         self.audience = Audience(chronicle.last_server_seq, settings.unseen_events)
         self.ending: Ending | None = None
+        self._observer = observer or Unobserved()
         self._settings = settings
         self._beat = Beat(ticks)
         self._seat = _Seat.LOST
@@ -82,8 +85,11 @@ class Host:
         Raises InvalidInput for a gap before it, SessionOver when the session is closed.
         """
         self._require_held()
+        is_new = client_seq > self.chronicle.last_client_seq
         self._note(self.chronicle.receive(client_seq, event, now_ms, self._tick(now_ms)))
         self._active_ms = now_ms
+        if is_new:
+            self._observer.received(event, now_ms)
 
     def attach(self, server_seq: int, now_ms: float) -> None:
         """A client connects that has seen the events up to this one.
@@ -118,8 +124,10 @@ class Host:
         """A result came. One that is not waited for is passed over."""
         work = self.chronicle.session.work
         if self.ending is None and work is not None and work.tick == result.tick:
-            self._note(self.chronicle.absorb(result, now_ms))
+            envelopes = self.chronicle.absorb(result, now_ms)
+            self._note(envelopes)
             self._active_ms = now_ms
+            self._observer.arrived(result, envelopes, now_ms)
 
     def kept(self, now_ms: float) -> None:
         """The store has taken what was to be written."""
@@ -164,6 +172,8 @@ class Host:
             self._write()
             self._consider_leaving(now_ms)
         waiting, self._waiting = self._waiting, []
+        if waiting and isinstance(waiting[-1], Leave):
+            self._observer.closed(self.chronicle.usage, now_ms)
         return waiting
 
     def wakes_at_ms(self, now_ms: float) -> float | None:
@@ -203,6 +213,7 @@ class Host:
 
     def _lose_seat(self, now_ms: float) -> None:
         self._seat, self._seat_lost_ms = _Seat.LOST, now_ms
+        self._observer.abandoned(now_ms)
         self.chronicle.abandon(now_ms)
 
     def _mind_the_client(self, now_ms: float) -> None:
@@ -226,6 +237,7 @@ class Host:
         if self.audience.is_behind:
             work = replace(work, reply_tokens=0)
         self._beat.submitted(now_ms)
+        self._observer.departed(work, now_ms)
         self._active_ms = now_ms
         self._waiting.append(Submit(work))
 
