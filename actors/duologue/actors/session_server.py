@@ -19,6 +19,7 @@ from duologue.errors import (
     DuologueError,
     InvalidInput,
     StaleEpoch,
+    StoreUnavailable,
     UnknownSession,
 )
 from duologue.hosting.actions import Ending
@@ -38,6 +39,7 @@ from duologue.wire.slices import error_to_pb
 log = logging.getLogger(__name__)
 
 STOP_WITHIN_S = 2.0
+LEARN_AGAIN_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,18 +84,21 @@ class SessionServer(SessionServiceServicer):
         self._tracing = tracing
         self._live: dict[Key, LiveSession] = {}
         self._readers: set[asyncio.Task[None]] = set()
+        self._learning: asyncio.Task[None] | None = None
         self._server = aio.server(options=SERVER)
 
     async def start(self, host: str = "127.0.0.1") -> None:
-        """Listen at a free port, and learn the words of the models that are there."""
+        """Listen at a free port, and begin to learn the words of the models that are there."""
         add_SessionServiceServicer_to_server(self, self._server)
         port = self._server.add_insecure_port(f"{host}:0")
         await self._server.start()
         self.address = f"{host}:{port}"
-        await self._learn_words()
+        self._learning = asyncio.create_task(self._learn_words())
 
     async def stop(self) -> None:
         """Let go of all sessions, and stop listening."""
+        if self._learning is not None:
+            self._learning.cancel()
         for session in tuple(self._live.values()):
             session.drain(0, "its process is being stopped")
         await asyncio.gather(*(session.ended() for session in tuple(self._live.values())))
@@ -212,12 +217,19 @@ class SessionServer(SessionServiceServicer):
             log.warning("the lease of %s cannot be released: %s", lease.session_id, error)
 
     async def _learn_words(self) -> None:
-        """So that the first session does not have to wait for them."""
+        """So that the first session does not have to wait for them; models may come later."""
+        while not await self._knows_words():
+            await asyncio.sleep(LEARN_AGAIN_S)
+
+    async def _knows_words(self) -> bool:
         try:
-            for batcher in seats_in_order(await self._store.batchers(), self._node_id)[:1]:
-                await describe(batcher.address)
-        except BatcherUnavailable as error:
-            log.info("the model's words come with the first session: %s", error)
+            batchers = seats_in_order(await self._store.batchers(), self._node_id)
+            if batchers:
+                await describe(batchers[0].address)
+        except (BatcherUnavailable, StoreUnavailable) as error:
+            log.info("the model's words cannot be had yet: %s", error)
+            return False
+        return bool(batchers)
 
 
 async def _take(request: pb.AttachRequest, session: LiveSession) -> None:
