@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import grpc
 import pytest
@@ -41,10 +42,8 @@ class InProcess:
         self.server = server
         self.address = server.address
 
-    async def bind(
-        self, tenant_id: str, session_id: str, known_epoch: int, traceparent: str
-    ) -> Bound:
-        return await self.server.bind(tenant_id, session_id, known_epoch, traceparent)
+    async def bind(self, *session: Any) -> Bound:
+        return await self.server.bind(*session)
 
     async def next_end(self) -> Ended:
         return await self.server.ends.get()

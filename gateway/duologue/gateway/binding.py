@@ -105,10 +105,12 @@ class Binder:
     ) -> Route:
         """Wait in the line, up to `wait_ms`, and bind when it is its turn and there is room."""
         ticket = self._room.enter(tenant.priority)
+        self._all_move()
+        tell = _OnChange(on_queued)
         try:
             async with asyncio.timeout(self._wait_ms / 1e3):
                 while True:
-                    await self._turn(ticket, on_queued)
+                    await self._turn(ticket, tell)
                     try:
                         return await self._bind(tenant, record, traceparent)
                     except NoRoom:
@@ -121,14 +123,11 @@ class Binder:
             self._room.leave(ticket)
             self._all_move()
 
-    async def _turn(self, ticket: Ticket, on_queued: OnQueued) -> None:
+    async def _turn(self, ticket: Ticket, tell: OnQueued) -> None:
         """Wait until nobody is before it, and tell of each place on the way."""
-        told = -1
         while True:
             moved, position = self._moved, self._room.position(ticket)
-            if position != told:
-                on_queued(position)
-                told = position
+            tell(position)
             if position == 0:
                 return
             await moved.wait()
@@ -172,3 +171,16 @@ class Binder:
         if answer.HasField("error"):
             raise error_told(answer.error)
         return Route(answer.address, answer.epoch)
+
+
+class _OnChange:
+    """Tells a place that was not told last."""
+
+    def __init__(self, on_queued: OnQueued) -> None:
+        self._on_queued = on_queued
+        self._told = -1
+
+    def __call__(self, position: int) -> None:
+        if position != self._told:
+            self._told = position
+            self._on_queued(position)

@@ -26,6 +26,7 @@ from duologue.gateway.outbox import Outbox
 from duologue.gateway.persistence import Persistence
 from duologue.gateway.relay import Passage, Relay
 from duologue.gateway.tasks import running
+from duologue.gateway.watching import Watch
 from duologue.tenants import Tenant
 from duologue.v1 import events_pb2
 from duologue.v1 import session_pb2 as pb
@@ -58,7 +59,7 @@ class Ticket:
     session_id: str
     resume_token: str
     last_server_seq: int = 0
-    traceparent: str = ""
+    is_resumed: bool = False
 
 
 class Carrier:
@@ -73,6 +74,7 @@ class Carrier:
         channels: Channels,
         persistence: Persistence,
         announcer: Announcer,
+        watch: Watch,
     ) -> None:
         self._ticket = ticket
         self._outbox = outbox
@@ -81,6 +83,7 @@ class Carrier:
         self._channels = channels
         self._persistence = persistence
         self._announcer = announcer
+        self._watch = watch
         self._attachment: Attachment | None = None
         self._epoch = 0
         """The newest under which the session was attached or refused."""
@@ -101,6 +104,7 @@ class Carrier:
     def say(self, event: events_pb2.ClientEvent) -> None:
         """Take an event that is news, and send it when there is an actor."""
         self.relay.take(event)
+        self._watch.said(event)
         self._input.set()
         self.wake()
 
@@ -128,7 +132,7 @@ class Carrier:
                     self._ticket.tenant,
                     self._ticket.session_id,
                     lost_epoch=self._epoch,
-                    traceparent=self._ticket.traceparent,
+                    traceparent=self._watch.traceparent,
                     on_queued=self._queued,
                 )
                 parting = await self._carry(route)
@@ -181,7 +185,9 @@ class Carrier:
             notice = self._announcer.ready(ticket.session_id, ticket.resume_token, welcome)
             await self._outbox.put(notice)
             self.ready.set()
+            self._watch.opened(welcome.epoch)
         elif self._moved_because:
+            self._watch.moved()
             await self._outbox.put(self._announcer.moved(self._moved_because, welcome))
         self._moved_because = ""
 

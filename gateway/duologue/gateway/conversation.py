@@ -21,6 +21,7 @@ from duologue.gateway.quotas import Quotas
 from duologue.gateway.records import session_to_pb, transcript_entry_to_pb
 from duologue.gateway.streams import ClientStream, Streams, event_of
 from duologue.gateway.tasks import running
+from duologue.gateway.watching import Watch, Watcher
 from duologue.session_record import check_session_id
 from duologue.settings import Settings
 from duologue.store.store import Store
@@ -42,14 +43,17 @@ class Desk:
     doorkeeper: Doorkeeper
     announcer: Announcer
     random: Random
+    watcher: Watcher
     rhythm: Rhythm
 
-    def carrier(self, ticket: Ticket, stream: ClientStream, credits: Credits) -> Carrier:
+    def carrier(
+        self, ticket: Ticket, stream: ClientStream, credits: Credits, watch: Watch
+    ) -> Carrier:
         """What carries one conversation."""
         persistence = Persistence(self.rhythm, MonotonicClock(), self.random)
         return Carrier(
             *(ticket, stream.outbox, credits, self.binder, self.channels, persistence),
-            self.announcer,
+            *(self.announcer, watch),
         )
 
 
@@ -61,6 +65,7 @@ class Conversing:
         self._stream = stream
         self._tenant = tenant
         self._first: asyncio.Future[pb.ConverseRequest] = asyncio.get_running_loop().create_future()
+        self._first.add_done_callback(lambda first: first.cancelled() or first.exception())
         self._carrier: asyncio.Future[Carrier] = asyncio.get_running_loop().create_future()
 
     async def hold(self, requests: AsyncIterator[pb.ConverseRequest], context: Any) -> None:
@@ -70,16 +75,21 @@ class Conversing:
         # be told of an internal error.
         context.add_done_callback(lambda _context: reader.cancel())
         first = await self._first_request()
+        began_ms = self._desk.watcher.clock.now_ms()
         ticket = await self._desk.doorkeeper.admit(self._tenant, first)
         credits = Credits(self._desk.settings.sessions.unseen_events, ticket.last_server_seq)
-        carrier = self._desk.carrier(ticket, self._stream, credits)
+        watch = self._watched(ticket, began_ms)
+        carrier = self._desk.carrier(ticket, self._stream, credits, watch)
         try:
             with self._desk.streams.holding(
                 ticket.tenant.tenant_id, ticket.session_id, self._stream
             ):
                 async with running(self._carry(carrier)):
                     self._carrier.set_result(carrier)
-                    await self._write(carrier, credits, context)
+                    await self._write(carrier, credits, watch, context)
+        except Exception as error:
+            watch.failed(error)
+            raise
         finally:
             if first.HasField("start") and not carrier.ready.is_set():
                 await self._forget(ticket)
@@ -140,12 +150,21 @@ class Conversing:
         except Exception as error:
             self._stream.end(error)
 
-    async def _write(self, carrier: Carrier, credits: Credits, context: Any) -> None:
+    async def _write(self, carrier: Carrier, credits: Credits, watch: Watch, context: Any) -> None:
         async for event in self._stream.events():
             await context.write(pb.ConverseResponse(event=event))
             credits.written(event)
+            watch.told(event)
             if credits.is_due:
                 carrier.wake()
+
+    def _watched(self, ticket: Ticket, began_ms: float) -> Watch:
+        return self._desk.watcher.conversation(
+            self._tenant.tenant_id,
+            ticket.session_id,
+            is_resumed=ticket.is_resumed,
+            began_ms=began_ms,
+        )
 
     async def _forget(self, ticket: Ticket) -> None:
         """Nobody can come back to a session whose token nobody was told."""

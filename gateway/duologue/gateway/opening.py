@@ -75,7 +75,7 @@ class Doorkeeper:
             raise NotAllowed("resume.resume_token is not this session's")
         if record.status is SessionStatus.CLOSED:
             raise SessionOver(f"session {session_id!r} is closed")
-        return Ticket(tenant, session_id, resume.resume_token, resume.last_server_seq)
+        return Ticket(tenant, session_id, resume.resume_token, resume.last_server_seq, True)
 
 
 def _session_id(where: str, session_id: str) -> str:

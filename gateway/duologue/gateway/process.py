@@ -4,15 +4,21 @@ import asyncio
 import logging
 import os
 import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import uvloop
 
+from duologue.clock import UnixClock
 from duologue.errors import InvalidSetting
 from duologue.gateway.server import serving
 from duologue.gateway.tasks import running
+from duologue.gateway.watching import Watcher
 from duologue.settings import Settings
 from duologue.store.store import Store
+from duologue.telemetry.metrics import MetricsPort
+from duologue.telemetry.tracing import Tracing
 
 _PARENT_S = 0.25
 
@@ -42,7 +48,8 @@ async def _serve(settings: Settings, ready_file: Path | None, parent: int | None
     stopping = _Stop()
     async with (
         await Store.connect(settings.store.url, settings.store) as store,
-        serving(settings, store) as gateway,
+        _watching(settings) as watcher,
+        serving(settings, store, watcher=watcher) as gateway,
         running(stopping.watch(parent)),
     ):
         _announce(gateway.address, ready_file)
@@ -53,6 +60,26 @@ async def _serve(settings: Settings, ready_file: Path | None, parent: int | None
                 urgent = asyncio.create_task(stopping.urged.wait())
                 await asyncio.wait({drained, urgent}, return_when=asyncio.FIRST_COMPLETED)
                 urgent.cancel()
+
+
+@asynccontextmanager
+async def _watching(settings: Settings) -> AsyncIterator[Watcher]:
+    """Traces and metrics, for as long as the block."""
+    tracing = Tracing.start(settings.telemetry, "gateway")
+    watcher = Watcher(UnixClock(), tracing)
+    try:
+        if settings.gateway.metrics_port is None:
+            yield watcher
+            return
+        where = settings.gateway.host, settings.gateway.metrics_port
+        port = MetricsPort(watcher.metrics.registry, *where)
+        try:
+            print(f"metrics are at {settings.gateway.host}:{port.port}", flush=True)
+            yield watcher
+        finally:
+            port.close()
+    finally:
+        await asyncio.to_thread(tracing.shutdown)
 
 
 def _announce(address: str, ready_file: Path | None) -> None:

@@ -25,6 +25,7 @@ from duologue.gateway.persistence import Rhythm
 from duologue.gateway.quotas import Quotas
 from duologue.gateway.streams import Streams
 from duologue.gateway.tasks import running
+from duologue.gateway.watching import Watcher
 from duologue.service_settings import GatewaySettings
 from duologue.settings import Settings
 from duologue.store.store import Store
@@ -61,10 +62,37 @@ class Gateway:
 
 @asynccontextmanager
 async def serving(
-    settings: Settings, store: Store, *, random: Random | None = None, rhythm: Rhythm | None = None
+    settings: Settings,
+    store: Store,
+    *,
+    watcher: Watcher | None = None,
+    random: Random | None = None,
+    rhythm: Rhythm | None = None,
 ) -> AsyncIterator[Gateway]:
     """A gateway for as long as the block; raises InvalidSetting for its port or its keys."""
-    chance = random or Random()
+    watcher = watcher or Watcher(UnixClock())
+    desk = _desk(settings, store, watcher, random or Random(), rhythm or Rhythm())
+    health_ = Health(store)
+    guard = Guard(
+        KeyRing(store.tenant_of, MonotonicClock()),
+        unary_ms=settings.gateway.unary_ms,
+        on_end=watcher.call_ended,
+    )
+    server = grpc.aio.server(interceptors=[guard], options=server_options(settings.gateway))
+    _add_services(server, desk, health_)
+    port = _listen(server, settings.gateway)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(desk.channels.aclose)
+        await health_.start()
+        await server.start()
+        stack.push_async_callback(server.stop, _STOP_S)
+        await stack.enter_async_context(running(health_.watch()))
+        yield Gateway(settings, desk.streams, health_, port)
+
+
+def _desk(
+    settings: Settings, store: Store, watcher: Watcher, random: Random, rhythm: Rhythm
+) -> Desk:
     streams = Streams(settings.gateway.max_streams, settings.gateway.outbox_events)
     channels = Channels()
     quotas = Quotas(store, settings.gateway)
@@ -72,35 +100,30 @@ async def serving(
         *(store, quotas, channels),
         max_waiting=settings.gateway.queue_length,
         wait_ms=settings.gateway.queue_ms,
-        random=chance,
+        random=random,
     )
-    desk = Desk(
+    watcher.metrics.streams.set_function(lambda: len(streams))
+    watcher.metrics.queue_depth.set_function(lambda: binder.num_waiting)
+    return Desk(
         *(settings, store, quotas, binder, channels, streams),
-        doorkeeper=Doorkeeper(store, quotas, UnixClock()),
-        announcer=Announcer(UnixClock(), settings.decoding.tick_ms),
-        random=chance,
-        rhythm=rhythm or Rhythm(),
+        doorkeeper=Doorkeeper(store, quotas, watcher.clock),
+        announcer=Announcer(watcher.clock, settings.decoding.tick_ms),
+        random=random,
+        watcher=watcher,
+        rhythm=rhythm,
     )
-    admin = AdminServicer(settings, store, binder, channels)
-    guard = Guard(KeyRing(store.tenant_of, MonotonicClock()), unary_ms=settings.gateway.unary_ms)
-    health_ = Health(store)
-    server = grpc.aio.server(interceptors=[guard], options=server_options(settings.gateway))
+
+
+def _add_services(server: grpc.aio.Server, desk: Desk, health_: Health) -> None:
     conversation_pb2_grpc.add_ConversationServiceServicer_to_server(
         ConversationServicer(desk), server
     )
+    admin = AdminServicer(desk.settings, desk.store, desk.binder, desk.channels)
     admin_pb2_grpc.add_AdminServiceServicer_to_server(admin, server)
     health_pb2_grpc.add_HealthServicer_to_server(health_.servicer, server)
-    if settings.gateway.reflection:
+    if desk.settings.gateway.reflection:
         names = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, server)
-    port = _listen(server, settings.gateway)
-    async with AsyncExitStack() as stack:
-        stack.push_async_callback(channels.aclose)
-        await health_.start()
-        await server.start()
-        stack.push_async_callback(server.stop, _STOP_S)
-        await stack.enter_async_context(running(health_.watch()))
-        yield Gateway(settings, streams, health_, port)
 
 
 def _listen(server: grpc.aio.Server, settings: GatewaySettings) -> int:

@@ -1,0 +1,111 @@
+"""What is told of the conversations that pass by: metrics, and one span for each opening."""
+
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from duologue.clock import Clock
+from duologue.errors import InvalidInput
+from duologue.telemetry import names
+from duologue.telemetry.conversation_meter import ConversationMeter
+from duologue.telemetry.metrics import GatewayMetrics
+from duologue.telemetry.session_spans import SessionTrace
+from duologue.telemetry.tracing import Tracing
+from duologue.v1 import events_pb2 as pb
+from duologue.wire.enums import END_REASONS, STATES, Codes
+
+_M = TypeVar("_M")
+_N = TypeVar("_N", bound=int)
+
+_IN_ORDER = {"OK", "CANCELLED"}
+
+
+@dataclass(frozen=True, slots=True)
+class Watcher:
+    """One per gateway. Without tracing there are metrics only."""
+
+    clock: Clock
+    """Unix milliseconds."""
+    tracing: Tracing | None = None
+    metrics: GatewayMetrics = field(default_factory=GatewayMetrics)
+
+    def call_ended(self, _method: str, code: str) -> None:
+        """A call ended, with this status."""
+        if code not in _IN_ORDER:
+            self.metrics.rejections.labels(code).inc()
+
+    def conversation(
+        self, tenant_id: str, session_id: str, *, is_resumed: bool, began_ms: float
+    ) -> "Watch":
+        """Of one connection, from its first request on."""
+        return Watch(self, tenant_id, session_id, is_resumed, began_ms)
+
+
+class Watch:
+    """One client's connection to its session."""
+
+    def __init__(
+        self, watcher: Watcher, tenant_id: str, session_id: str, is_resumed: bool, began_ms: float
+    ) -> None:
+        self._watcher = watcher
+        self._tenant_id = tenant_id
+        self._session_id = session_id
+        self._is_resumed = is_resumed
+        self._began_ms = began_ms
+        self._is_open = False
+        self._meter = ConversationMeter(watcher.metrics)
+
+    @property
+    def traceparent(self) -> str:
+        """Where the session's trace goes on; empty when it is not traced."""
+        trace = self._trace(0)
+        return "" if trace is None else trace.traceparent
+
+    def opened(self, epoch: int) -> None:
+        """The session is ready."""
+        self._is_open = True
+        now_ms = self._watcher.clock.now_ms()
+        kind = "resume" if self._is_resumed else "new"
+        self._watcher.metrics.open_seconds.labels(kind).observe((now_ms - self._began_ms) / 1e3)
+        self._record(epoch, now_ms, None)
+
+    def failed(self, error: Exception) -> None:
+        """The stream ends with an error; of interest here if it was never ready."""
+        if not self._is_open:
+            self._record(0, self._watcher.clock.now_ms(), type(error).__name__)
+
+    def moved(self) -> None:
+        """Another actor has the session, under an open conversation."""
+        self._watcher.metrics.moves.inc()
+
+    def said(self, event: pb.ClientEvent) -> None:
+        """A client event goes to the session."""
+        self._meter.said(str(event.WhichOneof("event")), self._watcher.clock.now_ms())
+
+    def told(self, event: pb.ServerEvent) -> None:
+        """An event was written to the client."""
+        kind, detail = str(event.WhichOneof("event")), ""
+        if kind == "input_state":
+            detail = _name(STATES, event.input_state.state)
+        elif kind == "response_done":
+            detail = _name(END_REASONS, event.response_done.reason)
+        self._meter.told(kind, self._watcher.clock.now_ms(), detail)
+
+    def _trace(self, epoch: int) -> SessionTrace | None:
+        tracing = self._watcher.tracing
+        if tracing is None:
+            return None
+        return SessionTrace(tracing, self._session_id, self._tenant_id, epoch)
+
+    def _record(self, epoch: int, now_ms: float, error: str | None) -> None:
+        trace = self._trace(epoch)
+        if trace is not None:
+            resumed = {names.IS_RESUMED: self._is_resumed}
+            trace.record(names.SESSION_OPEN, self._began_ms, now_ms, resumed, error=error)
+
+
+def _name(codes: Codes[_M, _N], number: int) -> str:
+    """For a label: what another version says must not end a conversation."""
+    try:
+        return str(codes.member("", number))
+    except InvalidInput:
+        return "unknown"

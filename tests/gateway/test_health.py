@@ -1,0 +1,144 @@
+"""Health by service, reflection by flag, TLS, and the word to go away."""
+
+import asyncio
+import ssl
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
+from grpc_reflection.v1alpha import reflection_pb2 as refl  # type: ignore[import-untyped]
+from grpc_reflection.v1alpha import reflection_pb2_grpc
+
+from duologue.errors import InvalidSetting, StoreUnavailable
+from duologue.gateway.health import Health
+from duologue.gateway.server import Gateway
+from duologue.store.store import Store
+from tests.gateway.conftest import Serve
+from tests.gateway.scripted import ScriptedNode
+from tests.gateway.talking import START, Api, api, details, failure
+
+READINESS = "duologue.v1.ConversationService"
+SERVING = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+async def _status(channel: grpc.aio.Channel, service: str) -> Any:
+    stub = health_pb2_grpc.HealthStub(channel)
+    return (await stub.Check(health_pb2.HealthCheckRequest(service=service))).status
+
+
+async def test_health_needs_no_key(client: Api) -> None:
+    assert await _status(client.channel, "") == SERVING
+    assert await _status(client.channel, READINESS) == SERVING
+    assert await _status(client.channel, "duologue.v1.AdminService") == SERVING
+
+
+async def test_without_a_store_it_is_alive_and_not_ready(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    health = Health(store)
+    await health.start()
+    assert await _told(health, READINESS) == SERVING
+
+    async def gone() -> None:
+        raise StoreUnavailable("the store does not answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "nodes", gone)
+        await health.check()
+        assert await _told(health, READINESS) == NOT_SERVING
+        assert await _told(health, "") == SERVING
+    await health.check()
+    assert await _told(health, READINESS) == SERVING
+
+
+async def _told(health: Health, service: str) -> Any:
+    request = health_pb2.HealthCheckRequest(service=service)
+    return (await health.servicer.Check(request, None)).status
+
+
+async def test_draining(gateway: Gateway, client: Api) -> None:
+    talk = await client.started()
+    draining = asyncio.create_task(gateway.drain(600_000))
+    notice = await talk.until(lambda event: event.HasField("go_away"))
+    assert notice.go_away.time_left.ToSeconds() == 600
+    assert await _status(client.channel, READINESS) == NOT_SERVING
+    assert await _status(client.channel, "") == SERVING
+    # What is open goes on; what is new goes elsewhere.
+    await talk.say("still here")
+    await talk.until_done(1)
+    refused = client.converse()
+    await refused.write(START)
+    error = await failure(refused)
+    assert error.code() is grpc.StatusCode.UNAVAILABLE
+    assert details(error)["ErrorInfo"].reason == "DRAINING"  # type: ignore[attr-defined]
+    await talk.call.done_writing()
+    await talk.rest()
+    await draining
+
+
+async def test_the_end_of_draining(gateway: Gateway, client: Api) -> None:
+    talk = await client.started()
+    await gateway.drain(0)
+    error = await failure(talk)
+    assert error.code() is grpc.StatusCode.UNAVAILABLE
+    assert "go_away" in talk.kinds
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+async def test_reflection_by_flag(serve: Serve, is_on: bool) -> None:
+    async with serve(reflection=is_on) as gateway, api(gateway.address, None) as client:
+        stub = reflection_pb2_grpc.ServerReflectionStub(client.channel)
+        call = stub.ServerReflectionInfo()
+        await call.write(refl.ServerReflectionRequest(list_services=""))
+        if not is_on:
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await call.read()
+            assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+            return
+        answer = await call.read()
+        names = {each.name for each in answer.list_services_response.service}
+        assert {READINESS, "duologue.v1.AdminService", "grpc.health.v1.Health"} <= names
+        call.cancel()
+
+
+async def test_a_port_that_is_taken(serve: Serve, gateway: Gateway) -> None:
+    port = int(gateway.address.rpartition(":")[2])
+    with pytest.raises(InvalidSetting, match=r"gateway\.port must be free"):
+        async with serve(port=port):
+            pass
+
+
+async def test_keys_that_cannot_be_read(serve: Serve) -> None:
+    with pytest.raises(InvalidSetting, match=r"gateway\.tls_key"):
+        async with serve(tls_key="/nowhere/key", tls_certificate="/nowhere/certificate"):
+            pass
+
+
+async def test_tls(serve: Serve, scripted: ScriptedNode, key: str, tmp_path: Path) -> None:
+    certificate, secret = _certificate(tmp_path)
+    async with serve(tls_certificate=str(certificate), tls_key=str(secret)) as gateway:
+        credentials = grpc.ssl_channel_credentials(certificate.read_bytes())
+        async with grpc.aio.secure_channel(gateway.address, credentials) as channel:
+            talk = await Api(channel, key).started()
+            await talk.say("in private")
+            await talk.until_done(1)
+
+
+def _certificate(folder: Path) -> tuple[Path, Path]:
+    """For 127.0.0.1, made by the library that Python's ssl is built with."""
+    certificate, key = folder / "certificate.pem", folder / "key.pem"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
+            *("-nodes", "-days", "2", "-subj", "/CN=duologue", "-keyout", str(key)),
+            *("-addext", "subjectAltName=IP:127.0.0.1", "-out", str(certificate)),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    ssl.create_default_context(cafile=str(certificate))
+    return certificate, key

@@ -1,0 +1,229 @@
+"""Quotas, the line for room, and bounds: what is reached is told, and disturbs nobody else."""
+
+import asyncio
+from itertools import pairwise
+
+import grpc
+import pytest
+
+from duologue.errors import CapacityExceeded
+from duologue.store.store import Store
+from duologue.tenants import Tenant
+from duologue.v1 import conversation_pb2 as pb
+from tests.gateway.conftest import Serve
+from tests.gateway.scripted import EVENTS_PER_INPUT, ScriptedNode, World
+from tests.gateway.talking import START, Talk, api, details, failure
+
+
+async def _key(store: Store, tenant: Tenant) -> str:
+    await store.put_tenant(tenant)
+    return (await store.create_key(tenant.tenant_id)).key
+
+
+def _check_exhausted(error: grpc.aio.AioRpcError, reason: str) -> None:
+    assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    found = details(error)
+    assert found["ErrorInfo"].reason == reason  # type: ignore[attr-defined]
+    assert found["RetryInfo"].retry_delay.ToMilliseconds() > 0  # type: ignore[attr-defined]
+
+
+async def test_opens_per_minute(serve: Serve, scripted: ScriptedNode, store: Store) -> None:
+    key = await _key(store, Tenant("small", opens_per_minute=2))
+    async with serve() as gateway, api(gateway.address, key) as client:
+        for _ in range(2):
+            await client.started()
+        talk = client.converse()
+        await talk.write(START)
+        error = await failure(talk)
+        _check_exhausted(error, "QUOTA_EXCEEDED")
+        violation = details(error)["QuotaFailure"].violations[0]  # type: ignore[attr-defined]
+        assert violation.subject == "tenant:small"
+        assert "2 sessions" in violation.description
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await client.conversations.CreateSession(
+                pb.CreateSessionRequest(), metadata=client.metadata
+            )
+        assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+async def test_live_sessions(serve: Serve, scripted: ScriptedNode, store: Store) -> None:
+    small = await _key(store, Tenant("small", max_sessions=1))
+    other = await _key(store, Tenant("other"))
+    async with (
+        serve() as gateway,
+        api(gateway.address, small) as client,
+        api(gateway.address, other) as neighbour,
+    ):
+        talk = await client.started()
+        refused = client.converse()
+        await refused.write(START)
+        _check_exhausted(await failure(refused), "QUOTA_EXCEEDED")
+        await neighbour.started()
+        await talk.say("the first goes on")
+        await talk.until_done(1)
+        # Of the one that was refused nothing is left that counts.
+        page = await store.list_sessions("small")
+        assert sorted(record.status for record in page.sessions) == ["closed", "live"]
+
+
+async def test_input_characters(
+    serve: Serve, scripted: ScriptedNode, store: Store, world: World
+) -> None:
+    key = await _key(store, Tenant("small", input_chars_per_minute=100))
+    async with serve() as gateway, api(gateway.address, key) as client:
+        talk = await client.started()
+        await talk.say("x" * 60)
+        await talk.until_done(1)
+        await talk.say("y" * 60)
+        _check_exhausted(await failure(talk), "QUOTA_EXCEEDED")
+        # The session stays, without what was too much, and can be resumed.
+        assert len(world.story(talk.session_id).said) == 1
+        again = await client.resumed(talk)
+        await again.until_ready()
+        await again.say("z" * 30, 2)
+        await again.until_done(2)
+
+
+async def test_the_line_goes_by_priority_and_then_by_arrival(
+    serve: Serve, scripted: ScriptedNode, store: Store, world: World
+) -> None:
+    low = await _key(store, Tenant("low"))
+    high = await _key(store, Tenant("high", priority=5))
+    scripted.refuses = CapacityExceeded("this node is full")
+    async with (
+        serve() as gateway,
+        api(gateway.address, low) as poor,
+        api(gateway.address, high) as rich,
+    ):
+        order: list[str] = []
+        talks: list[Talk] = []
+        for name, client in (("first", poor), ("second", poor), ("rich", rich)):
+            talk = client.converse()
+            await talk.write(START)
+            await talk.until(lambda event: event.HasField("queued"))
+            talks.append(talk)
+
+            async def come(name: str = name, talk: Talk = talk) -> None:
+                await talk.until_ready()
+                order.append(name)
+
+            talk.waiter = asyncio.create_task(come())  # type: ignore[attr-defined]
+        scripted.refuses = None
+        for talk in talks:
+            await talk.waiter  # type: ignore[attr-defined]
+        assert order == ["rich", "first", "second"]
+        positions = [
+            [event.queued.position for event in talk.told if event.HasField("queued")]
+            for talk in talks
+        ]
+        assert [told[0] for told in positions] == [0, 1, 0]
+        assert [told[-1] for told in positions] == [0, 0, 0]
+        assert positions[1][1] == 2, "who is overtaken is told at once"
+        assert all(place != after for told in positions for place, after in pairwise(told))
+
+
+async def test_nobody_overtakes_the_line(
+    serve: Serve, scripted: ScriptedNode, store: Store
+) -> None:
+    key = await _key(store, Tenant("acme"))
+    scripted.refuses = CapacityExceeded("this node is full")
+    async with serve() as gateway, api(gateway.address, key) as client:
+        first, second = client.converse(), client.converse()
+        await first.write(START)
+        await first.until(lambda event: event.HasField("queued"))
+        num_binds = scripted.num_binds
+        await second.write(START)
+        queued = await second.until(lambda event: event.HasField("queued"))
+        assert queued.queued.position == 1
+        assert scripted.num_binds >= num_binds
+        scripted.refuses = None
+        await first.until_ready()
+        await second.until_ready()
+
+
+async def test_the_line_is_bounded(serve: Serve, scripted: ScriptedNode, store: Store) -> None:
+    key = await _key(store, Tenant("acme"))
+    scripted.refuses = CapacityExceeded("this node is full")
+    async with serve(queue_length=1) as gateway, api(gateway.address, key) as client:
+        first, second = client.converse(), client.converse()
+        await first.write(START)
+        await first.until(lambda event: event.HasField("queued"))
+        await second.write(START)
+        _check_exhausted(await failure(second), "NO_ROOM")
+        # Who stood in it and goes, makes room.
+        first.call.cancel()
+        third = client.converse()
+        await third.write(START)
+        scripted.refuses = None
+        await third.until_ready()
+
+
+async def test_waiting_has_an_end(serve: Serve, scripted: ScriptedNode, store: Store) -> None:
+    key = await _key(store, Tenant("acme"))
+    scripted.refuses = CapacityExceeded("this node is full")
+    async with serve(queue_ms=1) as gateway, api(gateway.address, key) as client:
+        talk = client.converse()
+        await talk.write(START)
+        _check_exhausted(await failure(talk), "NO_ROOM")
+        page = await store.list_sessions("acme")
+        assert [record.status for record in page.sessions] == ["closed"]
+
+
+async def test_no_node_at_all_is_no_room(serve: Serve, store: Store) -> None:
+    key = await _key(store, Tenant("acme"))
+    async with serve(queue_ms=1) as gateway, api(gateway.address, key) as client:
+        talk = client.converse()
+        await talk.write(START)
+        _check_exhausted(await failure(talk), "NO_ROOM")
+
+
+async def test_streams_are_bounded(serve: Serve, scripted: ScriptedNode, store: Store) -> None:
+    key = await _key(store, Tenant("acme"))
+    async with serve(max_streams=1) as gateway, api(gateway.address, key) as client:
+        talk = await client.started()
+        refused = client.converse()
+        await refused.write(START)
+        _check_exhausted(await failure(refused), "CAPACITY_EXCEEDED")
+        await talk.say("goes on")
+        await talk.until_done(1)
+        assert gateway.num_streams == 1
+
+
+async def test_a_slow_client_is_waited_for(
+    serve: Serve, scripted: ScriptedNode, world: World, store: Store
+) -> None:
+    """Nothing is dropped, and what waits is bounded: by the actor's credit, end to end."""
+    key = await _key(store, Tenant("acme"))
+    world.max_unseen = 128
+    inputs = 200
+    async with serve(outbox_events=8) as gateway, api(gateway.address, key) as client:
+        talk = await client.started()
+        for _ in range(inputs):
+            await talk.say("word")
+        story = world.story(talk.session_id)
+        while len(story.said) < inputs:
+            await asyncio.sleep(0)
+        # Nothing was read so far.
+        assert world.max_waiting <= world.max_unseen
+        await talk.until_done(inputs)
+        assert talk.numbers == list(range(1, inputs * EVENTS_PER_INPUT + 1))
+        assert world.max_waiting <= world.max_unseen
+
+
+async def test_a_client_that_says_too_much_at_once_waits(
+    serve: Serve, scripted: ScriptedNode, world: World, store: Store
+) -> None:
+    """More events than are kept: the stream holds back, and all arrive."""
+    key = await _key(store, Tenant("acme"))
+    inputs = 600
+    async with serve() as gateway, api(gateway.address, key) as client:
+        talk = await client.started()
+
+        async def speak() -> None:
+            for _ in range(inputs):
+                await talk.say("word " * 100)
+
+        speaking = asyncio.create_task(speak())
+        await talk.until_done(inputs)
+        await speaking
+        assert len(world.story(talk.session_id).said) == inputs

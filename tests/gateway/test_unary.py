@@ -1,0 +1,235 @@
+"""Calls other than conversations: a tenant's own sessions, and what operators do."""
+
+import asyncio
+
+import grpc
+import pytest
+from grpc.aio import AioRpcError
+
+from duologue.session.transcript import Entry, Outcome, Role
+from duologue.session_record import TranscriptEdit
+from duologue.store.store import Store
+from duologue.tenants import Tenant
+from duologue.v1 import admin_pb2, events_pb2
+from duologue.v1 import conversation_pb2 as pb
+from tests.gateway.conftest import Serve
+from tests.gateway.scripted import ScriptedNode, World
+from tests.gateway.talking import Api, api, details, resume
+
+
+@pytest.fixture
+async def operator(client: Api, store: Store) -> Api:
+    await store.put_tenant(Tenant("ops", is_operator=True))
+    key = (await store.create_key("ops")).key
+    return Api(client.channel, key)
+
+
+async def test_a_session_that_is_made_first_and_resumed_then(client: Api) -> None:
+    config = events_pb2.SessionConfig(strategy="turn", temperature=0.5)
+    config.labels.update({"call": "7"})
+    created = await client.conversations.CreateSession(
+        pb.CreateSessionRequest(config=config), metadata=client.metadata
+    )
+    session = created.session
+    assert session.status == pb.SESSION_STATUS_NEW
+    assert session.tenant_id == "acme"
+    assert session.config == config
+    assert session.created_at.seconds > 0
+    assert session.time_to_live.seconds == 86_400
+    talk = client.converse()
+    await talk.write(resume(session.session_id, created.resume_token))
+    await talk.until_ready()
+    found = await client.conversations.GetSession(
+        pb.GetSessionRequest(session_id=session.session_id), metadata=client.metadata
+    )
+    assert found.session.status == pb.SESSION_STATUS_LIVE
+    assert found.session.epoch == 1
+    assert found.session.node_id == "node-1"
+
+
+async def test_sessions_come_in_pages(client: Api) -> None:
+    names = set()
+    for _ in range(5):
+        created = await client.conversations.CreateSession(
+            pb.CreateSessionRequest(), metadata=client.metadata
+        )
+        names.add(created.session.session_id)
+    found: list[str] = []
+    token = ""
+    for size in (2, 2, 1):
+        request = pb.ListSessionsRequest(page_size=2, page_token=token)
+        page = await client.conversations.ListSessions(request, metadata=client.metadata)
+        assert len(page.sessions) == size
+        found += [session.session_id for session in page.sessions]
+        token = page.next_page_token
+    assert token == ""
+    assert len(found) == 5
+    assert {*found} == names
+
+
+@pytest.mark.parametrize(
+    ("request_", "field"),
+    [
+        (pb.ListSessionsRequest(page_size=1001), "page_size"),
+        (pb.ListSessionsRequest(page_token="rubbish"), "page_token"),
+    ],
+)
+async def test_a_bad_page_is_named(
+    client: Api, request_: pb.ListSessionsRequest, field: str
+) -> None:
+    with pytest.raises(AioRpcError) as caught:
+        await client.conversations.ListSessions(request_, metadata=client.metadata)
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    violations = details(caught.value)["BadRequest"].field_violations  # type: ignore[attr-defined]
+    assert violations[0].field == field
+
+
+async def test_a_transcript(client: Api, store: Store, world: World) -> None:
+    talk = await client.started()
+    lease = world.story(talk.session_id).lease
+    assert lease is not None
+    said = (
+        Entry(Role.USER, "and?", Outcome.ANSWERED),
+        Entry(Role.ASSISTANT, "so", Outcome.CUT, 1),
+    )
+    await store.append(lease, b"entry", transcript=TranscriptEdit(0, said))
+    found = await client.conversations.GetTranscript(
+        pb.GetTranscriptRequest(session_id=talk.session_id), metadata=client.metadata
+    )
+    user, reply = found.entries
+    assert (user.role, user.text, user.outcome) == (pb.ROLE_USER, "and?", "answered")
+    assert not user.HasField("response_id")
+    assert (reply.role, reply.outcome, reply.response_id) == (pb.ROLE_ASSISTANT, "cut", 1)
+
+
+async def test_a_call_has_a_deadline(
+    serve: Serve, store: Store, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(tenant_id: str, session_id: str) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(store, "require_session", never)
+    async with serve(unary_ms=1) as gateway, api(gateway.address, key) as client:
+        with pytest.raises(AioRpcError) as caught:
+            await client.conversations.GetSession(
+                pb.GetSessionRequest(session_id="ses_1"), metadata=client.metadata
+            )
+        assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+async def test_a_fault_of_ours_is_told_without_its_words(
+    client: Api, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(tenant_id: str, session_id: str) -> None:
+        raise RuntimeError("a secret of the machine room")
+
+    monkeypatch.setattr(store, "require_session", fails)
+    with pytest.raises(AioRpcError) as caught:
+        await client.conversations.GetSession(
+            pb.GetSessionRequest(session_id="ses_1"), metadata=client.metadata
+        )
+    assert caught.value.code() is grpc.StatusCode.INTERNAL
+    assert "secret" not in str(caught.value.details())
+
+
+OPERATORS_CALLS = [
+    ("GetCapacity", admin_pb2.GetCapacityRequest()),
+    ("ListNodes", admin_pb2.ListNodesRequest()),
+    ("DrainNode", admin_pb2.DrainNodeRequest(node_id="node-1")),
+    ("ListTenants", admin_pb2.ListTenantsRequest()),
+    ("PutTenant", admin_pb2.PutTenantRequest(tenant=admin_pb2.Tenant(tenant_id="x"))),
+    ("DeleteTenant", admin_pb2.DeleteTenantRequest(tenant_id="acme")),
+    ("CreateKey", admin_pb2.CreateKeyRequest(tenant_id="acme")),
+    ("RevokeKey", admin_pb2.RevokeKeyRequest(key_id="x")),
+    ("ListAllSessions", admin_pb2.ListAllSessionsRequest()),
+]
+
+
+@pytest.mark.parametrize(("name", "request_"), OPERATORS_CALLS, ids=lambda value: str(value)[:16])
+async def test_operators_calls_need_an_operators_key(
+    client: Api, store: Store, name: str, request_: object
+) -> None:
+    with pytest.raises(AioRpcError) as caught:
+        await getattr(client.admin, name)(request_, metadata=client.metadata)
+    assert caught.value.code() is grpc.StatusCode.PERMISSION_DENIED
+    assert await store.tenant("acme") is not None
+
+
+def test_all_calls_of_operators_are_tried_without_their_key() -> None:
+    methods = admin_pb2.DESCRIPTOR.services_by_name["AdminService"].methods
+    assert [name for name, _ in OPERATORS_CALLS] == [method.name for method in methods]
+
+
+async def test_tenants_and_keys(operator: Api, client: Api) -> None:
+    wanted = admin_pb2.Tenant(tenant_id="new", max_sessions=3, priority=2, records_text=True)
+    put = await operator.admin.PutTenant(
+        admin_pb2.PutTenantRequest(tenant=wanted), metadata=operator.metadata
+    )
+    assert put.tenant == wanted
+    made = await operator.admin.CreateKey(
+        admin_pb2.CreateKeyRequest(tenant_id="new"), metadata=operator.metadata
+    )
+    listed = await operator.admin.ListTenants(
+        admin_pb2.ListTenantsRequest(), metadata=operator.metadata
+    )
+    assert [tenant.tenant_id for tenant in listed.tenants] == ["acme", "new", "ops"]
+    assert listed.tenants[1].key_ids == [made.key_id]
+    fresh = Api(client.channel, made.key)
+    await fresh.started()
+    await operator.admin.RevokeKey(
+        admin_pb2.RevokeKeyRequest(key_id=made.key_id), metadata=operator.metadata
+    )
+    await operator.admin.DeleteTenant(
+        admin_pb2.DeleteTenantRequest(tenant_id="new"), metadata=operator.metadata
+    )
+    with pytest.raises(AioRpcError) as caught:
+        await operator.admin.CreateKey(
+            admin_pb2.CreateKeyRequest(tenant_id="new"), metadata=operator.metadata
+        )
+    assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+@pytest.mark.parametrize("tenant_id", ["", "with blank", "a" * 64], ids=["empty", "blank", "long"])
+async def test_a_bad_name_of_a_tenant(operator: Api, tenant_id: str) -> None:
+    request = admin_pb2.PutTenantRequest(tenant=admin_pb2.Tenant(tenant_id=tenant_id))
+    with pytest.raises(AioRpcError) as caught:
+        await operator.admin.PutTenant(request, metadata=operator.metadata)
+    violations = details(caught.value)["BadRequest"].field_violations  # type: ignore[attr-defined]
+    assert violations[0].field == "tenant_id"
+
+
+async def test_draining_a_node(operator: Api, client: Api, scripted: ScriptedNode) -> None:
+    request = admin_pb2.DrainNodeRequest(node_id="node-1")
+    request.grace.FromMilliseconds(1_500)
+    await operator.admin.DrainNode(request, metadata=operator.metadata)
+    assert scripted.drained_ms == 1_500
+    nodes = await operator.admin.ListNodes(admin_pb2.ListNodesRequest(), metadata=operator.metadata)
+    assert [node.is_draining for node in nodes.nodes] == [True]
+    unknown = admin_pb2.DrainNodeRequest(node_id="nobody")
+    with pytest.raises(AioRpcError) as caught:
+        await operator.admin.DrainNode(unknown, metadata=operator.metadata)
+    assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+async def test_capacity_and_all_sessions(operator: Api, client: Api) -> None:
+    talk = await client.started()
+    capacity = await operator.admin.GetCapacity(
+        admin_pb2.GetCapacityRequest(), metadata=operator.metadata
+    )
+    assert capacity.queued_sessions == 0
+    for tenant_id, expected in (("", [talk.session_id]), ("acme", [talk.session_id]), ("ops", [])):
+        page = await operator.admin.ListAllSessions(
+            admin_pb2.ListAllSessionsRequest(tenant_id=tenant_id), metadata=operator.metadata
+        )
+        assert [session.session_id for session in page.sessions] == expected
+
+
+async def test_a_closed_session_is_over(client: Api) -> None:
+    talk = await client.started()
+    request = pb.CloseSessionRequest(session_id=talk.session_id)
+    for _ in range(2):  # closing again changes nothing
+        await client.conversations.CloseSession(request, metadata=client.metadata)
+    found = await client.conversations.GetSession(
+        pb.GetSessionRequest(session_id=talk.session_id), metadata=client.metadata
+    )
+    assert found.session.status == pb.SESSION_STATUS_CLOSED
