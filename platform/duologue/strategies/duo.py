@@ -3,6 +3,7 @@
 Channel-division multiplexing as in arXiv 2409.11727.
 """
 
+from duologue.lane.judging import Patience
 from duologue.states import State
 from duologue.strategies import moves
 from duologue.strategies.base import Demand, SliceRun, Slicing
@@ -13,7 +14,8 @@ class Duo:
     """Input rows and output rows ride in the same forwards.
 
     A slice takes max(k, 1 + look-ahead) forwards. If the utterance is found to be a query in
-    forward j, the reply to it starts in forward j + 1, so that it takes max(k, j + 1).
+    forward j, the reply to it starts in forward j + 1, so that it takes max(k, j + 1). Only where
+    cells were lost may it be more: see `_reads_before_speaking`.
     """
 
     name = "duo"
@@ -37,7 +39,8 @@ class Duo:
     def _forwards(self, run: SliceRun, listening: Listening) -> Slicing:
         num_spoken = _num_spoken_at_start(run)
         while True:
-            speaks = run.lane.is_speaking and num_spoken < run.work.reply_tokens
+            waits = listening.is_open and _reads_before_speaking(run)
+            speaks = run.lane.is_speaking and num_spoken < run.work.reply_tokens and not waits
             demand = Demand(listening.is_open, listening.looks_ahead, speaks)
             if not demand:
                 return
@@ -50,6 +53,16 @@ class Duo:
                 moves.act(run, judgement)
                 if judgement.state is State.QUERY:
                     num_spoken = _num_spoken_at_start(run)
+
+
+def _reads_before_speaking(run: SliceRun) -> bool:
+    """Whether a reply must wait until an open utterance is judged.
+
+    Silence is judged by what was read before, ahead of everything else in the slice. Who lost that
+    with the cells reads it again, and the reply must not go on meanwhile: it would say what it
+    does not say in a session that lost nothing.
+    """
+    return run.work.edit is None and run.work.patience is not Patience.NORMAL
 
 
 def _num_spoken_at_start(run: SliceRun) -> int:
