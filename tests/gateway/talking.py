@@ -22,8 +22,9 @@ START = pb.ConverseRequest(start=pb.SessionStart())
 class Api:
     """Both services, with a key."""
 
-    def __init__(self, channel: grpc.aio.Channel, key: str | None) -> None:
+    def __init__(self, channel: grpc.aio.Channel, key: str | None, address: str = "") -> None:
         self.channel = channel
+        self.address = address
         self.conversations = ConversationServiceStub(channel)
         self.admin = AdminServiceStub(channel)
         self.metadata: Metadata = (("authorization", f"Bearer {key}"),) if key else ()
@@ -185,4 +186,4 @@ async def failure(talk: Talk) -> grpc.aio.AioRpcError:
 @asynccontextmanager
 async def api(address: str, key: str | None) -> AsyncIterator[Api]:
     async with grpc.aio.insecure_channel(address) as channel:
-        yield Api(channel, key)
+        yield Api(channel, key, address)
