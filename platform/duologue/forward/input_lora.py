@@ -5,8 +5,7 @@ In an adapted layer an input row `x` gets `(x A) B` on top of what the frozen la
 `[in_features, rank]` and B `[rank, out_features]`; every other row is left as it is, bit for bit.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -31,10 +30,6 @@ class LowRank:
 
     def to(self, device: torch.device | str, dtype: torch.dtype) -> "LowRank":
         return LowRank(self.down.to(device, dtype), self.up.to(device, dtype))
-
-    def of(self, rows: Tensor) -> Tensor:
-        """What is added for these rows, `[rows, in_features]` -> `[rows, out_features]`."""
-        return rows @ self.down.T @ self.up.T
 
 
 class InputLora:
@@ -74,11 +69,12 @@ class InputLora:
         }
 
     def fitted_to(self, body: nn.Module) -> "InputLora":
-        """The same on the device and in the dtype of a model's body.
+        """The same on the device of a model's body, and in float32 unless the body is finer.
 
         Raises ModelUnavailable if the body lacks a layer, or has it in another shape.
         """
         weight = next(body.parameters())
+        dtype = torch.promote_types(weight.dtype, torch.float32)
         fitted = {}
         for name, update in self.updates.items():
             wanted = (update.down.shape[1], update.up.shape[0])
@@ -89,37 +85,13 @@ class InputLora:
                     f"{wanted[1]} features; this model has "
                     + (f"one of {found[0]} to {found[1]} there" if found else "none of that name")
                 )
-            fitted[name] = update.to(weight.device, weight.dtype)
+            fitted[name] = update.to(weight.device, dtype)
         return InputLora(fitted)
-
-    @contextmanager
-    def applied(self, body: nn.Module, rows: Tensor) -> Iterator[None]:
-        """In the forwards of this block, these rows of a batch `[1, rows, …]` are adapted.
-
-        `rows` are the rows' numbers, int64.
-        """
-        hooks = [
-            body.get_submodule(name).register_forward_hook(_adding(update, rows))
-            for name, update in self.updates.items()
-        ]
-        try:
-            yield
-        finally:
-            for hook in hooks:
-                hook.remove()
 
 
 def is_lora(name: str) -> bool:
     """Whether a tensor of an adapter belongs to an update."""
     return name.startswith(PREFIX)
-
-
-def _adding(update: LowRank, rows: Tensor) -> Any:
-    def add(_module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        # The output is fresh, so it may be changed: other rows are not even copied.
-        output[0].index_add_(0, rows, update.of(inputs[0][0].index_select(0, rows)))
-
-    return add
 
 
 def _features(body: nn.Module, name: str) -> tuple[int, int] | None:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from duologue.forward.adapted_layers import AdaptedLayers, InputRows
 from duologue.forward.input_lora import InputLora
 from duologue.forward.plan import AttentionPlan
 from duologue.forward.rows import ForwardOutput, Stretch
@@ -30,7 +31,8 @@ class MergedForward:
     ) -> None:
         self.network = network
         self.hidden_layers = tuple(hidden_layers)
-        self._lora = lora.fitted_to(network.base_model) if lora is not None else None
+        body = network.base_model
+        self._adapted = AdaptedLayers(body, lora.fitted_to(body)) if lora is not None else None
         self._device = network.device
         self._dtype = network.dtype
         self._num_heads = ModelGeometry.from_config(network.config).num_heads
@@ -61,10 +63,9 @@ class MergedForward:
         return logits
 
     def _adapting(self, input_rows: Sequence[int]) -> AbstractContextManager[None]:
-        if self._lora is None or not input_rows:
+        if self._adapted is None or not input_rows:
             return nullcontext()
-        rows = torch.tensor(input_rows, device=self._device)
-        return self._lora.applied(self.network.base_model, rows)
+        return self._adapted.applied(InputRows(input_rows, self._device))
 
     @contextmanager
     def _reading(self, rows: Sequence[int]) -> Iterator[dict[int, Tensor]]:

@@ -1,10 +1,13 @@
 """Updates of input rows: added to them alone, and not even looked at where there are none."""
 
+from contextlib import nullcontext
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 from duologue.errors import ModelUnavailable
+from duologue.forward.adapted_layers import AdaptedLayers, InputRows, SharedDown
 from duologue.forward.attention import ATTENTION_NAME, register
 from duologue.forward.input_lora import InputLora, LowRank
 from duologue.forward.merged import MergedForward
@@ -54,19 +57,51 @@ def test_other_rows_are_the_same_bit_for_bit() -> None:
         assert torch.equal(before[slot][:, :, cells], now[slot][:, :, cells])
 
 
-def test_without_input_rows_nothing_is_hooked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_input_rows_nothing_is_adapted(monkeypatch: pytest.MonkeyPatch) -> None:
     exchange = Exchange("llama")
     _, adapted = both(exchange, random_lora(exchange.plain))
     conversation = exchange.open()
-    monkeypatch.setattr(InputLora, "applied", lambda *_: pytest.fail("updates were applied"))
+    monkeypatch.setattr(AdaptedLayers, "applied", lambda *_: pytest.fail("updates were applied"))
     adapted.run([exchange.say(conversation, Channel.TRUNK, [1, 2])])
 
 
-def test_no_hook_stays_behind() -> None:
+@pytest.mark.parametrize("fails", [False, True])
+def test_no_adapted_layer_stays_behind(fails: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     exchange = Exchange("llama")
     _, adapted = both(exchange, random_lora(exchange.plain))
-    adapted.run(mixed_stretches(exchange))
-    assert not any(module._forward_hooks for module in exchange.merged.modules())
+    before = dict(exchange.merged.named_modules())
+    if fails:
+        monkeypatch.setattr(SharedDown, "of", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError) if fails else nullcontext():
+        adapted.run(mixed_stretches(exchange))
+    assert dict(exchange.merged.named_modules()) == before
+
+
+@pytest.mark.parametrize("numbers", [[3], [0, 1, 2], [1, 3, 5, 7], [0, 2, 3, 7]])
+def test_rows_are_read_and_added_to_wherever_they_lie(numbers: list[int]) -> None:
+    rows = InputRows(numbers, "cpu")
+    states = torch.randn(1, 8, 5, generator=torch.Generator().manual_seed(1))
+    states[0, 4] = -0.0  # an added zero would change its sign
+    before = states.clone()
+    change = torch.arange(1.0, 1.0 + len(numbers))[:, None].expand(-1, 5)
+    assert torch.equal(rows.of(states), before[0, numbers])
+    rows.add(states, change)
+    assert torch.equal(states[0, numbers], before[0, numbers] + change)
+    others = [row for row in range(8) if row not in numbers]
+    assert torch.equal(states[0, others].view(torch.int32), before[0, others].view(torch.int32))
+
+
+def test_layers_share_a_product_only_if_they_read_the_same_states() -> None:
+    """Whatever the guess: the second layer may read other states, or come first."""
+    generator = torch.Generator().manual_seed(2)
+    downs = [torch.randn(2, 6, generator=generator) for _ in range(2)]
+    shared = SharedDown(downs)
+    shared.rows = InputRows([0, 2], "cpu")
+    one, other = (torch.randn(1, 4, 6, generator=generator) for _ in range(2))
+    for states, number in ((one, 0), (one, 1), (other, 1), (one, 0), (other, 0)):
+        expected = states[0, [0, 2]] @ downs[number].T
+        torch.testing.assert_close(shared.of(states)[number], expected)
+    assert shared.of(one)[0] is shared.of(one)[0]
 
 
 @pytest.mark.skipif(
