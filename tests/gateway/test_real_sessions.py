@@ -23,6 +23,8 @@ from duologue.states import State
 from duologue.store.valkey import EmbeddedValkey
 from duologue.tenants import Tenant
 from duologue.v1 import conversation_pb2 as pb
+from duologue.v1 import session_pb2
+from duologue.v1.session_pb2_grpc import SessionServiceStub
 from tests.actors.premises import TENANT, Premises
 from tests.gateway.talking import Api, Talk, api, close, failure
 
@@ -165,3 +167,23 @@ async def test_closing_from_outside_ends_the_conversation(client: Api, building:
     await client.conversations.CloseSession(request, metadata=client.metadata)
     await talk.say("are you there?")
     assert (await failure(talk)).code() is grpc.StatusCode.FAILED_PRECONDITION
+
+
+async def test_who_lost_its_actor_gives_way_to_a_newer_connection(
+    client: Api, building: Building
+) -> None:
+    """As a gateway attaches again that does not know yet that its client went elsewhere."""
+    talk = await client.started()
+    holder = building.holder(talk.session_id)
+    hello = session_pb2.Hello(
+        tenant_id=TENANT, session_id=talk.session_id, epoch=talk.told[0].epoch, is_again=True
+    )
+    async with grpc.aio.insecure_channel(holder.address) as channel:
+        call = SessionServiceStub(channel).Attach()
+        await call.write(session_pb2.AttachRequest(hello=hello))
+        answer = await call.read()
+        assert isinstance(answer, session_pb2.AttachResponse)
+        assert answer.HasField("replaced")
+    await talk.say("what is it?")
+    await _answered(talk)
+    assert _is_whole(talk)
