@@ -29,6 +29,8 @@ SHOWN = {
     "selectivity_non_directed": "over talk for\nothers, background",
     "hold_rate": "keeps silent\non demand",
 }
+MIN_CASES = 10
+"""A share of fewer is not drawn: it would look like a finding."""
 COLOURS = {"duo": "#d1733a", "turn": "#3b6fb6", "tdm": "#8a8f98"}
 Json = Mapping[str, Any]
 
@@ -99,7 +101,7 @@ def faithfulness_figures(report: Json) -> dict[str, Any]:
 
 
 def draw(kept: Json, path: Path) -> None:
-    """The shares with targets beside each other, and how soon replies began."""
+    """Shares beside their targets, and how soon replies began."""
     picture = Figure(figsize=(10, 3.8), layout="constrained")
     shares, latencies = picture.subplots(1, 2, width_ratios=(1.7, 1))
     _draw_shares(shares, kept)
@@ -138,7 +140,7 @@ def _draw_latencies(axes: Axes, kept: Json) -> None:
 
 def _share(strategy: Json, figure: str) -> float:
     value = strategy["figures"][figure]["value"]
-    return float(value["share"] or 0.0)
+    return float(value["share"]) if value["of"] >= MIN_CASES else 0.0
 
 
 def _name(name: str, kept: Json) -> str:
