@@ -135,7 +135,9 @@ class Guest:
                 self.told.append(event)
                 self._taken(event.client_seq)
                 if self.is_reading:
-                    await self.saw(event.server_seq)
+                    # The other side may have ended already; what it said last is still to be read.
+                    with suppress(aio.AioRpcError, asyncio.InvalidStateError):
+                        await self.saw(event.server_seq)
             case _:
                 self.farewell = response
 

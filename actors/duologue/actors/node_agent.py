@@ -163,6 +163,7 @@ class NodeAgent(NodeServiceServicer):
             if is_new:
                 self.pool.bound(place, bound.epoch)
             place.epoch = bound.epoch
+            self._refill()  # not before: an actor that starts takes the time of one that binds
             return bound
         raise CapacityExceeded(f"{MAX_ATTEMPTS} session actors died while binding {key[1]!r}")
 
@@ -170,7 +171,6 @@ class NodeAgent(NodeServiceServicer):
         """A warm actor; waits a while for one to start. Raises CapacityExceeded."""
         place = self.pool.reserve(key)
         if place is not None:
-            self._refill()
             return place
         self._num_waiting += 1
         self._refill()

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import os
 import sys
+from contextlib import suppress
 
 from duologue.actors.session_server import Bound, Ended, SessionServer
 from duologue.errors import DuologueError
@@ -15,6 +16,7 @@ from duologue.settings import Settings
 from duologue.store.store import Store
 from duologue.telemetry.tracing import Tracing
 
+MODEL_WITHIN_S = 60.0
 HEAVY = ("torch", "transformers")
 
 
@@ -31,7 +33,10 @@ class SessionActor:
         self._server: SessionServer | None = None
 
     async def start(self) -> str:
-        """Listen; returns the address. Raises StoreUnavailable."""
+        """Listen; returns the address. Raises StoreUnavailable.
+
+        While there is no model, it waits a while for one: without its words, nothing is warm.
+        """
         url = self._settings.store.url
         assert url is not None, "a session actor is told where the store is"
         self._store = await Store.connect(url, self._settings.store)
@@ -44,6 +49,9 @@ class SessionActor:
             tracing=self._tracing,
         )
         await self._server.start(self._host)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(MODEL_WITHIN_S):
+                await self._server.ready()
         return self._server.address
 
     async def bind(

@@ -88,12 +88,18 @@ class SessionServer(SessionServiceServicer):
         self._server = aio.server(options=SERVER)
 
     async def start(self, host: str = "127.0.0.1") -> None:
-        """Listen at a free port, and begin to learn the words of the models that are there."""
+        """Listen at a free port, and learn the words of the models, as soon as there are any."""
         add_SessionServiceServicer_to_server(self, self._server)
         port = self._server.add_insecure_port(f"{host}:0")
         await self._server.start()
         self.address = f"{host}:{port}"
-        self._learning = asyncio.create_task(self._learn_words())
+        if not await self._knows_words():
+            self._learning = asyncio.create_task(self._learn_words())
+
+    async def ready(self) -> None:
+        """Wait until a model's words are known: a session can be opened at once."""
+        if self._learning is not None:
+            await asyncio.shield(self._learning)
 
     async def stop(self) -> None:
         """Let go of all sessions, and stop listening."""
@@ -218,8 +224,10 @@ class SessionServer(SessionServiceServicer):
 
     async def _learn_words(self) -> None:
         """So that the first session does not have to wait for them; models may come later."""
-        while not await self._knows_words():
+        while True:
             await asyncio.sleep(LEARN_AGAIN_S)
+            if await self._knows_words():
+                return
 
     async def _knows_words(self) -> bool:
         try:
