@@ -33,6 +33,7 @@ class Guest:
         self._client_seq = 0
         self._untaken: dict[int, ClientEvent] = {}
         self._news = asyncio.Condition()
+        self._writing = asyncio.Lock()
         self._reader: asyncio.Task[None] | None = None
         self._failure: BaseException | None = None
 
@@ -83,7 +84,8 @@ class Guest:
 
     async def request(self, request: pb.AttachRequest) -> None:
         """Say whatever it is."""
-        await self._call.write(request)
+        async with self._writing:  # two writes at once would break the call
+            await self._call.write(request)
 
     async def saw(self, server_seq: int) -> None:
         """Report how far it has read."""
@@ -106,7 +108,7 @@ class Guest:
 
     async def _write(self, seq: int, event: ClientEvent) -> None:
         with suppress(aio.AioRpcError, asyncio.InvalidStateError):
-            await self._call.write(pb.AttachRequest(event=client_event_to_pb(seq, event)))
+            await self.request(pb.AttachRequest(event=client_event_to_pb(seq, event)))
 
     async def _read(self) -> None:
         try:
