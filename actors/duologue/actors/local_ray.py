@@ -64,7 +64,11 @@ def ray_nodes(host: str | None = None) -> list[RayNode]:
     import ray
 
     found = [
-        RayNode(node["NodeID"], node["NodeManagerAddress"], int(node["Resources"].get("GPU", 0)))
+        RayNode(
+            node["NodeID"],
+            host or node["NodeManagerAddress"],
+            int(node["Resources"].get("GPU", 0)),
+        )
         for node in ray.nodes()  # type: ignore[no-untyped-call]
         if node["Alive"]
     ]

@@ -98,9 +98,9 @@ class NodeAgent(NodeServiceServicer):
         )
 
     async def wait_warm(self) -> None:
-        """Wait until as many actors are warm as there should be."""
+        """Wait until as many fresh actors are warm as there should be."""
         async with self._change:
-            await self._change.wait_for(lambda: self.pool.num_waiting >= self.pool.num_warm)
+            await self._change.wait_for(lambda: self.pool.num_fresh >= self.pool.num_warm)
 
     async def bind(self, tenant_id: str, session_id: str, known_epoch: int) -> Bound:
         """Where the session is alive; it is brought to life if nobody holds it, or if the caller

@@ -71,6 +71,11 @@ class Pool:
         """Actors that could take a session at once."""
         return sum(place.phase is Phase.WARM for place in self)
 
+    @property
+    def num_fresh(self) -> int:
+        """Those of them that have served nobody yet."""
+        return sum(place.phase is Phase.WARM and place.tenant_id is None for place in self)
+
     def of(self, key: Key) -> Place | None:
         """The actor that holds a session, or is about to."""
         return next((place for place in self if place.key == key), None)
