@@ -22,8 +22,8 @@ setup: $(STAMP)  ## Create .venv and install everything (done by the other targe
 model: setup  ## Prepare the bundled model, once (done by run and test when needed).
 	@$(BIN)/duologue model prepare
 
-run: model  ## Hold a scripted duplex conversation with the bundled model.
-	@$(BIN)/duologue talk --script tour
+run: model  ## Start the whole platform, hold a scripted conversation over gRPC, show its trace, stop.
+	@$(BIN)/duologue demo
 
 test: model  ## Run all tests. PYTEST_ARGS="-k name" replaces the default arguments.
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
