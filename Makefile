@@ -2,7 +2,7 @@
 # virtual environment in .venv is made, and brought up to date, by whichever target comes first.
 
 PYTHON ?= python3
-PYTEST_ARGS ?= -n 2
+PYTEST_ARGS ?= -n 2 --dist loadgroup
 
 VENV := .venv
 BIN := $(VENV)/bin

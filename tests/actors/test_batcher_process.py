@@ -149,6 +149,7 @@ def local_ray() -> Iterator[None]:
     ray.shutdown()
 
 
+@pytest.mark.xdist_group("ray")  # one worker runs all tests that start Ray
 async def test_ray_starts_it_again_when_it_is_killed(
     settings: Settings, tmp_path: Path, local_ray: None
 ) -> None:

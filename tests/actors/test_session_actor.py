@@ -35,7 +35,8 @@ from duologue.wire.sessions import config_to_bytes
 from tests.actors.guest import WITHIN_S, Guest
 from tests.tiny_models import write_tiny_model
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+# One worker runs all tests that start Ray: two clusters at once do not fit on two cores.
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("ray")]
 
 TENANT = "acme"
 
