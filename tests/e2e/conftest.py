@@ -32,13 +32,16 @@ async def running(settings: Settings) -> AsyncIterator[Platform]:
 
 
 def e2e_settings(**sessions: int) -> Settings:
-    """Free ports, few actors, short replies, and arithmetic that does not depend on the batch."""
+    """Free ports, few actors, short replies, and arithmetic that does not depend on the batch.
+
+    On a busy machine ticks are late and admission closes for a while: then sessions wait.
+    """
     return replace(
         Settings(),
         model=ModelSettings(dtype="float32"),
-        gateway=GatewaySettings(port=0),
+        gateway=GatewaySettings(port=0, queue_ms=120_000),
         sessions=SessionSettings(warm_actors=2, **sessions),
-        decoding=DecodingSettings(max_reply_tokens=40),
+        decoding=DecodingSettings(max_reply_tokens=32, reply_tokens_per_slice=1),
     )
 
 
