@@ -2,7 +2,7 @@
 
 from random import Random
 
-from tests.rules.comparing import check_same_conversation, check_same_steps, tolerating_ties
+from tests.rules.comparing import check_same, same_conversation, same_steps
 from tests.rules.schedules import Plan, Schedule
 from tests.rules.stage import Performance, play
 from tests.rules.witness import check_readings
@@ -25,7 +25,7 @@ def check_company(
     together = play(calm, world, checks_memory=checks_memory)
     for plan in calm.plans:
         alone = play(calm.alone(plan), world, checks_memory=checks_memory)
-        same_conversation(schedule, plan, together, alone)
+        compare(schedule, plan, together, alone)
 
 
 def check_losses(
@@ -35,13 +35,10 @@ def check_losses(
     calm = play(schedule.undisturbed(), world, checks_memory=checks_memory)
     shaken = play(schedule.disturbed(random), world, checks_memory=checks_memory)
     for plan in schedule.plans:
-        same_conversation(schedule, plan, calm, shaken)
+        compare(schedule, plan, calm, shaken)
 
 
-def same_conversation(
-    schedule: Schedule, plan: Plan, left: Performance, right: Performance
-) -> None:
+def compare(schedule: Schedule, plan: Plan, left: Performance, right: Performance) -> None:
     """Assert it of one session in two performances; of its very steps where no rows were scarce."""
-    same = check_same_steps if schedule.limits.is_roomy else check_same_conversation
-    with tolerating_ties(left, right):
-        same(left.moments(plan.name), right.moments(plan.name))
+    same = same_steps if schedule.limits.is_roomy else same_conversation
+    check_same(plan.name, left, right, same)

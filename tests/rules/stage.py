@@ -8,6 +8,7 @@ from unittest.mock import patch
 from duologue.engine.engine import Engine, EngineSettings
 from duologue.errors import InvalidInput
 from duologue.kv import capacity
+from duologue.kv.channel import Channel
 from duologue.lane.lane import Lane, ReplyPhase
 from duologue.lane.profile import LaneProfile
 from duologue.lane.slices import Heard, Slice, SliceResult
@@ -183,12 +184,22 @@ class Performance:
 
     actors: dict[str, Actor]
     witness: Witness
-    head: LinearHead
 
-    @property
-    def narrowest_choice(self) -> float:
-        """How close the model or the head came to choosing otherwise."""
-        return min(self.witness.narrowest_choice, self.head.narrowest_choice)
+    def narrowest_choice(self, name: str, last_tick: int) -> float:
+        """How close the model or the head came to choosing otherwise, as far as it may show now.
+
+        A reply's token shows in its own tick. Of what was read of an utterance, silence may decide
+        later.
+        """
+        return min(
+            (
+                margin
+                for (who, tick, channel), margin in self.witness.margins.items()
+                if who == name
+                and (tick == last_tick or (tick < last_tick and channel is Channel.INPUT))
+            ),
+            default=1.0,
+        )
 
     def moments(self, name: str) -> list[Moment]:
         return self.actors[name].moments
@@ -204,9 +215,9 @@ def play(
     """Run the schedule; after every forward the memory must show what the lanes say."""
     head = LinearHead(schedule.mood, schedule.layers, world.hidden_size, world.lora)
     engine = _engine(world, schedule, head, kv_bytes or AMPLE_CELLS * world.cell_bytes)
-    witness = Witness(engine)
+    witness = Witness(engine, head)
     actors = {plan.name: Actor(engine, world, plan) for plan in schedule.plans}
-    performance = Performance(actors, witness, head)
+    performance = Performance(actors, witness)
     sizes = patch.multiple(
         capacity, SMALLEST=schedule.smallest_slot, SPARE_CELLS=schedule.smallest_slot // 2
     )

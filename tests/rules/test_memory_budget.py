@@ -10,7 +10,7 @@ from duologue.engine.engine import EngineSettings
 from duologue.errors import KVMemoryExhausted
 from duologue.kv.capacity import capacity_for
 from duologue.states import State
-from tests.rules.checks import same_conversation
+from tests.rules.checks import compare
 from tests.rules.crowd import Crowd, hear, wait
 from tests.rules.profile import BUSY_SEEDS, many
 from tests.rules.schedules import random_schedule
@@ -104,7 +104,7 @@ def check_scarcity(random: Random, num_slots: int) -> int:
         if any(isinstance(moment.result.error, KVMemoryExhausted) for moment in moments):
             num_refused += 1
         else:
-            same_conversation(schedule, plan, scarce, roomy)
+            compare(schedule, plan, scarce, roomy)
     return num_refused
 
 

@@ -13,9 +13,11 @@ from transformers import DynamicCache, PreTrainedModel
 from duologue.engine.engine import Engine
 from duologue.forward.merged import MergedForward
 from duologue.forward.rows import ForwardOutput, Stretch
+from duologue.forward.sampling_settings import SamplingSettings
 from duologue.kv.channel import Channel
 from duologue.lane.lane import Lane
-from tests.rules.worlds import World
+from tests.rules.margins import token_margin
+from tests.rules.worlds import LinearHead, World
 
 MAX_RELATIVE_ERROR = 1e-4
 BATCH = 16
@@ -35,11 +37,12 @@ class Reading:
 class Witness:
     """Writes down what the forwards of one engine read."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, head: LinearHead) -> None:
         self.engine = engine
+        self.head = head
         self.readings: list[Reading] = []
-        self.narrowest_choice = 1.0
-        """By how little, relative to all of them, the likeliest token was ahead of the next."""
+        self.margins: dict[tuple[str, int, Channel], float] = {}
+        """By session, tick and channel, how close the closest choice was to another."""
         self.num_merged = 0
         """Forwards that carried several sessions."""
         self.num_pieces = 0
@@ -80,10 +83,27 @@ class Witness:
             if stretch.reads_logits or stretch.reads_hidden:
                 self.readings.append(reading)
         self._count(lanes, stretches)
-        if len(output.logits):
-            best = output.logits.topk(2, dim=-1).values  # [rows, 2]
-            ahead = (best[:, 0] - best[:, 1]) / output.logits.abs().amax(dim=-1)
-            self.narrowest_choice = min(self.narrowest_choice, float(ahead.min()))
+        self._measure(stretches, output)
+
+    def _measure(self, stretches: Sequence[Stretch], output: ForwardOutput) -> None:
+        """Enter the margins of all choices that this forward leads to."""
+        jobs = {id(job.seat.slot): job for job in self.engine._jobs.values()}
+        logits, states = iter(output.logits), iter(self._state_margins(output))
+        for stretch in stretches:
+            job = jobs[id(stretch.slot)]
+            lane, sampling = job.seat.lane, job.run.profile.sampling
+            margins = [next(states)] if stretch.reads_hidden else []
+            if stretch.reads_logits:
+                is_reply = stretch.channel is Channel.OUTPUT
+                chosen = sampling if is_reply else SamplingSettings()
+                draw = (lane.num_replies, lane.num_reply_tokens)
+                history = [*lane.trunk.tokens, *lane.output.tokens]
+                margins.append(token_margin(next(logits), chosen, draw, history))
+            place = (job.run.work.session_id, job.run.work.tick, stretch.channel)
+            self.margins[place] = min(self.margins.get(place, 1.0), *margins, 1.0)
+
+    def _state_margins(self, output: ForwardOutput) -> list[float]:
+        return self.head.margins(output.hidden) if len(output.hidden) else []
 
     def _count(self, lanes: Mapping[int, Lane], stretches: Sequence[Stretch]) -> None:
         self.num_merged += len({id(stretch.slot) for stretch in stretches}) > 1

@@ -88,16 +88,16 @@ class LinearHead:
         width = hidden_size * len(layers)
         self._weight = 2.0 * torch.randn(len(LABELS), width, generator=generator) / width**0.5
         self._bias = torch.tensor(MOODS[mood])
-        self.narrowest_choice = 1.0
-        """By how little a probability was on one side of another, or of a threshold."""
 
     def probabilities(self, hidden: Tensor) -> Tensor:
-        found = torch.softmax(hidden @ self._weight.T + self._bias, dim=-1)  # [rows, labels]
+        return torch.softmax(hidden @ self._weight.T + self._bias, dim=-1)  # [rows, labels]
+
+    def margins(self, hidden: Tensor) -> list[float]:
+        """What probabilities may move and stay on this side of each other and of thresholds."""
+        found = self.probabilities(hidden)
         limits = found.new_tensor([[THRESHOLD, THRESHOLD * JUDGE.low_patience_scale]])
         ranked = torch.cat([found, limits.expand(len(found), -1)], dim=-1).sort(dim=-1).values
-        closest = ranked.diff(dim=-1)[ranked.diff(dim=-1) > 0].min()
-        self.narrowest_choice = min(self.narrowest_choice, float(closest))
-        return found
+        return [float(gap) / 2 for gap in ranked.diff(dim=-1).amin(dim=-1)]
 
 
 class SetHead:
