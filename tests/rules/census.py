@@ -30,8 +30,7 @@ EVENTS = (
     "utterance revised",
     "utterance revised to nothing",
     "decided by look-ahead",
-    "decided from evidence",
-    "undecided from evidence",
+    "judged from evidence",
     "undecided twice",
     "reply stopped",
     "reply too long",
@@ -43,6 +42,10 @@ EVENTS = (
     "trimmed",
     "trimmed during a reply",
     "interleaved",
+    "lost during a slice",
+    "lost while listening",
+    "lost while speaking",
+    "lost with a held reply",
     "prefill in pieces",
     "slot used again",
     "slot outgrown",
@@ -55,6 +58,7 @@ def census(performance: Performance) -> Counter[str]:
     counts: Counter[str] = Counter()
     for actor in performance.actors.values():
         moments = actor.moments
+        counts.update(actor.losses)
         for moment in moments[:1]:
             counts.update(_of_steps(None, moment))
         for before, moment in pairwise(moments):
@@ -133,5 +137,5 @@ def _of_judgement(moment: Moment) -> list[str]:
     if any(isinstance(step, (Hear, Reopen, Trim, Conclude)) for step in result.steps):
         return [] if is_open or not judgement.look_ahead_tokens else ["decided by look-ahead"]
     if result.num_forwards == 0 and judgement.probabilities:
-        return ["undecided from evidence" if is_open else "decided from evidence"]
+        return ["judged from evidence"]
     return []

@@ -2,7 +2,7 @@
 
 from hypothesis import HealthCheck, Phase, settings
 
-BUSY_SEEDS = range(24)
+BUSY_SEEDS = range(30)
 """Of schedules with up to six sessions at once, so that slots are used again while others talk."""
 
 

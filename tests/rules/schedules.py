@@ -158,12 +158,12 @@ def _plan(random: Random, name: str, strategy: str, sampled: bool | None) -> Pla
         name=name,
         strategy=strategy,
         first_tick=random.randint(0, 4),
-        actions=tuple(_action(random) for _ in range(random.randint(3, 14))),
+        actions=tuple(_action(random) for _ in range(random.randint(4, 16))),
         promotion=random.choice(tuple(Promotion)),
-        reply_tokens=random.randint(1, 4),
+        reply_tokens=random.choice((1, 1, 2, 3, 4)),
         look_ahead_tokens=random.randint(0, 4),
-        holds_reply=random.random() < 0.5,
-        max_reply_tokens=random.choice((5, 64, 64)),
+        holds_reply=random.random() < 0.6,
+        max_reply_tokens=random.choice((6, 64, 64)),
         context_limit_tokens=random.choice((110, 130, 160, 8192)),
         idle_token=random.choice((None, 29)),
         sampling=_sampling(random) if is_sampled else SamplingSettings(),
@@ -181,14 +181,16 @@ def _sampling(random: Random) -> SamplingSettings:
 
 
 def _action(random: Random) -> Action:
-    patience = random.choice((Patience.NORMAL, Patience.NORMAL, Patience.LOW, Patience.OUT))
     has_edit = random.random() < 0.6
+    patience = Patience.NORMAL
+    if random.random() < (0.35 if has_edit else 0.75):
+        patience = random.choice((Patience.LOW, Patience.LOW, Patience.OUT))
     return Action(
         is_absent=random.random() < 0.1,
         edit=_edit(random) if has_edit else None,
         patience=patience,
         report=_report(random) if random.random() < 0.6 else None,
-        concludes=random.random() < 0.1,
+        concludes=random.random() < 0.13,
         reopens=random.random() < 0.15,
         delay_forwards=random.choice((0, 0, 0, 1, 2, 5)),
         disturbance=random.choice((None,) * 12 + tuple(Disturbance)),
@@ -196,13 +198,13 @@ def _action(random: Random) -> Action:
 
 
 def _edit(random: Random) -> Edit:
-    keep_share = random.choice((1.0, 1.0, 1.0, 0.0, 0.3, 0.7))
+    keep_share = random.choice((1.0, 1.0, 1.0, 0.0, 0.0, 0.4, 0.7))
     return Edit(keep_share, _words(random, random.choice((0, 1, 2, 3, 5, 5, 24))))
 
 
 def _report(random: Random) -> Report:
-    keep_share = random.choice((0.0, 0.3, 0.6, 1.0))
-    return Report(keep_share, _words(random, random.choice((0, 0, 1, 3))))
+    keep_share = random.choice((0.0, 0.0, 0.4, 0.7, 1.0))
+    return Report(keep_share, _words(random, random.choice((0, 1, 3))))
 
 
 def _words(random: Random, count: int) -> tuple[int, ...]:

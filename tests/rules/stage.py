@@ -1,5 +1,6 @@
 """The stage: plays a schedule on a real engine and keeps what came of it."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -67,6 +68,8 @@ class Actor:
     moments: list[Moment] = field(default_factory=list)
     tick: int = -1
     is_crashing: bool = False
+    losses: Counter[str] = field(default_factory=Counter)
+    """What was going on when the session lost its cells."""
 
     @property
     def lane(self) -> Lane:
@@ -86,6 +89,8 @@ class Actor:
             self.seat()
         self.tick = tick
         action = self.plan.actions[tick - self.plan.first_tick]
+        if action.disturbance is not None:
+            self._count_loss(action.disturbance)
         if action.disturbance is Disturbance.REST:
             self.engine.rest(self.plan.name, self.epoch)
         if action.disturbance is Disturbance.REPLAY:
@@ -161,6 +166,13 @@ class Actor:
                 num_replies=lane.num_replies,
             )
         )
+
+    def _count_loss(self, disturbance: Disturbance) -> None:
+        lane = self.lane
+        self.losses["lost during a slice"] += disturbance is Disturbance.CRASH
+        self.losses["lost while listening"] += lane.is_listening
+        self.losses["lost while speaking"] += lane.is_speaking
+        self.losses["lost with a held reply"] += lane.phase is ReplyPhase.FINISHED
 
     def _reopens(self, action: Action) -> bool:
         takes_back = STRATEGIES[self.plan.strategy].takes_back

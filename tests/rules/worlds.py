@@ -35,7 +35,7 @@ CHAT = ChatFormat(
 """Pieces of small numbers, like those that a ChatML template gives."""
 
 OPENING = (3, 1, 4, 80, 81, 2, 5)
-STOP_TOKENS = frozenset(range(2, 14))
+STOP_TOKENS = frozenset(range(2, 11))
 """So many that a random model comes to the end of a reply now and then."""
 
 RANK = 3
@@ -59,9 +59,9 @@ The windows are shorter than most of the conversations, so that they matter.
 
 LABELS = (State.QUERY, State.NON_QUERY, State.INCOMPLETE, State.HOLD)
 MOODS = {
-    "balanced": (0.8, 0.5, 0.8, -1.0),
-    "patient": (0.3, 0.0, 1.8, -1.5),
-    "quick": (2.0, 0.5, 0.5, -1.5),
+    "balanced": (1.2, 0.5, 0.8, -2.0),
+    "patient": (0.6, 0.0, 2.4, -2.0),
+    "quick": (2.2, 0.5, 0.5, -2.0),
     "deaf": (0.5, 2.0, 0.5, -1.5),
 }
 """Biases of a random head, by what it tends to."""
