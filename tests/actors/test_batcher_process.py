@@ -135,7 +135,8 @@ def test_a_process_that_cannot_start_says_why_in_a_line(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def local_ray() -> Iterator[None]:
     """A Ray of one node, for the tests of this module."""
-    ray = pytest.importorskip("ray")
+    import ray
+
     os.environ["RAY_AUTH_MODE"] = "disabled"  # otherwise a token is written to the home folder
     ray.init(
         address="local",

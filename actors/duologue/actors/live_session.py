@@ -33,9 +33,11 @@ from duologue.hosting.host import Host
 from duologue.hosting.placement import seats_in_order
 from duologue.lane.slices import SliceResult
 from duologue.session.chronicle import Chronicle
+from duologue.session.setup import SessionSetup
 from duologue.session_lease import Lease
 from duologue.session_record import SessionStatus
 from duologue.settings import Settings
+from duologue.store.journal import StoredJournal
 from duologue.store.store import Store
 from duologue.telemetry import names
 from duologue.telemetry.session_spans import SessionSpans, SessionTrace
@@ -101,15 +103,8 @@ class LiveSession:
         if not choices:
             raise CapacityExceeded("no batching actor is there that could seat a session")
         words = await describe(choices[0].address)
-        chronicle = Chronicle.restore(
-            words.setup(settings, config_from_bytes(record.config)),
-            lease.session_id,
-            lease.epoch,
-            None if kept.checkpoint is None else checkpoint_from_bytes(kept.checkpoint),
-            recent_events=settings.sessions.recent_events,
-        )
-        for entry in kept.entries:
-            chronicle.replay(*entry_from_bytes(entry, lease.session_id))
+        setup = words.setup(settings, config_from_bytes(record.config))
+        chronicle = _recalled(lease, setup, kept, settings.sessions.recent_events)
         host = Host(
             chronicle,
             TickClock(0.0, settings.decoding.tick_ms),
@@ -299,6 +294,22 @@ class LiveSession:
             await self._store.release_lease(self.lease, status)
         except DuologueError as error:  # then it runs out
             log.warning("the lease of %s cannot be released: %s", self.lease.session_id, error)
+
+
+def _recalled(
+    lease: Lease, setup: SessionSetup, kept: StoredJournal, recent_events: int
+) -> Chronicle:
+    """The session as its journal tells it; raises InvalidInput if that makes no sense."""
+    chronicle = Chronicle.restore(
+        setup,
+        lease.session_id,
+        lease.epoch,
+        None if kept.checkpoint is None else checkpoint_from_bytes(kept.checkpoint),
+        recent_events=recent_events,
+    )
+    for entry in kept.entries:
+        chronicle.replay(*entry_from_bytes(entry, lease.session_id))
+    return chronicle
 
 
 def _farewell(leave: Leave) -> pb.AttachResponse | None:

@@ -113,23 +113,6 @@ class BatcherMetrics:
         )
 
 
-class NodeMetrics:
-    """Where sessions live."""
-
-    def __init__(self, registry: CollectorRegistry | None = None) -> None:
-        self.registry = registry = registry or CollectorRegistry()
-        self.sessions = Gauge(names.SESSIONS, "Sessions that are live here.", registry=registry)
-        self.warm_actors = Gauge(
-            names.WARM_ACTORS, "Actors that wait for a session.", registry=registry
-        )
-        self.recover_seconds = Histogram(
-            names.RECOVER_SECONDS,
-            "Bringing a session to life.",
-            buckets=names.LATENCY_BUCKETS_S,
-            registry=registry,
-        )
-
-
 class MetricsPort:
     """Serves a registry by HTTP, from a thread, until it is closed."""
 

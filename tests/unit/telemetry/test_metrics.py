@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 from duologue.errors import InvalidSetting
 from duologue.telemetry import names
 from duologue.telemetry.conversation_meter import ConversationMeter
-from duologue.telemetry.metrics import BatcherMetrics, GatewayMetrics, MetricsPort, NodeMetrics
+from duologue.telemetry.metrics import BatcherMetrics, GatewayMetrics, MetricsPort
 
 
 class Gateway:
@@ -80,7 +80,7 @@ def test_a_reply_that_a_new_connection_finds_under_way_is_not_timed() -> None:
 
 
 def test_no_metric_is_labelled_by_session() -> None:
-    for kind in (GatewayMetrics, BatcherMetrics, NodeMetrics):
+    for kind in (GatewayMetrics, BatcherMetrics):
         registry = kind().registry
         labels = {
             label for metric in registry.collect() for s in metric.samples for label in s.labels

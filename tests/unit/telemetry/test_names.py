@@ -5,13 +5,13 @@ from pathlib import Path
 from prometheus_client.metrics_core import Metric
 
 from duologue.telemetry import names
-from duologue.telemetry.metrics import BatcherMetrics, GatewayMetrics, NodeMetrics
+from duologue.telemetry.metrics import BatcherMetrics, GatewayMetrics
 
 OPERATIONS = Path(__file__).resolve().parents[3] / "docs" / "operations.md"
 
 
 def collected() -> list[Metric]:
-    kinds = (GatewayMetrics, BatcherMetrics, NodeMetrics)
+    kinds = (GatewayMetrics, BatcherMetrics)
     return [metric for kind in kinds for metric in kind().registry.collect()]
 
 
