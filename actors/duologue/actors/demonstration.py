@@ -46,7 +46,7 @@ async def demonstrate(settings: Settings, script: Script, console: Console, say:
     folder = trace_folder(settings.telemetry.trace_dir)
     session = newest_session(folder)
     console.print(f"\n[b]Trace of {session}[/b]", highlight=False)
-    console.print(waterfall(read_trace(folder, session), slices=False))
+    console.print(waterfall(read_trace(folder, session), width=console.width, slices=False))
     await asyncio.to_thread(_require_gone, started)
     say("everything has stopped, and no process is left")
 

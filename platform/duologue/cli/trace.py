@@ -68,7 +68,7 @@ def trace(
         return
     console = Console()
     console.print(f"[b]{name}[/b]  trace {rows[0].trace_id}  {len(rows)} spans", highlight=False)
-    console.print(waterfall(rows, slices=slices, max_lines=lines))
+    console.print(waterfall(rows, width=console.width, slices=slices, max_lines=lines))
 
 
 def register(app: typer.Typer) -> None:

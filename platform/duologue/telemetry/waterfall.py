@@ -39,6 +39,9 @@ _SHOWN = (
 )
 _MAX_TEXT_CHARS = 40
 _BAR = "━"
+_MIN_BAR_CHARS, _MAX_BAR_CHARS = 12, 40
+_OTHER_CHARS = 68
+"""What times, names and details want beside the bars."""
 
 
 @dataclass(slots=True)
@@ -50,20 +53,21 @@ class _Node:
 
 
 def waterfall(
-    rows: Sequence[SpanRow], *, slices: bool = True, max_lines: int = 400, bar_chars: int = 40
+    rows: Sequence[SpanRow], *, width: int, slices: bool = True, max_lines: int = 400
 ) -> Table:
-    """One line per span, under the span that it belongs to.
+    """One line per span, under the span that it belongs to, for a terminal of this width.
 
     A bar shows when a span was: a turn within the session, what is below a turn within that turn.
     Of more than `max_lines` lines the last are shown.
     """
+    bar_chars = min(_MAX_BAR_CHARS, max(_MIN_BAR_CHARS, width - _OTHER_CHARS))
     legend = "· judged  ▶ reply starts  ✂ cut off  ↻ goes on"
     table = Table(box=None, pad_edge=False, header_style="dim", caption=legend)
     table.add_column("at", justify="right", no_wrap=True)
     table.add_column("span", no_wrap=True)
     table.add_column("", no_wrap=True, min_width=bar_chars)
     table.add_column("took", justify="right", no_wrap=True)
-    table.add_column("", overflow="fold")
+    table.add_column("")
     start_ms = min(row.start_ms for row in rows)
     end_ms = max(row.end_ms for row in rows)
     lines = [

@@ -48,9 +48,9 @@ def context_of(trace: SessionTrace, span_id: int) -> SpanContext:
     return SpanContext(trace.context.trace_id, span_id, is_remote=True)
 
 
-def drawn(rows: list[SpanRow], **how: Any) -> list[str]:
-    console = Console(width=160, record=True, file=StringIO())
-    console.print(waterfall(rows, **how))
+def drawn(rows: list[SpanRow], width: int = 160, **how: Any) -> list[str]:
+    console = Console(width=width, record=True, file=StringIO())
+    console.print(waterfall(rows, width=width, **how))
     return [line.rstrip() for line in console.export_text().splitlines()]
 
 
@@ -74,6 +74,13 @@ def test_bars_lie_where_the_spans_were(folder: Path) -> None:
     assert turn.index("━") - left == 4
     assert turn.index("✂") - left == 22
     assert work.index("━") - left == 3, "within its turn"
+
+
+def test_a_narrow_terminal_gets_shorter_bars_and_whole_words(folder: Path) -> None:
+    lines = drawn(read_trace(folder, SESSION), width=80)
+    turn = next(line for line in lines if names.TURN in line)
+    assert "How is it? Really?" in turn
+    assert len(lines) <= 2 + 2 * len(NAMES), "a line or two for each span, heading and legend"
 
 
 def test_slices_can_be_left_out(folder: Path) -> None:
