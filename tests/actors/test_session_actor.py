@@ -234,8 +234,11 @@ def is_agent(process: psutil.Process) -> bool:
 
 
 PROGRAM = """
-import asyncio, pickle, sys
+import asyncio, pickle, signal, sys
 from duologue.actors.cluster import LocalCluster
+
+# Tests that run in the background of a shell inherit that it ignores this signal.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 async def main():
     with open(sys.argv[1], "rb") as file:
@@ -258,18 +261,21 @@ async def test_nothing_is_left_behind(tmp_path: Path, number: signal.Signals) ->
         stderr=subprocess.DEVNULL,
         text=True,
     )
-    assert program.stdout is not None
-    lines = iter(program.stdout.readline, "")
-    assert any(line == "ready\n" for line in lines), "it did not start"
-    started = psutil.Process(program.pid).children(recursive=True)
-    names = {name for each in started for name in each.cmdline()}
-    assert any("valkey" in name for name in names)
-    assert any("raylet" in name for name in names)
-    assert "duologue.gateway" in names
-    agents = [each.pid for each in started if is_agent(each)]
-    program.send_signal(number)
-    program.wait()
-    program.stdout.close()
+    try:
+        assert program.stdout is not None
+        lines = iter(program.stdout.readline, "")
+        assert any(line == "ready\n" for line in lines), "it did not start"
+        started = psutil.Process(program.pid).children(recursive=True)
+        names = {name for each in started for name in each.cmdline()}
+        assert any("valkey" in name for name in names)
+        assert any("raylet" in name for name in names)
+        assert "duologue.gateway" in names
+        agents = [each.pid for each in started if is_agent(each)]
+        program.send_signal(number)
+        program.wait(WITHIN_S)
+    finally:
+        program.kill()
+        program.communicate()
     awaited = started if number == signal.SIGINT else [p for p in started if p.pid not in agents]
     _, alive = await asyncio.to_thread(psutil.wait_procs, awaited, WITHIN_S)
     assert [each for each in alive if each.status() != psutil.STATUS_ZOMBIE] == []

@@ -1,6 +1,7 @@
 """A process that owns an embedded server: prints where it is, and waits for whatever comes."""
 
 import asyncio
+import signal
 import sys
 
 from duologue.store.valkey import EmbeddedValkey
@@ -13,4 +14,6 @@ async def main(data_dir: str) -> None:
     await asyncio.Event().wait()
 
 
+# Tests that run in the background of a shell inherit that it ignores this signal.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 asyncio.run(main(sys.argv[1]))

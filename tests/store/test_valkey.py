@@ -138,14 +138,17 @@ async def test_it_does_not_outlive_its_owner(
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as owner:
-        assert owner.stdout is not None
-        pid, url = owner.stdout.readline().split()
-        with connected(url) as connection, Redis.from_url(url) as redis:
-            redis.set("key", "value")
-            if is_stopped:
-                os.kill(int(pid), signal.SIGSTOP)
-            owner.send_signal(end)
-            wait_for_end(connection, int(pid))
+        try:
+            assert owner.stdout is not None
+            pid, url = owner.stdout.readline().split()
+            with connected(url) as connection, Redis.from_url(url) as redis:
+                redis.set("key", "value")
+                if is_stopped:
+                    os.kill(int(pid), signal.SIGSTOP)
+                owner.send_signal(end)
+                wait_for_end(connection, int(pid))
+        finally:
+            owner.kill()
     shutil.rmtree(Path(url.removeprefix("unix://")).parent)  # what nobody was left to clear away
     async with EmbeddedValkey(tmp_path) as server:  # the folder is free again, with its data
         with Redis.from_url(server.url) as redis:
