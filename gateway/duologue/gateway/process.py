@@ -83,12 +83,13 @@ async def _watching(settings: Settings) -> AsyncIterator[Watcher]:
 
 
 def _announce(address: str, ready_file: Path | None) -> None:
-    print(f"gateway listens at {address}", flush=True)
     if ready_file is not None:
         # Whole or not at all: somebody waits for the file to appear.
         partial = ready_file.with_name(f"{ready_file.name}.{os.getpid()}")
         partial.write_text(f"{address}\n")
         partial.replace(ready_file)
+    # Last: whoever has read it finds the file.
+    print(f"gateway listens at {address}", flush=True)
 
 
 class _Stop:
