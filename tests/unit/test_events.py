@@ -11,13 +11,14 @@ from duologue.errors import DuologueError, InvalidInput
 from duologue.events import Envelope, Error, ErrorCode, PlaybackAck, ResponseStarted
 
 
-def kinds_of(base: type[DuologueError]) -> Iterator[type[DuologueError]]:
-    for kind in base.__subclasses__():
-        yield kind
-        yield from kinds_of(kind)
+def kinds_that_events_tell() -> Iterator[type[DuologueError]]:
+    """Those of the library; those of the gateway and the client end calls and are no events."""
+    for kind in vars(errors).values():
+        if isinstance(kind, type) and issubclass(kind, DuologueError) and kind is not DuologueError:
+            yield kind
 
 
-@pytest.mark.parametrize("kind", list(kinds_of(DuologueError)), ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", list(kinds_that_events_tell()), ids=lambda kind: kind.__name__)
 def test_every_kind_of_error_is_told_by_a_code_of_its_own(kind: type[DuologueError]) -> None:
     event = Error.of(kind("what was wrong"))
     assert event.message == "what was wrong"
