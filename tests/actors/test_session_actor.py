@@ -36,7 +36,7 @@ from tests.actors.guest import WITHIN_S, Guest
 from tests.tiny_models import write_tiny_model
 
 # One worker runs all tests that start Ray: two clusters at once do not fit on two cores.
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("ray")]
+pytestmark = pytest.mark.xdist_group("ray")
 
 TENANT = "acme"
 
@@ -74,7 +74,7 @@ def ray_address() -> Iterator[str]:
     cluster.shutdown()  # type: ignore[no-untyped-call]
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module")
 async def cluster(
     ray_address: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[LocalCluster]:

@@ -1,7 +1,5 @@
 """Wherever the stream breaks, nothing is lost and nothing is doubled, in either direction."""
 
-import asyncio
-
 import grpc
 import pytest
 from hypothesis import given, settings
@@ -68,8 +66,8 @@ async def test_a_break_at_any_point(place: int) -> None:
         [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN]
     ),
 )
-def test_breaks_at_many_points(places: set[int], code: grpc.StatusCode) -> None:
-    service, told, repeated = asyncio.run(converse(Faults(at=places, code=code)))
+async def test_breaks_at_many_points(places: set[int], code: grpc.StatusCode) -> None:
+    service, told, repeated = await converse(Faults(at=places, code=code))
     check_exactly_once(service, told, repeated)
 
 

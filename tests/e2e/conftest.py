@@ -45,7 +45,7 @@ def e2e_settings(**sessions: int) -> Settings:
     )
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module")
 async def platform(bundled_model_path: object) -> AsyncIterator[Platform]:
     """One batching actor, one node, sessions that fall asleep soon."""
     async with running(e2e_settings(sleep_after_ms=1_500)) as started:

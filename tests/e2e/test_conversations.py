@@ -26,7 +26,7 @@ from tests.e2e.conftest import Platform
 from tests.e2e.listening import Listener
 
 # One worker runs all tests that start Ray: two clusters at once do not fit on two cores.
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("ray")]
+pytestmark = pytest.mark.xdist_group("ray")
 
 LONG = "Tell me a long story about a dragon who learns to cook."
 
