@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -167,17 +168,18 @@ async def test_a_newer_epoch_takes_over_and_the_older_ones_result_is_dropped(
         """The forwards of the first slice wait until the second owner has come."""
 
         def forward_over(self, took_ms: float, num_rows: int) -> None:
-            if is_held:
+            if not is_under_way.is_set():
+                is_under_way.set()
                 batcher.loop.inbox.wait(60_000.0)
-                is_held.clear()
 
-    is_held = [True]
+    is_under_way = Event()
     batcher = await house.start(observer=Held())
     setup = house.assembly.setup
     house.head.state = State.QUERY
     old = await speaker(batcher.address, setup)
     old.send(InputAppend("a", "what is it"))
     await old.ask()
+    await asyncio.to_thread(is_under_way.wait)
     new = await sit(batcher.address, setup, epoch=2)
     with pytest.raises(StaleEpoch, match="under epoch 2"):
         await old.listen()

@@ -58,9 +58,16 @@ class Connection:
             retry=Retry(NoBackoff(), 0),  # the library's retries nest; ours have one bound
         )
         self._redis = Redis.from_pool(pool)
+        self._is_closed = False
+        self._num_calls = 0
+        self._is_idle = asyncio.Event()
+        self._is_idle.set()
 
     async def aclose(self) -> None:
-        """Close all connections."""
+        """Refuse further calls, let those under way end, and close all connections."""
+        self._is_closed = True
+        # The pool forgets what it closes: a call that went on would open a connection for nobody.
+        await self._is_idle.wait()
         await self._redis.aclose()
 
     @property
@@ -123,7 +130,7 @@ class Connection:
 
     async def _bounded(self, call: Callable[[], Awaitable[T]]) -> T:
         """The answer to a call that is tried a few times, within its time."""
-        with self._translated():
+        with self._counted(), _cancellable(), self._translated():
             async with asyncio.timeout(_CALL_S):
                 for pause_s in _PAUSES_S:
                     try:
@@ -143,6 +150,20 @@ class Connection:
             return await pipeline.execute()
 
     @contextmanager
+    def _counted(self) -> Iterator[None]:
+        """A call, while it is under way; raises StoreUnavailable if it comes too late."""
+        if self._is_closed:
+            raise StoreUnavailable(f"the connection to {self._name} was closed")
+        self._num_calls += 1
+        self._is_idle.clear()
+        try:
+            yield
+        finally:
+            self._num_calls -= 1
+            if not self._num_calls:
+                self._is_idle.set()
+
+    @contextmanager
     def _translated(self) -> Iterator[None]:
         """Turn the client library's errors into ours."""
         try:
@@ -154,6 +175,21 @@ class Connection:
             raise CapacityExceeded(f"the store at {self._name} is full: {error}") from error
         except RedisError as error:
             raise StoreIncompatible(f"the store at {self._name} refuses: {error}") from error
+
+
+@contextmanager
+def _cancellable() -> Iterator[None]:
+    """A call whose task is cancelled ends so, also when the cancellation was swallowed.
+
+    `asyncio.wait_for` of Python 3.11, by which the client library writes, drops one that comes
+    together with the end of the writing. A task that is a loop would then go on for ever.
+    """
+    task = asyncio.current_task()
+    assert task is not None, "calls are made by tasks"
+    before = task.cancelling()
+    yield
+    if task.cancelling() > before:
+        raise asyncio.CancelledError
 
 
 def _without_password(url: str) -> str:
