@@ -98,6 +98,14 @@ async def measure(
         return await run(request, endpoint, None, console)
 
 
+def _size_for(plan: LoadPlan) -> list[str]:
+    """Settings of a platform that expects these people: actors for all are warm, and no more start
+    while they talk. `duologue up` waits for the warm ones."""
+    if plan.stay_s is not None:
+        return []
+    return [f"sessions.{name}={plan.sessions}" for name in ("warm_actors", "max_sessions")]
+
+
 async def run(
     request: Request, endpoint: Endpoint, metrics_port: int | None, console: Console
 ) -> Outcome:
@@ -170,11 +178,12 @@ def load(
             pid,
         )
         endpoint = None if up else find_endpoint(address, api_key, tls_ca)
-        outcome = asyncio.run(measure(request, endpoint, assignments or (), log, console))
+        settings = [*(_size_for(request.plan) if up else ()), *(assignments or ())]
+        outcome = asyncio.run(measure(request, endpoint, settings, log, console))
     except DuologueError as error:
         show_error(str(error))
         sys.exit(2)
-    report = outcome.report(request, assignments or ())
+    report = outcome.report(request, settings)
     print_report(console, report)
     write_json(report, results)
     draw(outcome.notes, outcome.measured_from_ms, picture)

@@ -12,11 +12,13 @@ RECENT_TICKS = 8
 LATE_TICKS = 2
 """So many late ones among them, and more is left out."""
 
-LATE_TICKS_TO_CLOSE = 4
-"""So many, and new sessions are refused, once nothing else can be left out."""
+SWAMPED_TICKS = 4
+"""So many swamped ones, and new sessions are refused, once nothing else can be left out. A late one
+is not enough: among many sessions there is always a slice for which a query was decided just behind
+the start of a forward."""
 
 CALM_TICKS = 25
-"""So many ticks in a row in time, and less is left out."""
+"""So many ticks in a row in time (not swamped, for new sessions), and less is left out."""
 
 MAX_CALM_TICKS = 800
 """The same after it was given back too early time and again: each time it is twice as many."""
@@ -77,16 +79,17 @@ def next_plan(plan: LoadPlan, pressure: Pressure, tick: int) -> LoadPlan:
 
     `pressure` counts ticks from `plan.since_tick` on, so that each plan is judged by what it did.
     """
-    if pressure.num_late >= LATE_TICKS:
+    is_late = plan.admits and pressure.num_late >= LATE_TICKS
+    num_calm = pressure.num_calm if plan.admits else pressure.num_clear
+    if is_late:
         changed, calm_ticks = _leave_out_more(plan, pressure), _more_patience(plan, tick)
-    elif pressure.num_calm >= plan.calm_ticks:
+    elif num_calm >= plan.calm_ticks:
         changed, calm_ticks = _leave_out_less(plan, pressure), plan.calm_ticks
     else:
         return plan
     if changed is plan:
         return plan
-    is_trial = pressure.num_late < LATE_TICKS
-    return replace(changed, since_tick=tick, calm_ticks=calm_ticks, is_trial=is_trial)
+    return replace(changed, since_tick=tick, calm_ticks=calm_ticks, is_trial=not is_late)
 
 
 def _more_patience(plan: LoadPlan, tick: int) -> int:
@@ -107,7 +110,7 @@ def _leave_out_more(plan: LoadPlan, pressure: Pressure) -> LoadPlan:
         case Shedding.REPLY_TOKENS if plan.max_reply_tokens != 1:
             assert plan.max_reply_tokens is not None
             return _with_fewer_tokens(plan, pressure, plan.max_reply_tokens)
-        case Shedding.REPLY_TOKENS if pressure.num_late >= LATE_TICKS_TO_CLOSE:
+        case Shedding.REPLY_TOKENS if pressure.num_swamped >= SWAMPED_TICKS:
             return replace(plan, shedding=Shedding.ADMISSION)
         case _:
             return plan

@@ -50,6 +50,12 @@ class TickRecord:
     def is_late(self) -> bool:
         return self.num_misses > 0
 
+    @property
+    def is_swamped(self) -> bool:
+        """Whether half of its slices are overdue, when all of them are due."""
+        num_overdue = self.num_misses + self.num_slices - self.num_done
+        return 0 < self.num_slices <= 2 * num_overdue
+
 
 @dataclass(frozen=True, slots=True)
 class Pressure:
@@ -60,6 +66,10 @@ class Pressure:
     """Ticks among the last few during which slices were seen to be overdue."""
     num_calm: float
     """Ticks in a row, up to now, during which none was."""
+    num_swamped: int
+    """Ticks among the last few of whose slices half were overdue."""
+    num_clear: float
+    """Ticks in a row, up to now, that were not swamped."""
     forward_ms: float
     """What the recent forwards took on average; 0 when there were none."""
     wanted_reply_tokens: int
@@ -83,6 +93,7 @@ class TickAccount:
     """Those of them that missed their deadline."""
     _reported: float = -inf
     _last_overdue: float = -inf
+    _last_swamped: float = -inf
     _forward_ms: deque[float] = field(default_factory=lambda: deque(maxlen=WINDOW_FORWARDS))
     _wanted: deque[tuple[int, int, int]] = field(default_factory=lambda: deque(maxlen=512))
 
@@ -145,11 +156,16 @@ class TickAccount:
         """What the last `recent_ticks` tell of slices that came in from `since_tick` on."""
         now = self.ticks.tick_at(now_ms)
         recent = [self.records.get(tick) for tick in range(now - recent_ticks + 1, now + 1)]
+        due = now - 2  # the last tick of which every slice is due by now
+        swamped = [tick for tick, r in self.records.items() if tick <= due and r.is_swamped]
+        self._last_swamped = max(self._last_swamped, *swamped, -inf)
         wanted = [tokens for tick, *tokens in self._wanted if tick >= now - WINDOW_TICKS]
         return Pressure(
             period_ms=self.ticks.period_ms,
             num_late=sum(r is not None and r.newest_overdue >= since_tick for r in recent),
             num_calm=max(0, now - 1 - max(self._last_overdue, since_tick - 1)),
+            num_swamped=sum(tick >= max(since_tick, due - recent_ticks + 1) for tick in swamped),
+            num_clear=max(0, due - max(self._last_swamped, since_tick - 1)),
             forward_ms=fmean(self._forward_ms or (0.0,)),
             wanted_reply_tokens=max((reply for reply, _ in wanted), default=1),
             wanted_look_ahead_tokens=max((ahead for _, ahead in wanted), default=0),

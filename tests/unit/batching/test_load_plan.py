@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from duologue.batching.load_plan import (
     CALM_TICKS,
     LATE_TICKS,
-    LATE_TICKS_TO_CLOSE,
     PROVEN_TICKS,
+    SWAMPED_TICKS,
     LoadPlan,
     next_plan,
 )
@@ -18,8 +18,9 @@ from duologue.cluster_status import Shedding
 from duologue.lane.slices import Slice
 
 LEVELS = list(Shedding)
-CALM = Pressure(100.0, 0, CALM_TICKS, 20.0, 4, 0)
+CALM = Pressure(100.0, 0, CALM_TICKS, 0, CALM_TICKS, 20.0, 4, 0)
 LATE = replace(CALM, num_late=LATE_TICKS, num_calm=0)
+SWAMPED = replace(LATE, num_swamped=SWAMPED_TICKS, num_clear=0)
 
 
 def told(plan: LoadPlan) -> tuple[Shedding, int | None]:
@@ -27,7 +28,7 @@ def told(plan: LoadPlan) -> tuple[Shedding, int | None]:
 
 
 def test_more_and_more_is_left_out_while_ticks_are_late() -> None:
-    pressure = replace(LATE, forward_ms=30.0, num_late=LATE_TICKS_TO_CLOSE)
+    pressure = replace(SWAMPED, forward_ms=30.0)
     plan, plans = LoadPlan(), []
     for tick in range(7):
         plan = next_plan(plan, pressure, tick)
@@ -43,10 +44,17 @@ def test_more_and_more_is_left_out_while_ticks_are_late() -> None:
     ]
 
 
-def test_new_sessions_are_refused_only_for_many_late_ticks() -> None:
+def test_new_sessions_are_refused_only_for_many_swamped_ticks() -> None:
     plan = LoadPlan(Shedding.REPLY_TOKENS, 1)
-    assert next_plan(plan, replace(LATE, num_late=LATE_TICKS_TO_CLOSE - 1), 9) is plan
-    assert not next_plan(plan, replace(LATE, num_late=LATE_TICKS_TO_CLOSE), 9).admits
+    assert next_plan(plan, replace(LATE, num_late=8), 9) is plan
+    assert next_plan(plan, replace(SWAMPED, num_swamped=SWAMPED_TICKS - 1), 9) is plan
+    assert not next_plan(plan, SWAMPED, 9).admits
+
+
+def test_new_sessions_are_taken_again_when_no_tick_was_swamped_though_some_were_late() -> None:
+    plan = LoadPlan(Shedding.ADMISSION, 1)
+    assert next_plan(plan, replace(LATE, num_clear=CALM_TICKS - 1), 9) is plan
+    assert told(next_plan(plan, LATE, 9)) == (Shedding.REPLY_TOKENS, 1)
 
 
 def test_as_few_reply_tokens_are_left_as_the_measured_forwards_demand() -> None:
@@ -86,8 +94,8 @@ def test_nothing_is_given_back_that_would_not_fit() -> None:
 
 def test_a_single_late_tick_and_a_short_calm_change_nothing() -> None:
     for plan in (LoadPlan(), LoadPlan(Shedding.REPLY_TOKENS, 2), LoadPlan(Shedding.ADMISSION, 1)):
-        assert next_plan(plan, replace(LATE, num_late=LATE_TICKS - 1), 9) is plan
-        assert next_plan(plan, replace(CALM, num_calm=CALM_TICKS - 1), 9) is plan
+        assert next_plan(plan, replace(SWAMPED, num_late=LATE_TICKS - 1), 9) is plan
+        assert next_plan(plan, replace(CALM, num_calm=24, num_clear=24), 9) is plan
 
 
 def test_slices_are_trimmed_to_what_the_plan_allows() -> None:
@@ -128,6 +136,8 @@ pressures = st.builds(
     period_ms=st.floats(10, 1000),
     num_late=st.integers(0, 8),
     num_calm=st.integers(0, 64),
+    num_swamped=st.integers(0, 8),
+    num_clear=st.integers(0, 64),
     forward_ms=st.floats(0, 2000),
     wanted_reply_tokens=st.integers(0, 64),
     wanted_look_ahead_tokens=st.integers(0, 64),
@@ -142,11 +152,12 @@ def test_plans_move_by_one_level_and_never_the_wrong_way(course: list[Pressure])
         moved = LEVELS.index(plan.shedding) - LEVELS.index(before.shedding)
         fewer = (before.max_reply_tokens or 99) - (plan.max_reply_tokens or 99)
         assert abs(moved) <= 1
-        if pressure.num_late >= LATE_TICKS:
+        num_calm = pressure.num_calm if before.admits else pressure.num_clear
+        if before.admits and pressure.num_late >= LATE_TICKS:
             assert moved >= 0
             assert fewer >= 0
             assert plan != before or before.max_reply_tokens == 1
-        elif pressure.num_calm >= before.calm_ticks:
+        elif num_calm >= before.calm_ticks:
             assert moved <= 0
             assert fewer <= 0
         else:

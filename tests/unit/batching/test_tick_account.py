@@ -96,6 +96,36 @@ def test_a_slice_that_hangs_is_seen_in_every_tick_of_it() -> None:
     assert kept.pressure(now_ms, since_tick=0, recent_ticks=8).num_calm == 0
 
 
+def test_a_tick_is_swamped_when_half_of_its_slices_are_overdue() -> None:
+    kept = account()
+    for tick, num_late in enumerate((0, 1, 2, 3, 0, 0)):
+        at_ms = tick * PERIOD_MS
+        for number in range(4):
+            kept.slice_taken(at_ms, 4, 0)
+            kept.slice_done(at_ms, at_ms + (150 if number < num_late else 50))
+    now_ms = 6 * PERIOD_MS
+
+    def told(since_tick: int, recent_ticks: int = 8) -> tuple[int, float]:
+        pressure = kept.pressure(now_ms, since_tick=since_tick, recent_ticks=recent_ticks)
+        return pressure.num_swamped, pressure.num_clear
+
+    assert told(0) == (2, 1)  # ticks 2 and 3; of tick 5 not all slices are due
+    assert told(3) == (1, 1)
+    assert told(4) == (0, 1)
+    assert told(0, recent_ticks=2) == (1, 1)
+
+
+def test_slices_that_hang_swamp_their_tick() -> None:
+    kept = account()
+    for _ in range(3):
+        kept.slice_taken(0.0, 4, 0)
+    kept.slice_done(0.0, 50.0)
+    early = kept.pressure(1.5 * PERIOD_MS, since_tick=0, recent_ticks=8)
+    assert (early.num_swamped, early.num_clear) == (0, 0)
+    late = kept.pressure(3.5 * PERIOD_MS, since_tick=0, recent_ticks=8)
+    assert (late.num_swamped, late.num_clear) == (1, 1)
+
+
 def test_ticks_without_slices_are_calm() -> None:
     kept = account()
     kept.slice_taken(0.0, 4, 0)
