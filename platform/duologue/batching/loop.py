@@ -1,8 +1,8 @@
 """The loop of a batching actor: commands in, merged forwards, answers out.
 
-Gather, forward, scatter: the first slice after a pause waits `gather_ms` for others, then forwards
-run as long as slices are under way. A slice that comes meanwhile joins the next forward. Each is
-answered after the forward that ends it, whoever else is still under way.
+Gather, forward, scatter: forwards run as long as slices are under way, and wait a little where that
+brings more together (`duologue.batching.pacing`). A slice that comes meanwhile joins the next
+forward. Each is answered after the forward that ends it, whoever else is still under way.
 """
 
 import logging
@@ -26,6 +26,7 @@ from duologue.batching.messages import (
     Work,
 )
 from duologue.batching.observer import Observer
+from duologue.batching.pacing import Company, Pacing
 from duologue.batching.pulse import Pulse
 from duologue.batching.refusals import internal, overtaken, refusal
 from duologue.batching.roster import Sitting
@@ -77,11 +78,10 @@ class BatchLoop:
         self._seating = seating
         self._engine = seating.engine
         self._ticks = ticks
-        self._gather_ms = settings.gather_ms
+        self._pacing = Pacing(ticks, settings.gather_ms)
         self._deliver = deliver
         self._timer = timer
         self._observer = observer or Observer()
-        self._gathers_until = 0.0
         self._settles_at_ms = 0.0
         self._answers: list[Delivery] = []
         self._is_stopping = False
@@ -111,7 +111,7 @@ class BatchLoop:
     def run_once(self) -> None:
         """Take in what came, run a forward if it is time for one, and look at the clock."""
         self._take_in()
-        if self._engine.has_work and not self._is_gathering:
+        if self._engine.has_work and not self.patience_ms():
             self._forward()
         now_ms = self.clock.now_ms()
         if now_ms >= self._settles_at_ms:
@@ -124,18 +124,24 @@ class BatchLoop:
         """How long nothing has to be done, if no command comes."""
         now_ms = self.clock.now_ms()
         if self._engine.has_work:
-            return max(0.0, self._gathers_until - now_ms)
+            return self._pacing.wait_ms(self._company(), self.account.shortest_forward_ms, now_ms)
         return max(0.0, min(self._settles_at_ms, self.pulse.probe_due_ms()) - now_ms)
 
-    @property
-    def _is_gathering(self) -> bool:
-        return self.clock.now_ms() < self._gathers_until
-
     def _num_awaited(self) -> int:
-        """Commands worth waking up for: while slices are gathered, those of all who may ask."""
-        if not self._engine.has_work:
-            return 1
-        return max(1, sum(not sitting.is_busy for sitting in self._seating.roster))
+        """Commands worth waking up for."""
+        return self._company().num_due or 1 if self._engine.has_work else 1
+
+    def _company(self) -> Company:
+        """Who might share the next forward."""
+        tick = self._ticks.tick_at(self.clock.now_ms())
+        num_under_way = num_due = num_next = 0
+        for sitting in self._seating.roster:
+            if sitting.is_busy:
+                num_under_way += 1
+            elif sitting.asked_tick >= tick - 1 and self._engine.lane(sitting.key).is_speaking:
+                num_due += sitting.asked_tick == tick - 1
+                num_next += sitting.asked_tick == tick
+        return Company(num_under_way, num_due, num_next)
 
     def _take_in(self) -> None:
         for command in self.inbox.take():
@@ -188,10 +194,11 @@ class BatchLoop:
             self._answer(sitting.stream, refusal(sitting, work, error))
             return
         if not self._engine.has_work:
-            self._gathers_until = work.taken_ms + self._gather_ms
+            self._pacing.pause_over(work.taken_ms)
         self.account.slice_taken(work.taken_ms, asked.reply_tokens, asked.look_ahead_tokens)
         self._seating.note_lane(sitting)
         sitting.work, sitting.may_have_cells = work, True
+        sitting.asked_tick = self._ticks.tick_at(work.taken_ms)
         try:
             self._engine.submit(self.plan.trimmed(asked))
         except DuologueError as error:

@@ -30,6 +30,8 @@ class Sitting:
     """The slice under way."""
     before: LaneState | None = None
     """The lane as it was when that slice began: to return to, if the forward fails."""
+    asked_tick: int = -1
+    """In which its last slice came in."""
     used_ms: float = 0.0
     """When its last slice ended."""
     may_have_cells: bool = False

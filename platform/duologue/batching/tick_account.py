@@ -172,6 +172,11 @@ class TickAccount:
         )
 
     @property
+    def shortest_forward_ms(self) -> float:
+        """What a forward takes at the least, by those of late; 0 when there were none."""
+        return min(self._forward_ms, default=0.0)
+
+    @property
     def late_share(self) -> float:
         """Share of the remembered ticks with slices that missed their deadline."""
         with_slices = [record for record in self.records.values() if record.num_slices]
