@@ -6,18 +6,21 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from duologue.actors import batcher_host
 from duologue.actors.batcher_client import Seat, describe
-from duologue.actors.batcher_host import BatcherHost
+from duologue.actors.batcher_host import BatcherHost, _load
 from duologue.actors.batcher_options import BatcherOptions
 from duologue.errors import BatcherUnavailable, InvalidInput, ModelUnavailable
 from duologue.lane.judging import Patience
 from duologue.lane.slices import Slice, SliceResult
 from duologue.lane.state import LaneState
+from duologue.runtime.assembly import Assembly
 from duologue.service_settings import BatchingSettings, TelemetrySettings
 from duologue.session.session import Session
 from duologue.settings import DecodingSettings, ModelSettings, Settings
@@ -59,6 +62,23 @@ async def converse(address: str, settings: Settings, epoch: int = 1) -> SliceRes
             await seat.close()
             return response
     raise AssertionError("no result")
+
+
+async def test_the_thread_that_loads_takes_its_helpers_with_it(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaders: list[threading.Thread] = []
+
+    def load(chosen: Settings) -> Assembly:
+        loaders.append(threading.current_thread())
+        return _load(chosen)
+
+    monkeypatch.setattr(batcher_host, "_load", load)
+    options = BatcherOptions("b1", listen=(f"unix:{tmp_path}/b.sock",))
+    host = BatcherHost(settings, options, lambda reason: None)
+    await asyncio.to_thread(host.start)
+    assert [loader.is_alive() for loader in loaders] == [False]
+    await asyncio.to_thread(host.stop)
 
 
 async def test_a_host_serves_until_it_is_stopped(settings: Settings, tmp_path: Path) -> None:

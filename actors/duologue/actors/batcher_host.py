@@ -11,7 +11,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -32,6 +32,8 @@ SWITCH_INTERVAL_S = 0.0005
 """How long a thread may keep the interpreter while another one wants it. The thread of forwards
 wants it back after each of its hundreds of operations; with Python's own 5 ms, every one of them
 could wait that long for the event loop."""
+
+LOADING_THREAD = "load"
 
 OnFailure = Callable[[str], None]
 """on_failure(reason): the actor is beyond help; called on the host's thread."""
@@ -88,7 +90,10 @@ class BatcherHost:
         from duologue.store.store import Store
 
         stopping, event_loop = asyncio.Event(), asyncio.get_running_loop()
-        assembly = await asyncio.to_thread(_load, self.settings)
+        # On a thread that ends with it. One that has computed keeps helpers (OpenMP's team), and
+        # with more of them than cores every step of a forward waits asleep: 1.6 times as long.
+        with ThreadPoolExecutor(1, LOADING_THREAD) as loader:
+            assembly = await event_loop.run_in_executor(loader, _load, self.settings)
         telemetry = BatcherTelemetry(self.settings, assembly, self.options)
         url = self.settings.store.url
         store = await Store.connect(url, self.settings.store) if url is not None else None
