@@ -41,7 +41,8 @@ class BatchingSettings:
     threads: int | None = None
     """Threads of a forward on the CPU; None takes one fewer than there are cores."""
     gather_ms: int = 4
-    """How long the first slice of a tick waits for others before the forward starts."""
+    """How long the first slice after a pause waits for others before the forward starts; with 0, no
+    forward ever waits for company."""
     healthy_within_ms: int = 5_000
     """A batching actor is healthy if a real forward ended within this time."""
     metrics_port: int | None = None
