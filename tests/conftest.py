@@ -11,8 +11,11 @@ if TYPE_CHECKING:
     from duologue.model.loading import LoadedModel
 
 # No test may reach for a model hub, and torch is not to fight with the other test workers for
-# cores. Both have to be said before the libraries are imported.
+# cores. All this has to be said before the libraries are imported.
 os.environ["HF_HUB_OFFLINE"] = "1"
+# Ray starts its processes by fork. In a child of a process that has used gRPC, gRPC's handlers
+# would start threads before the child has become what it is to be, and now and then it never does.
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
