@@ -17,6 +17,7 @@ from grpc_health.v1 import (  # type: ignore[import-untyped]
 
 from duologue.actors.batcher_options import BatcherOptions
 from duologue.actors.batcher_server import BatchingServer
+from duologue.actors.grpc_lifetime import GrpcLifetime
 from duologue.actors.grpc_options import SERVER
 from duologue.batching.loop import BatchLoop
 from duologue.batching.observer import Observer
@@ -69,6 +70,7 @@ class BatcherProcess:
         self.clock = clock or UnixClock()
         self._announcer = announcer
         self._server = aio.server(options=self._grpc_options())
+        self._lifetime = GrpcLifetime(self._server)
         self._health = health.aio.HealthServicer()
         self._batching = BatchingServer(options.batcher_id, _description(assembly))
         self.loop = self._make_loop(observer)
@@ -109,7 +111,7 @@ class BatcherProcess:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         self.addresses = tuple(self._listen(address) for address in self.options.listen)
         self._thread.start()
-        await self._server.start()
+        await self._lifetime.start()
         await self._keep_up()
         self._upkeep = asyncio.create_task(self._keep_up_forever())
 
@@ -124,7 +126,7 @@ class BatcherProcess:
             if self._announcer is not None:
                 await self._announcer.retract_batcher(self.options.batcher_id)
         self.loop.stop()
-        await self._server.stop(self.options.stop_within_s)
+        await self._lifetime.stop(self.options.stop_within_s)
         await asyncio.to_thread(self._thread.join, self.options.stop_within_s)
         told, engine = self.loop.status, self.assembly.engine
         log.info(

@@ -8,6 +8,7 @@ from weakref import WeakValueDictionary
 
 from grpc import aio
 
+from duologue.actors.grpc_lifetime import GrpcLifetime
 from duologue.actors.grpc_options import SERVER
 from duologue.actors.launching import ActorHandle, ActorLost, Launcher
 from duologue.actors.session_server import Bound
@@ -60,12 +61,13 @@ class NodeAgent(NodeServiceServicer):
         self._tasks: set[asyncio.Task[None]] = set()
         self._suspects: dict[int, int] = {}  # epochs that were found without a lease, by place
         self._server = aio.server(options=SERVER)
+        self._lifetime = GrpcLifetime(self._server)
 
     async def start(self, host: str = "127.0.0.1") -> None:
         """Listen, announce the node, and begin to warm actors."""
         add_NodeServiceServicer_to_server(self, self._server)
         port = self._server.add_insecure_port(f"{host}:0")
-        await self._server.start()
+        await self._lifetime.start()
         self.address = f"{host}:{port}"
         self._refill()
         await self._announce()
@@ -79,7 +81,7 @@ class NodeAgent(NodeServiceServicer):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(handle.end() for handle in self._handles.values()))
-        await self._server.stop(1.0)
+        await self._lifetime.stop(1.0)
         try:
             await self._store.retract_node(self.node_id)
         except StoreUnavailable as error:

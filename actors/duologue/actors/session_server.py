@@ -11,6 +11,7 @@ from grpc import aio
 
 from duologue.actors.attachment import Attachment
 from duologue.actors.batcher_client import describe
+from duologue.actors.grpc_lifetime import GrpcLifetime
 from duologue.actors.grpc_options import SERVER
 from duologue.actors.live_session import LiveSession
 from duologue.clock import Clock, UnixClock
@@ -86,12 +87,13 @@ class SessionServer(SessionServiceServicer):
         self._readers: set[asyncio.Task[None]] = set()
         self._learning: asyncio.Task[None] | None = None
         self._server = aio.server(options=SERVER)
+        self._lifetime = GrpcLifetime(self._server)
 
     async def start(self, host: str = "127.0.0.1") -> None:
         """Listen at a free port, and learn the words of the models, as soon as there are any."""
         add_SessionServiceServicer_to_server(self, self._server)
         port = self._server.add_insecure_port(f"{host}:0")
-        await self._server.start()
+        await self._lifetime.start()
         self.address = f"{host}:{port}"
         if not await self._knows_words():
             self._learning = asyncio.create_task(self._learn_words())
@@ -108,7 +110,7 @@ class SessionServer(SessionServiceServicer):
         for session in tuple(self._live.values()):
             session.drain(0, "its process is being stopped")
         await asyncio.gather(*(session.ended() for session in tuple(self._live.values())))
-        await self._server.stop(STOP_WITHIN_S)
+        await self._lifetime.stop(STOP_WITHIN_S)
 
     @property
     def sessions(self) -> dict[Key, LiveSession]:
