@@ -2,7 +2,8 @@
 # virtual environment in .venv is made, and brought up to date, by whichever target comes first.
 
 PYTHON ?= python3
-PYTEST_ARGS ?= -n 2 --dist loadgroup
+# Without restarts: xdist gives the tests of a worker that crashed to nobody, and waits for them.
+PYTEST_ARGS ?= -n 2 --dist loadgroup --max-worker-restart 0
 
 VENV := .venv
 BIN := $(VENV)/bin
