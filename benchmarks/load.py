@@ -98,14 +98,6 @@ async def measure(
         return await run(request, endpoint, None, console)
 
 
-def _size_for(plan: LoadPlan) -> list[str]:
-    """Settings of a platform that expects these people: actors for all are warm, and no more start
-    while they talk. `duologue up` waits for the warm ones."""
-    if plan.stay_s is not None:
-        return []
-    return [f"sessions.{name}={plan.sessions}" for name in ("warm_actors", "max_sessions")]
-
-
 async def run(
     request: Request, endpoint: Endpoint, metrics_port: int | None, console: Console
 ) -> Outcome:
@@ -178,7 +170,7 @@ def load(
             pid,
         )
         endpoint = None if up else find_endpoint(address, api_key, tls_ca)
-        settings = [*(_size_for(request.plan) if up else ()), *(assignments or ())]
+        settings = [*(request.plan.platform_settings if up else ()), *(assignments or ())]
         outcome = asyncio.run(measure(request, endpoint, settings, log, console))
     except DuologueError as error:
         show_error(str(error))

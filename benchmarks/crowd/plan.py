@@ -39,6 +39,14 @@ class LoadPlan:
         if self.stay_s is not None and not self.stay_s > 0:
             raise InvalidInput(f"stay_s must be above 0, not {self.stay_s}")
 
+    @property
+    def platform_settings(self) -> list[str]:
+        """Of a platform that expects these people (`section.name=value`): actors for all are warm,
+        which `duologue up` waits for, and no more start while they talk."""
+        if self.stay_s is not None:
+            return []
+        return [f"sessions.{name}={self.sessions}" for name in ("warm_actors", "max_sessions")]
+
     def arrivals(self) -> list[Arrival]:
         """All visits in the order of their beginning: a Poisson process by the seed."""
         random = Random(self.seed)

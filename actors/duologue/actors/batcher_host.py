@@ -33,8 +33,6 @@ SWITCH_INTERVAL_S = 0.0005
 wants it back after each of its hundreds of operations; with Python's own 5 ms, every one of them
 could wait that long for the event loop."""
 
-LOADING_THREAD = "load"
-
 OnFailure = Callable[[str], None]
 """on_failure(reason): the actor is beyond help; called on the host's thread."""
 
@@ -92,7 +90,7 @@ class BatcherHost:
         stopping, event_loop = asyncio.Event(), asyncio.get_running_loop()
         # On a thread that ends with it. One that has computed keeps helpers (OpenMP's team), and
         # with more of them than cores every step of a forward waits asleep: 1.6 times as long.
-        with ThreadPoolExecutor(1, LOADING_THREAD) as loader:
+        with ThreadPoolExecutor(1, "load") as loader:
             assembly = await event_loop.run_in_executor(loader, _load, self.settings)
         telemetry = BatcherTelemetry(self.settings, assembly, self.options)
         url = self.settings.store.url

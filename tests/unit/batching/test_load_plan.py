@@ -93,9 +93,10 @@ def test_nothing_is_given_back_that_would_not_fit() -> None:
 
 
 def test_a_single_late_tick_and_a_short_calm_change_nothing() -> None:
+    calm_but_short = replace(CALM, num_calm=CALM_TICKS - 1, num_clear=CALM_TICKS - 1)
     for plan in (LoadPlan(), LoadPlan(Shedding.REPLY_TOKENS, 2), LoadPlan(Shedding.ADMISSION, 1)):
         assert next_plan(plan, replace(SWAMPED, num_late=LATE_TICKS - 1), 9) is plan
-        assert next_plan(plan, replace(CALM, num_calm=24, num_clear=24), 9) is plan
+        assert next_plan(plan, calm_but_short, 9) is plan
 
 
 def test_slices_are_trimmed_to_what_the_plan_allows() -> None:

@@ -55,7 +55,7 @@ times_ms = st.floats(0, 1e6)
 
 
 @given(companies, st.floats(0, 500), times_ms)
-def test_nobody_waits_beyond_the_crowd_of_the_next_tick(
+def test_nobody_waits_longer_than_a_tick(
     company: Company, forward_ms: float, now_ms: float
 ) -> None:
     assert 0 <= pacing().wait_ms(company, forward_ms, now_ms) <= PERIOD_MS

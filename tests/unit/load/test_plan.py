@@ -32,6 +32,12 @@ def test_visits_are_in_order_within_the_run_and_the_same_again(plan: LoadPlan) -
     assert sum(visit.at_s <= plan.ramp_s for visit in visits) >= plan.sessions
 
 
+def test_a_platform_keeps_an_actor_warm_for_each_of_those_who_stay_and_no_more() -> None:
+    staying = LoadPlan(sessions=7, duration_s=100)
+    assert staying.platform_settings == ["sessions.warm_actors=7", "sessions.max_sessions=7"]
+    assert LoadPlan(sessions=7, duration_s=100, stay_s=40).platform_settings == []
+
+
 def test_those_who_stay_stay_to_the_end_and_others_are_followed_by_as_many() -> None:
     staying = LoadPlan(sessions=50, duration_s=100, ramp_s=10)
     assert {visit.until_s for visit in staying.arrivals()} == {100}
