@@ -14,6 +14,7 @@ from typing import Any
 
 import grpc
 
+from duologue.actors.grpc_options import SERVER
 from duologue.cluster_status import NodeStatus
 from duologue.errors import DuologueError, LeaseHeld, StaleEpoch
 from duologue.events import Error
@@ -307,7 +308,7 @@ async def node(
 ) -> AsyncIterator[ScriptedNode]:
     """A node that is announced, on a free port."""
     scripted = ScriptedNode(world, store, node_id, max_sessions)
-    server = grpc.aio.server()
+    server = grpc.aio.server(options=SERVER)  # keeps alive as a real one does
     add_NodeServiceServicer_to_server(scripted, server)
     add_SessionServiceServicer_to_server(scripted, server)
     port = server.add_insecure_port("127.0.0.1:0")
