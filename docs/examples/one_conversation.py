@@ -22,7 +22,7 @@ from duologue.lane.steps import Promotion
 from duologue.model.loading import LoadedModel, load_model
 from duologue.states import State
 from duologue.strategies.duo import Duo
-from duologue.text.utterance import token_edit
+from duologue.text.token_edit import token_edit
 
 LABELS = (State.QUERY, State.NON_QUERY, State.INCOMPLETE)
 

@@ -24,6 +24,7 @@ from pydantic_settings import (
 )
 
 from duologue.errors import InvalidSetting
+from duologue.floor_settings import FloorSettings, ListeningSettings
 from duologue.service_settings import (
     BatchingSettings,
     GatewaySettings,
@@ -71,6 +72,8 @@ class _Reader(BaseSettings):
     kv: KVSettings = KVSettings()
     forward: ForwardSettings = ForwardSettings()
     decoding: DecodingSettings = DecodingSettings()
+    floor: FloorSettings = FloorSettings()
+    listening: ListeningSettings = ListeningSettings()
     sampling: ReplySamplingSettings = ReplySamplingSettings()
     store: StoreSettings = StoreSettings()
     batching: BatchingSettings = BatchingSettings()

@@ -103,6 +103,21 @@ ClientEvent = (
 # What the client is told.
 
 
+class StateReason(StrEnum):
+    """What the state of an utterance was read from."""
+
+    JUDGED = "judged"
+    """The model's reading of it."""
+    ECHO = "echo"
+    """Its words: they are the assistant's own, come back."""
+    GO_ON = "go_on"
+    """Its words: a response that waits is to go on."""
+    SILENCE = "silence"
+    """Nobody went on with it, and the response that it fell into did."""
+    LENGTH = "length"
+    """Its length: it is settled in parts, of which this is one."""
+
+
 @dataclass(frozen=True, slots=True)
 class InputState:
     """How the engine judged the utterance so far. What was decided leaves it."""
@@ -116,11 +131,13 @@ class InputState:
     """The segments that it consists of."""
     look_ahead_tokens: int = 0
     """How many tokens past the end of the text the decision was found."""
+    reason: StateReason = StateReason.JUDGED
+    """What the state was read from."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResponseStarted:
-    """The assistant takes the floor."""
+    """The assistant takes the floor: the first text of a response follows."""
 
     response_id: int
 
@@ -135,7 +152,7 @@ class ResponseDelta:
 
 @dataclass(frozen=True, slots=True)
 class ResponseDone:
-    """A response is complete; no text of it will follow."""
+    """A response is complete; no text of it will follow, unless it was interrupted and resumes."""
 
     response_id: int
     reason: EndReason
@@ -151,10 +168,20 @@ class Interrupted:
 
 
 @dataclass(frozen=True, slots=True)
+class ResponsePaused:
+    """A response falls silent, and the player with it: the user may be taking the floor, or asks
+    for silence. `ResponseResumed` or `Interrupted` follows, at whatever time."""
+
+    response_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class ResponseResumed:
     """What the user said needed no answer; the response goes on where it was."""
 
     response_id: int
+    from_chars: int
+    """From this place in its text on: what was cut off by an `Interrupted` is given again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +255,7 @@ ServerEvent = (
     | ResponseDelta
     | ResponseDone
     | Interrupted
+    | ResponsePaused
     | ResponseResumed
     | ContextTrimmed
     | Error

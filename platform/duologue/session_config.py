@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
 from duologue.errors import InvalidSetting
+from duologue.floor_settings import FloorSettings
 from duologue.setting_checks import check
 from duologue.settings import DecodingSettings, ReplySamplingSettings
 
@@ -24,6 +25,7 @@ _DECODING = (
     "reply_tokens_per_slice",
     "look_ahead_tokens",
 )
+_FLOOR = ("floor", "reports_playback")
 _SAMPLING = ("temperature", "top_p", "top_k", "seed", "repetition_penalty", "stop_strings")
 
 
@@ -45,6 +47,10 @@ class SessionConfig:
     max_reply_tokens: int | None = None
     reply_tokens_per_slice: int | None = None
     look_ahead_tokens: int | None = None
+    floor: str | None = None
+    """"confirmed" or "eager"."""
+    reports_playback: bool | None = None
+    """Whether the client reports what of a reply was heard; its first report says so too."""
     labels: Mapping[str, Label] = field(default_factory=dict)
     """The caller's own."""
 
@@ -59,6 +65,7 @@ class SessionConfig:
         # Each value is within its range, whatever the others are.
         self.decoding(DecodingSettings())
         self.sampling(ReplySamplingSettings())
+        self.floor_settings(FloorSettings())
 
     def decoding(self, present: DecodingSettings) -> DecodingSettings:
         """The present settings with what is set here in their place."""
@@ -68,9 +75,19 @@ class SessionConfig:
         """The present settings with what is set here in their place."""
         return _overlaid(present, self._given(_SAMPLING))
 
+    def floor_settings(self, present: FloorSettings) -> FloorSettings:
+        """The present settings with what is set here in their place."""
+        if self.floor is None:
+            return present
+        try:
+            return replace(present, mode=self.floor)  # type: ignore[arg-type]  # checked there
+        except InvalidSetting as error:
+            message = str(error).replace("floor.mode", "config.floor", 1)
+            raise InvalidSetting(message) from None
+
     def merged(self, later: "SessionConfig") -> "SessionConfig":
         """Both in one; what the later one says counts."""
-        return replace(self, **later._given((*_DECODING, *_SAMPLING)))
+        return replace(self, **later._given((*_DECODING, *_SAMPLING, *_FLOOR)))
 
     def check_changeable(self) -> None:
         """Raise InvalidSetting if it says something that is fixed when a session is created."""

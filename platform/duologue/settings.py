@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from duologue.errors import InvalidSetting
+from duologue.floor_settings import FloorSettings, ListeningSettings
 from duologue.forward.sampling_settings import SamplingSettings
 from duologue.service_settings import (
     BatchingSettings,
@@ -87,9 +88,11 @@ class DecodingSettings:
     reconsider_scale: float = 0.6
     """The factor by which the thresholds are lowered then."""
     decide_after_ms: int = 1600
-    """After this much silence, the larger of the two state probabilities decides."""
-    continues_within_ms: int = 800
-    """Text for a segment this soon after it was decided continues the utterance; 0 turns it off."""
+    """After this much silence, the likeliest of the states that are acted on decides, unless the
+    utterance sounds unfinished (`listening.last_limit_ms`)."""
+    continues_within_ms: int = 1200
+    """Text this soon after the last one belongs to the same utterance, even if that was decided and
+    is being answered; 0 turns it off."""
     context_limit_tokens: int | None = None
     """Length at which the oldest turns leave; None takes what the model can hold."""
     max_reply_tokens: int = 256
@@ -142,6 +145,8 @@ class Settings:
     kv: KVSettings = field(default_factory=KVSettings)
     forward: ForwardSettings = field(default_factory=ForwardSettings)
     decoding: DecodingSettings = field(default_factory=DecodingSettings)
+    floor: FloorSettings = field(default_factory=FloorSettings)
+    listening: ListeningSettings = field(default_factory=ListeningSettings)
     sampling: ReplySamplingSettings = field(default_factory=ReplySamplingSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
     batching: BatchingSettings = field(default_factory=BatchingSettings)

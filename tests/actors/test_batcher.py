@@ -35,7 +35,7 @@ from duologue.service_settings import BatchingSettings
 from duologue.session.session import Session
 from duologue.settings import Settings
 from duologue.states import State
-from duologue.text.utterance import TokenEdit
+from duologue.text.token_edit import TokenEdit
 from duologue.v1 import batching_pb2 as pb
 from duologue.v1.batching_pb2_grpc import BatchingServiceStub
 from tests.actors.speaker import Speaker, sit, speaker

@@ -24,7 +24,7 @@ from duologue.runtime.assembly import Assembly
 from duologue.service_settings import BatchingSettings, TelemetrySettings
 from duologue.session.session import Session
 from duologue.settings import DecodingSettings, ModelSettings, Settings
-from duologue.text.utterance import TokenEdit
+from duologue.text.token_edit import TokenEdit
 from tests.tiny_models import write_tiny_model
 
 MANY_S = 120.0

@@ -3,7 +3,7 @@
 from collections import Counter
 from itertools import pairwise
 
-from duologue.lane.lane import ReplyPhase
+from duologue.lane.phase import ReplyPhase
 from duologue.lane.steps import (
     Conclude,
     EndReason,

@@ -11,7 +11,7 @@ from duologue.lane.steps import Say
 from duologue.states import State
 from duologue.strategies.base import Strategy
 from duologue.strategies.duo import Duo
-from duologue.text.utterance import TokenEdit
+from duologue.text.token_edit import TokenEdit
 from tests.rules.worlds import JUDGE, SetHead, World, as_head, tiny_world
 
 

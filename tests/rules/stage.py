@@ -10,7 +10,8 @@ from duologue.engine.engine import Engine, EngineSettings
 from duologue.errors import InvalidInput
 from duologue.kv import capacity
 from duologue.kv.channel import Channel
-from duologue.lane.lane import Lane, ReplyPhase
+from duologue.lane.lane import Lane
+from duologue.lane.phase import ReplyPhase
 from duologue.lane.profile import LaneProfile
 from duologue.lane.slices import Heard, Slice, SliceResult
 from duologue.lane.steps import EndReason, Hear, Ignore, Promote, Reopen, Resume, Step
@@ -19,7 +20,7 @@ from duologue.strategies.base import Strategy
 from duologue.strategies.duo import Duo
 from duologue.strategies.tdm import Tdm
 from duologue.strategies.turn import Turn
-from duologue.text.utterance import TokenEdit
+from duologue.text.token_edit import TokenEdit
 from tests.rules.schedules import Action, Disturbance, Plan, Report, Schedule
 from tests.rules.witness import Witness
 from tests.rules.worlds import JUDGE, LinearHead, World, as_head

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from duologue.engine.job import Job
+from duologue.errors import KVMemoryExhausted
 from duologue.forward.rows import Stretch
 from duologue.kv.channel import Channel
 from duologue.kv.memory import KVMemory
+from duologue.kv.slot import Slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ def plan_passage(job: Job, memory: KVMemory, max_rows: int) -> Passage:
     assert max_rows > 0, max_rows
     parts = _parts(job, max_rows)
     slot = job.seat.settle(memory)
-    cells = memory.take(slot, sum(part.num_rows for part in parts))
+    cells = _take(job, slot, memory, sum(part.num_rows for part in parts))
     stretches = []
     for part in parts:
         lane, own = job.seat.lane, job.seat.lane.channel(part.channel)
@@ -65,6 +67,17 @@ def plan_passage(job: Job, memory: KVMemory, max_rows: int) -> Passage:
         del cells[: part.num_rows]
         stretches.append(stretch)
     return Passage(job, tuple(stretches))
+
+
+def _take(job: Job, slot: Slot, memory: KVMemory, count: int) -> list[int]:
+    """Cells for the job's rows. A reply that was set aside keeps its own only while there is room:
+    it can be computed again."""
+    try:
+        return memory.take(slot, count)
+    except KVMemoryExhausted:
+        if not job.seat.lane.drop_aside_cells():
+            raise
+        return memory.take(slot, count)
 
 
 def _parts(job: Job, max_rows: int) -> Sequence[_Part]:

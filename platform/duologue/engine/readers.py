@@ -62,7 +62,7 @@ class Readers:
                 is_reply = stretch.channel is Channel.OUTPUT
                 sampling = profile.sampling if is_reply else GREEDY
                 settings.append(sampling)
-                draws.append((lane.num_replies, lane.num_reply_tokens))
+                draws.append((lane.reply_number, lane.num_reply_tokens))
                 counts = sampling.repetition_penalty != 1
                 history.append([*lane.trunk.tokens, *lane.output.tokens] if counts else ())
         return sample(logits, settings, draws, history)

@@ -10,7 +10,7 @@ from duologue.lane.judging import Judgement
 from duologue.lane.lane import Lane
 from duologue.lane.slices import Slice, SliceResult
 from duologue.session.setup import SessionSetup
-from duologue.text.utterance import TokenEdit
+from duologue.text.token_edit import TokenEdit
 
 MAX_AT_ONCE = 32
 

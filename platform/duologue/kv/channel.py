@@ -4,11 +4,13 @@ from enum import IntEnum
 
 
 class Channel(IntEnum):
-    """Owner of a cell. A row sees the trunk and its own channel, never the other one."""
+    """Owner of a cell. A row sees the trunk and its own channel, never another one."""
 
     TRUNK = 0
     INPUT = 1
     OUTPUT = 2
+    ASIDE = 3
+    """A reply that was cut and may go on after all: no row is of this channel, so none sees it."""
 
 
 FREE = -1

@@ -34,13 +34,24 @@ class Judge:
     def decide(self, probabilities: Mapping[State, float], patience: Patience) -> State:
         """The state to act on, as it was read after one token; INCOMPLETE means not to act yet.
 
-        With patience OUT, the likeliest of the states that can be acted on is taken. A state that
-        the head does not know is never acted on.
+        With patience OUT, the likeliest of the states that can be acted on is taken. Nothing is
+        dropped for want of time: with LOW patience, NON_QUERY keeps its threshold, and OUT does not
+        choose it for what sounds unfinished. A state that the head does not know is never acted on.
         """
         if patience is Patience.OUT:
-            return decide(probabilities, dict.fromkeys(self.thresholds.keys() & probabilities, 0.0))
+            return decide(probabilities, dict.fromkeys(self._last_choices(probabilities), 0.0))
         scale = self.low_patience_scale if patience is Patience.LOW else 1.0
-        return decide(probabilities, {state: p * scale for state, p in self.thresholds.items()})
+        lowered = {
+            state: p if state is State.NON_QUERY else p * scale
+            for state, p in self.thresholds.items()
+        }
+        return decide(probabilities, lowered)
+
+    def _last_choices(self, probabilities: Mapping[State, float]) -> set[State]:
+        known = (self.thresholds.keys() & probabilities) - {State.INCOMPLETE}
+        is_unfinished = max(probabilities, key=lambda s: probabilities[s]) is State.INCOMPLETE
+        without = known - {State.NON_QUERY}
+        return without if is_unfinished and without else known
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from enum import Enum, auto
 
 from duologue.kv.channel import Channel
+from duologue.lane.aside import SetAside
 from duologue.lane.cells import Cells, NoCells
+from duologue.lane.phase import ReplyPhase
 from duologue.lane.steps import (
+    Amend,
     Conclude,
     Finish,
     Hear,
@@ -24,17 +26,6 @@ from duologue.lane.tokens import CachedTokens
 from duologue.text.chat import ChatFormat
 
 
-class ReplyPhase(Enum):
-    """Where the reply in the output channel stands."""
-
-    NONE = auto()
-    SPEAKING = auto()
-    FINISHED = auto()
-    """Generated to its end, kept in its channel until it was heard."""
-    PAUSED = auto()
-    """Time division: what was said is in the trunk, and more will follow."""
-
-
 class Lane:
     """One conversation: a trunk that both channels continue, and what each channel adds.
 
@@ -50,6 +41,9 @@ class Lane:
         self.output = CachedTokens()
         self.phase = ReplyPhase.NONE
         self.num_replies = 0
+        self.reply_number = 0
+        """Which reply the output channel holds, or held last."""
+        self.aside: SetAside | None = None
         self.was_answered = False
         """Whether a reply was begun to the last utterance in the trunk."""
         self.cells: Cells = NoCells()
@@ -90,6 +84,12 @@ class Lane:
         return self.num_reply_in_trunk + len(self.reply)
 
     @property
+    def num_aside_tokens(self) -> int:
+        """Tokens of the reply that was set aside, without its header; 0 if there is none."""
+        header = len(self.chat.reply_header)
+        return len(self.aside.reply) - header if self.aside is not None else 0
+
+    @property
     def is_listening(self) -> bool:
         return bool(self.input.tokens)
 
@@ -115,14 +115,19 @@ class Lane:
 
     @property
     def can_reopen(self) -> bool:
-        """Whether the last utterance can return from the trunk: there is one, and no new one."""
-        return bool(self.num_last_input_tokens) and not self.is_listening
+        """Whether the last utterance can return from the trunk."""
+        return bool(self.num_last_input_tokens)
 
     def channel(self, owner: Channel) -> CachedTokens:
+        if owner is Channel.ASIDE:
+            return self.aside.reply if self.aside is not None else CachedTokens()
         return (self.trunk, self.input, self.output)[owner]
 
     def first_position(self, owner: Channel) -> int:
-        """Position of the first token of a channel: both branch off where the trunk ends."""
+        """Position of the first cell of a channel: input and output branch off where the trunk
+        ends."""
+        if owner is Channel.ASIDE:
+            return self.aside.first_position if self.aside is not None else 0
         return 0 if owner is Channel.TRUNK else len(self.trunk)
 
     def labelled_cells(self) -> Iterator[tuple[Channel, list[tuple[int, int]]]]:
@@ -144,6 +149,8 @@ class Lane:
                 self._promote(step)
             case Reopen():
                 self._reopen()
+            case Amend():
+                self._amend(step.keep, step.tail)
             case Say():
                 assert self.is_speaking, self.phase
                 self.output.tokens.extend(step.tokens)
@@ -172,6 +179,12 @@ class Lane:
         for owner in Channel:
             self.cells.free(self.channel(owner).uncache())
 
+    def drop_aside_cells(self) -> bool:
+        """Give up the cells of a reply that was set aside; whether there were any."""
+        freed = self.channel(Channel.ASIDE).uncache()
+        self.cells.free(freed)
+        return bool(freed)
+
     def turns_over(self, max_tokens: int) -> int:
         """How many of the oldest turns must leave for the lane to have at most `max_tokens`.
 
@@ -199,9 +212,14 @@ class Lane:
     def _promote(self, step: Promote) -> None:
         """The utterance joins the trunk, behind what is kept of a reply that it cuts."""
         assert self.is_listening, "there is no utterance to promote"
+        self._drop_aside()
         if self.phase in (ReplyPhase.SPEAKING, ReplyPhase.FINISHED):
-            kept = step.policy is Promotion.REBASE
-            self._conclude(step.keep if kept else 0, step.tail if kept else ())
+            is_kept = step.policy is Promotion.REBASE
+            keep, tail = (step.keep, step.tail) if is_kept else (0, ())
+            if step.sets_aside:
+                self._set_aside(keep, tail)
+            else:
+                self._conclude(keep, tail)
         self._utterance_joins_trunk()
         self.num_utterance_in_trunk = 0
         self.num_reply_in_trunk = 0
@@ -211,12 +229,35 @@ class Lane:
             self.output.tokens.extend(self.chat.reply_header)
             self.phase = ReplyPhase.SPEAKING
             self.num_replies += 1
+            self.reply_number = self.num_replies
+
+    def _set_aside(self, keep: int, tail: Sequence[int]) -> None:
+        """Conclude the reply, but keep the whole of it, with the cells that the trunk leaves."""
+        assert 0 <= keep <= self.num_reply_tokens, (keep, self.num_reply_tokens)
+        reply, start = CachedTokens(list(self.output.tokens)), len(self.trunk)
+        aside = SetAside(self.reply_number, self.phase, reply, start)
+        if keep or tail:
+            aside.num_joined = len(self.chat.reply_header) + keep
+        if self.trunk.is_cached and len(self.output.cells) > aside.num_joined:
+            reply.cells = self.output.cells[aside.num_joined :]
+            del self.output.cells[aside.num_joined :]
+            self.cells.relabel(reply.cells, Channel.ASIDE)
+        self._conclude(keep, tail)
+        aside.num_kept = len(self.trunk) - start
+        self.aside = aside
+
+    def _drop_aside(self) -> None:
+        self.drop_aside_cells()
+        self.aside = None
 
     def _reopen(self) -> None:
+        """The last utterance replaces whatever is in the input channel."""
         assert self.can_reopen, "there is no utterance to reopen"
+        self.cells.free(self.input.cut(0))
         start, length = self.turn_starts.pop(), self.num_last_input_tokens
         self.input.tokens = self.trunk.tokens[start : start + length]
-        if self.cells.fit(Channel.TRUNK, Channel.INPUT):
+        is_in_place = self.aside is None or not self.aside.num_kept
+        if is_in_place and self.cells.fit(Channel.TRUNK, Channel.INPUT):
             self.input.cells = self.trunk.cells[start : start + length]
             del self.trunk.cells[start : start + length]
             self.cells.relabel(self.input.cells, Channel.INPUT)
@@ -224,6 +265,41 @@ class Lane:
         self.cells.free(self.output.cut(0))
         self.phase = ReplyPhase.NONE
         self.num_last_input_tokens = 0
+        if self.aside is not None:
+            self._return(self.aside)
+
+    def _return(self, aside: SetAside) -> None:
+        """The reply that was set aside is in the output channel again."""
+        self.output.tokens = aside.reply.tokens
+        end = aside.start + aside.num_joined
+        joined = self.trunk.cells[aside.start : end]
+        del self.trunk.cells[aside.start : end]
+        self.cells.relabel(joined, Channel.OUTPUT)
+        self.output.cells = joined
+        if len(joined) == aside.num_joined:
+            self.cells.relabel(aside.reply.cells, Channel.OUTPUT)
+            self.output.cells = [*joined, *aside.reply.cells]
+        else:
+            self.cells.free(aside.reply.cells)
+        self.cells.free(self.trunk.cut(aside.start))
+        self.phase, self.reply_number, self.aside = aside.phase, aside.number, None
+
+    def _amend(self, keep: int, tail: Sequence[int]) -> None:
+        aside = self.aside
+        assert aside is not None, "there is no reply whose heard part could be amended"
+        assert 0 <= keep <= self.num_aside_tokens, (keep, self.num_aside_tokens)
+        num_joined = len(self.chat.reply_header) + keep if keep or tail else 0
+        kept = [*aside.reply.tokens[:num_joined], *tail]
+        kept += self.chat.reply_end if kept else ()
+        end = aside.start + aside.num_kept
+        before = self.trunk.tokens[aside.start : end]
+        self.cells.free(self.trunk.uncache(aside.start + _num_common(before, kept)))
+        self.trunk.tokens[aside.start : end] = kept
+        moved = len(kept) - len(before)
+        self.turn_starts = [at + moved if at >= end else at for at in self.turn_starts]
+        for owner in (Channel.INPUT, Channel.OUTPUT, Channel.ASIDE):
+            self.cells.free(self.channel(owner).uncache())
+        aside.num_joined, aside.num_kept = num_joined, len(kept)
 
     def _utterance_joins_trunk(self) -> None:
         self.turn_starts.append(len(self.trunk))
@@ -286,8 +362,19 @@ class Lane:
         self.cells.free(self.trunk.uncache(start))
         del self.trunk.tokens[start:end]
         self.turn_starts = [begin - (end - start) for begin in self.turn_starts[turns:]]
-        for channel in (self.input, self.output):
-            self.cells.free(channel.uncache())
+        for owner in (Channel.INPUT, Channel.OUTPUT, Channel.ASIDE):
+            self.cells.free(self.channel(owner).uncache())
+        if self.aside is not None:
+            self.aside.start -= end - start
+            if self.aside.start <= self.num_opening_tokens:
+                self.aside = None  # what it followed is gone
+
+
+def _num_common(before: Sequence[int], after: Sequence[int]) -> int:
+    """Length of the common beginning."""
+    pairs = enumerate(zip(before, after, strict=False))
+    shorter = min(len(before), len(after))
+    return next((place for place, (old, new) in pairs if old != new), shorter)
 
 
 def _with_reply_header(chat: ChatFormat) -> ChatFormat:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from duologue.errors import DuologueError
 from duologue.lane.judging import Judgement, Patience
 from duologue.lane.steps import EndReason, Step
-from duologue.text.utterance import TokenEdit
+from duologue.text.token_edit import TokenEdit
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,8 @@ class Slice:
     tick: int
     reopens: bool = False
     """First take the last utterance back from the trunk: it was answered too early."""
+    amends: Heard | None = None
+    """How much the user had really heard of the reply that the last query cut."""
     edit: TokenEdit | None = None
     """How the utterance changed since the last slice."""
     patience: Patience = Patience.NORMAL
@@ -34,7 +36,15 @@ class Slice:
     """End the reply now, at `heard`."""
     holds_reply: bool = False
     """Keep a finished reply in its channel until a later slice concludes it."""
+    sets_aside: bool = False
+    """Keep a reply that a query cuts, so that it can go on if that was a mistake."""
+    pauses: bool = False
+    """The reply in the output channel does not go on in this slice; a new one may begin."""
+    settles: bool = False
+    """The utterance joins the trunk as it is, without an answer: it is too long to wait for its
+    end."""
     reply_tokens: int = 4
+    """Tokens that are said in this slice at the most."""
     look_ahead_tokens: int = 0
 
 

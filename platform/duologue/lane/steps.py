@@ -36,21 +36,35 @@ class Promote:
     """The utterance is complete and joins the trunk; with `answer`, a new reply begins.
 
     A reply that was still in the output channel is cut: of its tokens the user heard the first
-    `keep` and then `tail`, the tokens of a text that ended inside the next one.
+    `keep` and then `tail`, the tokens of a text that ended inside the next one. With `sets_aside`
+    the whole of it is kept aside, so that a `Reopen` can let it go on.
     """
 
     policy: Promotion
     keep: int = 0
     tail: tuple[int, ...] = ()
     answer: bool = True
+    sets_aside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Reopen:
     """The utterance that joined the trunk last goes on after all: it returns to the input channel.
 
-    What followed it, a reply that had begun too early, leaves as if it had never been said.
+    What followed it, a reply that had begun too early, leaves as if it had never been said. A reply
+    that was set aside for that utterance is in the output channel again, as it was.
     """
+
+
+@dataclass(frozen=True, slots=True)
+class Amend:
+    """Of the reply that was set aside, the user had heard `keep` tokens and then `tail` after all.
+
+    The trunk keeps that much of it; what follows there is computed anew behind it.
+    """
+
+    keep: int
+    tail: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,4 +128,6 @@ class Resume:
     """Whether the utterance ends with it; otherwise more of it may come."""
 
 
-Step = Hear | Ignore | Promote | Reopen | Say | Finish | Conclude | Trim | Pause | Resume
+Step = (
+    Hear | Ignore | Promote | Reopen | Amend | Say | Finish | Conclude | Trim | Pause | Resume
+)

@@ -9,7 +9,8 @@ from duologue.forward.state_head import StateHead
 from duologue.model.conversion import Progress, ignore_progress
 from duologue.model.loading import LoadedModel, load_model
 from duologue.runtime.adapters import load_head
-from duologue.session.setup import UNTRAINED_THRESHOLDS, SessionSetup
+from duologue.session.setup import SessionSetup
+from duologue.session.terms import UNTRAINED_THRESHOLDS
 from duologue.settings import Settings
 
 
@@ -39,6 +40,9 @@ def assemble(settings: Settings, progress: Progress = ignore_progress) -> Assemb
         thresholds=head.thresholds if head is not None else UNTRAINED_THRESHOLDS,
         decoding=settings.decoding,
         sampling=settings.sampling,
+        floor=settings.floor,
+        listening=settings.listening,
+        max_utterance_chars=settings.sessions.max_utterance_chars,
     )
     if head is None and setup.strategy.judges:
         raise ModelUnavailable(

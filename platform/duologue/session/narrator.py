@@ -1,194 +1,274 @@
 """From the steps of a slice to the events that tell the client of them."""
 
-from collections.abc import Callable
-
 from duologue.events import (
     ContextTrimmed,
     InputState,
     Interrupted,
-    ResponseDelta,
-    ResponseDone,
-    ResponseResumed,
-    ResponseStarted,
     ServerEvent,
+    StateReason,
 )
-from duologue.lane.lane import Lane, ReplyPhase
+from duologue.lane.judging import Judgement, Patience
+from duologue.lane.lane import Lane
+from duologue.lane.phase import ReplyPhase
 from duologue.lane.slices import SliceResult
 from duologue.lane.steps import (
     Conclude,
     EndReason,
     Finish,
+    Hear,
+    Ignore,
     Promote,
-    Promotion,
     Reopen,
     Say,
     Step,
     Trim,
 )
-from duologue.session.flight import Flight
-from duologue.session.response import Response
-from duologue.session.transcript import Entry, Outcome, Role
+from duologue.session.floor import Floor
+from duologue.session.hearing import Hearing
+from duologue.session.response import Pause, Response
+from duologue.session.setup import SessionSetup
+from duologue.session.state import Decision, Flight, SessionState
+from duologue.session.stopping import StopStrings
+from duologue.session.transcript import Outcome, Role
 from duologue.states import State
 
 
 class Narrator:
-    """Applies the steps of one slice to the session's lane and tells what they mean.
+    """Applies the steps of one slice to the session's lane and state, and tells what they mean.
 
-    What a reply said in the very slice in which a query cut it off is never told: the user did not
-    hear it, and it did not stay. What the user had heard counts as the slice left: that is what it
-    has done to the trunk.
+    What a reply said in the very slice in which a query cut it off is not shown: the user did not
+    hear it. What the user had heard counts as the slice left: that is what it has done to the
+    trunk.
     """
 
     def __init__(
         self,
+        state: SessionState,
+        setup: SessionSetup,
         lane: Lane,
-        response: Response | None,
         flight: Flight,
-        *,
-        reports_playback: bool = False,
+        now_ms: float,
     ) -> None:
-        self.response = response
-        self.entries: list[Entry] = []
-        self.is_withdrawn = False
-        """Whether the last utterance, and what answered it, left the transcript."""
+        self._state = state
+        self._setup = setup
         self._lane = lane
         self._flight = flight
-        self._reports_playback = reports_playback
+        self._now_ms = now_ms
+        self._floor = Floor(state, setup)
         self._conclude_asked = flight.work.conclude
         self._events: list[ServerEvent] = []
-        self._said: list[int] = []
+        self._cut_heard_chars = flight.heard_chars
+        self._cut_for_good: Response | None = None
 
-    def tell(self, result: SliceResult) -> list[ServerEvent]:
-        """The events of the slice, in order."""
-        promoted = next((n for n, s in enumerate(result.steps) if isinstance(s, Promote)), None)
-        for number, step in enumerate(result.steps):
-            is_unheard = promoted is not None and number < promoted
-            self._tell_step(step, result, is_unheard)
-        self._show_said(lambda response, tokens: response.push(tokens))
-        self._tell_judgement(result)
+    def tell(self, result: SliceResult, hearing: Hearing) -> list[ServerEvent]:
+        """The events of the slice, in order, but for what may be shown now of its reply."""
+        is_void, self._state.is_flight_void = self._state.is_flight_void, False
+        for step in result.steps:
+            self._tell_step(step)
+            self._lane.apply(step)
+        promoted = next((step for step in result.steps if isinstance(step, Promote)), None)
+        if is_void:
+            self._undo(promoted)
+        elif result.judgement is not None:
+            self._judged(result.judgement, hearing)
+        elif promoted is not None:
+            self._settled_in_part()
+        if self._has_to_hear_again(result):
+            self._state.engine_tokens = ()
         return self._events
 
-    def _tell_step(self, step: Step, result: SliceResult, is_unheard: bool) -> None:
+    # Steps.
+
+    def _tell_step(self, step: Step) -> None:
+        state, tokenizer = self._state, self._setup.tokenizer
         match step:
-            case Say(tokens):
-                if not is_unheard:
-                    self._said.extend(tokens)
-            case Finish(reason):
-                if not is_unheard:
-                    self._finish(reason)
+            case Hear():
+                state.engine_tokens = self._flight.tokens
+            case Say(tokens) if state.response is not None:
+                state.response.push(tokens, tokenizer)
+            case Finish(reason) if state.response is not None:
+                state.response.finish(reason, tokenizer)
             case Conclude():
                 self._conclude()
             case Promote():
-                self._tell_judgement(result)
+                state.engine_tokens = ()
                 self._promote(step)
+            case Ignore():
+                state.engine_tokens = ()
             case Reopen():
                 self._withdraw()
             case Trim(turns):
                 self._events.append(ContextTrimmed(turns))
             case _:
                 pass
-        self._lane.apply(step)
 
-    def _tell_judgement(self, result: SliceResult) -> None:
-        """Tell once what was read of the utterance, before what follows from it."""
-        judgement, text = result.judgement, self._flight.text
-        if judgement is None or any(isinstance(event, InputState) for event in self._events):
+    def _promote(self, step: Promote) -> None:
+        is_cut = self._lane.phase is not ReplyPhase.NONE
+        cut = self._state.response if is_cut else None
+        if cut is not None and self._lane.phase is ReplyPhase.PAUSED:
+            self._cut_heard_chars = cut.num_shown_chars  # time division cannot take back
+        if step.answer:
+            acked = 0 if self._setup.reports_playback else None
+            stops = StopStrings(self._flight.stop_strings)
+            self._floor.begin(Response(stops, acked_chars=acked), cut)
+        else:
+            self._cut_for_good = cut
+
+    def _withdraw(self) -> None:
+        """The last query went on: what was answered to its beginning is taken back."""
+        state, withdrawn, returning = self._state, self._state.response, self._state.cut
+        reopening, state.reopening = state.reopening, None
+        if reopening is not None:
+            state.engine_tokens = reopening.tokens
+        if withdrawn is not None and self._lane.was_answered:
+            state.usage = state.usage.discarding(withdrawn.num_unshown_tokens)
+            if withdrawn.response_id:
+                self._events.append(Interrupted(withdrawn.response_id, 0))
+                self._events += self._floor.done(withdrawn, EndReason.INTERRUPTED)
+        state.response, state.cut, state.amends = returning, None, False
+        if returning is None:
             return
+        if self._lane.aside is not None:
+            returning.pause = returning.pause or Pause.INTERRUPTION
+        elif reopening is not None and not reopening.is_confirmed:
+            self._events += self._floor.end_cut(returning, reopening, self._now_ms)
+
+    def _conclude(self) -> None:
+        """The reply is over: as the session asked, or because it was finished and is not held."""
+        response, asked = self._state.response, self._conclude_asked
+        assert response is not None
+        self._conclude_asked = None
+        if asked is EndReason.CANCELLED:
+            response.end, response.pause = EndReason.CANCELLED, None
+            response.text = response.shown_text
+        self._events += self._floor.show(self._now_ms)
+        self._events += self._floor.done(response, response.end or EndReason.STOP)
+        if not response.response_id:
+            self._state.usage = self._state.usage.discarding(response.num_tokens)
+        elif self._state.reopening is None:  # otherwise it is about to be withdrawn
+            shown_chars = response.num_shown_chars
+            heard_chars = shown_chars if asked is None else self._flight.heard_chars
+            is_whole = heard_chars >= shown_chars and asked is not EndReason.CANCELLED
+            outcome = Outcome.COMPLETE if is_whole else Outcome.CUT
+            self._events += self._floor.remember(response, heard_chars, outcome)
+
+    # What was made of the utterance.
+
+    def _judged(self, judgement: Judgement, hearing: Hearing) -> None:
+        flight, silence = self._flight, self._state.silence
         self._events.append(
             InputState(
                 state=judgement.state,
                 probabilities=judgement.probabilities,
-                text=text,
-                segment_ids=self._flight.segment_ids,
+                text=flight.text,
+                segment_ids=flight.segment_ids,
                 look_ahead_tokens=judgement.look_ahead_tokens,
             )
         )
-        if judgement.state is State.NON_QUERY:
-            self.entries.append(Entry(Role.USER, text, Outcome.IGNORED))
-            if self.response is not None and self._goes_on(self.response):
-                self._events.append(ResponseResumed(self.response.response_id))
-
-    def _goes_on(self, response: Response) -> bool:
-        """Whether more of the response will come, or what came is still being heard."""
-        is_over = response.is_done and response.is_heard
-        return self._lane.phase is not ReplyPhase.NONE and not is_over
-
-    def _promote(self, step: Promote) -> None:
-        if self.response is not None and self._lane.phase is not ReplyPhase.NONE:
-            self._interrupt(self.response, step.policy)
-        outcome = Outcome.ANSWERED if step.answer else Outcome.HELD
-        self.entries.append(Entry(Role.USER, self._flight.text, outcome))
-        if step.answer:
-            self.response = Response(
-                self._lane.num_replies + 1,
-                self._flight.setup.tokenizer,
-                self._flight.setup.stop_strings,
-                reports_playback=self._reports_playback,
-            )
-            self._events.append(ResponseStarted(self.response.response_id))
-
-    def _interrupt(self, response: Response, policy: Promotion) -> None:
-        heard_chars, outcome = self._flight.heard_chars, Outcome.CUT
-        if self._lane.phase is ReplyPhase.PAUSED:
-            heard_chars = response.num_shown_chars  # time division cannot take back
-        elif policy is Promotion.BRANCH:
-            outcome = Outcome.FORGOTTEN
-        kept_chars = 0 if outcome is Outcome.FORGOTTEN else heard_chars
-        self._events.append(Interrupted(response.response_id, kept_chars))
-        self._done(response, EndReason.INTERRUPTED)
-        self._remember(response, heard_chars, outcome)
-
-    def _withdraw(self) -> None:
-        """The last query went on: what was answered to its beginning is taken back."""
-        self.is_withdrawn = True
-        self.entries.clear()  # of that answer, when it was concluded just now
-        if self.response is not None and self._lane.was_answered:
-            self._events.append(Interrupted(self.response.response_id, 0))
-            self._done(self.response, EndReason.INTERRUPTED)
-
-    def _finish(self, reason: EndReason) -> None:
-        assert self.response is not None
-        self._show_said(lambda response, tokens: response.push(tokens) + response.flush())
-        self._done(self.response, reason)
-
-    def _conclude(self) -> None:
-        """The reply is over: as the session asked, or because it was finished and is not held."""
-        assert self.response is not None
-        asked, self._conclude_asked = self._conclude_asked, None
-        shown_chars = self.response.num_shown_chars
-        heard_chars = shown_chars if asked is None else self._flight.heard_chars
-        self._done(self.response, asked or EndReason.STOP)
-        is_whole = heard_chars == shown_chars and asked is not EndReason.CANCELLED
-        outcome = Outcome.COMPLETE if is_whole else Outcome.CUT
-        self._remember(self.response, heard_chars, outcome)
-
-    def _show_said(self, push: Callable[[Response, list[int]], str]) -> None:
-        response, tokens = self.response, self._said
-        self._said = []
-        if response is None or response.is_done:
+        if judgement.state is State.INCOMPLETE:
+            if self._state.utterance.heard_text == flight.text:
+                silence.probabilities = judgement.probabilities
             return
-        text = push(response, tokens)
-        if text:
-            self._events.append(ResponseDelta(response.response_id, text))
-        if response.met_stop_string:
-            self._done(response, EndReason.STOP_STRING)
+        probability = judgement.probabilities.get(judgement.state, 1.0)
+        decision = self._decided(judgement.state, StateReason.JUDGED, probability)
+        if hearing.goes_on(decision):
+            self._take_back(decision, hearing)
+            return
+        match judgement.state:
+            case State.QUERY:
+                self._events += self._floor.settle(decision, self._now_ms)
+            case State.NON_QUERY:
+                decision.place = self._enter(Outcome.IGNORED)
+                self._events += self._floor.go_on(self._now_ms)
+            case State.HOLD:
+                decision.place = self._enter(Outcome.HELD)
+                self._hold(decision)
 
-    def _done(self, response: Response, reason: EndReason) -> None:
-        if not response.is_done:
-            response.is_done = True
-            self._events.append(ResponseDone(response.response_id, reason))
+    def _hold(self, decision: Decision) -> None:
+        """The reply waits; with a strategy that cannot let it wait, it is over."""
+        if self._cut_for_good is not None:
+            self._events += self._floor.end_cut(self._cut_for_good, decision, self._now_ms)
+        elif self._lane.phase is not ReplyPhase.NONE:
+            self._events += self._floor.pause(Pause.HOLD, self._now_ms)
 
-    def _remember(self, response: Response, heard_chars: int, outcome: Outcome) -> None:
-        text = response.shown_text[:heard_chars]
-        self.entries.append(Entry(Role.ASSISTANT, text, outcome, response.response_id))
+    def _decided(self, state: State, reason: StateReason, probability: float) -> Decision:
+        """Note that the utterance, as it was when the slice left, was decided."""
+        flight, session = self._flight, self._state
+        session.utterance.decide(flight.segments)
+        session.engine_tokens = ()
+        has_rest = not session.utterance.is_empty
+        was_committed = session.silence.is_committed
+        session.silence.decided(has_rest=has_rest)
+        is_over = flight.is_committed or (was_committed and not session.silence.is_committed)
+        if has_rest:
+            session.began_ms = session.silence.since_ms
+        decision = Decision(
+            state=state,
+            reason=reason,
+            text=flight.text,
+            tokens=flight.tokens,
+            at_ms=self._now_ms,
+            text_ms=session.silence.since_ms,
+            probability=probability,
+            is_over=is_over,
+            cut_heard_chars=self._cut_heard_chars,
+        )
+        session.decision = decision
+        return decision
+
+    def _take_back(self, decision: Decision, hearing: Hearing) -> None:
+        """More was said while this was being decided: it was about a beginning."""
+        if decision.state is State.QUERY:
+            self._events += self._floor.hush()
+        hearing.reopen()
+
+    def _enter(self, outcome: Outcome) -> int:
+        return self._state.enter(Role.USER, self._flight.text, outcome)
+
+    def _settled_in_part(self) -> None:
+        """Of an utterance that is too long to wait for its end, a part is in the trunk."""
+        flight = self._flight
+        event = InputState(
+            State.INCOMPLETE, {}, flight.text, flight.segment_ids, reason=StateReason.LENGTH
+        )
+        self._events.append(event)
+        decision = self._decided(State.INCOMPLETE, StateReason.LENGTH, 0.0)
+        decision.is_over = True
+        if self._cut_for_good is not None:
+            self._events += self._floor.end_cut(self._cut_for_good, decision, self._now_ms)
+        decision.place = self._enter(Outcome.CONTINUED)
+
+    def _undo(self, promoted: Promote | None) -> None:
+        """The utterance was decided by its words in the meantime; take back what was made of it."""
+        state, flight = self._state, self._flight
+        if promoted is None:
+            return
+        state.reopening = Decision(
+            state=State.QUERY,
+            reason=StateReason.JUDGED,
+            text=flight.text,
+            tokens=flight.tokens,
+            at_ms=self._now_ms,
+            text_ms=state.silence.since_ms,
+            cut_heard_chars=self._cut_heard_chars,
+        )
+
+    def _has_to_hear_again(self, result: SliceResult) -> bool:
+        """Whether time division had to decide and has nothing left to read: it is to hear the
+        utterance again as a whole."""
+        had_to_decide = self._flight.is_judging and self._flight.work.patience is Patience.OUT
+        is_settled = result.judgement is not None or self._flight.work.settles
+        return had_to_decide and result.error is None and not is_settled
 
 
-def cut_short(response: Response) -> tuple[Entry, list[ServerEvent]]:
-    """A reply at the end of the session: what stays of it, and what is told."""
-    is_whole, was_done = response.is_done and response.is_heard, response.is_done
+def cut_short(state: SessionState, setup: SessionSetup, now_ms: float) -> list[ServerEvent]:
+    """At the end of the session: what stays of its reply, and what is told."""
+    floor, response = Floor(state, setup), state.response
+    if response is None or not response.response_id:
+        return []
+    events = floor.done(response, EndReason.CANCELLED)
+    heard_chars = response.heard_chars(setup.floor, now_ms)
+    is_whole = not events and response.is_over(setup.floor, now_ms)
     outcome = Outcome.COMPLETE if is_whole else Outcome.CUT
-    text = response.shown_text[: response.heard_chars]
-    response.is_done = True
-    events: list[ServerEvent] = [ResponseDone(response.response_id, EndReason.CANCELLED)]
-    entry = Entry(Role.ASSISTANT, text, outcome, response.response_id)
-    return entry, [] if was_done else events
+    floor.remember(response, heard_chars, outcome)
+    return events

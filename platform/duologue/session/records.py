@@ -1,6 +1,6 @@
 """What happened to a session, in order: played again, it gives the session again."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from duologue.events import ClientEvent
 from duologue.lane.slices import SliceResult
@@ -14,6 +14,8 @@ class Received:
     event: ClientEvent
     now_ms: float
     tick: int
+    source: bytes = field(default=b"", compare=False)
+    """The event as it came, if it came as bytes: so it is written down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,8 @@ class Arrived:
 
     result: SliceResult
     now_ms: float
+    source: bytes = field(default=b"", compare=False)
+    """The result as it came, if it came as bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,4 +43,12 @@ class Abandoned:
     now_ms: float
 
 
-Record = Received | Departed | Arrived | Abandoned
+@dataclass(frozen=True, slots=True)
+class Elapsed:
+    """Time alone brought something; what follows from what happened before."""
+
+    now_ms: float
+    tick: int
+
+
+Record = Received | Departed | Arrived | Abandoned | Elapsed

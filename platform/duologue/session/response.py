@@ -1,119 +1,146 @@
-"""A response: the text of one reply as the client sees it."""
+"""A response: the text of one reply, what of it was shown, and what was heard."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 
+from duologue.floor_settings import FloorSettings
 from duologue.lane.slices import Heard
+from duologue.lane.steps import EndReason
 from duologue.session.stopping import StopStrings
-from duologue.text.detokenizer import TextStream
+from duologue.text.detokenizer import StreamState, TextStream
 from duologue.text.tokenizer import Tokenizer
 
 
-@dataclass(frozen=True, slots=True)
-class PastResponse:
-    """A reply that is over, in what may still be asked of it."""
+class Pause(StrEnum):
+    """Why a reply is silent that could go on."""
 
-    response_id: int
-    shown_text: str
-    acked_chars: int | None
+    INTERRUPTION = "interruption"
+    """The user may be taking the floor."""
+    HOLD = "hold"
+    """The user asked for silence."""
 
 
+@dataclass(slots=True)
 class Response:
-    """What was shown of a reply, and what the user has heard of that."""
+    """One reply from its first token on. A plain value; lengths are in code points of its text."""
 
-    def __init__(
-        self,
-        response_id: int,
-        tokenizer: Tokenizer,
-        stop_strings: Sequence[str],
-        *,
-        reports_playback: bool = False,
-    ) -> None:
-        """With `reports_playback`, nothing is taken for heard before the first report."""
-        self.response_id = response_id
-        self.is_done = False
-        """Whether the client was told that no more text follows."""
-        self._tokenizer = tokenizer
-        self._stream = TextStream(tokenizer)
-        self._stops = StopStrings(stop_strings)
-        self.has_stop_strings = bool(stop_strings)
-        self._num_shown_chars = 0
-        self._past_text: str | None = None  # of a reply that is over, whose tokens are forgotten
-        self._acked_chars = 0 if reports_playback else None
-
-    @classmethod
-    def recall(cls, past: PastResponse, tokenizer: Tokenizer) -> "Response":
-        """A response that is over: it can still be named, and takes no more text."""
-        response = cls(past.response_id, tokenizer, ())
-        response.is_done = True
-        response._past_text = past.shown_text
-        response._num_shown_chars = len(past.shown_text)
-        response._acked_chars = past.acked_chars
-        return response
+    stops: StopStrings = field(default_factory=StopStrings)
+    stream: StreamState = field(default_factory=StreamState)
+    response_id: int = 0
+    """Its number in the session; 0 while nothing of it was shown."""
+    text: str = ""
+    """All that can be shown so far, in whole characters."""
+    num_shown_chars: int = 0
+    end: EndReason | None = None
+    """Why no more of it is generated."""
+    is_done: bool = False
+    """Whether the client was told that no more text follows."""
+    is_cancelled: bool = False
+    """Whether the client wants it to end."""
+    is_confirmed: bool = False
+    """Whether it may be shown: the decision that it follows from stands."""
+    pause: Pause | None = None
+    acked_chars: int | None = None
+    """What the player reported; None for a client that does not report."""
+    active_ms: float = 0.0
+    """When more of it was shown, or reported, for the last time."""
+    cut_chars: int | None = None
+    """How much had been heard when the client was told that it is interrupted."""
 
     @property
-    def past(self) -> PastResponse:
-        """What is left of it when it is over."""
-        assert self.is_done, "the response goes on"
-        return PastResponse(self.response_id, self.shown_text, self._acked_chars)
+    def num_tokens(self) -> int:
+        """Tokens that were generated of it."""
+        return self.stream.num_tokens
 
     @property
-    def met_stop_string(self) -> bool:
-        return self._stops.is_met
-
-    @property
-    def num_shown_chars(self) -> int:
-        return self._num_shown_chars
+    def num_unshown_tokens(self) -> int:
+        """Tokens of which nothing was shown."""
+        return self.num_tokens - self.stream.split_at(self.num_shown_chars).keep_tokens
 
     @property
     def shown_text(self) -> str:
-        if self._past_text is not None:
-            return self._past_text
-        return self._stream.text[: self._num_shown_chars]
+        return self.text[: self.num_shown_chars]
 
     @property
-    def heard_chars(self) -> int:
-        """What the player reported; without a report, all that was shown."""
-        if self._acked_chars is None:
-            return self._num_shown_chars
-        return min(self._acked_chars, self._num_shown_chars)
+    def is_shown_whole(self) -> bool:
+        """Whether nothing more of it will be shown."""
+        return self.end is not None and self.num_shown_chars == len(self.text)
 
     @property
-    def is_heard(self) -> bool:
-        return self.heard_chars == self._num_shown_chars
+    def may_be_shown(self) -> bool:
+        return self.is_confirmed and self.pause is None
 
-    @property
-    def heard(self) -> Heard:
-        """The heard text in tokens, for the trunk to keep."""
-        split = self._stream.split_at(self.heard_chars)
-        is_start = split.keep_tokens == 0
-        return Heard(split.keep_tokens, self._tail_tokens(split.tail_text, is_start))
+    def heard_chars(self, floor: FloorSettings, now_ms: float) -> int:
+        """What was heard of it: what the player reported, or without reports all that was shown.
 
-    def acknowledge(self, heard_chars: int) -> None:
-        self._acked_chars = heard_chars
-
-    def push(self, tokens: Sequence[int]) -> str:
-        """The text that can be shown now."""
-        return self._show(self._stops.push(self._stream.push(tokens)))
-
-    def flush(self) -> str:
-        """The rest of the text, at the end of the reply."""
-        return self._show(self._stops.push(self._stream.flush()) + self._stops.flush())
-
-    def _show(self, text: str) -> str:
-        self._num_shown_chars += len(text)
-        return text
-
-    def _tail_tokens(self, text: str, is_start: bool) -> tuple[int, ...]:
-        """Tokens of text that goes on in mid-word.
-
-        Some tokenizers put a space in front of all that they encode. Behind a line break they do
-        not, so the text is encoded with one, which then is taken away.
+        All of it too when it was shown whole and the reports stop just short of its end, or stop.
         """
-        whole = tuple(self._tokenizer.encode(text))
-        if is_start or not text:
-            return whole
-        line_break = tuple(self._tokenizer.encode("\n"))
-        behind = tuple(self._tokenizer.encode("\n" + text))
-        is_apart = behind[: len(line_break)] == line_break
-        return behind[len(line_break) :] if is_apart else whole
+        acked = self.acked_chars
+        if acked is None or acked >= self.num_shown_chars:
+            return self.num_shown_chars
+        if not self.is_shown_whole:
+            return acked
+        rest = self.text[acked:]
+        is_end = len(rest) <= floor.heard_within_chars or not any(map(str.isalnum, rest))
+        is_end = is_end and acked > 0
+        return len(self.text) if is_end or now_ms >= self.heard_at_ms(floor) else acked
+
+    def heard_at_ms(self, floor: FloorSettings) -> float:
+        """When a reply that was shown whole counts as heard, if no report comes until then."""
+        return self.active_ms + floor.heard_after_ms
+
+    def is_heard(self, floor: FloorSettings, now_ms: float) -> bool:
+        """Whether all that was shown of it was heard."""
+        return self.heard_chars(floor, now_ms) == self.num_shown_chars
+
+    def is_over(self, floor: FloorSettings, now_ms: float) -> bool:
+        """Whether it was shown whole and heard whole."""
+        return self.is_done and self.is_shown_whole and self.is_heard(floor, now_ms)
+
+    def acknowledge(self, heard_chars: int, now_ms: float) -> None:
+        """The player has come so far."""
+        self.acked_chars, self.active_ms = heard_chars, now_ms
+
+    def push(self, tokens: Sequence[int], tokenizer: Tokenizer) -> None:
+        """More of it was generated."""
+        self.text += self.stops.push(TextStream(tokenizer, self.stream).push(tokens))
+        if self.stops.is_met and self.end is None:
+            self.end = EndReason.STOP_STRING
+
+    def finish(self, reason: EndReason, tokenizer: Tokenizer) -> None:
+        """It was generated to its end."""
+        self.text += self.stops.push(TextStream(tokenizer, self.stream).flush())
+        self.text += self.stops.flush()
+        if self.end is None:
+            self.end = EndReason.STOP_STRING if self.stops.is_met else reason
+
+    def show(self, now_ms: float) -> str:
+        """What is shown now of what was not shown before."""
+        more = self.text[self.num_shown_chars :]
+        if more:
+            self.num_shown_chars, self.active_ms = len(self.text), now_ms
+        return more
+
+    def heard(self, heard_chars: int, tokenizer: Tokenizer) -> Heard:
+        """The first so many characters in tokens, for the trunk to keep."""
+        if heard_chars >= len(self.text) and self.end is EndReason.STOP:
+            return Heard(self.num_tokens)
+        split = self.stream.split_at(heard_chars)
+        return Heard(split.keep_tokens, _tail(split.tail_text, not split.keep_tokens, tokenizer))
+
+
+def _tail(text: str, is_start: bool, tokenizer: Tokenizer) -> tuple[int, ...]:
+    """Tokens of text that goes on in mid-word.
+
+    Some tokenizers put a space in front of all that they encode. Behind a line break they do not,
+    so the text is encoded with one, which then is taken away.
+    """
+    if not text:
+        return ()
+    if is_start:
+        return tuple(tokenizer.encode(text))
+    line_break = tuple(tokenizer.encode("\n"))
+    behind = tuple(tokenizer.encode("\n" + text))
+    is_apart = behind[: len(line_break)] == line_break
+    return behind[len(line_break) :] if is_apart else tuple(tokenizer.encode(text))

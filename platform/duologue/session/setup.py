@@ -1,52 +1,46 @@
 """What a session is set up with, and what follows from it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, fields, replace
 
 from duologue.forward.sampling_settings import SamplingSettings
 from duologue.lane.judging import Judge
 from duologue.lane.profile import LaneProfile
 from duologue.lane.steps import Promotion
-from duologue.session_config import SessionConfig
-from duologue.settings import DecodingSettings, ReplySamplingSettings
-from duologue.states import State
+from duologue.session.terms import Terms
 from duologue.strategies.base import Strategy
 from duologue.strategies.registry import strategy_named
 from duologue.text.chat import ChatFormat
 from duologue.text.tokenizer import Tokenizer
 
-UNTRAINED_THRESHOLDS: Mapping[State, float] = {State.QUERY: 0.5, State.NON_QUERY: 0.5}
-"""For strategies that do not judge."""
+RESERVE_TOKENS = 64
+"""Room kept in the context beside an utterance: headers, marks, the beginning of a reply."""
+MIN_PART_TOKENS = 16
 
 
-@dataclass(frozen=True, slots=True)
-class SessionSetup:
-    """The model's words and the session's settings; the same for many sessions."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionSetup(Terms):
+    """A session's terms, and the model's words that it needs to follow them."""
 
     tokenizer: Tokenizer
     chat: ChatFormat
-    max_positions: int
-    """Tokens that the model can hold."""
-    thresholds: Mapping[State, float] = field(default_factory=lambda: UNTRAINED_THRESHOLDS)
-    decoding: DecodingSettings = field(default_factory=DecodingSettings)
-    sampling: ReplySamplingSettings = field(default_factory=ReplySamplingSettings)
-    max_utterance_chars: int = 8_000
-    """Length of an utterance in progress."""
+
+    @property
+    def terms(self) -> Terms:
+        """Those alone: a plain value."""
+        return Terms(**{each.name: getattr(self, each.name) for each in fields(Terms)})
 
     @property
     def strategy(self) -> Strategy:
         return strategy_named(self.decoding.strategy)
 
-    def changed(self, config: SessionConfig) -> "SessionSetup":
-        """The same with what a client wants in place of it."""
-        decoding, sampling = config.decoding(self.decoding), config.sampling(self.sampling)
-        return replace(self, decoding=decoding, sampling=sampling)
+    def under(self, terms: Terms) -> "SessionSetup":
+        """The same words under other terms."""
+        return replace(self, **{each.name: getattr(terms, each.name) for each in fields(Terms)})
 
     @property
-    def decide_after_ms(self) -> float:
-        """After how much silence an utterance is decided: for those who do not judge, early."""
-        decoding = self.decoding
-        return decoding.decide_after_ms if self.strategy.judges else decoding.reconsider_after_ms
+    def holds_replies(self) -> bool:
+        """Whether a reply waits to be shown until the decision behind it is confirmed."""
+        return self.strategy.takes_back and self.floor.mode == "confirmed"
 
     @property
     def opening(self) -> tuple[int, ...]:
@@ -58,9 +52,21 @@ class SessionSetup:
         return (*self.chat.stop_strings, *self.sampling.stop_strings)
 
     @property
+    def context_limit_tokens(self) -> int:
+        """Length at which the oldest turns leave."""
+        limit = self.decoding.context_limit_tokens or self.max_positions
+        return min(limit, self.max_positions)
+
+    @property
+    def max_part_tokens(self) -> int:
+        """Tokens of an utterance, or of a part of it, beside which the last turn, a whole reply and
+        another part still fit into the context."""
+        room = self.context_limit_tokens - len(self.opening) - self.decoding.max_reply_tokens
+        return max(MIN_PART_TOKENS, room // 2 - RESERVE_TOKENS)
+
+    @property
     def profile(self) -> LaneProfile:
         decoding, sampling = self.decoding, self.sampling
-        limit = decoding.context_limit_tokens or self.max_positions
         return LaneProfile(
             judge=Judge(self.thresholds, decoding.reconsider_scale),
             stop_tokens=self.chat.stop_tokens,
@@ -73,7 +79,7 @@ class SessionSetup:
                 seed=sampling.seed,
             ),
             max_reply_tokens=decoding.max_reply_tokens,
-            context_limit_tokens=min(limit, self.max_positions),
+            context_limit_tokens=self.context_limit_tokens,
             idle_token=self.idle_token,
         )
 

@@ -1,90 +1,119 @@
-"""How long the user has been silent, and what that is worth."""
+"""How long the user has been silent, at what pace they speak, and what that is worth."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from duologue.lane.judging import Patience
+from duologue.session.terms import Terms
+from duologue.states import State
+from duologue.strategies.registry import strategy_named
+from duologue.text.endings import Ending, ending_of
 
-
-@dataclass(frozen=True, slots=True)
-class SilenceState:
-    """What is kept of it over a checkpoint."""
-
-    since_ms: float
-    judged: str | None
-    """Name of a patience."""
-    is_committed: bool
-    has_text_since_commit: bool
+MAX_WORD_GAP_MS = 1_500.0
+"""What takes longer is a pause, and says nothing about the pace."""
+USUAL_WORD_GAP_MS = 350.0
+GAP_WEIGHT = 0.4
+"""Of the newest gap between two words, in the average of all."""
 
 
 @dataclass(slots=True)
 class Silence:
-    """Each degree of impatience judges an utterance once: silence alone costs no further slices."""
+    """What is known of the user's silence. A plain value.
 
-    reconsider_after_ms: float
-    decide_after_ms: float
+    Each degree of impatience judges an utterance once: silence alone costs no further slices.
+    """
+
+    since_ms: float = 0.0
+    """When the last text came."""
+    is_segment_over: bool = False
+    """Whether a segment ended with it."""
+    word_gap_ms: float = USUAL_WORD_GAP_MS
+    """Between two words of this speaker, on average."""
+    num_words: int = 0
+    """Of the utterance so far."""
+    judged: Patience | None = None
     is_committed: bool = False
     """Whether the caller said that the turn is over."""
-    _since_ms: float = 0.0
-    _judged: Patience | None = None
-    _has_text_since_commit: bool = False
+    has_text_since_commit: bool = False
+    probabilities: Mapping[State, float] = field(default_factory=dict)
+    """What was read of the utterance as it stands."""
 
-    @property
-    def state(self) -> SilenceState:
-        return SilenceState(
-            since_ms=self._since_ms,
-            judged=self._judged.name if self._judged is not None else None,
-            is_committed=self.is_committed,
-            has_text_since_commit=self._has_text_since_commit,
-        )
+    def heard(self, text: str, now_ms: float, *, is_final: bool) -> None:
+        """The user said something; `text` is the utterance as it stands."""
+        num_words = len(text.split())
+        self._pace(num_words - self.num_words, now_ms)
+        self.num_words, self.since_ms, self.is_segment_over = num_words, now_ms, is_final
+        self.judged = None
+        self.has_text_since_commit = True
+        self.probabilities = {}
 
-    def recall(self, state: SilenceState) -> None:
-        """Be as it was."""
-        self._since_ms = state.since_ms
-        self._judged = Patience[state.judged] if state.judged is not None else None
-        self.is_committed = state.is_committed
-        self._has_text_since_commit = state.has_text_since_commit
-
-    def heard(self, now_ms: float) -> None:
-        """The user said something."""
-        self._since_ms = now_ms
-        self._judged = None
-        self._has_text_since_commit = True
+    def segment_ended(self) -> None:
+        """The last text was the end of its segment."""
+        self.is_segment_over = True
 
     def commit(self) -> None:
         """The caller knows that the turn is over."""
         self.is_committed = True
-        self._has_text_since_commit = False
-
-    def judged(self, patience: Patience) -> None:
-        """The utterance as it stands is being judged with this patience."""
-        self._judged = patience
+        self.has_text_since_commit = False
 
     def failed(self) -> None:
-        """Nothing came of that judgement."""
-        self._judged = None
+        """Nothing came of the last judgement."""
+        self.judged = None
 
     def decided(self, *, has_rest: bool) -> None:
         """The utterance was decided; with `has_rest`, text came too late for that decision.
 
         A commit is about all text before it, so that it holds on for a rest that it came after.
         """
-        self._judged = None
-        self.is_committed = self.is_committed and has_rest and not self._has_text_since_commit
+        self.judged = None
+        self.probabilities = {}
+        self.num_words = 0
+        self.is_committed = self.is_committed and has_rest and not self.has_text_since_commit
 
-    def patience(self, now_ms: float) -> Patience:
-        silent_ms = now_ms - self._since_ms
-        if self.is_committed or silent_ms >= self.decide_after_ms:
+    def patience(self, text: str, terms: Terms, now_ms: float) -> Patience:
+        """How long to wait for more of the text."""
+        low_ms, out_ms = self._limits_ms(text, terms)
+        silent_ms = now_ms - self.since_ms
+        if self.is_committed or silent_ms >= out_ms:
             return Patience.OUT
-        return Patience.LOW if silent_ms >= self.reconsider_after_ms else Patience.NORMAL
+        return Patience.LOW if silent_ms >= low_ms else Patience.NORMAL
 
-    def is_due(self, now_ms: float) -> bool:
-        """Whether the utterance is to be judged, though nothing was added since the last slice."""
-        return self.patience(now_ms) is not self._judged
-
-    def due_at_ms(self, now_ms: float) -> float | None:
-        """From when on it is due, if nothing is said until then; None for never."""
-        if self.is_due(now_ms):
+    def due_at_ms(self, text: str, terms: Terms, now_ms: float) -> float | None:
+        """From when on the text is to be judged again, though nothing was added; None for never."""
+        if self.patience(text, terms, now_ms) is not self.judged:
             return now_ms
-        limits_ms = (self.reconsider_after_ms, self.decide_after_ms)
-        ahead = [ms for ms in limits_ms if now_ms - self._since_ms < ms]
-        return self._since_ms + min(ahead) if ahead else None
+        ahead = [ms for ms in self._limits_ms(text, terms) if now_ms - self.since_ms < ms]
+        return self.since_ms + min(ahead) if ahead else None
+
+    def confirms_at_ms(self, text: str, terms: Terms) -> float:
+        """When the pause behind the text says that nothing more follows."""
+        floor, listening = terms.floor, terms.listening
+        pause_ms = min(floor.confirm_word_gaps * self.word_gap_ms, floor.confirm_after_ms)
+        pause_ms *= floor.confirm_final_scale if self.is_segment_over else 1.0
+        match ending_of(text):
+            case Ending.OPEN:
+                pause_ms = max(pause_ms, listening.open_after_ms)
+            case Ending.DICTATION:
+                pause_ms = max(pause_ms, listening.dictation_after_ms)
+        return self.since_ms + pause_ms
+
+    def _limits_ms(self, text: str, terms: Terms) -> tuple[float, float]:
+        """The silences from which on patience is low, and out. They follow what was heard."""
+        low_ms, out_ms = terms.decoding.reconsider_after_ms, terms.decoding.decide_after_ms
+        if not strategy_named(terms.decoding.strategy).judges:
+            return low_ms, low_ms
+        last_ms = max(out_ms, terms.listening.last_limit_ms)
+        ending = ending_of(text)
+        if ending is Ending.OPEN:
+            return last_ms, last_ms
+        if ending is Ending.DICTATION:
+            return max(low_ms, terms.listening.dictation_after_ms), last_ms
+        unfinished = self.probabilities.get(State.INCOMPLETE, 0.0)
+        sounds_unfinished = unfinished >= terms.listening.unfinished_above
+        return low_ms, last_ms if sounds_unfinished and ending is Ending.PLAIN else out_ms
+
+    def _pace(self, num_new_words: int, now_ms: float) -> None:
+        gap_ms = now_ms - self.since_ms
+        if num_new_words > 0 and self.num_words > 0 and gap_ms <= MAX_WORD_GAP_MS:
+            gap_ms /= num_new_words
+            self.word_gap_ms += GAP_WEIGHT * (gap_ms - self.word_gap_ms)

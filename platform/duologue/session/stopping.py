@@ -3,35 +3,40 @@
 The first is the one that is complete first: it does not matter in which pieces a text comes.
 """
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 
+@dataclass(slots=True)
 class StopStrings:
-    """Passes text on as it comes, but keeps back an end with which a stop string may begin."""
+    """Passes text on as it comes, but keeps back an end with which a stop string may begin.
 
-    def __init__(self, strings: Sequence[str]) -> None:
-        assert all(strings), "an empty stop string would stop everything"
-        self._strings = tuple(strings)
-        self._held = ""
-        self.is_met = False
+    A plain value.
+    """
+
+    strings: tuple[str, ...] = ()
+    held: str = ""
+    is_met: bool = False
+
+    def __post_init__(self) -> None:
+        assert all(self.strings), "an empty stop string would stop everything"
 
     def push(self, text: str) -> str:
         """Take more text; returns what can be shown of it. Nothing more once a string was met."""
         if self.is_met:
             return ""
-        text = self._held + text
-        places = [(place, string) for string in self._strings if (place := text.find(string)) >= 0]
+        text = self.held + text
+        places = [(place, string) for string in self.strings if (place := text.find(string)) >= 0]
         if places:
             self.is_met = True
-            self._held = ""
+            self.held = ""
             return text[: min(places, key=_end_and_start)[0]]
         begin = len(text) - self._num_ambiguous(text)
-        self._held = text[begin:]
+        self.held = text[begin:]
         return text[:begin]
 
     def flush(self) -> str:
         """What was kept back: no stop string came of it."""
-        held, self._held = self._held, ""
+        held, self.held = self.held, ""
         return held
 
     def _num_ambiguous(self, text: str) -> int:
@@ -39,7 +44,7 @@ class StopStrings:
         return max(
             (
                 length
-                for string in self._strings
+                for string in self.strings
                 for length in range(1, min(len(string), len(text) + 1))
                 if text.endswith(string[:length])
             ),

@@ -1,6 +1,5 @@
 """The transcript: what was said, as both sides remember it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -17,6 +16,8 @@ class Outcome(StrEnum):
     IGNORED = "ignored"
     HELD = "held"
     """The user asked for silence."""
+    CONTINUED = "continued"
+    """The utterance was too long to be settled at once, and went on in the next entry."""
     COMPLETE = "complete"
     CUT = "cut"
     """Only this much was heard."""
@@ -32,9 +33,3 @@ class Entry:
     text: str
     outcome: Outcome
     response_id: int | None = None
-
-
-def place_of_last_utterance(entries: Sequence[Entry]) -> int:
-    """Where the user spoke last."""
-    last = len(entries) - 1
-    return next(n for n in range(last, -1, -1) if entries[n].role is Role.USER)

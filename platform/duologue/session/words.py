@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from duologue.errors import InvalidSetting
-from duologue.session.setup import UNTRAINED_THRESHOLDS, SessionSetup
+from duologue.session.setup import SessionSetup
+from duologue.session.terms import UNTRAINED_THRESHOLDS
 from duologue.session_config import SessionConfig
 from duologue.settings import Settings
 from duologue.states import State
@@ -25,7 +26,9 @@ class ModelWords:
     thresholds: Mapping[State, float]
     """Of its state head; empty if it has none."""
     digest: str
-    """Names the whole; equal digests are equal words."""
+    """Names the whole description; equal digests are equal descriptions."""
+    words_digest: str = ""
+    """Names the tokenizer and the chat format: what tokens that were written down mean."""
 
     def setup(self, settings: Settings, config: SessionConfig | None = None) -> SessionSetup:
         """A session's setup: the platform's settings, and what its client wants otherwise.
@@ -40,7 +43,11 @@ class ModelWords:
             thresholds=self.thresholds or UNTRAINED_THRESHOLDS,
             decoding=config.decoding(settings.decoding),
             sampling=config.sampling(settings.sampling),
+            floor=config.floor_settings(settings.floor),
+            listening=settings.listening,
             max_utterance_chars=settings.sessions.max_utterance_chars,
+            reports_playback=bool(config.reports_playback),
+            words_digest=self.words_digest,
         )
         self._check(setup)
         return setup

@@ -27,9 +27,10 @@ class Duo:
         moves.check(run)
         moves.conclude_if_asked(run)
         moves.reopen_if_asked(run)
+        moves.amend_if_asked(run)
         moves.hear_edit(run)
         moves.make_room(run)
-        listening = Listening(run, is_open=not moves.settle_from_evidence(run))
+        listening = Listening(run, is_open=not moves.settle(run))
         try:
             yield from self._forwards(run, listening)
         finally:
@@ -37,9 +38,9 @@ class Duo:
         moves.close(run)
 
     def _forwards(self, run: SliceRun, listening: Listening) -> Slicing:
-        num_spoken = _num_spoken_at_start(run)
+        num_spoken, is_silent = _start(run)
         while True:
-            waits = listening.is_open and _reads_before_speaking(run)
+            waits = is_silent or (listening.is_open and _reads_before_speaking(run))
             speaks = run.lane.is_speaking and num_spoken < run.work.reply_tokens and not waits
             demand = Demand(listening.is_open, listening.looks_ahead, speaks)
             if not demand:
@@ -51,8 +52,8 @@ class Duo:
             judgement = listening.take(outcome)
             if judgement is not None:
                 moves.act(run, judgement)
-                if judgement.state is State.QUERY:
-                    num_spoken = _num_spoken_at_start(run)
+                if judgement.state in (State.QUERY, State.HOLD):
+                    num_spoken, is_silent = _start(run)
 
 
 def _reads_before_speaking(run: SliceRun) -> bool:
@@ -65,13 +66,19 @@ def _reads_before_speaking(run: SliceRun) -> bool:
     return run.work.edit is None and run.work.patience is not Patience.NORMAL
 
 
-def _num_spoken_at_start(run: SliceRun) -> int:
-    """For how many tokens the time before the reply's start counts: one for each token read.
+def _start(run: SliceRun) -> tuple[int, bool]:
+    """From where on the reply in the output channel counts its tokens, and whether it is silent."""
+    state = run.judgement.state if run.judgement is not None else None
+    if state is State.QUERY:
+        return _num_spoken_before(run), False
+    return 0, state is State.HOLD or run.work.pauses
+
+
+def _num_spoken_before(run: SliceRun) -> int:
+    """For how many tokens the time before a new reply's start counts: one for each token read.
 
     Forwards are not counted, for it may take any number of them to compute the trunk and the input,
     or none. So a session says the same whether it still has its cells and whoever rides along.
     """
-    judgement = run.judgement
-    if judgement is None or judgement.state is not State.QUERY:
-        return 0
-    return min(1 + judgement.look_ahead_tokens, run.work.reply_tokens - 1)
+    assert run.judgement is not None
+    return max(0, min(1 + run.judgement.look_ahead_tokens, run.work.reply_tokens - 1))

@@ -2,9 +2,10 @@
 
 from duologue.errors import InvalidInput
 from duologue.lane.judging import Judgement, Patience
-from duologue.lane.lane import ReplyPhase
+from duologue.lane.phase import ReplyPhase
 from duologue.lane.slices import Heard
 from duologue.lane.steps import (
+    Amend,
     Conclude,
     EndReason,
     Finish,
@@ -31,7 +32,10 @@ def check(run: SliceRun) -> None:
             f"heard.keep is {heard.keep}; the reply has {lane.num_reply_tokens} tokens"
         )
     if run.work.reopens and not lane.can_reopen:
-        raise InvalidInput("there is no utterance to reopen, or a new one has begun")
+        raise InvalidInput("there is no utterance to reopen")
+    amends, most = run.work.amends, lane.num_aside_tokens
+    if amends is not None and (lane.aside is None or not 0 <= amends.keep <= most):
+        raise InvalidInput(f"amends.keep is {amends.keep}; the reply set aside has {most} tokens")
 
 
 def conclude_if_asked(run: SliceRun) -> None:
@@ -45,6 +49,12 @@ def reopen_if_asked(run: SliceRun) -> None:
     """Take back the last utterance, which goes on."""
     if run.work.reopens:
         run.do(Reopen())
+
+
+def amend_if_asked(run: SliceRun) -> None:
+    """Keep of the reply that was cut what the user had really heard."""
+    if run.work.amends is not None and not run.work.reopens:
+        run.do(Amend(run.work.amends.keep, run.work.amends.tail))
 
 
 def hear_edit(run: SliceRun) -> None:
@@ -107,16 +117,31 @@ def act(run: SliceRun, judgement: Judgement) -> None:
     run.judgement = judgement
     match judgement.state:
         case State.QUERY:
-            heard = heard_of_reply(run)
-            run.do(Promote(run.profile.promotion, heard.keep, heard.tail))
+            _promote(run)
             make_room(run)
+        case State.HOLD if run.work.sets_aside:
+            run.do(Ignore())  # and the reply waits in its channel: it may go on
         case State.HOLD:
-            heard = heard_of_reply(run)
-            run.do(Promote(run.profile.promotion, heard.keep, heard.tail, answer=False))
+            _promote(run, answer=False)
         case State.NON_QUERY:
             run.do(Ignore())
         case State.INCOMPLETE:
             pass
+
+
+def _promote(run: SliceRun, *, answer: bool = True) -> None:
+    heard, policy = heard_of_reply(run), run.profile.promotion
+    run.do(Promote(policy, heard.keep, heard.tail, answer, run.work.sets_aside))
+
+
+def settle(run: SliceRun) -> bool:
+    """Let the utterance join the trunk unjudged where the slice says so, or judge it anew by what
+    was read of it before; true if it need not be read."""
+    if run.work.settles and run.lane.is_listening:
+        _promote(run, answer=False)
+        make_room(run)
+        return True
+    return settle_from_evidence(run)
 
 
 def settle_from_evidence(run: SliceRun) -> bool:

@@ -6,7 +6,7 @@ so that the two differ in nothing but how they share the time.
 """
 
 from duologue.lane.judging import Judgement
-from duologue.lane.lane import ReplyPhase
+from duologue.lane.phase import ReplyPhase
 from duologue.lane.steps import Pause, Resume, Say
 from duologue.states import State
 from duologue.strategies import moves
@@ -38,7 +38,7 @@ class Tdm:
     def _listen(self, run: SliceRun) -> Slicing:
         if run.lane.is_speaking and run.profile.idle_token is not None:
             run.do(Say((run.profile.idle_token,)))
-        listening = Listening(run, is_open=not moves.settle_from_evidence(run))
+        listening = Listening(run, is_open=not moves.settle(run))
         try:
             while listening.is_open:
                 outcome = yield Demand(listen=True, look_ahead=listening.looks_ahead)

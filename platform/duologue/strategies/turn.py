@@ -19,7 +19,8 @@ class Turn:
         moves.conclude_if_asked(run)
         moves.hear_edit(run)
         moves.make_room(run)
-        if run.work.patience is Patience.OUT and run.lane.is_listening:
+        is_settled = moves.settle(run)
+        if run.work.patience is Patience.OUT and run.lane.is_listening and not is_settled:
             moves.act(run, Judgement(State.QUERY, {}, 0, Patience.OUT))
         num_spoken = 0
         while run.lane.is_speaking and num_spoken < run.work.reply_tokens:

@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import regex
 
@@ -34,6 +34,38 @@ class HeardSplit:
     tail_text: str
 
 
+@dataclass(slots=True)
+class StreamState:
+    """How far a stream has come: a plain value, from which it goes on."""
+
+    text: str = ""
+    """All text that was shown so far."""
+    held: str = ""
+    """Complete characters whose grapheme cluster may go on."""
+    # Tokens without a complete character yet, and the last ones before them: a decoder may
+    # treat the first token of a text in another way than later ones.
+    open: list[int] = field(default_factory=list)
+    context: list[int] = field(default_factory=list)
+    num_context_chars: int = 0
+    token_ends: list[int] = field(default_factory=list)
+    """Where in the text each token ends, of those whose characters are complete."""
+    num_tokens: int = 0
+    is_flushed: bool = False
+
+    def split_at(self, heard_chars: int) -> HeardSplit:
+        """Split the reply behind the first `heard_chars` characters of `text`.
+
+        Who claims to have heard more than was shown heard all that was shown. Raises InvalidInput
+        if `heard_chars` is negative.
+        """
+        if heard_chars < 0:
+            raise InvalidInput(f"heard_chars must be 0 or more, not {heard_chars}")
+        heard_chars = min(heard_chars, len(self.text))
+        keep = bisect_right(self.token_ends, heard_chars)
+        kept_chars = self.token_ends[keep - 1] if keep else 0
+        return HeardSplit(keep_tokens=keep, tail_text=self.text[kept_chars:heard_chars])
+
+
 class TextStream:
     """Turns tokens into text as they come, in whole extended grapheme clusters.
 
@@ -49,46 +81,36 @@ class TextStream:
     in a reply than at its start. Lengths and places in the text are counted in code points.
     """
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: Tokenizer, state: StreamState | None = None) -> None:
+        """With `state`, go on from there; it is changed by what is pushed."""
+        self.state = state or StreamState()
         self._tokenizer = tokenizer
-        self._shown: list[str] = []
-        self._num_shown_chars = 0
-        self._held = ""  # complete characters whose grapheme cluster may go on
-        # Tokens without a complete character yet, and the last ones before them: a decoder may
-        # treat the first token of a text in another way than later ones.
-        self._open: list[int] = []
-        self._context: list[int] = []
-        self._num_context_chars = 0
-        # Where in the text each token ends, of those whose characters are complete.
-        self._token_ends: list[int] = []
-        self._num_tokens = 0
-        self._is_flushed = False
 
     @property
     def text(self) -> str:
         """All text that was shown so far."""
-        return "".join(self._shown)
+        return self.state.text
 
     @property
     def num_chars(self) -> int:
         """The length of `text`, in code points."""
-        return self._num_shown_chars
+        return len(self.state.text)
 
     @property
     def num_tokens(self) -> int:
         """The number of tokens pushed so far."""
-        return self._num_tokens
+        return self.state.num_tokens
 
     def push(self, tokens: Sequence[int]) -> str:
         """Take the next tokens and return the text that can be shown now, maybe none."""
-        assert not self._is_flushed, "a flushed stream takes no more tokens"
+        assert not self.state.is_flushed, "a flushed stream takes no more tokens"
         for token in tokens:
-            self._num_tokens += 1
+            self.state.num_tokens += 1
             if self._tokenizer.has_text(token):
-                self._open.append(token)
+                self.state.open.append(token)
                 self._settle()
-            elif not self._open:
-                self._mark_ends(self._num_tokens)
+            elif not self.state.open:
+                self._mark_ends(self.state.num_tokens)
         return self._show(self._num_complete_chars())
 
     def flush(self) -> str:
@@ -96,63 +118,53 @@ class TextStream:
 
         A character that will never be completed becomes U+FFFD.
         """
-        self._is_flushed = True
-        self._held += self._decode_open()
-        self._open = []
-        self._mark_ends(self._num_tokens)
-        return self._show(len(self._held))
+        self.state.is_flushed = True
+        self.state.held += self._decode_open()
+        self.state.open = []
+        self._mark_ends(self.state.num_tokens)
+        return self._show(len(self.state.held))
 
     def split_at(self, heard_chars: int) -> HeardSplit:
-        """Split the reply behind the first `heard_chars` characters of `text`.
-
-        Who claims to have heard more than was shown heard all that was shown. Raises InvalidInput
-        if `heard_chars` is negative.
-        """
-        if heard_chars < 0:
-            raise InvalidInput(f"heard_chars must be 0 or more, not {heard_chars}")
-        heard_chars = min(heard_chars, self._num_shown_chars)
-        keep = bisect_right(self._token_ends, heard_chars)
-        kept_chars = self._token_ends[keep - 1] if keep else 0
-        return HeardSplit(keep_tokens=keep, tail_text=self.text[kept_chars:heard_chars])
+        """As `StreamState.split_at`."""
+        return self.state.split_at(heard_chars)
 
     def _settle(self) -> None:
         """Move the open tokens' text to the held text, once it ends with a whole character."""
         fresh = self._decode_open()
         if fresh and not fresh.endswith(_REPLACEMENT):
-            self._close(len(self._open), fresh)
-        elif len(self._open) > MAX_HELD_TOKENS:
+            self._close(len(self.state.open), fresh)
+        elif len(self.state.open) > MAX_HELD_TOKENS:
             # Invalid bytes, unless the model means to say U+FFFD; the end may still become valid.
-            num_closed = len(self._open) - _MAX_UNFINISHED_TOKENS
+            num_closed = len(self.state.open) - _MAX_UNFINISHED_TOKENS
             self._close(num_closed, self._decode_open(num_closed))
 
     def _close(self, num_tokens: int, fresh: str) -> None:
         """Take the first open tokens as finished; `fresh` is their text."""
-        self._held += fresh
-        self._context, self._open = self._open[:num_tokens], self._open[num_tokens:]
-        self._num_context_chars = len(self._tokenizer.decode(self._context))
-        self._mark_ends(self._num_tokens - len(self._open))
+        self.state.held += fresh
+        self.state.context, self.state.open = self.state.open[:num_tokens], self.state.open[num_tokens:]
+        self.state.num_context_chars = len(self._tokenizer.decode(self.state.context))
+        self._mark_ends(self.state.num_tokens - len(self.state.open))
 
     def _decode_open(self, num_tokens: int | None = None) -> str:
         """Text of the (first) open tokens, as it reads behind the text before them."""
-        window = self._context + self._open[:num_tokens]
-        return self._tokenizer.decode(window)[self._num_context_chars :]
+        window = self.state.context + self.state.open[:num_tokens]
+        return self._tokenizer.decode(window)[self.state.num_context_chars :]
 
     def _mark_ends(self, num_tokens: int) -> None:
         """Note that the first `num_tokens` tokens end no later than the text that is complete."""
-        end = self._num_shown_chars + len(self._held)
-        self._token_ends.extend([end] * (num_tokens - len(self._token_ends)))
+        end = len(self.state.text) + len(self.state.held)
+        self.state.token_ends.extend([end] * (num_tokens - len(self.state.token_ends)))
 
     def _num_complete_chars(self) -> int:
         """How much of the held text is whole clusters, to which nothing can be added any more."""
         start_of_last = 0
-        for cluster in _CLUSTER.finditer(self._held):
+        for cluster in _CLUSTER.finditer(self.state.held):
             start_of_last = cluster.start()
-        is_overlong = len(self._held) - start_of_last > MAX_HELD_CHARS
-        return len(self._held) if is_overlong else start_of_last
+        is_overlong = len(self.state.held) - start_of_last > MAX_HELD_CHARS
+        return len(self.state.held) if is_overlong else start_of_last
 
     def _show(self, num_chars: int) -> str:
-        shown, self._held = self._held[:num_chars], self._held[num_chars:]
+        shown, self.state.held = self.state.held[:num_chars], self.state.held[num_chars:]
         if shown:
-            self._shown.append(shown)
-            self._num_shown_chars += num_chars
+            self.state.text += shown
         return shown

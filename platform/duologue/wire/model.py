@@ -64,7 +64,13 @@ def words_from_pb(message: pb.DescribeResponse) -> ModelWords:
         max_positions=whole("max_positions", message.max_positions, low=1),
         thresholds=probabilities_from_pb("thresholds", message.thresholds),
         digest=message.digest,
+        words_digest=words_digest(message.tokenizer, message.chat_format),
     )
+
+
+def words_digest(tokenizer_json: bytes, chat_format: str) -> str:
+    """Names what tokens mean, whatever the model's weights are."""
+    return hashlib.sha256(tokenizer_json + chat_format.encode()).hexdigest()[:16]
 
 
 def _digest(message: pb.DescribeResponse) -> str:

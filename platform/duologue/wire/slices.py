@@ -16,7 +16,7 @@ from duologue.errors import (
 from duologue.events import Error, ErrorCode
 from duologue.lane.judging import Judgement
 from duologue.lane.slices import Slice, SliceResult
-from duologue.text.utterance import TokenEdit
+from duologue.text.token_edit import TokenEdit
 from duologue.v1 import events_pb2
 from duologue.v1 import lane_pb2 as pb
 from duologue.wire.enums import END_REASONS, PATIENCES, STATES, error_code

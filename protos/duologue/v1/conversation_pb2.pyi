@@ -514,7 +514,9 @@ class TranscriptEntry(_message.Message):
     text: _builtins.str
     """The text; of a reply, what was heard of it."""
     outcome: _builtins.str
-    """What became of it: "answered", "ignored" or "held"; "complete", "cut" or "forgotten"."""
+    """What became of it: "answered", "ignored", "held" or "continued"; "complete", "cut" or
+    "forgotten".
+    """
     response_id: _builtins.int
     """Which response, for replies."""
     def __init__(

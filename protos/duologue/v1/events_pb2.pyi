@@ -55,6 +55,42 @@ STATE_HOLD: State.ValueType  # 4
 """The user asks for silence."""
 Global___State: _TypeAlias = State  # noqa: Y015
 
+class _StateReason:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _StateReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_StateReason.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    STATE_REASON_UNSPECIFIED: _StateReason.ValueType  # 0
+    """Not known."""
+    STATE_REASON_JUDGED: _StateReason.ValueType  # 1
+    """The model's reading of it."""
+    STATE_REASON_ECHO: _StateReason.ValueType  # 2
+    """Its words: they are the assistant's own, come back."""
+    STATE_REASON_GO_ON: _StateReason.ValueType  # 3
+    """Its words: a response that waits is to go on."""
+    STATE_REASON_SILENCE: _StateReason.ValueType  # 4
+    """Nobody went on with it, and the response that it fell into did."""
+    STATE_REASON_LENGTH: _StateReason.ValueType  # 5
+    """Its length: it is settled in parts, of which this is one."""
+
+class StateReason(_StateReason, metaclass=_StateReasonEnumTypeWrapper):
+    """What the state of an utterance was read from."""
+
+STATE_REASON_UNSPECIFIED: StateReason.ValueType  # 0
+"""Not known."""
+STATE_REASON_JUDGED: StateReason.ValueType  # 1
+"""The model's reading of it."""
+STATE_REASON_ECHO: StateReason.ValueType  # 2
+"""Its words: they are the assistant's own, come back."""
+STATE_REASON_GO_ON: StateReason.ValueType  # 3
+"""Its words: a response that waits is to go on."""
+STATE_REASON_SILENCE: StateReason.ValueType  # 4
+"""Nobody went on with it, and the response that it fell into did."""
+STATE_REASON_LENGTH: StateReason.ValueType  # 5
+"""Its length: it is settled in parts, of which this is one."""
+Global___StateReason: _TypeAlias = StateReason  # noqa: Y015
+
 class _EndReason:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -345,6 +381,8 @@ class SessionConfig(_message.Message):
     REPLY_TOKENS_PER_SLICE_FIELD_NUMBER: _builtins.int
     LOOK_AHEAD_TOKENS_FIELD_NUMBER: _builtins.int
     LABELS_FIELD_NUMBER: _builtins.int
+    FLOOR_FIELD_NUMBER: _builtins.int
+    REPORTS_PLAYBACK_FIELD_NUMBER: _builtins.int
     strategy: _builtins.str
     """"duo", or for comparison "tdm" or "turn". Fixed when the session is created."""
     system_prompt: _builtins.str
@@ -365,6 +403,10 @@ class SessionConfig(_message.Message):
     """Reply tokens per slice at the most."""
     look_ahead_tokens: _builtins.int
     """Tokens predicted past the input in search of a state."""
+    floor: _builtins.str
+    """When a reply is shown: "confirmed", when the decision behind it is, or "eager", at once."""
+    reports_playback: _builtins.bool
+    """Whether the client reports what was heard of a reply; its first `playback_ack` says so too."""
     @_builtins.property
     def stop_strings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Texts that end a reply and are not shown, at most 16. Replaced as a whole when any is given."""
@@ -388,11 +430,15 @@ class SessionConfig(_message.Message):
         reply_tokens_per_slice: _builtins.int | None = ...,
         look_ahead_tokens: _builtins.int | None = ...,
         labels: _struct_pb2.Struct | None = ...,
+        floor: _builtins.str | None = ...,
+        reports_playback: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_look_ahead_tokens", b"_look_ahead_tokens", "_max_reply_tokens", b"_max_reply_tokens", "_repetition_penalty", b"_repetition_penalty", "_reply_tokens_per_slice", b"_reply_tokens_per_slice", "_seed", b"_seed", "_strategy", b"_strategy", "_system_prompt", b"_system_prompt", "_temperature", b"_temperature", "_top_k", b"_top_k", "_top_p", b"_top_p", "labels", b"labels", "look_ahead_tokens", b"look_ahead_tokens", "max_reply_tokens", b"max_reply_tokens", "repetition_penalty", b"repetition_penalty", "reply_tokens_per_slice", b"reply_tokens_per_slice", "seed", b"seed", "strategy", b"strategy", "system_prompt", b"system_prompt", "temperature", b"temperature", "top_k", b"top_k", "top_p", b"top_p"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_floor", b"_floor", "_look_ahead_tokens", b"_look_ahead_tokens", "_max_reply_tokens", b"_max_reply_tokens", "_repetition_penalty", b"_repetition_penalty", "_reply_tokens_per_slice", b"_reply_tokens_per_slice", "_reports_playback", b"_reports_playback", "_seed", b"_seed", "_strategy", b"_strategy", "_system_prompt", b"_system_prompt", "_temperature", b"_temperature", "_top_k", b"_top_k", "_top_p", b"_top_p", "floor", b"floor", "labels", b"labels", "look_ahead_tokens", b"look_ahead_tokens", "max_reply_tokens", b"max_reply_tokens", "repetition_penalty", b"repetition_penalty", "reply_tokens_per_slice", b"reply_tokens_per_slice", "reports_playback", b"reports_playback", "seed", b"seed", "strategy", b"strategy", "system_prompt", b"system_prompt", "temperature", b"temperature", "top_k", b"top_k", "top_p", b"top_p"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_look_ahead_tokens", b"_look_ahead_tokens", "_max_reply_tokens", b"_max_reply_tokens", "_repetition_penalty", b"_repetition_penalty", "_reply_tokens_per_slice", b"_reply_tokens_per_slice", "_seed", b"_seed", "_strategy", b"_strategy", "_system_prompt", b"_system_prompt", "_temperature", b"_temperature", "_top_k", b"_top_k", "_top_p", b"_top_p", "labels", b"labels", "look_ahead_tokens", b"look_ahead_tokens", "max_reply_tokens", b"max_reply_tokens", "repetition_penalty", b"repetition_penalty", "reply_tokens_per_slice", b"reply_tokens_per_slice", "seed", b"seed", "stop_strings", b"stop_strings", "strategy", b"strategy", "system_prompt", b"system_prompt", "temperature", b"temperature", "top_k", b"top_k", "top_p", b"top_p"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_floor", b"_floor", "_look_ahead_tokens", b"_look_ahead_tokens", "_max_reply_tokens", b"_max_reply_tokens", "_repetition_penalty", b"_repetition_penalty", "_reply_tokens_per_slice", b"_reply_tokens_per_slice", "_reports_playback", b"_reports_playback", "_seed", b"_seed", "_strategy", b"_strategy", "_system_prompt", b"_system_prompt", "_temperature", b"_temperature", "_top_k", b"_top_k", "_top_p", b"_top_p", "floor", b"floor", "labels", b"labels", "look_ahead_tokens", b"look_ahead_tokens", "max_reply_tokens", b"max_reply_tokens", "repetition_penalty", b"repetition_penalty", "reply_tokens_per_slice", b"reply_tokens_per_slice", "reports_playback", b"reports_playback", "seed", b"seed", "stop_strings", b"stop_strings", "strategy", b"strategy", "system_prompt", b"system_prompt", "temperature", b"temperature", "top_k", b"top_k", "top_p", b"top_p"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__floor: _TypeAlias = _typing.Literal["floor"]  # noqa: Y015
+    _WhichOneofArgType__floor: _TypeAlias = _typing.Literal["_floor", b"_floor"]  # noqa: Y015
     _WhichOneofReturnType__look_ahead_tokens: _TypeAlias = _typing.Literal["look_ahead_tokens"]  # noqa: Y015
     _WhichOneofArgType__look_ahead_tokens: _TypeAlias = _typing.Literal["_look_ahead_tokens", b"_look_ahead_tokens"]  # noqa: Y015
     _WhichOneofReturnType__max_reply_tokens: _TypeAlias = _typing.Literal["max_reply_tokens"]  # noqa: Y015
@@ -401,6 +447,8 @@ class SessionConfig(_message.Message):
     _WhichOneofArgType__repetition_penalty: _TypeAlias = _typing.Literal["_repetition_penalty", b"_repetition_penalty"]  # noqa: Y015
     _WhichOneofReturnType__reply_tokens_per_slice: _TypeAlias = _typing.Literal["reply_tokens_per_slice"]  # noqa: Y015
     _WhichOneofArgType__reply_tokens_per_slice: _TypeAlias = _typing.Literal["_reply_tokens_per_slice", b"_reply_tokens_per_slice"]  # noqa: Y015
+    _WhichOneofReturnType__reports_playback: _TypeAlias = _typing.Literal["reports_playback"]  # noqa: Y015
+    _WhichOneofArgType__reports_playback: _TypeAlias = _typing.Literal["_reports_playback", b"_reports_playback"]  # noqa: Y015
     _WhichOneofReturnType__seed: _TypeAlias = _typing.Literal["seed"]  # noqa: Y015
     _WhichOneofArgType__seed: _TypeAlias = _typing.Literal["_seed", b"_seed"]  # noqa: Y015
     _WhichOneofReturnType__strategy: _TypeAlias = _typing.Literal["strategy"]  # noqa: Y015
@@ -414,6 +462,8 @@ class SessionConfig(_message.Message):
     _WhichOneofReturnType__top_p: _TypeAlias = _typing.Literal["top_p"]  # noqa: Y015
     _WhichOneofArgType__top_p: _TypeAlias = _typing.Literal["_top_p", b"_top_p"]  # noqa: Y015
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__floor) -> _WhichOneofReturnType__floor | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__look_ahead_tokens) -> _WhichOneofReturnType__look_ahead_tokens | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_reply_tokens) -> _WhichOneofReturnType__max_reply_tokens | None: ...
@@ -421,6 +471,8 @@ class SessionConfig(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__repetition_penalty) -> _WhichOneofReturnType__repetition_penalty | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__reply_tokens_per_slice) -> _WhichOneofReturnType__reply_tokens_per_slice | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__reports_playback) -> _WhichOneofReturnType__reports_playback | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__seed) -> _WhichOneofReturnType__seed | None: ...
     @_typing.overload
@@ -461,6 +513,7 @@ class ServerEvent(_message.Message):
     SESSION_MOVED_FIELD_NUMBER: _builtins.int
     GO_AWAY_FIELD_NUMBER: _builtins.int
     SESSION_CLOSED_FIELD_NUMBER: _builtins.int
+    RESPONSE_PAUSED_FIELD_NUMBER: _builtins.int
     server_seq: _builtins.int
     """Counts the session's events from 1 without gaps; resume behind the last one seen. Events about
     this connection only (ready, queued, usage, backpressure, moved, go_away) have 0: they are
@@ -532,6 +585,10 @@ class ServerEvent(_message.Message):
     def session_closed(self) -> Global___SessionClosed:
         """The session is closed; no event will follow."""
 
+    @_builtins.property
+    def response_paused(self) -> Global___ResponsePaused:
+        """A response falls silent, for now or for good."""
+
     def __init__(
         self,
         *,
@@ -554,12 +611,13 @@ class ServerEvent(_message.Message):
         session_moved: Global___SessionMoved | None = ...,
         go_away: Global___GoAway | None = ...,
         session_closed: Global___SessionClosed | None = ...,
+        response_paused: Global___ResponsePaused | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["backpressure", b"backpressure", "context_trimmed", b"context_trimmed", "error", b"error", "event", b"event", "go_away", b"go_away", "input_state", b"input_state", "interrupted", b"interrupted", "queued", b"queued", "response_delta", b"response_delta", "response_done", b"response_done", "response_resumed", b"response_resumed", "response_started", b"response_started", "session_closed", b"session_closed", "session_moved", b"session_moved", "session_ready", b"session_ready", "usage", b"usage"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["backpressure", b"backpressure", "context_trimmed", b"context_trimmed", "error", b"error", "event", b"event", "go_away", b"go_away", "input_state", b"input_state", "interrupted", b"interrupted", "queued", b"queued", "response_delta", b"response_delta", "response_done", b"response_done", "response_paused", b"response_paused", "response_resumed", b"response_resumed", "response_started", b"response_started", "session_closed", b"session_closed", "session_moved", b"session_moved", "session_ready", b"session_ready", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["backpressure", b"backpressure", "client_seq", b"client_seq", "context_trimmed", b"context_trimmed", "epoch", b"epoch", "error", b"error", "event", b"event", "go_away", b"go_away", "input_state", b"input_state", "interrupted", b"interrupted", "queued", b"queued", "response_delta", b"response_delta", "response_done", b"response_done", "response_resumed", b"response_resumed", "response_started", b"response_started", "server_seq", b"server_seq", "session_closed", b"session_closed", "session_moved", b"session_moved", "session_ready", b"session_ready", "tick", b"tick", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backpressure", b"backpressure", "client_seq", b"client_seq", "context_trimmed", b"context_trimmed", "epoch", b"epoch", "error", b"error", "event", b"event", "go_away", b"go_away", "input_state", b"input_state", "interrupted", b"interrupted", "queued", b"queued", "response_delta", b"response_delta", "response_done", b"response_done", "response_paused", b"response_paused", "response_resumed", b"response_resumed", "response_started", b"response_started", "server_seq", b"server_seq", "session_closed", b"session_closed", "session_moved", b"session_moved", "session_ready", b"session_ready", "tick", b"tick", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["session_ready", "input_state", "response_started", "response_delta", "response_done", "interrupted", "response_resumed", "context_trimmed", "error", "usage", "queued", "backpressure", "session_moved", "go_away", "session_closed"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["session_ready", "input_state", "response_started", "response_delta", "response_done", "interrupted", "response_resumed", "context_trimmed", "error", "usage", "queued", "backpressure", "session_moved", "go_away", "session_closed", "response_paused"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
@@ -616,12 +674,15 @@ class InputState(_message.Message):
     TEXT_FIELD_NUMBER: _builtins.int
     SEGMENT_IDS_FIELD_NUMBER: _builtins.int
     LOOK_AHEAD_TOKENS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
     state: Global___State.ValueType
     """What it was judged to be."""
     text: _builtins.str
     """The utterance that was judged."""
     look_ahead_tokens: _builtins.int
     """How many tokens past the end of the text the decision was found."""
+    reason: Global___StateReason.ValueType
+    """What it was read from."""
     @_builtins.property
     def probabilities(self) -> _containers.RepeatedCompositeFieldContainer[Global___StateProbability]:
         """The probability of each state that the model's head knows."""
@@ -638,10 +699,11 @@ class InputState(_message.Message):
         text: _builtins.str = ...,
         segment_ids: _abc.Iterable[_builtins.str] | None = ...,
         look_ahead_tokens: _builtins.int = ...,
+        reason: Global___StateReason.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["look_ahead_tokens", b"look_ahead_tokens", "probabilities", b"probabilities", "segment_ids", b"segment_ids", "state", b"state", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["look_ahead_tokens", b"look_ahead_tokens", "probabilities", b"probabilities", "reason", b"reason", "segment_ids", b"segment_ids", "state", b"state", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -675,7 +737,7 @@ Global___StateProbability: _TypeAlias = StateProbability  # noqa: Y015
 
 @_typing.final
 class ResponseStarted(_message.Message):
-    """The assistant takes the floor."""
+    """The assistant takes the floor: the first text of a response follows."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -723,7 +785,7 @@ Global___ResponseDelta: _TypeAlias = ResponseDelta  # noqa: Y015
 
 @_typing.final
 class ResponseDone(_message.Message):
-    """A response is complete; no text of it will follow."""
+    """A response is complete; no text of it will follow, unless it was interrupted and resumes."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -774,8 +836,10 @@ class Interrupted(_message.Message):
 Global___Interrupted: _TypeAlias = Interrupted  # noqa: Y015
 
 @_typing.final
-class ResponseResumed(_message.Message):
-    """What the user said needed no answer; the response goes on where it was."""
+class ResponsePaused(_message.Message):
+    """A response falls silent, and the player should too: the user may be taking the floor, or asks for
+    silence. `response_resumed` or `interrupted` follows, at whatever time.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -790,6 +854,32 @@ class ResponseResumed(_message.Message):
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = _typing.Literal["response_id", b"response_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResponsePaused: _TypeAlias = ResponsePaused  # noqa: Y015
+
+@_typing.final
+class ResponseResumed(_message.Message):
+    """What the user said needed no answer; the response goes on where it was."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESPONSE_ID_FIELD_NUMBER: _builtins.int
+    FROM_CHARS_FIELD_NUMBER: _builtins.int
+    response_id: _builtins.int
+    """Which response."""
+    from_chars: _builtins.int
+    """From this place in its text on, in code points: what an `interrupted` cut off is given again."""
+    def __init__(
+        self,
+        *,
+        response_id: _builtins.int = ...,
+        from_chars: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["from_chars", b"from_chars", "response_id", b"response_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -856,22 +946,26 @@ class Usage(_message.Message):
     INPUT_TOKENS_FIELD_NUMBER: _builtins.int
     OUTPUT_TOKENS_FIELD_NUMBER: _builtins.int
     SLICES_FIELD_NUMBER: _builtins.int
+    DISCARDED_TOKENS_FIELD_NUMBER: _builtins.int
     input_tokens: _builtins.int
     """Tokens of the user's text that were heard."""
     output_tokens: _builtins.int
     """Tokens of replies that were given."""
     slices: _builtins.int
     """Slices of the model's time."""
+    discarded_tokens: _builtins.int
+    """Of the replies' tokens, those that were computed and thrown away before they were shown."""
     def __init__(
         self,
         *,
         input_tokens: _builtins.int = ...,
         output_tokens: _builtins.int = ...,
         slices: _builtins.int = ...,
+        discarded_tokens: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["input_tokens", b"input_tokens", "output_tokens", b"output_tokens", "slices", b"slices"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["discarded_tokens", b"discarded_tokens", "input_tokens", b"input_tokens", "output_tokens", b"output_tokens", "slices", b"slices"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

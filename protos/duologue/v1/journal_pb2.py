@@ -26,7 +26,7 @@ from duologue.v1 import events_pb2 as duologue_dot_v1_dot_events__pb2
 from duologue.v1 import lane_pb2 as duologue_dot_v1_dot_lane__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x64uologue/v1/journal.proto\x12\x0b\x64uologue.v1\x1a\x18\x64uologue/v1/events.proto\x1a\x16\x64uologue/v1/lane.proto\"[\n\x0cJournalEntry\x12\x0f\n\x07version\x18\x01 \x01(\r\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12+\n\x07records\x18\x03 \x03(\x0b\x32\x1a.duologue.v1.JournalRecord\"\xe9\x01\n\rJournalRecord\x12\r\n\x05\x61t_ms\x18\x01 \x01(\x01\x12\x0c\n\x04tick\x18\x02 \x01(\x03\x12,\n\x08received\x18\x03 \x01(\x0b\x32\x18.duologue.v1.ClientEventH\x00\x12)\n\x08\x64\x65parted\x18\x04 \x01(\x0b\x32\x15.duologue.v1.DepartedH\x00\x12+\n\x07\x61rrived\x18\x05 \x01(\x0b\x32\x18.duologue.v1.SliceResultH\x00\x12+\n\tabandoned\x18\x06 \x01(\x0b\x32\x16.duologue.v1.AbandonedH\x00\x42\x08\n\x06record\"\n\n\x08\x44\x65parted\"\x0b\n\tAbandoned\"\x9e\x01\n\nCheckpoint\x12\x0f\n\x07version\x18\x01 \x01(\r\x12$\n\x04lane\x18\x02 \x01(\x0b\x32\x16.duologue.v1.LaneState\x12\x17\n\x0flast_client_seq\x18\x03 \x01(\x04\x12/\n\rrecent_events\x18\x04 \x03(\x0b\x32\x18.duologue.v1.ServerEvent\x12\x0f\n\x07session\x18\x05 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x64uologue/v1/journal.proto\x12\x0b\x64uologue.v1\x1a\x18\x64uologue/v1/events.proto\x1a\x16\x64uologue/v1/lane.proto\"[\n\x0cJournalEntry\x12\x0f\n\x07version\x18\x01 \x01(\r\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12+\n\x07records\x18\x03 \x03(\x0b\x32\x1a.duologue.v1.JournalRecord\"\xde\x01\n\rJournalRecord\x12\r\n\x05\x61t_ms\x18\x01 \x01(\x01\x12\x0c\n\x04tick\x18\x02 \x01(\x03\x12\x12\n\x08received\x18\x03 \x01(\x0cH\x00\x12)\n\x08\x64\x65parted\x18\x04 \x01(\x0b\x32\x15.duologue.v1.DepartedH\x00\x12\x11\n\x07\x61rrived\x18\x05 \x01(\x0cH\x00\x12+\n\tabandoned\x18\x06 \x01(\x0b\x32\x16.duologue.v1.AbandonedH\x00\x12\'\n\x07\x65lapsed\x18\x07 \x01(\x0b\x32\x14.duologue.v1.ElapsedH\x00\x42\x08\n\x06record\"\n\n\x08\x44\x65parted\"\x0b\n\tAbandoned\"\t\n\x07\x45lapsed\"\x9e\x01\n\nCheckpoint\x12\x0f\n\x07version\x18\x01 \x01(\r\x12$\n\x04lane\x18\x02 \x01(\x0b\x32\x16.duologue.v1.LaneState\x12\x17\n\x0flast_client_seq\x18\x03 \x01(\x04\x12/\n\rrecent_events\x18\x04 \x03(\x0b\x32\x18.duologue.v1.ServerEvent\x12\x0f\n\x07session\x18\x05 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,11 +36,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_JOURNALENTRY']._serialized_start=92
   _globals['_JOURNALENTRY']._serialized_end=183
   _globals['_JOURNALRECORD']._serialized_start=186
-  _globals['_JOURNALRECORD']._serialized_end=419
-  _globals['_DEPARTED']._serialized_start=421
-  _globals['_DEPARTED']._serialized_end=431
-  _globals['_ABANDONED']._serialized_start=433
-  _globals['_ABANDONED']._serialized_end=444
+  _globals['_JOURNALRECORD']._serialized_end=408
+  _globals['_DEPARTED']._serialized_start=410
+  _globals['_DEPARTED']._serialized_end=420
+  _globals['_ABANDONED']._serialized_start=422
+  _globals['_ABANDONED']._serialized_end=433
+  _globals['_ELAPSED']._serialized_start=435
+  _globals['_ELAPSED']._serialized_end=444
   _globals['_CHECKPOINT']._serialized_start=447
   _globals['_CHECKPOINT']._serialized_end=605
 # @@protoc_insertion_point(module_scope)

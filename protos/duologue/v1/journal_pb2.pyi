@@ -56,7 +56,7 @@ Global___JournalEntry: _TypeAlias = JournalEntry  # noqa: Y015
 
 @_typing.final
 class JournalRecord(_message.Message):
-    """One thing that happened to a session."""
+    """One thing that happened to a session. What came from outside stands here as it came."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -66,41 +66,43 @@ class JournalRecord(_message.Message):
     DEPARTED_FIELD_NUMBER: _builtins.int
     ARRIVED_FIELD_NUMBER: _builtins.int
     ABANDONED_FIELD_NUMBER: _builtins.int
+    ELAPSED_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.float
     """When, in milliseconds of the shared clock."""
     tick: _builtins.int
     """In which tick."""
-    @_builtins.property
-    def received(self) -> _events_pb2.ClientEvent:
-        """The client said something."""
-
+    received: _builtins.bytes
+    """The client said something: a serialized ClientEvent."""
+    arrived: _builtins.bytes
+    """A slice's result came: a serialized SliceResult."""
     @_builtins.property
     def departed(self) -> Global___Departed:
         """A slice left."""
 
     @_builtins.property
-    def arrived(self) -> _lane_pb2.SliceResult:
-        """A slice's result came."""
-
-    @_builtins.property
     def abandoned(self) -> Global___Abandoned:
         """A slice's result will never come."""
+
+    @_builtins.property
+    def elapsed(self) -> Global___Elapsed:
+        """Time alone brought something."""
 
     def __init__(
         self,
         *,
         at_ms: _builtins.float = ...,
         tick: _builtins.int = ...,
-        received: _events_pb2.ClientEvent | None = ...,
+        received: _builtins.bytes = ...,
         departed: Global___Departed | None = ...,
-        arrived: _lane_pb2.SliceResult | None = ...,
+        arrived: _builtins.bytes = ...,
         abandoned: Global___Abandoned | None = ...,
+        elapsed: Global___Elapsed | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["abandoned", b"abandoned", "arrived", b"arrived", "departed", b"departed", "received", b"received", "record", b"record"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["abandoned", b"abandoned", "arrived", b"arrived", "departed", b"departed", "elapsed", b"elapsed", "received", b"received", "record", b"record"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["abandoned", b"abandoned", "arrived", b"arrived", "at_ms", b"at_ms", "departed", b"departed", "received", b"received", "record", b"record", "tick", b"tick"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["abandoned", b"abandoned", "arrived", b"arrived", "at_ms", b"at_ms", "departed", b"departed", "elapsed", b"elapsed", "received", b"received", "record", b"record", "tick", b"tick"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_record: _TypeAlias = _typing.Literal["received", "departed", "arrived", "abandoned"]  # noqa: Y015
+    _WhichOneofReturnType_record: _TypeAlias = _typing.Literal["received", "departed", "arrived", "abandoned", "elapsed"]  # noqa: Y015
     _WhichOneofArgType_record: _TypeAlias = _typing.Literal["record", b"record"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_record) -> _WhichOneofReturnType_record | None: ...
 
@@ -141,8 +143,25 @@ class Abandoned(_message.Message):
 Global___Abandoned: _TypeAlias = Abandoned  # noqa: Y015
 
 @_typing.final
+class Elapsed(_message.Message):
+    """Time alone brought something; what follows from what happened before."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Elapsed: _TypeAlias = Elapsed  # noqa: Y015
+
+@_typing.final
 class Checkpoint(_message.Message):
-    """A session at a silent moment; what happened before it need not be played again."""
+    """A session at one moment; what happened before it need not be played again."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

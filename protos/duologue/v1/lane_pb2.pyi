@@ -143,6 +143,10 @@ class Slice(_message.Message):
     HOLDS_REPLY_FIELD_NUMBER: _builtins.int
     REPLY_TOKENS_FIELD_NUMBER: _builtins.int
     LOOK_AHEAD_TOKENS_FIELD_NUMBER: _builtins.int
+    AMENDS_FIELD_NUMBER: _builtins.int
+    SETS_ASIDE_FIELD_NUMBER: _builtins.int
+    PAUSES_FIELD_NUMBER: _builtins.int
+    SETTLES_FIELD_NUMBER: _builtins.int
     tick: _builtins.int
     """The beat of the shared clock."""
     reopens: _builtins.bool
@@ -157,6 +161,12 @@ class Slice(_message.Message):
     """Reply tokens at the most."""
     look_ahead_tokens: _builtins.int
     """Tokens predicted past the input."""
+    sets_aside: _builtins.bool
+    """Keep a reply that a query cuts, so that it can go on if that was a mistake."""
+    pauses: _builtins.bool
+    """The reply in the output channel does not go on in this slice."""
+    settles: _builtins.bool
+    """The utterance joins the trunk as it is, without an answer: it is too long to wait for its end."""
     @_builtins.property
     def edit(self) -> Global___TokenEdit:
         """How the utterance changed, if it did."""
@@ -164,6 +174,10 @@ class Slice(_message.Message):
     @_builtins.property
     def heard(self) -> Global___Heard:
         """What was heard of the reply, if there is one."""
+
+    @_builtins.property
+    def amends(self) -> Global___Heard:
+        """What the user had really heard of the reply that the last query cut."""
 
     def __init__(
         self,
@@ -177,10 +191,14 @@ class Slice(_message.Message):
         holds_reply: _builtins.bool = ...,
         reply_tokens: _builtins.int = ...,
         look_ahead_tokens: _builtins.int = ...,
+        amends: Global___Heard | None = ...,
+        sets_aside: _builtins.bool = ...,
+        pauses: _builtins.bool = ...,
+        settles: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["edit", b"edit", "heard", b"heard"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amends", b"amends", "edit", b"edit", "heard", b"heard"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conclude", b"conclude", "edit", b"edit", "heard", b"heard", "holds_reply", b"holds_reply", "look_ahead_tokens", b"look_ahead_tokens", "patience", b"patience", "reopens", b"reopens", "reply_tokens", b"reply_tokens", "tick", b"tick"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amends", b"amends", "conclude", b"conclude", "edit", b"edit", "heard", b"heard", "holds_reply", b"holds_reply", "look_ahead_tokens", b"look_ahead_tokens", "patience", b"patience", "pauses", b"pauses", "reopens", b"reopens", "reply_tokens", b"reply_tokens", "sets_aside", b"sets_aside", "settles", b"settles", "tick", b"tick"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -202,6 +220,7 @@ class Step(_message.Message):
     TRIM_TURNS_FIELD_NUMBER: _builtins.int
     PAUSE_FIELD_NUMBER: _builtins.int
     RESUME_FIELD_NUMBER: _builtins.int
+    AMEND_FIELD_NUMBER: _builtins.int
     finish: _events_pb2.EndReason.ValueType
     """The reply was generated to its end, for this reason."""
     trim_turns: _builtins.int
@@ -238,6 +257,10 @@ class Step(_message.Message):
     def resume(self) -> Global___Resume:
         """Time division: the reply goes on."""
 
+    @_builtins.property
+    def amend(self) -> Global___Heard:
+        """What was heard of the reply that was set aside was something else."""
+
     def __init__(
         self,
         *,
@@ -251,12 +274,13 @@ class Step(_message.Message):
         trim_turns: _builtins.int = ...,
         pause: Global___Pause | None = ...,
         resume: Global___Resume | None = ...,
+        amend: Global___Heard | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["conclude", b"conclude", "finish", b"finish", "hear", b"hear", "ignore", b"ignore", "pause", b"pause", "promote", b"promote", "reopen", b"reopen", "resume", b"resume", "say", b"say", "step", b"step", "trim_turns", b"trim_turns"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amend", b"amend", "conclude", b"conclude", "finish", b"finish", "hear", b"hear", "ignore", b"ignore", "pause", b"pause", "promote", b"promote", "reopen", b"reopen", "resume", b"resume", "say", b"say", "step", b"step", "trim_turns", b"trim_turns"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conclude", b"conclude", "finish", b"finish", "hear", b"hear", "ignore", b"ignore", "pause", b"pause", "promote", b"promote", "reopen", b"reopen", "resume", b"resume", "say", b"say", "step", b"step", "trim_turns", b"trim_turns"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amend", b"amend", "conclude", b"conclude", "finish", b"finish", "hear", b"hear", "ignore", b"ignore", "pause", b"pause", "promote", b"promote", "reopen", b"reopen", "resume", b"resume", "say", b"say", "step", b"step", "trim_turns", b"trim_turns"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_step: _TypeAlias = _typing.Literal["hear", "ignore", "promote", "reopen", "say", "finish", "conclude", "trim_turns", "pause", "resume"]  # noqa: Y015
+    _WhichOneofReturnType_step: _TypeAlias = _typing.Literal["hear", "ignore", "promote", "reopen", "say", "finish", "conclude", "trim_turns", "pause", "resume", "amend"]  # noqa: Y015
     _WhichOneofArgType_step: _TypeAlias = _typing.Literal["step", b"step"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_step) -> _WhichOneofReturnType_step | None: ...
 
@@ -288,10 +312,13 @@ class Promote(_message.Message):
     POLICY_FIELD_NUMBER: _builtins.int
     HEARD_FIELD_NUMBER: _builtins.int
     ANSWER_FIELD_NUMBER: _builtins.int
+    SETS_ASIDE_FIELD_NUMBER: _builtins.int
     policy: Global___Promotion.ValueType
     """What becomes of a reply that is cut."""
     answer: _builtins.bool
     """Whether a reply begins."""
+    sets_aside: _builtins.bool
+    """Whether that reply is kept, to go on if this was a mistake."""
     @_builtins.property
     def heard(self) -> Global___Heard:
         """What was heard of that reply."""
@@ -302,10 +329,11 @@ class Promote(_message.Message):
         policy: Global___Promotion.ValueType = ...,
         heard: Global___Heard | None = ...,
         answer: _builtins.bool = ...,
+        sets_aside: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["heard", b"heard"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "heard", b"heard", "policy", b"policy"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "heard", b"heard", "policy", b"policy", "sets_aside", b"sets_aside"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -492,6 +520,8 @@ class LaneState(_message.Message):
     NUM_LAST_INPUT_TOKENS_FIELD_NUMBER: _builtins.int
     NUM_UTTERANCE_IN_TRUNK_FIELD_NUMBER: _builtins.int
     NUM_REPLY_IN_TRUNK_FIELD_NUMBER: _builtins.int
+    REPLY_NUMBER_FIELD_NUMBER: _builtins.int
+    ASIDE_FIELD_NUMBER: _builtins.int
     phase: _builtins.str
     """Where the reply stands: "NONE", "SPEAKING", "FINISHED", "PAUSED"."""
     num_replies: _builtins.int
@@ -506,6 +536,8 @@ class LaneState(_message.Message):
     """Tokens of the present utterance that are in the trunk already."""
     num_reply_in_trunk: _builtins.int
     """Tokens of the present reply that are in the trunk already."""
+    reply_number: _builtins.int
+    """Which reply the output channel holds, or held last."""
     @_builtins.property
     def trunk(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Committed tokens."""
@@ -522,6 +554,10 @@ class LaneState(_message.Message):
     def turn_starts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Places in the trunk at which turns start."""
 
+    @_builtins.property
+    def aside(self) -> Global___SetAside:
+        """The reply that was set aside, if there is one."""
+
     def __init__(
         self,
         *,
@@ -536,14 +572,60 @@ class LaneState(_message.Message):
         num_last_input_tokens: _builtins.int = ...,
         num_utterance_in_trunk: _builtins.int = ...,
         num_reply_in_trunk: _builtins.int = ...,
+        reply_number: _builtins.int = ...,
+        aside: Global___SetAside | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["aside", b"aside"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["input", b"input", "num_last_input_tokens", b"num_last_input_tokens", "num_opening_tokens", b"num_opening_tokens", "num_replies", b"num_replies", "num_reply_in_trunk", b"num_reply_in_trunk", "num_utterance_in_trunk", b"num_utterance_in_trunk", "output", b"output", "phase", b"phase", "trunk", b"trunk", "turn_starts", b"turn_starts", "was_answered", b"was_answered"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aside", b"aside", "input", b"input", "num_last_input_tokens", b"num_last_input_tokens", "num_opening_tokens", b"num_opening_tokens", "num_replies", b"num_replies", "num_reply_in_trunk", b"num_reply_in_trunk", "num_utterance_in_trunk", b"num_utterance_in_trunk", "output", b"output", "phase", b"phase", "reply_number", b"reply_number", "trunk", b"trunk", "turn_starts", b"turn_starts", "was_answered", b"was_answered"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___LaneState: _TypeAlias = LaneState  # noqa: Y015
+
+@_typing.final
+class SetAside(_message.Message):
+    """A reply that was cut, and is kept for the case that it is to go on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    PHASE_FIELD_NUMBER: _builtins.int
+    TOKENS_FIELD_NUMBER: _builtins.int
+    START_FIELD_NUMBER: _builtins.int
+    NUM_JOINED_FIELD_NUMBER: _builtins.int
+    NUM_KEPT_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """Which reply it is."""
+    phase: _builtins.str
+    """Where it stands, as in LaneState."""
+    start: _builtins.int
+    """Place in the trunk at which it would begin."""
+    num_joined: _builtins.int
+    """So many of its first tokens stand in the trunk, from there on."""
+    num_kept: _builtins.int
+    """Tokens that the trunk keeps of it, with the mark that ends it."""
+    @_builtins.property
+    def tokens(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """All of it, with its header."""
+
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        phase: _builtins.str = ...,
+        tokens: _abc.Iterable[_builtins.int] | None = ...,
+        start: _builtins.int = ...,
+        num_joined: _builtins.int = ...,
+        num_kept: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["num_joined", b"num_joined", "num_kept", b"num_kept", "number", b"number", "phase", b"phase", "start", b"start", "tokens", b"tokens"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetAside: _TypeAlias = SetAside  # noqa: Y015
 
 @_typing.final
 class LaneProfile(_message.Message):

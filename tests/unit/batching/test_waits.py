@@ -1,6 +1,6 @@
 """The loop, moved by hand: forwards that wait for company."""
 
-from duologue.lane.lane import ReplyPhase
+from duologue.lane.phase import ReplyPhase
 from tests.unit.batching.stage import TICK_MS, Stage
 
 

@@ -16,7 +16,7 @@ from duologue.lane.steps import EndReason, Hear, Say
 from duologue.states import State
 from duologue.strategies.duo import Duo
 from duologue.strategies.turn import Turn
-from duologue.text.utterance import TokenEdit
+from duologue.text.token_edit import TokenEdit
 from tests.rules.stage import one_thread
 from tests.rules.worlds import CHAT, JUDGE, OPENING, SetHead, as_head, tiny_world
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from duologue.kv.channel import Channel
-from duologue.lane.lane import Lane, ReplyPhase
+from duologue.lane.lane import Lane
+from duologue.lane.phase import ReplyPhase
 from duologue.lane.steps import (
     Conclude,
     EndReason,

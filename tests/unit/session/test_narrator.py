@@ -6,7 +6,8 @@ import pytest
 
 from duologue.events import ServerEvent
 from duologue.lane.judging import Judgement, Patience
-from duologue.lane.lane import Lane, ReplyPhase
+from duologue.lane.lane import Lane
+from duologue.lane.phase import ReplyPhase
 from duologue.lane.slices import Slice, SliceResult
 from duologue.lane.steps import (
     Conclude,

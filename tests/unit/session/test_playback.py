@@ -1,6 +1,6 @@
 """Where the client reports what was played, just that stays of a reply."""
 
-from duologue.lane.lane import ReplyPhase
+from duologue.lane.phase import ReplyPhase
 from duologue.session.transcript import Outcome
 from tests.unit.session.stage import Setting, Stage, assistant, story, user
 

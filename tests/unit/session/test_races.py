@@ -2,7 +2,7 @@
 
 from duologue.events import SessionClose
 from duologue.lane.judging import Patience
-from duologue.lane.lane import ReplyPhase
+from duologue.lane.phase import ReplyPhase
 from duologue.session.transcript import Outcome
 from duologue.states import State
 from tests.unit.session.stage import Setting, Stage, assistant, story, user

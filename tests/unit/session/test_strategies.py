@@ -2,7 +2,7 @@
 
 import pytest
 
-from duologue.lane.lane import ReplyPhase
+from duologue.lane.phase import ReplyPhase
 from duologue.lane.steps import Resume
 from duologue.session.transcript import Outcome
 from tests.unit.session.stage import Setting, Stage, assistant, story, user

@@ -11,7 +11,7 @@ from duologue.lane.slices import Slice
 from duologue.lane.steps import Step
 from duologue.states import State
 from duologue.strategies.base import Demand, Outcome, SliceRun, Strategy
-from duologue.text.utterance import TokenEdit
+from duologue.text.token_edit import TokenEdit
 from tests.unit.lane.fake_cells import CHAT, OPENING, FakeCells, check_cells
 
 STOP = 0

@@ -7,7 +7,8 @@ import pytest
 
 from duologue.errors import InvalidInput
 from duologue.lane.judging import Patience
-from duologue.lane.lane import Lane, ReplyPhase
+from duologue.lane.lane import Lane
+from duologue.lane.phase import ReplyPhase
 from duologue.lane.slices import Heard, Slice
 from duologue.lane.steps import (
     Conclude,
@@ -25,7 +26,7 @@ from duologue.states import State
 from duologue.strategies.base import Demand, SliceRun
 from duologue.strategies.duo import Duo
 from duologue.strategies.moves import RESERVE_TOKENS
-from duologue.text.utterance import TokenEdit
+from duologue.text.token_edit import TokenEdit
 from tests.unit.lane.fake_cells import CHAT, OPENING
 from tests.unit.strategies.fake_engine import (
     AHEAD,

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from duologue.lane.judging import Patience
-from duologue.lane.lane import ReplyPhase
+from duologue.lane.phase import ReplyPhase
 from duologue.lane.slices import Heard
 from duologue.lane.steps import (
     Conclude,

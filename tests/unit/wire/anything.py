@@ -25,7 +25,7 @@ from duologue.events import (
 )
 from duologue.forward.sampling_settings import SamplingSettings
 from duologue.lane.judging import Judge, Judgement, Patience
-from duologue.lane.lane import ReplyPhase
+from duologue.lane.phase import ReplyPhase
 from duologue.lane.profile import LaneProfile
 from duologue.lane.slices import Heard, Slice, SliceResult
 from duologue.lane.state import LaneState
@@ -54,7 +54,7 @@ from duologue.notices import (
 from duologue.session.records import Abandoned, Arrived, Departed, Received
 from duologue.session_config import SessionConfig
 from duologue.states import State
-from duologue.text.utterance import TokenEdit
+from duologue.text.token_edit import TokenEdit
 from duologue.usage import Usage
 
 SESSION, EPOCH = "session", 7

@@ -1,0 +1,265 @@
+"""The floor: when a reply is shown, falls silent, goes on, or is cut for good."""
+
+from duologue.events import (
+    InputState,
+    Interrupted,
+    ResponseDelta,
+    ResponseDone,
+    ResponsePaused,
+    ResponseResumed,
+    ResponseStarted,
+    ServerEvent,
+    StateReason,
+)
+from duologue.lane.steps import EndReason, Promotion
+from duologue.session.response import Pause, Response
+from duologue.session.setup import SessionSetup
+from duologue.session.state import Decision, SessionState
+from duologue.session.transcript import Outcome, Role
+from duologue.states import State
+from duologue.text.phrases import is_phrase
+
+
+class Floor:
+    """Changes the state by what was decided and by the time that passed; returns what is told.
+
+    Has no state of its own.
+    """
+
+    def __init__(self, state: SessionState, setup: SessionSetup) -> None:
+        self._state = state
+        self._setup = setup
+
+    # When something is due.
+
+    def due_at_ms(self, now_ms: float) -> float | None:
+        """When time alone brings something, if nothing else happens until then; None for never."""
+        if self._state.is_judging:
+            return None  # its result will tell
+        dues = (self._resumes_at_ms(now_ms), self._confirms_at_ms(), self._goes_on_at_ms())
+        return min((ms for ms in dues if ms is not None), default=None)
+
+    def follow_up(self, now_ms: float) -> list[ServerEvent]:
+        """Do what is due, and show what may be shown."""
+        events: list[ServerEvent] = []
+        if not self._state.is_judging:
+            if _is_due(self._goes_on_at_ms(), now_ms):
+                events += self._go_on(now_ms)
+            if _is_due(self._confirms_at_ms(), now_ms):
+                events += self.confirm(now_ms)
+            if _is_due(self._resumes_at_ms(now_ms), now_ms):
+                events += self._resume()
+        return events + self.show(now_ms)
+
+    # What was decided.
+
+    def begin(self, response: Response, cut: Response | None) -> None:
+        """A reply begins in the output channel; what was there is set aside, or gone."""
+        self._state.response, self._state.cut = response, cut
+
+    def settle(self, decision: Decision, now_ms: float) -> list[ServerEvent]:
+        """A query was decided: show its reply, or hold it back until that is confirmed."""
+        self._state.decision = decision
+        if self._needs_no_confirmation(decision):
+            return self.confirm(now_ms)
+        return self.hush()
+
+    def hush(self) -> list[ServerEvent]:
+        """The reply that is cut falls silent, as long as it is not sure that it is."""
+        cut = self._state.cut
+        if cut is None or cut.pause is not None:
+            return []
+        cut.pause = Pause.INTERRUPTION
+        return [ResponsePaused(cut.response_id)] if cut.response_id else []
+
+    def confirm(self, now_ms: float) -> list[ServerEvent]:
+        """The last decision stands: a reply that it cuts is over, and its own may be shown."""
+        state, decision = self._state, self._state.decision
+        assert decision is not None and not decision.is_confirmed, decision
+        decision.place = state.num_entries
+        events = [] if state.cut is None else self.end_cut(state.cut, decision, now_ms)
+        state.enter(Role.USER, decision.text, Outcome.ANSWERED)
+        if state.response is not None:
+            state.response.is_confirmed = True
+        return events
+
+    def end_cut(self, cut: Response, decision: Decision, now_ms: float) -> list[ServerEvent]:
+        """A reply is over that was cut when so much of it had been heard."""
+        state, policy = self._state, self._setup.profile.promotion
+        if not cut.response_id:
+            state.usage = state.usage.discarding(cut.num_tokens)
+            return []
+        heard_chars = min(decision.cut_heard_chars, cut.num_shown_chars)
+        if cut.is_done and cut.is_shown_whole and heard_chars == cut.num_shown_chars:
+            return self.remember(cut, heard_chars, Outcome.COMPLETE)
+        is_forgotten = policy is Promotion.BRANCH
+        cut.cut_chars, cut.pause = heard_chars, None
+        events: list[ServerEvent] = [
+            Interrupted(cut.response_id, 0 if is_forgotten else heard_chars)
+        ]
+        events += self.done(cut, EndReason.INTERRUPTED)
+        outcome = Outcome.FORGOTTEN if is_forgotten else Outcome.CUT
+        return events + self.remember(cut, heard_chars, outcome)
+
+    def pause(self, reason: Pause, now_ms: float) -> list[ServerEvent]:
+        """The reply in the output channel falls silent, unless it is over."""
+        response = self._state.response
+        if response is None or response.is_over(self._setup.floor, now_ms):
+            return []
+        was_silent, response.pause = response.pause is not None, reason
+        is_told = bool(response.response_id) and not was_silent
+        return [ResponsePaused(response.response_id)] if is_told else []
+
+    def go_on(self, now_ms: float) -> list[ServerEvent]:
+        """What the user said is no reason for the reply to be silent: say that it goes on."""
+        response = self._state.response
+        if response is None or not response.response_id or response.pause is Pause.HOLD:
+            return []
+        if response.pause is Pause.INTERRUPTION:
+            return self._resume()
+        if response.is_over(self._setup.floor, now_ms):
+            return []
+        return [ResponseResumed(response.response_id, response.num_shown_chars)]
+
+    # What is told of a reply.
+
+    def show(self, now_ms: float) -> list[ServerEvent]:
+        """What of the reply may be shown and was not yet."""
+        state, response = self._state, self._state.response
+        if response is None or not response.may_be_shown:
+            return []
+        events: list[ServerEvent] = []
+        more = response.show(now_ms)
+        if (more or response.end is not None) and not response.response_id:
+            state.num_responses += 1
+            response.response_id = state.num_responses
+            events.append(ResponseStarted(response.response_id))
+        if more:
+            events.append(ResponseDelta(response.response_id, more))
+        if response.end is not None:
+            events += self.done(response, response.end)
+        return events
+
+    def done(self, response: Response, reason: EndReason) -> list[ServerEvent]:
+        """Tell once that no more text follows."""
+        if response.is_done or not response.response_id:
+            return []
+        response.is_done = True
+        return [ResponseDone(response.response_id, reason)]
+
+    def remember(
+        self, response: Response, heard_chars: int, outcome: Outcome
+    ) -> list[ServerEvent]:
+        """A reply stands in the transcript as far as it was heard; nothing more is told of it."""
+        text = response.text[:heard_chars]
+        self._state.enter(Role.ASSISTANT, text, outcome, response.response_id)
+        return []
+
+    # What the time brings.
+
+    def _needs_no_confirmation(self, decision: Decision) -> bool:
+        if not self._setup.holds_replies or decision.is_over:
+            return True
+        if self._is_go_on(decision.text):
+            return False
+        return decision.probability >= self._setup.floor.confirm_above
+
+    def _confirms_at_ms(self) -> float | None:
+        decision, silence = self._state.decision, self._state.silence
+        if decision is None or decision.state is not State.QUERY or decision.is_confirmed:
+            return None
+        if not self._state.utterance.is_empty:
+            return None  # more was said: the decision is about to be taken back
+        if decision.is_over or not self._setup.holds_replies:
+            return 0.0
+        return silence.confirms_at_ms(decision.text, self._setup)
+
+    def _resumes_at_ms(self, now_ms: float) -> float | None:
+        """When a reply goes on that fell silent for an utterance of which nothing came."""
+        state = self._state
+        is_waiting = state.response is not None and state.response.pause is Pause.INTERRUPTION
+        if not is_waiting or state.reopening is not None:
+            return None
+        if state.utterance.is_empty and not state.engine_tokens:
+            return now_ms
+        return state.silence.since_ms + self._setup.decoding.reconsider_after_ms
+
+    def _resume(self) -> list[ServerEvent]:
+        response = self._state.response
+        assert response is not None
+        response.pause = None
+        if not response.response_id:
+            return []
+        if response.cut_chars is not None:  # the player has let go of what it had not played
+            response.num_shown_chars, response.cut_chars = response.cut_chars, None
+            response.is_done = False
+        return [ResponseResumed(response.response_id, response.num_shown_chars)]
+
+    # "Go on."
+
+    @property
+    def _waiting(self) -> Response | None:
+        """The reply that would go on if the user said so."""
+        state, decision = self._state, self._state.decision
+        if state.cut is not None and decision is not None and not decision.is_confirmed:
+            return state.cut
+        is_silent = state.response is not None and state.response.pause is not None
+        return state.response if is_silent else None
+
+    def _is_go_on(self, text: str) -> bool:
+        phrases = self._setup.listening.go_on_phrases
+        return self._waiting is not None and is_phrase(text, phrases)
+
+    def _goes_on_at_ms(self) -> float | None:
+        state, decision = self._state, self._state.decision
+        is_undecided = not state.utterance.is_empty
+        if state.reopening is not None or not self._setup.holds_replies:
+            return None
+        if is_undecided:
+            text = state.utterance.text
+        elif decision is not None and decision.state is State.QUERY and not decision.is_confirmed:
+            text = decision.text
+        else:
+            return None
+        if not self._is_go_on(text):
+            return None
+        is_over = state.silence.is_committed or (not is_undecided and decision is not None and decision.is_over)
+        return 0.0 if is_over else state.silence.confirms_at_ms(text, self._setup)
+
+    def _go_on(self, now_ms: float) -> list[ServerEvent]:
+        state, waiting = self._state, self._waiting
+        assert waiting is not None
+        waiting.pause = Pause.INTERRUPTION  # which ends as soon as the engine knows
+        if not state.utterance.is_empty:
+            return self.decide_by_words(StateReason.GO_ON, now_ms)
+        decision = state.decision
+        assert decision is not None
+        state.reopening = decision
+        return self._tell(StateReason.GO_ON, decision.text, (), decision.tokens, now_ms)
+
+    def decide_by_words(self, reason: StateReason, now_ms: float) -> list[ServerEvent]:
+        """The utterance's words say that it wants no answer: it leaves."""
+        state = self._state
+        text, ids = state.utterance.text, state.utterance.segment_ids
+        state.is_flight_void = state.is_judging
+        state.utterance.settle_as_decided()
+        return self._tell(reason, text, ids, state.known_tokens, now_ms)
+
+    def _tell(
+        self,
+        reason: StateReason,
+        text: str,
+        segment_ids: tuple[str, ...],
+        tokens: tuple[int, ...],
+        now_ms: float,
+    ) -> list[ServerEvent]:
+        state = self._state
+        made = Decision(State.NON_QUERY, reason, text, tokens, now_ms, state.silence.since_ms)
+        state.silence.decided(has_rest=False)
+        made.place = state.enter(Role.USER, text, Outcome.IGNORED)
+        state.decision = made
+        return [InputState(State.NON_QUERY, {}, text, segment_ids, reason=reason)]
+
+
+def _is_due(at_ms: float | None, now_ms: float) -> bool:
+    return at_ms is not None and at_ms <= now_ms

@@ -1,0 +1,181 @@
+"""Hearing: what the client's text does to a session, before any model reads it."""
+
+from collections.abc import Callable, Sequence
+
+from duologue.events import InputAppend, InputRevise, ServerEvent, StateReason
+from duologue.session.floor import Floor
+from duologue.session.response import Response
+from duologue.session.setup import SessionSetup
+from duologue.session.state import Decision, SessionState
+from duologue.session.transcript import Role
+from duologue.states import State
+from duologue.text.echo import num_echoed_chars
+from duologue.text.joining import join
+from duologue.text.phrases import is_backchannel
+from duologue.text.sameness import says_the_same
+
+
+class Hearing:
+    """Takes text for the utterance, and says what belongs to it: whether it goes on with what was
+    decided, corrects it, or is the assistant's own echo. Has no state of its own."""
+
+    def __init__(
+        self,
+        state: SessionState,
+        setup: SessionSetup,
+        floor: Floor,
+        encode: Callable[[str], Sequence[int]],
+    ) -> None:
+        self._state = state
+        self._setup = setup
+        self._floor = floor
+        self._encode = encode
+
+    def take(self, event: InputAppend | InputRevise, now_ms: float) -> list[ServerEvent]:
+        """Text for a segment. Raises InvalidInput and CapacityExceeded, changing nothing."""
+        utterance = self._state.utterance
+        before, corrects = utterance.text, self._is_late(event, now_ms)
+        if corrects and self._corrected(event):
+            return []
+        match event:
+            case InputAppend(segment_id, text, is_final):
+                utterance.append(segment_id, text, is_final)
+            case InputRevise(segment_id, text, is_final):
+                utterance.revise(segment_id, text, is_final)
+        if utterance.text == before:
+            if event.is_final:
+                self._state.silence.segment_ended()
+            return []
+        if not before:
+            self._state.began_ms = now_ms
+        self._state.silence.heard(utterance.text, now_ms, is_final=event.is_final)
+        self._part(event.segment_id)
+        if corrects and self._can_reopen:
+            self.reopen()
+        return self.consider(now_ms)
+
+    def consider(self, now_ms: float) -> list[ServerEvent]:
+        """Whether the utterance as it stands belongs to the last decision, or is an echo."""
+        state = self._state
+        if state.utterance.is_empty:
+            return []
+        if not self._is_echo(state.utterance.text, now_ms, begins=True) and self._continues():
+            self.reopen()
+        elif self._continues_echo(now_ms):
+            self.reopen()
+        if self._is_echo(state.utterance.text, now_ms):
+            return self._floor.decide_by_words(StateReason.ECHO, now_ms)
+        return []
+
+    def reopen(self) -> None:
+        """Take the last decision back: its text and what followed it are one utterance."""
+        state, decision = self._state, self._state.decision
+        assert decision is not None, "nothing was decided"
+        state.decision = None
+        state.utterance.reopen()
+        state.silence.num_words = len(state.utterance.text.split())
+        if decision.place is not None:
+            state.strike(decision.place)
+        if decision.state is State.QUERY:
+            state.reopening = decision
+
+    def goes_on(self, decision: Decision) -> bool:
+        """Whether text that came while this was being decided belongs to it."""
+        utterance = self._state.utterance
+        if utterance.is_empty or decision.is_over or not self._setup.strategy.takes_back:
+            return False
+        is_same_segment = any(map(utterance.was_decided, utterance.segment_ids))
+        if self._setup.decoding.continues_within_ms == 0:
+            return False
+        return is_same_segment or (decision.state is State.QUERY and self._setup.holds_replies)
+
+    # What belongs to the last decision.
+
+    @property
+    def _can_reopen(self) -> bool:
+        """Whether the last decision can be taken back now: nothing else is being heard of."""
+        state = self._state
+        hears_more = state.flight is not None and state.flight.work.edit is not None
+        takes_back = self._setup.strategy.takes_back
+        return takes_back and state.decision is not None and not hears_more
+
+    def _continues(self) -> bool:
+        state, decision = self._state, self._state.decision
+        within_ms = self._setup.decoding.continues_within_ms
+        if decision is None or not self._can_reopen or decision.is_over or within_ms == 0:
+            return False
+        if decision.reason is not StateReason.JUDGED:
+            return False
+        utterance = state.utterance
+        is_same_segment = any(map(utterance.was_decided, utterance.segment_ids))
+        if decision.state is State.QUERY and not decision.is_confirmed:
+            return True
+        if is_same_segment and state.began_ms - decision.at_ms < within_ms:
+            return decision.state is not State.QUERY or not is_backchannel(utterance.text)
+        is_soon = state.began_ms - decision.text_ms < within_ms
+        is_more = decision.state is State.QUERY and not is_backchannel(utterance.text)
+        return is_soon and is_more and self._setup.holds_replies
+
+    def _is_late(self, event: InputAppend | InputRevise, now_ms: float) -> bool:
+        """Whether this is another text for what was decided."""
+        state, decision = self._state, self._state.decision
+        segment = state.utterance.segments.get(event.segment_id)
+        return (
+            isinstance(event, InputRevise)
+            and decision is not None
+            and now_ms - decision.at_ms <= self._setup.listening.late_text_ms
+            and state.utterance.was_decided(event.segment_id)
+            and segment is not None
+            and not segment.active
+            and not segment.is_final
+        )
+
+    def _corrected(self, event: InputAppend | InputRevise) -> bool:
+        """Take a late text that says the same; it stands in the transcript."""
+        state, decision = self._state, self._state.decision
+        assert decision is not None
+        segment = state.utterance.segments[event.segment_id]
+        if not says_the_same(segment.decided, event.text):
+            return False
+        state.utterance.correct(event.segment_id, event.text, event.is_final)
+        decision.text = state.utterance.last_text or decision.text
+        if decision.place is not None:
+            state.rewrite(decision.place, Role.USER, decision.text)
+        if event.is_final:
+            state.silence.segment_ended()
+        return True
+
+    # Its own echo.
+
+    def _is_echo(self, text: str, now_ms: float, *, begins: bool = False) -> bool:
+        """Whether all of the text was said by the assistant just now; with `begins`, also if it is
+        too short to be sure."""
+        listening = self._setup.listening
+        min_words = min(listening.echo_words, len(text.split())) if begins else listening.echo_words
+        return any(
+            num_echoed_chars(text, response.shown_text, min_words=max(1, min_words)) >= len(text)
+            for response in (self._state.response, self._state.cut)
+            if response is not None and self._may_echo(response, now_ms)
+        )
+
+    def _may_echo(self, response: Response, now_ms: float) -> bool:
+        within_ms = self._setup.listening.echo_within_ms
+        is_recent = not response.is_done or now_ms - response.active_ms <= within_ms
+        return bool(response.response_id) and within_ms > 0 and is_recent
+
+    def _continues_echo(self, now_ms: float) -> bool:
+        """Whether the utterance goes on with an echo that left already."""
+        decision, utterance = self._state.decision, self._state.utterance
+        if decision is None or decision.reason is not StateReason.ECHO or not self._can_reopen:
+            return False
+        return self._is_echo(join(decision.text, utterance.text), now_ms)
+
+    # Utterances beyond the limit.
+
+    def _part(self, segment_id: str) -> None:
+        """Close a part where the model could not hold the whole beside the conversation."""
+        utterance, limit = self._state.utterance, self._setup.max_part_tokens
+        num_tokens = len(self._encode(utterance.heard_text))
+        if num_tokens > limit:
+            max_chars = max(1, len(utterance.heard_text) * limit // num_tokens)
+            utterance.part(segment_id, max_chars)

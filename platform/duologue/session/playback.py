@@ -1,0 +1,33 @@
+"""Heard truth: what the player reports of a reply, also of one that was cut."""
+
+from dataclasses import replace
+
+from duologue.session.response import Response
+from duologue.session.state import SessionState
+from duologue.session.transcript import Role
+
+
+def acknowledge(state: SessionState, response_id: int, heard_chars: int, now_ms: float) -> None:
+    """The user has heard so much of a response that was shown; the client reports from now on."""
+    state.terms = replace(state.terms, reports_playback=True)
+    for response in (state.response, state.cut):
+        if response is not None and response.response_id == response_id:
+            response.acknowledge(heard_chars, now_ms)
+            if response is state.cut:
+                _amend(state, response, now_ms)
+
+
+def _amend(state: SessionState, cut: Response, now_ms: float) -> None:
+    """A report for a reply that was cut counts if it was on its way when that happened."""
+    decision = state.decision
+    if decision is None or cut.acked_chars is None:
+        return
+    heard_chars = min(cut.acked_chars, cut.num_shown_chars)
+    is_late = now_ms - decision.at_ms > state.terms.floor.late_ack_ms
+    if is_late and decision.is_confirmed or heard_chars == decision.cut_heard_chars:
+        return
+    decision.cut_heard_chars = heard_chars
+    state.amends = True
+    if decision.place is not None:
+        cut.cut_chars = heard_chars
+        state.rewrite(decision.place, Role.ASSISTANT, cut.text[:heard_chars])

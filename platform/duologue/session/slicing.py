@@ -1,0 +1,191 @@
+"""Slices: what a session wants of the engine, and how it asks for it."""
+
+from collections.abc import Callable
+from functools import cached_property
+
+from duologue.lane.judging import Patience
+from duologue.lane.lane import Lane
+from duologue.lane.phase import ReplyPhase
+from duologue.lane.slices import Heard, Slice, SliceResult
+from duologue.lane.steps import EndReason, Hear, Say
+from duologue.session.response import Response
+from duologue.session.setup import SessionSetup
+from duologue.session.state import Flight, SessionState
+from duologue.text.token_edit import TokenEdit, token_edit
+from duologue.usage import Usage
+
+
+class Wants:
+    """What a session wants of the engine as it stands. Changes nothing."""
+
+    def __init__(
+        self,
+        state: SessionState,
+        setup: SessionSetup,
+        lane: Lane,
+        encode: Callable[[str], tuple[int, ...]],
+        now_ms: float,
+    ) -> None:
+        self.state = state
+        self.setup = setup
+        self.lane = lane
+        self.now_ms = now_ms
+        self._encode = encode
+
+    def due_at_ms(self, now_ms: float, *, may_speak: bool = True) -> float | None:
+        """From when on there is something to ask for; None for never."""
+        has_news = self.has_edit or self.conclude is not None or self.amends is not None
+        if has_news or (may_speak and self.speaks):
+            return now_ms
+        dues = (self._judged_at_ms(now_ms), self._concluded_at_ms())
+        return min((ms for ms in dues if ms is not None), default=None)
+
+    @cached_property
+    def text(self) -> str:
+        """The utterance, or its part that comes first."""
+        return self.state.utterance.heard_text
+
+    @cached_property
+    def tokens(self) -> tuple[int, ...]:
+        """Of the text."""
+        return self._encode(self.text)
+
+    @property
+    def hears(self) -> bool:
+        """Whether the user is listened to now."""
+        return self.setup.strategy.listens_while_speaking or self.lane.phase is ReplyPhase.NONE
+
+    @property
+    def has_edit(self) -> bool:
+        """Whether the engine knows another utterance."""
+        state = self.state
+        is_other = self.tokens != state.known_tokens or state.reopening is not None
+        return self.hears and (is_other or bool(state.utterance.parts))
+
+    @property
+    def edit(self) -> TokenEdit | None:
+        """What the engine is to be told of the utterance."""
+        known = self.state.known_tokens
+        is_same = self.tokens == known
+        return token_edit(known, self.tokens) if self.hears and not is_same else None
+
+    @property
+    def reply(self) -> Response | None:
+        """The reply in the output channel."""
+        return self.state.response if self.lane.phase is not ReplyPhase.NONE else None
+
+    @property
+    def speaks(self) -> bool:
+        """Whether a reply is to go on: also one that time division interrupted."""
+        reply = self.reply
+        is_under_way = self.lane.phase in (ReplyPhase.SPEAKING, ReplyPhase.PAUSED)
+        if reply is None or not is_under_way or reply.end is not None or reply.is_cancelled:
+            return False
+        return reply.pause is None and self.num_reply_tokens > 0
+
+    @property
+    def num_reply_tokens(self) -> int:
+        """How much it may say in a slice: one that is held back, no more than its limit."""
+        most, reply = self.setup.decoding.reply_tokens_per_slice, self.reply
+        if reply is None or reply.is_confirmed:
+            return most
+        return max(0, min(most, self.setup.floor.held_reply_tokens - reply.num_tokens))
+
+    @property
+    def conclude(self) -> EndReason | None:
+        """Why the reply in the output channel is to end now, if it is."""
+        reply = self.reply
+        if reply is None:
+            return None
+        if reply.is_cancelled:
+            return EndReason.CANCELLED
+        if reply.pause is not None or not reply.is_over(self.setup.floor, self.now_ms):
+            return None
+        return EndReason.STOP_STRING if reply.stops.is_met else EndReason.STOP
+
+    @property
+    def amends(self) -> Heard | None:
+        """What was heard of the reply that was cut, if the engine believes something else."""
+        state, cut = self.state, self.state.cut
+        decision = state.decision
+        if not state.amends or cut is None or decision is None or self.lane.aside is None:
+            return None
+        if state.reopening is not None:
+            return None
+        return cut.heard(decision.cut_heard_chars, self.setup.tokenizer)
+
+    @property
+    def heard_chars(self) -> int:
+        """Of the reply in the output channel."""
+        reply = self.reply
+        return reply.heard_chars(self.setup.floor, self.now_ms) if reply is not None else 0
+
+    def patience(self) -> Patience | None:
+        """With which the utterance is to be judged now, if it is."""
+        if self.state.utterance.parts or not self.tokens or not self.hears:
+            return None
+        due_ms = self._judged_at_ms(self.now_ms)
+        is_due = due_ms is not None and due_ms <= self.now_ms
+        if not self.has_edit and not is_due:
+            return None
+        return self.state.silence.patience(self.text, self.setup, self.now_ms)
+
+    def _judged_at_ms(self, now_ms: float) -> float | None:
+        """When silence is to be judged."""
+        if not self.hears or not self.state.known_tokens or not self.tokens:
+            return None
+        return self.state.silence.due_at_ms(self.text, self.setup, now_ms)
+
+    def _concluded_at_ms(self) -> float | None:
+        """When a reply counts as heard of which nothing is reported any more."""
+        reply = self.reply
+        if reply is None or not reply.is_shown_whole or reply.pause is not None:
+            return None
+        return reply.heard_at_ms(self.setup.floor) if reply.is_done else None
+
+
+def depart(wants: Wants, session_id: str, epoch: int, tick: int, now_ms: float) -> Flight:
+    """A slice leaves, with all that is wanted."""
+    state, setup, reply = wants.state, wants.setup, wants.reply
+    patience, conclude, heard_chars = wants.patience(), wants.conclude, wants.heard_chars
+    may_cut = patience is not None or conclude is not None or bool(state.utterance.parts)
+    has_stops = bool(setup.stop_strings) or (reply is not None and bool(reply.stops.strings))
+    work = Slice(
+        session_id=session_id,
+        epoch=epoch,
+        tick=tick,
+        reopens=state.reopening is not None,
+        amends=wants.amends,
+        edit=wants.edit,
+        patience=patience or Patience.NORMAL,
+        heard=reply.heard(heard_chars, setup.tokenizer) if reply and may_cut else None,
+        conclude=conclude,
+        # A stop string may end a reply before its last tokens: only the session can tell.
+        holds_reply=setup.reports_playback or has_stops or setup.holds_replies,
+        sets_aside=setup.strategy.takes_back,
+        pauses=wants.lane.is_speaking and not wants.speaks,
+        settles=bool(state.utterance.parts),
+        reply_tokens=wants.num_reply_tokens or setup.decoding.reply_tokens_per_slice,
+        look_ahead_tokens=setup.decoding.look_ahead_tokens,
+    )
+    state.amends = False
+    if patience is not None:
+        state.silence.judged = patience
+    return Flight(
+        work=work,
+        is_judging=patience is not None,
+        text=wants.text,
+        segments=state.utterance.snapshot(),
+        segment_ids=state.utterance.segment_ids,
+        tokens=wants.tokens,
+        is_committed=state.silence.is_committed,
+        heard_chars=heard_chars,
+        stop_strings=setup.stop_strings,
+    )
+
+
+def usage_of(result: SliceResult) -> Usage:
+    """What one slice has used."""
+    heard = sum(len(step.append) for step in result.steps if isinstance(step, Hear))
+    said = sum(len(step.tokens) for step in result.steps if isinstance(step, Say))
+    return Usage(input_tokens=heard, output_tokens=said, slices=1)
