@@ -1,0 +1,119 @@
+"""Short things that are said whole: to go on, or to show that one listens."""
+
+from collections.abc import Collection
+from functools import lru_cache
+
+from duologue.text.contractions import IS_OR_HAS, expanded
+from duologue.text.words import keys_of, word_set
+
+DEFAULT_GO_ON_PHRASES = (
+    *("go on", "go ahead", "carry on", "keep going", "keep talking", "keep on going"),
+    *("continue", "continue talking", "continue speaking", "resume", "proceed"),
+    *("please go on", "please continue", "please proceed", "please resume"),
+    *("you can go on", "you can continue", "you can go ahead", "you can carry on"),
+    *("you can keep going", "you can resume", "you may go on", "you may continue"),
+    *("you may proceed", "can you go on", "can you continue", "could you go on"),
+    *("could you continue", "let's go on", "let's continue", "let us carry on"),
+    *("i'm back", "i'm here", "i'm here again", "i'm listening", "i'm listening again"),
+    *("i'm ready", "i'm all ears", "back again", "where were we", "where were you"),
+)
+"""What lets a reply go on that was asked to wait."""
+
+MAX_POLITE_WORDS = 4
+"""So many polite or filling words may stand before a phrase, and so many behind it."""
+
+_POLITE = word_set(
+    "okay ok kay yes yeah yep yup sure right alright all well so um uh er erm uhm hm hmm mm and"
+    " oh ah hey hi hello no now then please thanks thank you sorry again just great good cool fine"
+    " perfect there that's that is it very much sir"
+)
+_BACKCHANNELS = (
+    *(
+        "uh huh",
+        "mm hm",
+        "mm hmm",
+        "mhm",
+        "mhmm",
+        "mm",
+        "mmm",
+        "hm",
+        "hmm",
+        "um",
+        "uh",
+        "er",
+        "erm",
+    ),
+    *("uhm", "umm", "uhh", "ah", "ahh", "aha", "ah ha", "oh", "ooh", "ohh", "wow", "huh", "uhuh"),
+    *("okay", "ok", "kay", "k", "yeah", "yep", "yup", "yes", "ya", "yah", "right", "all right"),
+    *("alright", "sure", "for sure", "really", "true", "very true", "indeed", "exactly"),
+    *("absolutely", "definitely", "totally", "of course", "cool", "very cool", "nice", "very nice"),
+    *("great", "good", "very good", "fine", "perfect", "interesting", "very interesting"),
+    *("amazing", "awesome", "lovely", "i see", "got it", "gotcha", "got you", "i got it", "i know"),
+    *("i understand", "understood", "makes sense", "that makes sense", "fair enough", "no way"),
+    *("oh no", "oh dear", "oh my", "oh my god", "my god", "gosh", "that's right", "that's true"),
+    *(
+        "that's great",
+        "that's nice",
+        "that's good",
+        "that's cool",
+        "that's interesting",
+        "i hear you",
+    ),
+    *("is that so", "is that right", "you don't say", "good to know", "well"),
+)
+_MAX_BACKCHANNELS = 4
+
+
+def is_phrase(text: str, phrases: Collection[str]) -> bool:
+    """Whether the text is one of the phrases and says nothing else.
+
+    Case, marks and spacing make no difference, nor do contractions and up to `MAX_POLITE_WORDS`
+    polite or filling words before and behind.
+    """
+    words = _words(text)
+    return any(_is_framed(words, phrase) for phrase in _split(tuple(phrases)))
+
+
+def is_backchannel(text: str) -> bool:
+    """Whether the text only shows that its speaker listens or thinks: "uh-huh", "oh wow", "um".
+
+    That is up to four such sounds or phrases in English. Some of them can be answers too ("yes",
+    "sure"): whether something was asked is for the caller to know.
+    """
+    words = _words(text)
+    return bool(words) and _consists_of(words, _split(_BACKCHANNELS), _MAX_BACKCHANNELS)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple("is" if word == IS_OR_HAS else word for word in expanded(keys_of(text)))
+
+
+def _is_framed(words: tuple[str, ...], phrase: tuple[str, ...]) -> bool:
+    """Whether the words are the phrase with nothing but polite words around it."""
+    num_around = len(words) - len(phrase)
+    for before in range(
+        max(0, num_around - MAX_POLITE_WORDS), min(num_around, MAX_POLITE_WORDS) + 1
+    ):
+        behind = before + len(phrase)
+        if words[before:behind] == phrase and _POLITE.issuperset(words[:before] + words[behind:]):
+            return True
+    return False
+
+
+def _consists_of(
+    words: tuple[str, ...], phrases: Collection[tuple[str, ...]], max_phrases: int
+) -> bool:
+    """Whether the words are up to so many of the phrases in a row."""
+    if not words:
+        return True
+    return max_phrases > 0 and any(
+        words[: len(phrase)] == phrase
+        and _consists_of(words[len(phrase) :], phrases, max_phrases - 1)
+        for phrase in phrases
+    )
+
+
+@lru_cache(maxsize=16)
+def _split(phrases: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+    """The phrases that have words, as their words."""
+    return tuple(filter(None, (_words(phrase) for phrase in phrases)))
