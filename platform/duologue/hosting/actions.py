@@ -7,11 +7,8 @@ from duologue.lane.profile import LaneProfile
 from duologue.lane.slices import Slice
 from duologue.lane.state import LaneState
 from duologue.notices import Notice
-from duologue.session.chronicle import Checkpoint
-from duologue.session.records import Record
-from duologue.session_record import TranscriptEdit
+from duologue.session.chronicle import Checkpoint, JournalEntry
 from duologue.strategies.base import Strategy
-from duologue.usage import Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,23 +35,10 @@ class Submit:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """All that happened since the entry before: kept as a whole, or not at all."""
-
-    records: tuple[Record, ...]
-    transcript: TranscriptEdit | None
-    usage: Usage
-    server_seq: int
-    """Once it is kept, events up to this one may be shown."""
-    client_seq: int
-    """Once it is kept, the client need not keep its events up to this one."""
-
-
-@dataclass(frozen=True, slots=True)
 class Write:
     """Append to the journal; `Host.kept` reports it. One write is under way at most."""
 
-    entry: Entry
+    entry: JournalEntry
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,21 +1,27 @@
 """A session that writes down what happens to it, and comes to life again from what was written."""
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import NoReturn
 
-from duologue.errors import CapacityExceeded, InvalidInput, SessionOver
-from duologue.events import ClientEvent, Envelope
+from duologue.errors import CapacityExceeded, InvalidInput, ModelUnavailable, SessionOver
+from duologue.events import ClientEvent, Envelope, InputAppend, InputRevise
 from duologue.lane.slices import Slice, SliceResult
 from duologue.lane.state import LaneState
-from duologue.session.lasting import LastingSession
-from duologue.session.memory import SessionMemory
-from duologue.session.records import Abandoned, Arrived, Departed, Received, Record
+from duologue.session.records import Abandoned, Arrived, Departed, Elapsed, Received, Record
+from duologue.session.session import Pending, Session
 from duologue.session.setup import SessionSetup
+from duologue.session.state import SessionState
 from duologue.session.transcript import Entry
 from duologue.session_record import TranscriptEdit
 from duologue.usage import Usage
+
+MAX_PENDING_RECORDS = 512
+MAX_PENDING_CHARS = 131_072
+"""So much may wait for a slow store before the client has to wait as well; with one more event it
+still fits into one entry."""
 
 Told = tuple[Envelope, int]
 """A server event, and the last client event that the session had taken when it happened."""
@@ -23,13 +29,26 @@ Told = tuple[Envelope, int]
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A session at a silent moment; what happened before it need not be played again."""
+    """A session at one moment; what happened before it need not be played again."""
 
     lane: LaneState
-    memory: SessionMemory
+    state: SessionState
     last_client_seq: int
-    recent_events: tuple[Told, ...]
+    recent_events: tuple[Told, ...] = ()
     """For clients that resume behind the checkpoint."""
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """All that happened since the entry before: kept as a whole, or not at all."""
+
+    records: tuple[Record, ...]
+    transcript: TranscriptEdit | None
+    usage: Usage
+    server_seq: int
+    """Once it is kept, events up to this one may be shown."""
+    client_seq: int
+    """Once it is kept, the client need not keep its events up to this one."""
 
 
 class Chronicle:
@@ -37,20 +56,40 @@ class Chronicle:
     order, on the session of the checkpoint before them give the session again: its lane, its
     transcript, its next slice, and every event with its number.
 
-    Whatever is to survive must be kept, by `take_records`, before its events are shown.
+    Nothing is shown before it is kept. `next_write` says what is to be kept next, one at a time,
+    and `kept` is told when it is; what happens meanwhile goes into the next entry, so that a slow
+    store makes entries longer and not more. A new session is first of all kept as it begins: with
+    the terms that it is held by, whatever they are elsewhere later.
     """
 
     def __init__(
-        self, session: LastingSession, *, recent_events: int = 512, last_client_seq: int = 0
+        self,
+        session: Session,
+        *,
+        checkpoint: Checkpoint | None = None,
+        recent_events: int = 512,
+        max_entries: int = 400,
     ) -> None:
-        """`recent_events` are kept for clients that resume."""
+        """A session as it is at `checkpoint`, or one in which nothing happened yet.
+
+        `recent_events` are kept for clients that resume. Beyond `max_entries` behind a checkpoint,
+        another one is due.
+        """
         assert recent_events > 0, recent_events
         self.session = session
-        self.last_client_seq = last_client_seq
-        self.last_server_seq = 0
-        self._told: deque[Told] = deque(maxlen=recent_events)
+        self.last_client_seq = checkpoint.last_client_seq if checkpoint is not None else 0
+        self.shown_seq = self.last_server_seq
+        self.kept_client_seq = self.last_client_seq
+        self.num_entries = 0
+        """Entries behind the checkpoint."""
+        events = checkpoint.recent_events if checkpoint is not None else ()
+        self._told: deque[Told] = deque(events, maxlen=recent_events)
+        self._max_entries = max_entries
         self._records: list[Record] = []
-        self._written: tuple[Entry, ...] = ()  # the transcript at hand, as far as it was taken
+        self._pending_chars = 0
+        self._written = tuple(session.transcript)  # as far as it was taken
+        self._under_way: JournalEntry | Checkpoint | None = None
+        self._beginning = self._checkpoint() if checkpoint is None else None
 
     @classmethod
     def restore(
@@ -61,40 +100,33 @@ class Chronicle:
         checkpoint: Checkpoint | None,
         *,
         recent_events: int = 512,
+        max_entries: int = 400,
     ) -> "Chronicle":
         """The session as it was at the checkpoint, or a new one; then `replay` what followed.
 
-        `setup` is what the session began with. `epoch` holds for what happens from now on.
+        `setup` is what a new session begins with. `epoch` holds for what happens from now on.
+        Raises ModelUnavailable if the session's tokens are another model's.
         """
-        session = LastingSession(session_id, setup, epoch=epoch)
-        chronicle = cls(session, recent_events=recent_events)
+        state = lane = None
         if checkpoint is not None:
-            session.recall(checkpoint.memory, checkpoint.lane.lane(setup.chat))
-            chronicle.last_client_seq = checkpoint.last_client_seq
-            chronicle.last_server_seq = checkpoint.memory.num_events
-            chronicle._told.extend(checkpoint.recent_events)
-            chronicle._written = tuple(session.transcript)
-        return chronicle
+            require_same_words(setup, checkpoint.state, session_id)
+            state, lane = deepcopy(checkpoint.state), checkpoint.lane.lane(setup.chat)
+        session = Session(session_id, setup, epoch=epoch, state=state, lane=lane)
+        return cls(
+            session, checkpoint=checkpoint, recent_events=recent_events, max_entries=max_entries
+        )
 
     @property
-    def transcript(self) -> Sequence[Entry]:
-        """What was said since the last checkpoint; `num_earlier_entries` stand before it."""
-        return self.session.transcript
+    def last_server_seq(self) -> int:
+        """The last server event so far."""
+        return self.session.state.num_events
 
-    @property
-    def num_earlier_entries(self) -> int:
-        """Entries of the transcript that no longer change, and are not at hand."""
-        return self.session.num_earlier_entries
-
-    @property
-    def usage(self) -> Usage:
-        """What the session has used in all its life."""
-        return self.session.usage
+    # What happens.
 
     def receive(
-        self, client_seq: int, event: ClientEvent, now_ms: float, tick: int
+        self, client_seq: int, event: ClientEvent, now_ms: float, tick: int, source: bytes = b""
     ) -> list[Envelope]:
-        """Take a client event. A repeat is passed over.
+        """Take a client event, which came as `source`. A repeat is passed over.
 
         Raises InvalidInput for a gap before it, and SessionOver when the session is closed; then
         nothing has changed. What the session itself refuses is answered by an error event.
@@ -108,7 +140,13 @@ class Chronicle:
                 f"client_seq must be {self.last_client_seq + 1}, the one after the last that was "
                 f"taken, not {client_seq}"
             )
-        return self._happen(Received(client_seq, event, now_ms, tick))
+        if isinstance(event, InputAppend | InputRevise):
+            self._pending_chars += len(event.text)
+        return self._happen(Received(client_seq, event, now_ms, tick, source))
+
+    def pending(self, now_ms: float, *, may_speak: bool = True) -> Pending:
+        """What the session wants, and when."""
+        return self.session.pending(now_ms, may_speak=may_speak)
 
     def next_slice(self, now_ms: float, tick: int) -> Slice | None:
         """What the session wants of the engine in this tick; None when there is nothing to do."""
@@ -117,9 +155,13 @@ class Chronicle:
             self._records.append(Departed(now_ms, tick))
         return work
 
-    def absorb(self, result: SliceResult, now_ms: float) -> list[Envelope]:
+    def elapse(self, now_ms: float, tick: int) -> list[Envelope]:
+        """Let the time bring what is due; returns what the client is to be told."""
+        return self._happen(Elapsed(now_ms, tick))
+
+    def absorb(self, result: SliceResult, now_ms: float, source: bytes = b"") -> list[Envelope]:
         """Take what came of the slice; returns what the client is to be told, in order."""
-        return self._happen(Arrived(result, now_ms))
+        return self._happen(Arrived(result, now_ms, source))
 
     def abandon(self, now_ms: float) -> list[Envelope]:
         """The slice under way, if there is one, will never come back: its batcher is gone.
@@ -128,24 +170,8 @@ class Chronicle:
         """
         return self._happen(Abandoned(now_ms)) if self.session.is_busy else []
 
-    def take_records(self) -> tuple[Record, ...]:
-        """What happened since the last time: what the next journal entry holds."""
-        records, self._records = tuple(self._records), []
-        return records
-
-    def take_transcript_edit(self) -> TranscriptEdit | None:
-        """How the whole transcript changed since the last time; None if it did not."""
-        before, now = self._written, tuple(self.session.transcript)
-        if before == now:
-            return None
-        pairs = zip(before, now, strict=False)
-        keep = next((n for n, (old, new) in enumerate(pairs) if old != new), None)
-        keep = min(len(before), len(now)) if keep is None else keep
-        self._written = now
-        return TranscriptEdit(self.num_earlier_entries + keep, now[keep:])
-
     def replay(self, epoch: int, records: Iterable[Record]) -> None:
-        """Let happen again what was written down under an epoch; it counts as taken.
+        """Let happen again what was written down under an epoch, as one entry that is kept.
 
         Raises InvalidInput if that cannot have happened to this session.
         """
@@ -157,12 +183,78 @@ class Chronicle:
         finally:
             self.session.epoch = present
         self._written = tuple(self.session.transcript)
+        self.shown_seq, self.kept_client_seq = self.last_server_seq, self.last_client_seq
+        self.num_entries += 1
 
-    def events_after(self, server_seq: int) -> Sequence[Told]:
-        """What a client is to be told that has seen the events up to this number.
+    # What is kept of it.
+
+    @property
+    def is_writing(self) -> bool:
+        return self._under_way is not None
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether all that happened is kept."""
+        return not self._records and not self.is_writing and self._beginning is None
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so much waits to be kept that no more should be taken."""
+        return len(self._records) >= MAX_PENDING_RECORDS or self._pending_chars >= MAX_PENDING_CHARS
+
+    @property
+    def has_events(self) -> bool:
+        """Whether there are events that wait to be kept before they are shown."""
+        entry = self._under_way if isinstance(self._under_way, JournalEntry) else None
+        return self.last_server_seq > max(entry.server_seq if entry else 0, self.shown_seq)
+
+    def next_write(self) -> JournalEntry | Checkpoint | None:
+        """What is to be kept next, if nothing is being written."""
+        if self.is_writing:
+            return None
+        if self._beginning is not None:
+            self._under_way, self._beginning = self._beginning, None
+        elif self._records:
+            self._under_way = JournalEntry(
+                records=tuple(self._records),
+                transcript=self._take_transcript_edit(),
+                usage=self.session.usage,
+                server_seq=self.last_server_seq,
+                client_seq=self.last_client_seq,
+            )
+            self._records, self._pending_chars = [], 0
+        elif self.num_entries >= self._max_entries:
+            return self.next_checkpoint()
+        return self._under_way
+
+    def next_checkpoint(self) -> Checkpoint | None:
+        """The session as it is, to be kept in place of all entries so far.
+
+        None unless all that happened is kept, and something since the last checkpoint. Lets go of
+        transcript entries that no longer change.
+        """
+        if not self.is_clean or not self.num_entries:
+            return None
+        self._under_way = self._checkpoint()
+        return self._under_way
+
+    def kept(self) -> bool:
+        """What was under way is kept; returns whether there is more to show."""
+        done, self._under_way = self._under_way, None
+        assert done is not None, "nothing was being written"
+        if isinstance(done, Checkpoint):
+            self.num_entries = 0
+            return False
+        self.num_entries += 1
+        has_more = done.server_seq > self.shown_seq
+        self.shown_seq, self.kept_client_seq = done.server_seq, done.client_seq
+        return has_more
+
+    def events_after(self, server_seq: int) -> list[Told]:
+        """What happened behind the events up to this number, kept or not.
 
         Raises InvalidInput if there is no such event yet, and CapacityExceeded if those behind it
-        are no longer kept.
+        are no longer at hand.
         """
         if not 0 <= server_seq <= self.last_server_seq:
             raise InvalidInput(
@@ -177,21 +269,23 @@ class Chronicle:
             )
         return list(self._told)[len(self._told) - num_missed :]
 
-    def checkpoint(self) -> Checkpoint | None:
-        """The session as it is, to be kept in place of all records so far.
-
-        None unless it is silent: nothing to hear, nothing to say, no slice under way, no decision
-        about to be taken back, and not closed; and unless all records and the transcript's changes
-        were taken. Lets go of transcript entries that no longer change.
-        """
-        is_taken = not self._records and self._written == tuple(self.session.transcript)
-        if not (is_taken and self.session.can_be_remembered):
+    def _take_transcript_edit(self) -> TranscriptEdit | None:
+        """How the whole transcript changed since the last time; None if it did not."""
+        before, now = self._written, tuple(self.session.transcript)
+        if before == now:
             return None
-        self.session.forget_entries()
+        pairs = zip(before, now, strict=False)
+        keep = next((n for n, (old, new) in enumerate(pairs) if old != new), None)
+        keep = min(len(before), len(now)) if keep is None else keep
+        self._written: tuple[Entry, ...] = now
+        return TranscriptEdit(self.session.state.num_earlier_entries + keep, now[keep:])
+
+    def _checkpoint(self) -> Checkpoint:
+        self.session.state.forget_entries()
         self._written = tuple(self.session.transcript)
         return Checkpoint(
             lane=LaneState.of(self.session.lane),
-            memory=self.session.memory,
+            state=deepcopy(self.session.state),
             last_client_seq=self.last_client_seq,
             recent_events=tuple(self._told),
         )
@@ -211,13 +305,13 @@ class Chronicle:
             case Departed(now_ms, tick):
                 if self.session.next_slice(now_ms, tick) is None:
                     self._refuse(record)
+            case Elapsed(now_ms, tick):
+                envelopes = self.session.elapse(now_ms, tick)
             case Arrived(result, now_ms):
                 envelopes = self.session.absorb(result, now_ms)
             case Abandoned():
                 self.session.abandon()
-        for envelope in envelopes:
-            self.last_server_seq = envelope.server_seq
-            self._told.append((envelope, self.last_client_seq))
+        self._told.extend((envelope, self.last_client_seq) for envelope in envelopes)
         return envelopes
 
     def _check(self, record: Record) -> None:
@@ -232,6 +326,8 @@ class Chronicle:
                 is_next = work is not None and work.tick == result.tick
             case Abandoned():
                 is_next = work is not None
+            case Elapsed():
+                is_next = True
         if not is_next:
             self._refuse(record)
 
@@ -239,4 +335,15 @@ class Chronicle:
         raise InvalidInput(
             f"the journal of session {self.session.session_id} goes on with a record that does "
             f"not follow from those before it: {record}"
+        )
+
+
+def require_same_words(setup: SessionSetup, state: SessionState, session_id: str) -> None:
+    """Raise ModelUnavailable if a session was begun with another tokenizer or chat format."""
+    begun = state.terms.words_digest
+    if begun != setup.words_digest:
+        raise ModelUnavailable(
+            f"session {session_id} was begun with the tokenizer and chat format {begun}, and can go "
+            f"on only where they are; this model has {setup.words_digest}. What was said stays in "
+            "its transcript; begin a new session"
         )
