@@ -26,7 +26,8 @@ _ORDINALS = {
     **{f"{word[:-1]}ieth": word for word in _TENS},
 }
 _HUNDRED = "hundred"
-_MAX_WORDS = 24
+_MAX_WORDS = 32
+"""No number has more."""
 _MAX_DIGITS = 15
 """No scale is multiplied with longer ones."""
 
@@ -56,14 +57,19 @@ def group_at(words: Sequence[str], start: int) -> Group | None:
     Words that only follow each other ("seven thirty", "five five") are several groups. "oh" is a
     zero here, so who asks must know that it stands among numbers.
     """
-    words = words[start : start + _MAX_WORDS]
-    if not words:
+    if start >= len(words) or not _can_begin(words[start]):
         return None
+    words = words[start : start + _MAX_WORDS]
     if cardinal(words[0]) in ZEROS:
         return Group("0", 1)
     if words[0].isdecimal() and (len(words[0]) > _MAX_DIGITS or _scale_at(words, 1) == 1):
         return Group(words[0], 1)
     return _scaled(words)
+
+
+def _can_begin(word: str) -> bool:
+    word = cardinal(word)
+    return word in _BELOW_HUNDRED or word == "a" or word in ZEROS or word.isdecimal()
 
 
 def _scaled(words: Sequence[str]) -> Group | None:

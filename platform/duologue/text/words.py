@@ -7,16 +7,19 @@ import regex
 
 from duologue.text.scripts import UNSPACED
 
+_LETTERS = rf"[[\p{{L}}\p{{M}}]--[{UNSPACED}]]+"
+_NUMBER = r"(?:\p{Nd}{1,3}(?:,\p{Nd}{3})+(?!\p{Nd}) | \p{Nd}+)(?:\.\p{Nd}+)?"
+_TIME_OR_ORDINAL = r":00(?!\p{Nd}) | (?:[Ss][Tt]|[NnRr][Dd]|[Tt][Hh])(?!\p{L})"
 _WORD = regex.compile(
     rf"""
-      (?P<number>(?:\p{{Nd}}{{1,3}}(?:,\p{{Nd}}{{3}})+(?!\p{{Nd}}) | \p{{Nd}}+)(?:\.\p{{Nd}}+)?)
-      (?:(?<!\.\p{{Nd}}+)(?::00(?!\p{{Nd}}) | (?:st|nd|rd|th)(?!\p{{L}})))?   # 7:00, 2nd
+      [a-zA-Z]++(?![\p{{L}}\p{{M}}'’ʼ])             # most words; what is below finds them later
+    | (?P<number>{_NUMBER})(?:(?<!\.\p{{Nd}}+)(?:{_TIME_OR_ORDINAL}))?
     | [[{UNSPACED}]&&[\p{{L}}\p{{N}}]]\p{{M}}*
-    | [[\p{{L}}\p{{M}}]--[{UNSPACED}]]+(?:['’ʼ][[\p{{L}}\p{{M}}]--[{UNSPACED}]]+)*
+    | {_LETTERS}(?:['’ʼ]{_LETTERS})*
     | \p{{N}}
     | \p{{Emoji_Presentation}}
     """,
-    regex.VERBOSE | regex.V1 | regex.IGNORECASE,
+    regex.VERBOSE | regex.V1,
 )
 _APOSTROPHES = str.maketrans("’ʼ", "''")
 
