@@ -70,7 +70,11 @@ def _is_attached(left: str, right: str) -> bool:
 def _attaches_next(left: str, right: str) -> bool:
     """Whether the left text ends with something that belongs to the word behind it."""
     last, before = left[-1], left[-2:-1]
-    if last in _ALWAYS_OPENING or unicodedata.category(last) == "Ps" or _INSIDE_WORD.search(left):
+    if (
+        last in _ALWAYS_OPENING
+        or unicodedata.category(last) == "Ps"
+        or _INSIDE_WORD.search(left[-2:])
+    ):
         return True
     stands_free = not before or before.isspace() or unicodedata.category(before) == "Ps"
     if unicodedata.category(last) == "Sc":

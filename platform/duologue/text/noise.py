@@ -35,9 +35,10 @@ DEFAULT_NOISE_TAGS = (
 )
 """The notes of common recognisers. Words are tags inside brackets only, signs wherever they are."""
 
+_INSIDE = r"([^][(){}<>*（）【】♩♪♫♬]*)"
 _BRACKETED = regex.compile(
-    r"\[([^][]*)\]|\(([^()]*)\)|<([^<>]*)>|\{([^{}]*)\}|\*([^*]*)\*|（([^（）]*)）|【([^【】]*)】"
-    r"|[♩♪♫♬]+([^♩♪♫♬]*)[♩♪♫♬]+"
+    rf"\[{_INSIDE}\]|\({_INSIDE}\)|<{_INSIDE}>|\{{{_INSIDE}\}}|\*(?!\s){_INSIDE}\*"
+    rf"|（{_INSIDE}）|【{_INSIDE}】|[♩♪♫♬]+{_INSIDE}[♩♪♫♬]+"
 )
 _WORDS = regex.compile(r"[\p{L}\p{M}\p{N}]+")
 # Signs with a life as characters of a text are no utterance by themselves, though they are emojis.

@@ -62,6 +62,7 @@ _BACKCHANNELS = (
     *("is that so", "is that right", "you don't say", "good to know", "well"),
 )
 _MAX_BACKCHANNELS = 4
+_MAX_CHARS = 500
 
 
 def is_phrase(text: str, phrases: Collection[str]) -> bool:
@@ -85,6 +86,9 @@ def is_backchannel(text: str) -> bool:
 
 
 def _words(text: str) -> tuple[str, ...]:
+    """What is compared; none of a text that is too long to be a phrase."""
+    if len(text) > _MAX_CHARS:
+        return ()
     return tuple("is" if word == IS_OR_HAS else word for word in expanded(keys_of(text)))
 
 

@@ -28,6 +28,8 @@ brackets = st.sampled_from(["[]", "()", "<>", "**", "（）", "♪♪", "{}"])
         ("今天[Music]天气", "今天天气"),
         ("is that [laughs] ?", "is that?"),
         ("hello (there)", "hello (there)"),
+        ("(so [Music] what)", "(so what)"),
+        ("2* 3 *laughs*", "2* 3"),
         ("I like music and silence", "I like music and silence"),
         ("an array[0] and f(x)", "an array[0] and f(x)"),
         ("  spaced  [out]  ", "  spaced  [out]  "),
