@@ -104,14 +104,12 @@ class LiveSession:
             raise CapacityExceeded("no batching actor is there that could seat a session")
         words = await describe(choices[0].address)
         setup = words.setup(settings, config_from_bytes(record.config))
-        chronicle = _recalled(lease, setup, kept, settings.sessions.recent_events)
+        chronicle = _recalled(lease, setup, kept, settings)
         host = Host(
             chronicle,
             TickClock(0.0, settings.decoding.tick_ms),
             settings.sessions,
             clock.now_ms(),
-            num_entries=len(kept.entries),
-            max_entries=settings.store.journal_entries,
             observer=SessionSpans(trace, records_text=records_text) if trace else None,
         )
         session = cls(host, lease, store, clock, on_end)
@@ -142,8 +140,8 @@ class LiveSession:
         self._attachment = Attachment(hello.last_server_seq, self.host.events_after)
         welcome = pb.Welcome(
             epoch=self.lease.epoch,
-            last_client_seq=self.host.ledger.kept_client_seq,
-            last_server_seq=self.host.ledger.shown_seq,
+            last_client_seq=self.host.chronicle.kept_client_seq,
+            last_server_seq=self.host.chronicle.shown_seq,
         )
         self._pump()
         return self._attachment, pb.AttachResponse(welcome=welcome)
@@ -159,14 +157,14 @@ class LiveSession:
             self._attachment = None
             self.host.detach()
 
-    async def receive(self, client_seq: int, event: ClientEvent) -> None:
+    async def receive(self, client_seq: int, event: ClientEvent, source: bytes = b"") -> None:
         """Take what the client says, as soon as there is room for it. Raises InvalidInput.
 
         What comes while the session leaves is not taken: the client will send it again.
         """
         await self._room.wait()
         if self.host.ending is None:
-            self.host.receive(client_seq, event, self._now_ms)
+            self.host.receive(client_seq, event, self._now_ms, source)
             self._pump()
 
     def saw(self, server_seq: int) -> None:
@@ -297,15 +295,19 @@ class LiveSession:
 
 
 def _recalled(
-    lease: Lease, setup: SessionSetup, kept: StoredJournal, recent_events: int
+    lease: Lease, setup: SessionSetup, kept: StoredJournal, settings: Settings
 ) -> Chronicle:
-    """The session as its journal tells it; raises InvalidInput if that makes no sense."""
+    """The session as its journal tells it.
+
+    Raises InvalidInput if that makes no sense, ModelUnavailable if it is another model's.
+    """
     chronicle = Chronicle.restore(
         setup,
         lease.session_id,
         lease.epoch,
         None if kept.checkpoint is None else checkpoint_from_bytes(kept.checkpoint),
-        recent_events=recent_events,
+        recent_events=settings.sessions.recent_events,
+        max_entries=settings.store.journal_entries,
     )
     for entry in kept.entries:
         chronicle.replay(*entry_from_bytes(entry, lease.session_id))

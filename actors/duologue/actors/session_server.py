@@ -245,7 +245,8 @@ class SessionServer(SessionServiceServicer):
 async def _take(request: pb.AttachRequest, session: LiveSession) -> None:
     match request.WhichOneof("request"):
         case "event":
-            await session.receive(*client_event_from_pb(request.event))
+            source = request.event.SerializeToString()
+            await session.receive(*client_event_from_pb(request.event), source)
         case "seen":
             session.saw(request.seen.server_seq)
         case _:

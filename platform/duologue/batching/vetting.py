@@ -38,6 +38,8 @@ class Vetting:
         self._check_tokens("lane.trunk", lane.trunk)
         self._check_tokens("lane.input", lane.input)
         self._check_tokens("lane.output", lane.output)
+        if lane.aside is not None:
+            self._check_tokens("lane.aside.tokens", lane.aside.tokens)
         num_tokens = len(lane.trunk) + len(lane.input) + len(lane.output)
         if num_tokens > self.max_positions:
             raise InvalidInput(
@@ -60,6 +62,8 @@ class Vetting:
             self._check_tokens("slice.edit.append", work.edit.append)
         if work.heard is not None:
             self._check_tokens("slice.heard.tail", work.heard.tail)
+        if work.amends is not None:
+            self._check_tokens("slice.amends.tail", work.amends.tail)
         _check_count("slice.reply_tokens", work.reply_tokens)
         _check_count("slice.look_ahead_tokens", work.look_ahead_tokens)
 

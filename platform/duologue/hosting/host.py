@@ -11,20 +11,22 @@ from duologue.hosting.actions import (
     Adjust,
     Ending,
     FindSeat,
+    Keep,
     Leave,
     Notify,
     Show,
     Submit,
+    Write,
 )
 from duologue.hosting.audience import Audience
 from duologue.hosting.beat import Beat
-from duologue.hosting.ledger import Ledger
 from duologue.hosting.observer import Observer, Unobserved
 from duologue.lane.slices import SliceResult
 from duologue.lane.state import LaneState
 from duologue.notices import Backpressure, Notice, NoticeEvent
 from duologue.service_settings import SessionSettings
-from duologue.session.chronicle import Chronicle, Told
+from duologue.session.chronicle import Checkpoint, Chronicle, JournalEntry, Told
+from duologue.session.session import Pending
 
 SEAT_WITHIN_MS = 60_000.0
 """A session that finds no seat for so long is given up, to be brought to life elsewhere."""
@@ -54,13 +56,10 @@ class Host:
         settings: SessionSettings,
         now_ms: float,
         *,
-        num_entries: int = 0,
-        max_entries: int = 400,
         observer: Observer | None = None,
     ) -> None:
-        """A session that was just brought to life, with `num_entries` behind its checkpoint."""
+        """A session that was just brought to life."""
         self.chronicle = chronicle
-        self.ledger = Ledger(chronicle, num_entries=num_entries, max_entries=max_entries)
         self.audience = Audience(chronicle.last_server_seq, settings.unseen_events)
         self.ending: Ending | None = None
         self._observer = observer or Unobserved()
@@ -79,14 +78,17 @@ class Host:
 
     # What happens.
 
-    def receive(self, client_seq: int, event: ClientEvent, now_ms: float) -> None:
-        """The client says something; a repeat is passed over.
+    def receive(
+        self, client_seq: int, event: ClientEvent, now_ms: float, source: bytes = b""
+    ) -> None:
+        """The client says something, which came as `source`; a repeat is passed over.
 
         Raises InvalidInput for a gap before it, SessionOver when the session is closed.
         """
         self._require_held()
         is_new = client_seq > self.chronicle.last_client_seq
-        self._note(self.chronicle.receive(client_seq, event, now_ms, self._tick(now_ms)))
+        tick = self._tick(now_ms)
+        self._note(self.chronicle.receive(client_seq, event, now_ms, tick, source))
         self._active_ms = now_ms
         if is_new:
             self._observer.received(event, now_ms)
@@ -107,7 +109,7 @@ class Host:
 
     def saw(self, server_seq: int) -> None:
         """The client has read so far."""
-        self.audience.saw(server_seq, self.ledger.shown_seq)
+        self.audience.saw(server_seq, self.chronicle.shown_seq)
 
     def seated(self) -> None:
         """A seat was taken, with what `FindSeat` said."""
@@ -131,13 +133,13 @@ class Host:
 
     def kept(self, now_ms: float) -> None:
         """The store has taken what was to be written."""
-        if not self.ledger.kept():
+        if not self.chronicle.kept():
             return
-        self._waiting.append(Show(self.ledger.shown_seq))
+        self._waiting.append(Show(self.chronicle.shown_seq))
         after = self._usage_after_seq
-        if after is not None and after <= self.ledger.shown_seq:
+        if after is not None and after <= self.chronicle.shown_seq:
             self._usage_after_seq = None
-            self._tell(self.chronicle.usage, now_ms, self.ledger.shown_seq)
+            self._tell(self.chronicle.usage, now_ms, self.chronicle.shown_seq)
 
     def drain(self, until_ms: float, reason: str) -> None:
         """Move at the next silent moment, at the latest at that time."""
@@ -156,18 +158,19 @@ class Host:
     def events_after(self, server_seq: int) -> list[Told]:
         """What a client may be shown that has seen the events up to this one."""
         told = self.chronicle.events_after(server_seq)
-        return [each for each in told if each[0].server_seq <= self.ledger.shown_seq]
+        return [each for each in told if each[0].server_seq <= self.chronicle.shown_seq]
 
     @property
     def is_full(self) -> bool:
         """Whether the client should wait with what it says, because the store is slow."""
-        return self.ledger.is_full
+        return self.chronicle.is_full
 
     def actions(self, now_ms: float) -> list[Action]:
         """What is to be done now, in order."""
         if self.ending is None:
             self._mind_the_seat(now_ms)
             self._mind_the_client(now_ms)
+            self._elapse(now_ms)
             self._submit(now_ms)
             self._write()
             self._consider_leaving(now_ms)
@@ -187,20 +190,34 @@ class Host:
             times.append(self._active_ms + LINGER_MS)
         elif self.chronicle.session.is_busy:
             times.append(self._beat.overdue_ms)
-        elif (need_ms := self._need_ms(now_ms)) is None:
-            times.append(self._active_ms + self._settings.sleep_after_ms)
-        elif self._seat is _Seat.TAKEN:
-            times.append(self._beat.next_ms(need_ms, now_ms))
+        else:
+            times += self._session_times(now_ms)
         late = [ms for ms in times if ms > now_ms]  # what is past waits for something else
         return min(late, default=None)
 
-    def _need_ms(self, now_ms: float) -> float | None:
-        session = self.chronicle.session
-        return session.next_need_ms(now_ms, may_speak=not self.audience.is_behind)
+    def _session_times(self, now_ms: float) -> list[float]:
+        """When the session wants something, or has slept in."""
+        pending = self._pending(now_ms)
+        if pending.next_ms is None:
+            return [self._active_ms + self._settings.sleep_after_ms]
+        times = [] if pending.elapse_ms is None else [pending.elapse_ms]
+        if pending.slice_ms is not None and self._seat is _Seat.TAKEN:
+            times.append(self._beat.next_ms(pending.slice_ms, now_ms))
+        return times
+
+    def _pending(self, now_ms: float) -> Pending:
+        return self.chronicle.pending(now_ms, may_speak=not self.audience.is_behind)
 
     def _is_quiet(self, now_ms: float) -> bool:
         """Nothing to do until something happens."""
-        return not self.chronicle.session.is_busy and self._need_ms(now_ms) is None
+        return not self.chronicle.session.is_busy and self._pending(now_ms).next_ms is None
+
+    def _elapse(self, now_ms: float) -> None:
+        due_ms = self._pending(now_ms).elapse_ms
+        if due_ms is not None and due_ms <= now_ms:
+            envelopes = self.chronicle.elapse(now_ms, self._tick(now_ms))
+            self._note(envelopes)
+            self._observer.elapsed(envelopes, now_ms)
 
     def _mind_the_seat(self, now_ms: float) -> None:
         session = self.chronicle.session
@@ -217,15 +234,15 @@ class Host:
         self.chronicle.abandon(now_ms)
 
     def _mind_the_client(self, now_ms: float) -> None:
-        if self.audience.falls_behind(self.ledger.shown_seq):
-            waiting = self.audience.num_unseen(self.ledger.shown_seq)
+        if self.audience.falls_behind(self.chronicle.shown_seq):
+            waiting = self.audience.num_unseen(self.chronicle.shown_seq)
             self._tell(Backpressure(waiting), now_ms)
 
     def _submit(self, now_ms: float) -> None:
         is_moving = self._leaves_by_ms is not None and now_ms >= self._leaves_by_ms
         if self._seat is not _Seat.TAKEN or is_moving:
             return
-        if not self._beat.may_submit(self._need_ms(now_ms), now_ms):
+        if not self._beat.may_submit(self._pending(now_ms).slice_ms, now_ms):
             return
         work = self.chronicle.next_slice(now_ms, self._tick(now_ms))
         if work is None:
@@ -244,13 +261,11 @@ class Host:
     def _write(self) -> None:
         """Without events to show, what happened can wait for the result of the slice under way."""
         session = self.chronicle.session
-        if self.ledger.has_events or session.is_closed or not session.is_busy:
-            entry = self.ledger.next_entry() or self.ledger.next_checkpoint()
-            if entry is not None:
-                self._waiting.append(entry)
+        if self.chronicle.has_events or session.is_closed or not session.is_busy:
+            self._want_kept(self.chronicle.next_write())
 
     def _consider_leaving(self, now_ms: float) -> None:
-        if self.ledger.is_writing:
+        if self.chronicle.is_writing:
             return
         if self._leaves_by_ms is not None and now_ms >= self._leaves_by_ms:
             self._leave(Ending.MOVING, self._leave_reason)
@@ -269,11 +284,18 @@ class Host:
 
     def _leave_in_order(self, ending: Ending, reason: str) -> None:
         """Leave a checkpoint behind, so that whoever comes next has little to replay."""
-        checkpoint = self.ledger.next_checkpoint(is_leaving=True)
+        checkpoint = self.chronicle.next_checkpoint()
         if checkpoint is not None:
-            self._waiting.append(checkpoint)
-        elif self.ledger.is_clean:
+            self._want_kept(checkpoint)
+        elif self.chronicle.is_clean:
             self._leave(ending, reason)
+
+    def _want_kept(self, what: JournalEntry | Checkpoint | None) -> None:
+        match what:
+            case JournalEntry():
+                self._waiting.append(Write(what))
+            case Checkpoint():
+                self._waiting.append(Keep(what))
 
     def _leave(self, ending: Ending, reason: str) -> None:
         if self.ending is None:

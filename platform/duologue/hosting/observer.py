@@ -20,6 +20,9 @@ class Observer(Protocol):
     def arrived(self, result: SliceResult, envelopes: Sequence[Envelope], now_ms: float) -> None:
         """A slice came back, and this is what the client will be told of it."""
 
+    def elapsed(self, envelopes: Sequence[Envelope], now_ms: float) -> None:
+        """Time alone brought something, and this is what the client will be told of it."""
+
     def abandoned(self, now_ms: float) -> None:
         """A slice will never come back."""
 
@@ -37,6 +40,9 @@ class Unobserved:
         pass
 
     def arrived(self, result: SliceResult, envelopes: Sequence[Envelope], now_ms: float) -> None:
+        pass
+
+    def elapsed(self, envelopes: Sequence[Envelope], now_ms: float) -> None:
         pass
 
     def abandoned(self, now_ms: float) -> None:

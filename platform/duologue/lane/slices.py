@@ -1,6 +1,6 @@
 """A slice: one session's work for one tick, as it is asked for and as it is reported."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from duologue.errors import DuologueError
 from duologue.lane.judging import Judgement, Patience
@@ -62,3 +62,5 @@ class SliceResult:
     num_rows: int = 0
     error: DuologueError | None = None
     """Why the slice ended early; the steps before it hold."""
+    source: bytes = field(default=b"", compare=False, repr=False)
+    """The result as it came, if it came as bytes: so it is written down."""

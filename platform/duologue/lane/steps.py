@@ -128,6 +128,4 @@ class Resume:
     """Whether the utterance ends with it; otherwise more of it may come."""
 
 
-Step = (
-    Hear | Ignore | Promote | Reopen | Amend | Say | Finish | Conclude | Trim | Pause | Resume
-)
+Step = Hear | Ignore | Promote | Reopen | Amend | Say | Finish | Conclude | Trim | Pause | Resume

@@ -95,8 +95,23 @@ class LocalRuntime:
             self.engine.change(session_id, session.epoch, session.setup.profile)
         self._tell(session_id, envelopes)
 
+    def next_due_ms(self) -> float | None:
+        """When time alone brings something to a session, if nothing else happens until then."""
+        now_ms = self.clock.now_ms()
+        dues = (session.pending(now_ms).elapse_ms for session in self.sessions)
+        return min((ms for ms in dues if ms is not None), default=None)
+
+    def poll(self) -> None:
+        """Let the time bring what is due, without a slice."""
+        now_ms = self.clock.now_ms()
+        for session in self.sessions:
+            due_ms = session.pending(now_ms).elapse_ms
+            if due_ms is not None and due_ms <= now_ms:
+                self._tell(session.session_id, session.elapse(now_ms, self.tick))
+
     def run_tick(self) -> TickReport:
         """Gather the sessions' slices and run forwards until all are done."""
+        self.poll()
         tick = self.tick
         num_slices = sum(self._submit(member, tick) for member in self._members.values())
         before = self.engine.num_forwards, self.engine.num_rows

@@ -87,7 +87,7 @@ class Chronicle:
         self._max_entries = max_entries
         self._records: list[Record] = []
         self._pending_chars = 0
-        self._written = tuple(session.transcript)  # as far as it was taken
+        self._written: tuple[Entry, ...] = tuple(session.transcript)  # as far as it was taken
         self._under_way: JournalEntry | Checkpoint | None = None
         self._beginning = self._checkpoint() if checkpoint is None else None
 
@@ -120,6 +120,11 @@ class Chronicle:
     def last_server_seq(self) -> int:
         """The last server event so far."""
         return self.session.state.num_events
+
+    @property
+    def usage(self) -> Usage:
+        """What the session has used in all its life."""
+        return self.session.usage
 
     # What happens.
 
@@ -159,9 +164,9 @@ class Chronicle:
         """Let the time bring what is due; returns what the client is to be told."""
         return self._happen(Elapsed(now_ms, tick))
 
-    def absorb(self, result: SliceResult, now_ms: float, source: bytes = b"") -> list[Envelope]:
+    def absorb(self, result: SliceResult, now_ms: float) -> list[Envelope]:
         """Take what came of the slice; returns what the client is to be told, in order."""
-        return self._happen(Arrived(result, now_ms, source))
+        return self._happen(Arrived(result, now_ms))
 
     def abandon(self, now_ms: float) -> list[Envelope]:
         """The slice under way, if there is one, will never come back: its batcher is gone.
@@ -277,7 +282,7 @@ class Chronicle:
         pairs = zip(before, now, strict=False)
         keep = next((n for n, (old, new) in enumerate(pairs) if old != new), None)
         keep = min(len(before), len(now)) if keep is None else keep
-        self._written: tuple[Entry, ...] = now
+        self._written = now
         return TranscriptEdit(self.session.state.num_earlier_entries + keep, now[keep:])
 
     def _checkpoint(self) -> Checkpoint:
@@ -343,7 +348,7 @@ def require_same_words(setup: SessionSetup, state: SessionState, session_id: str
     begun = state.terms.words_digest
     if begun != setup.words_digest:
         raise ModelUnavailable(
-            f"session {session_id} was begun with the tokenizer and chat format {begun}, and can go "
-            f"on only where they are; this model has {setup.words_digest}. What was said stays in "
-            "its transcript; begin a new session"
+            f"session {session_id} was begun with the tokenizer and chat format {begun!r}, and "
+            f"can go on only with them; this model has {setup.words_digest!r}. What was said "
+            "stays in its transcript; begin a new session"
         )

@@ -36,7 +36,12 @@ class Floor:
         """When time alone brings something, if nothing else happens until then; None for never."""
         if self._state.is_judging:
             return None  # its result will tell
-        dues = (self._resumes_at_ms(now_ms), self._confirms_at_ms(), self._goes_on_at_ms())
+        dues = (
+            self._resumes_at_ms(now_ms),
+            self._confirms_at_ms(),
+            self._goes_on_at_ms(),
+            self._dropped_at_ms(now_ms),
+        )
         return min((ms for ms in dues if ms is not None), default=None)
 
     def follow_up(self, now_ms: float) -> list[ServerEvent]:
@@ -49,6 +54,8 @@ class Floor:
                 events += self.confirm(now_ms)
             if _is_due(self._resumes_at_ms(now_ms), now_ms):
                 events += self._resume()
+            if _is_due(self._dropped_at_ms(now_ms), now_ms):
+                events += self.decide_by_words(StateReason.SILENCE, now_ms)
         return events + self.show(now_ms)
 
     # What was decided.
@@ -75,7 +82,8 @@ class Floor:
     def confirm(self, now_ms: float) -> list[ServerEvent]:
         """The last decision stands: a reply that it cuts is over, and its own may be shown."""
         state, decision = self._state, self._state.decision
-        assert decision is not None and not decision.is_confirmed, decision
+        assert decision is not None, "nothing was decided"
+        assert not decision.is_confirmed, decision
         decision.place = state.num_entries
         events = [] if state.cut is None else self.end_cut(state.cut, decision, now_ms)
         state.enter(Role.USER, decision.text, Outcome.ANSWERED)
@@ -147,9 +155,7 @@ class Floor:
         response.is_done = True
         return [ResponseDone(response.response_id, reason)]
 
-    def remember(
-        self, response: Response, heard_chars: int, outcome: Outcome
-    ) -> list[ServerEvent]:
+    def remember(self, response: Response, heard_chars: int, outcome: Outcome) -> list[ServerEvent]:
         """A reply stands in the transcript as far as it was heard; nothing more is told of it."""
         text = response.text[:heard_chars]
         self._state.enter(Role.ASSISTANT, text, outcome, response.response_id)
@@ -184,6 +190,18 @@ class Floor:
             return now_ms
         return state.silence.since_ms + self._setup.decoding.reconsider_after_ms
 
+    def _dropped_at_ms(self, now_ms: float) -> float | None:
+        """When an utterance leaves that nobody finished, while the reply went on over it."""
+        state, response = self._state, self._state.response
+        is_open = not state.utterance.is_empty and not state.utterance.parts
+        if not is_open or response is None or not response.may_be_shown:
+            return None
+        if state.silence.is_committed or not self._setup.strategy.takes_back:
+            return None
+        if response.is_over(self._setup.floor, now_ms):
+            return None
+        return state.silence.last_limit_at_ms(state.utterance.text, self._setup)
+
     def _resume(self) -> list[ServerEvent]:
         response = self._state.response
         assert response is not None
@@ -211,19 +229,18 @@ class Floor:
         return self._waiting is not None and is_phrase(text, phrases)
 
     def _goes_on_at_ms(self) -> float | None:
+        """When "go on" is taken for what it says: as soon as nothing more seems to follow."""
         state, decision = self._state, self._state.decision
-        is_undecided = not state.utterance.is_empty
-        if state.reopening is not None or not self._setup.holds_replies:
+        if state.reopening is not None or self._waiting is None:
             return None
-        if is_undecided:
-            text = state.utterance.text
+        if not state.utterance.is_empty:
+            text, is_over = state.utterance.text, state.silence.is_committed
         elif decision is not None and decision.state is State.QUERY and not decision.is_confirmed:
-            text = decision.text
+            text, is_over = decision.text, decision.is_over
         else:
             return None
         if not self._is_go_on(text):
             return None
-        is_over = state.silence.is_committed or (not is_undecided and decision is not None and decision.is_over)
         return 0.0 if is_over else state.silence.confirms_at_ms(text, self._setup)
 
     def _go_on(self, now_ms: float) -> list[ServerEvent]:

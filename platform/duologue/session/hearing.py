@@ -59,9 +59,7 @@ class Hearing:
         state = self._state
         if state.utterance.is_empty:
             return []
-        if not self._is_echo(state.utterance.text, now_ms, begins=True) and self._continues():
-            self.reopen()
-        elif self._continues_echo(now_ms):
+        if self._continues(now_ms) or self._continues_echo(now_ms):
             self.reopen()
         if self._is_echo(state.utterance.text, now_ms):
             return self._floor.decide_by_words(StateReason.ECHO, now_ms)
@@ -74,8 +72,7 @@ class Hearing:
         state.decision = None
         state.utterance.reopen()
         state.silence.num_words = len(state.utterance.text.split())
-        if decision.place is not None:
-            state.strike(decision.place)
+        state.strike(decision)
         if decision.state is State.QUERY:
             state.reopening = decision
 
@@ -99,12 +96,14 @@ class Hearing:
         takes_back = self._setup.strategy.takes_back
         return takes_back and state.decision is not None and not hears_more
 
-    def _continues(self) -> bool:
+    def _continues(self, now_ms: float) -> bool:
+        """Whether the utterance goes on with what was decided last."""
         state, decision = self._state, self._state.decision
         within_ms = self._setup.decoding.continues_within_ms
         if decision is None or not self._can_reopen or decision.is_over or within_ms == 0:
             return False
-        if decision.reason is not StateReason.JUDGED:
+        is_echo = self._is_echo(state.utterance.text, now_ms, begins=True)
+        if decision.reason is not StateReason.JUDGED or is_echo:
             return False
         utterance = state.utterance
         is_same_segment = any(map(utterance.was_decided, utterance.segment_ids))

@@ -24,7 +24,7 @@ def _amend(state: SessionState, cut: Response, now_ms: float) -> None:
         return
     heard_chars = min(cut.acked_chars, cut.num_shown_chars)
     is_late = now_ms - decision.at_ms > state.terms.floor.late_ack_ms
-    if is_late and decision.is_confirmed or heard_chars == decision.cut_heard_chars:
+    if (is_late and decision.is_confirmed) or heard_chars == decision.cut_heard_chars:
         return
     decision.cut_heard_chars = heard_chars
     state.amends = True

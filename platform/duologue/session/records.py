@@ -32,8 +32,6 @@ class Arrived:
 
     result: SliceResult
     now_ms: float
-    source: bytes = field(default=b"", compare=False)
-    """The result as it came, if it came as bytes."""
 
 
 @dataclass(frozen=True, slots=True)

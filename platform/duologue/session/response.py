@@ -76,6 +76,8 @@ class Response:
 
         All of it too when it was shown whole and the reports stop just short of its end, or stop.
         """
+        if self.cut_chars is not None:
+            return min(self.cut_chars, self.num_shown_chars)
         acked = self.acked_chars
         if acked is None or acked >= self.num_shown_chars:
             return self.num_shown_chars

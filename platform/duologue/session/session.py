@@ -18,7 +18,6 @@ from duologue.events import (
     SessionClosed,
     SessionUpdate,
 )
-from duologue.lane.judging import Patience
 from duologue.lane.lane import Lane
 from duologue.lane.phase import ReplyPhase
 from duologue.lane.slices import Slice, SliceResult
@@ -294,9 +293,7 @@ class Session:
                 state.silence.failed()
         return [Error.of(error)]
 
-    def _envelopes(
-        self, events: Sequence[ServerEvent], now_ms: float, tick: int
-    ) -> list[Envelope]:
+    def _envelopes(self, events: Sequence[ServerEvent], now_ms: float, tick: int) -> list[Envelope]:
         """The events with their numbers, and with what the time has brought by now."""
         if not self.is_closed:
             events = [*events, *self._floor.follow_up(now_ms)]

@@ -97,6 +97,13 @@ class Silence:
                 pause_ms = max(pause_ms, listening.dictation_after_ms)
         return self.since_ms + pause_ms
 
+    def last_limit_at_ms(self, text: str, terms: Terms) -> float | None:
+        """When the last limit decides what sounds unfinished; None for a text that does not."""
+        last_ms = max(terms.decoding.decide_after_ms, terms.listening.last_limit_ms)
+        _, out_ms = self._limits_ms(text, terms)
+        is_last = out_ms == last_ms > terms.decoding.decide_after_ms
+        return self.since_ms + last_ms if is_last else None
+
     def _limits_ms(self, text: str, terms: Terms) -> tuple[float, float]:
         """The silences from which on patience is low, and out. They follow what was heard."""
         low_ms, out_ms = terms.decoding.reconsider_after_ms, terms.decoding.decide_after_ms

@@ -71,13 +71,15 @@ class Wants:
 
     @property
     def reply(self) -> Response | None:
-        """The reply in the output channel."""
+        """The reply in the output channel, once what is to be taken back was taken back."""
+        if self.state.reopening is not None:
+            return self.state.cut if self.lane.aside is not None else None
         return self.state.response if self.lane.phase is not ReplyPhase.NONE else None
 
     @property
     def speaks(self) -> bool:
         """Whether a reply is to go on: also one that time division interrupted."""
-        reply = self.reply
+        reply = self.reply if self.state.reopening is None else None
         is_under_way = self.lane.phase in (ReplyPhase.SPEAKING, ReplyPhase.PAUSED)
         if reply is None or not is_under_way or reply.end is not None or reply.is_cancelled:
             return False
@@ -95,7 +97,7 @@ class Wants:
     def conclude(self) -> EndReason | None:
         """Why the reply in the output channel is to end now, if it is."""
         reply = self.reply
-        if reply is None:
+        if reply is None or self.state.reopening is not None:
             return None
         if reply.is_cancelled:
             return EndReason.CANCELLED
@@ -163,7 +165,7 @@ def depart(wants: Wants, session_id: str, epoch: int, tick: int, now_ms: float) 
         # A stop string may end a reply before its last tokens: only the session can tell.
         holds_reply=setup.reports_playback or has_stops or setup.holds_replies,
         sets_aside=setup.strategy.takes_back,
-        pauses=wants.lane.is_speaking and not wants.speaks,
+        pauses=not wants.speaks,
         settles=bool(state.utterance.parts),
         reply_tokens=wants.num_reply_tokens or setup.decoding.reply_tokens_per_slice,
         look_ahead_tokens=setup.decoding.look_ahead_tokens,

@@ -123,10 +123,14 @@ class SessionState:
         self.transcript.append(Entry(role, text, outcome, response_id))
         return self.num_entries - 1
 
-    def strike(self, place: int) -> None:
-        """Take the entries from a place on out of the transcript."""
-        assert place >= self.num_earlier_entries, "an entry that may change is not at hand"
-        del self.transcript[place - self.num_earlier_entries :]
+    def strike(self, decision: Decision) -> None:
+        """Take what a decision entered out of the transcript: with a query, all that followed."""
+        if decision.place is None:
+            return
+        start = decision.place - self.num_earlier_entries
+        assert start >= 0, "an entry that may change is not at hand"
+        end = None if decision.state is State.QUERY else start + 1
+        del self.transcript[start:end]
 
     def rewrite(self, place: int, role: Role, text: str) -> None:
         """Give the first entry of somebody from a place on another text."""

@@ -38,10 +38,11 @@ class Duo:
         moves.close(run)
 
     def _forwards(self, run: SliceRun, listening: Listening) -> Slicing:
-        num_spoken, is_silent = _start(run)
+        num_spoken = _num_spoken_before(run)
         while True:
-            waits = is_silent or (listening.is_open and _reads_before_speaking(run))
-            speaks = run.lane.is_speaking and num_spoken < run.work.reply_tokens and not waits
+            waits = listening.is_open and _reads_before_speaking(run)
+            has_room = run.lane.is_speaking and num_spoken < run.work.reply_tokens
+            speaks = has_room and moves.may_speak(run) and not waits
             demand = Demand(listening.is_open, listening.looks_ahead, speaks)
             if not demand:
                 return
@@ -52,8 +53,8 @@ class Duo:
             judgement = listening.take(outcome)
             if judgement is not None:
                 moves.act(run, judgement)
-                if judgement.state in (State.QUERY, State.HOLD):
-                    num_spoken, is_silent = _start(run)
+                if judgement.state is State.QUERY:
+                    num_spoken = _num_spoken_before(run)
 
 
 def _reads_before_speaking(run: SliceRun) -> bool:
@@ -66,19 +67,12 @@ def _reads_before_speaking(run: SliceRun) -> bool:
     return run.work.edit is None and run.work.patience is not Patience.NORMAL
 
 
-def _start(run: SliceRun) -> tuple[int, bool]:
-    """From where on the reply in the output channel counts its tokens, and whether it is silent."""
-    state = run.judgement.state if run.judgement is not None else None
-    if state is State.QUERY:
-        return _num_spoken_before(run), False
-    return 0, state is State.HOLD or run.work.pauses
-
-
 def _num_spoken_before(run: SliceRun) -> int:
     """For how many tokens the time before a new reply's start counts: one for each token read.
 
     Forwards are not counted, for it may take any number of them to compute the trunk and the input,
     or none. So a session says the same whether it still has its cells and whoever rides along.
     """
-    assert run.judgement is not None
+    if run.judgement is None or run.judgement.state is not State.QUERY:
+        return 0
     return max(0, min(1 + run.judgement.look_ahead_tokens, run.work.reply_tokens - 1))

@@ -98,6 +98,15 @@ def heard_of_reply(run: SliceRun) -> Heard:
     return Heard(run.lane.num_reply_tokens - said_now)
 
 
+def may_speak(run: SliceRun) -> bool:
+    """Whether the reply in the output channel may go on: one that waits must not, unless it is a
+    new one."""
+    state = run.judgement.state if run.judgement is not None else None
+    if state is State.QUERY:
+        return True
+    return state is not State.HOLD and not run.work.pauses
+
+
 def say(run: SliceRun, token: int) -> None:
     """The reply goes on with a token, or ends."""
     if token in run.profile.stop_tokens:

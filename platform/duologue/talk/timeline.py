@@ -14,6 +14,7 @@ from duologue.events import (
     Interrupted,
     ResponseDelta,
     ResponseDone,
+    ResponsePaused,
     ResponseResumed,
     ResponseStarted,
     ServerEvent,
@@ -117,6 +118,8 @@ def _line(event: ServerEvent) -> Text | None:
             return _said(f"reply {response_id} ends ({reason})", "dim")
         case Interrupted(response_id, heard_chars):
             return _said(f"reply {response_id} cut: {heard_chars} characters were heard", "red")
+        case ResponsePaused(response_id):
+            return _said(f"reply {response_id} falls silent", "yellow")
         case ResponseResumed(response_id):
             return _said(f"reply {response_id} goes on from the same cells", "dim")
         case ContextTrimmed(dropped_turns):

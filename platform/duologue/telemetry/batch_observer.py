@@ -11,7 +11,7 @@ from duologue.batching.tick_account import TickRecord
 from duologue.clock import TickClock
 from duologue.cluster_status import Shedding
 from duologue.lane.slices import SliceResult
-from duologue.session.flight import usage_of
+from duologue.session.slicing import usage_of
 from duologue.telemetry import names
 from duologue.telemetry.metrics import BatcherMetrics
 from duologue.telemetry.trace_ids import slice_span_id

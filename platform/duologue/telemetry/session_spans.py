@@ -123,6 +123,12 @@ class SessionSpans:
         if self._trace.context is None:
             return
         self._slice_over(now_ms, result)
+        self.elapsed(envelopes, now_ms)
+
+    def elapsed(self, envelopes: Iterable[Envelope], now_ms: float) -> None:
+        """Time alone brought something, and this is what the client is told of it."""
+        if self._trace.context is None:
+            return
         for envelope in envelopes:
             self._tell(envelope, now_ms)
 

@@ -141,7 +141,10 @@ class TextStream:
     def _close(self, num_tokens: int, fresh: str) -> None:
         """Take the first open tokens as finished; `fresh` is their text."""
         self.state.held += fresh
-        self.state.context, self.state.open = self.state.open[:num_tokens], self.state.open[num_tokens:]
+        self.state.context, self.state.open = (
+            self.state.open[:num_tokens],
+            self.state.open[num_tokens:],
+        )
         self.state.num_context_chars = len(self._tokenizer.decode(self.state.context))
         self._mark_ends(self.state.num_tokens - len(self.state.open))
 

@@ -6,7 +6,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from duologue.errors import InvalidInput
 from duologue.session.chronicle import Checkpoint
-from duologue.session.memory import SessionMemory
+from duologue.session.state import SessionState
 from duologue.v1 import journal_pb2 as pb
 from duologue.wire.fields import parse
 from duologue.wire.journal import VERSION, check_version
@@ -15,7 +15,7 @@ from duologue.wire.server_events import server_event_from_pb, server_event_to_pb
 
 
 def checkpoint_to_bytes(checkpoint: Checkpoint) -> bytes:
-    """A session at a silent moment."""
+    """A session at one moment; its state as it is."""
     return pb.Checkpoint(
         version=VERSION,
         lane=lane_state_to_pb(checkpoint.lane),
@@ -24,7 +24,7 @@ def checkpoint_to_bytes(checkpoint: Checkpoint) -> bytes:
             server_event_to_pb(envelope, client_seq)
             for envelope, client_seq in checkpoint.recent_events
         ],
-        session=_memories().dump_json(checkpoint.memory).decode(),
+        session=_states().dump_json(checkpoint.state).decode(),
     ).SerializeToString()
 
 
@@ -34,12 +34,12 @@ def checkpoint_from_bytes(data: bytes) -> Checkpoint:
     parse(message, data, "checkpoint")
     check_version("a checkpoint", message.version)
     try:
-        memory = _memories().validate_json(message.session)
+        state = _states().validate_json(message.session)
     except ValidationError as error:
-        raise InvalidInput(f"session must be the JSON of a session's memory: {error}") from None
+        raise InvalidInput(f"session must be the JSON of a session's state: {error}") from None
     return Checkpoint(
         lane=lane_state_from_pb(message.lane),
-        memory=memory,
+        state=state,
         last_client_seq=message.last_client_seq,
         recent_events=tuple(
             (server_event_from_pb(event), event.client_seq) for event in message.recent_events
@@ -48,5 +48,5 @@ def checkpoint_from_bytes(data: bytes) -> Checkpoint:
 
 
 @cache
-def _memories() -> TypeAdapter[SessionMemory]:
-    return TypeAdapter(SessionMemory)
+def _states() -> TypeAdapter[SessionState]:
+    return TypeAdapter(SessionState)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Generic, TypeVar
 
-from duologue.events import ErrorCode
+from duologue.events import ErrorCode, StateReason
 from duologue.lane.judging import Patience
 from duologue.lane.steps import EndReason, Promotion
 from duologue.states import State
@@ -39,6 +39,15 @@ STATES = Codes(
         State.NON_QUERY: events_pb2.STATE_NON_QUERY,
         State.INCOMPLETE: events_pb2.STATE_INCOMPLETE,
         State.HOLD: events_pb2.STATE_HOLD,
+    }
+)
+STATE_REASONS = Codes(
+    {
+        StateReason.JUDGED: events_pb2.STATE_REASON_JUDGED,
+        StateReason.ECHO: events_pb2.STATE_REASON_ECHO,
+        StateReason.GO_ON: events_pb2.STATE_REASON_GO_ON,
+        StateReason.SILENCE: events_pb2.STATE_REASON_SILENCE,
+        StateReason.LENGTH: events_pb2.STATE_REASON_LENGTH,
     }
 )
 END_REASONS = Codes(

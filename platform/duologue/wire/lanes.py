@@ -5,7 +5,7 @@ from duologue.forward.sampling_settings import SamplingSettings
 from duologue.lane.judging import Judge
 from duologue.lane.phase import ReplyPhase
 from duologue.lane.profile import LaneProfile
-from duologue.lane.state import LaneState
+from duologue.lane.state import AsideState, LaneState
 from duologue.states import State
 from duologue.v1 import lane_pb2 as pb
 from duologue.wire.enums import PROMOTIONS
@@ -14,7 +14,7 @@ from duologue.wire.probabilities import probabilities_from_pb, probabilities_to_
 
 
 def lane_state_to_pb(state: LaneState) -> pb.LaneState:
-    return pb.LaneState(
+    message = pb.LaneState(
         trunk=state.trunk,
         input=state.input,
         output=state.output,
@@ -26,7 +26,20 @@ def lane_state_to_pb(state: LaneState) -> pb.LaneState:
         num_last_input_tokens=state.num_last_input_tokens,
         num_utterance_in_trunk=state.num_utterance_in_trunk,
         num_reply_in_trunk=state.num_reply_in_trunk,
+        reply_number=state.reply_number,
     )
+    if (aside := state.aside) is not None:
+        message.aside.CopyFrom(
+            pb.SetAside(
+                number=aside.number,
+                phase=aside.phase.name,
+                tokens=aside.tokens,
+                start=aside.start,
+                num_joined=aside.num_joined,
+                num_kept=aside.num_kept,
+            )
+        )
+    return message
 
 
 def lane_state_from_pb(message: pb.LaneState) -> LaneState:
@@ -36,7 +49,7 @@ def lane_state_from_pb(message: pb.LaneState) -> LaneState:
         trunk=tuple(message.trunk),
         input=tuple(message.input),
         output=tuple(message.output),
-        phase=_phase(message.phase),
+        phase=_phase("lane.phase", message.phase),
         num_replies=message.num_replies,
         was_answered=message.was_answered,
         num_opening_tokens=message.num_opening_tokens,
@@ -44,6 +57,24 @@ def lane_state_from_pb(message: pb.LaneState) -> LaneState:
         num_last_input_tokens=message.num_last_input_tokens,
         num_utterance_in_trunk=message.num_utterance_in_trunk,
         num_reply_in_trunk=message.num_reply_in_trunk,
+        reply_number=message.reply_number,
+        aside=_aside(message) if message.HasField("aside") else None,
+    )
+
+
+def _aside(message: pb.LaneState) -> AsideState:
+    aside, length = message.aside, len(message.trunk)
+    whole("lane.aside.start", aside.start, high=length)
+    whole("lane.aside.num_kept", aside.num_kept, high=length - aside.start)
+    most = min(aside.num_kept, len(aside.tokens))
+    whole("lane.aside.num_joined", aside.num_joined, high=most)
+    return AsideState(
+        number=aside.number,
+        phase=_phase("lane.aside.phase", aside.phase),
+        tokens=tuple(aside.tokens),
+        start=aside.start,
+        num_joined=aside.num_joined,
+        num_kept=aside.num_kept,
     )
 
 
@@ -60,9 +91,9 @@ def _check_places(message: pb.LaneState) -> None:
     whole("lane.num_reply_in_trunk", message.num_reply_in_trunk, high=length)
 
 
-def _phase(name: str) -> ReplyPhase:
+def _phase(field: str, name: str) -> ReplyPhase:
     if name not in ReplyPhase.__members__:
-        refuse("lane.phase", f"one of {', '.join(ReplyPhase.__members__)}", name)
+        refuse(field, f"one of {', '.join(ReplyPhase.__members__)}", name)
     return ReplyPhase[name]
 
 

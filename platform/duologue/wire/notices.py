@@ -81,12 +81,17 @@ def _event(message: pb.ServerEvent) -> NoticeEvent:
 
 def usage_to_pb(usage: Usage) -> pb.Usage:
     return pb.Usage(
-        input_tokens=usage.input_tokens, output_tokens=usage.output_tokens, slices=usage.slices
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        slices=usage.slices,
+        discarded_tokens=usage.discarded_tokens,
     )
 
 
 def usage_from_pb(message: pb.Usage) -> Usage:
-    return Usage(message.input_tokens, message.output_tokens, message.slices)
+    return Usage(
+        message.input_tokens, message.output_tokens, message.slices, message.discarded_tokens
+    )
 
 
 def _duration(ms: int) -> Duration:

@@ -9,13 +9,14 @@ from duologue.events import (
     Interrupted,
     ResponseDelta,
     ResponseDone,
+    ResponsePaused,
     ResponseResumed,
     ResponseStarted,
     ServerEvent,
     SessionClosed,
 )
 from duologue.v1 import events_pb2 as pb
-from duologue.wire.enums import END_REASONS, STATES, error_code
+from duologue.wire.enums import END_REASONS, STATE_REASONS, STATES, error_code
 from duologue.wire.fields import missing, whole
 from duologue.wire.probabilities import probabilities_from_pb, probabilities_to_pb
 
@@ -49,8 +50,11 @@ def _put(message: pb.ServerEvent, event: ServerEvent) -> None:
         case Interrupted(response_id, heard_chars):
             message.interrupted.response_id = response_id
             message.interrupted.heard_chars = heard_chars
-        case ResponseResumed(response_id):
+        case ResponsePaused(response_id):
+            message.response_paused.response_id = response_id
+        case ResponseResumed(response_id, from_chars):
             message.response_resumed.response_id = response_id
+            message.response_resumed.from_chars = from_chars
         case ContextTrimmed(dropped_turns):
             message.context_trimmed.dropped_turns = dropped_turns
         case Error(code, text):
@@ -83,7 +87,10 @@ def event_from_pb(message: pb.ServerEvent) -> ServerEvent:
         case "interrupted":
             return Interrupted(message.interrupted.response_id, message.interrupted.heard_chars)
         case "response_resumed":
-            return ResponseResumed(message.response_resumed.response_id)
+            resumed = message.response_resumed
+            return ResponseResumed(resumed.response_id, resumed.from_chars)
+        case "response_paused":
+            return ResponsePaused(message.response_paused.response_id)
         case "context_trimmed":
             return ContextTrimmed(message.context_trimmed.dropped_turns)
         case "error":
@@ -103,6 +110,7 @@ def _input_state_to_pb(event: InputState) -> pb.InputState:
         text=event.text,
         segment_ids=event.segment_ids,
         look_ahead_tokens=event.look_ahead_tokens,
+        reason=STATE_REASONS.number(event.reason),
     )
 
 
@@ -113,4 +121,5 @@ def _input_state_from_pb(message: pb.InputState) -> InputState:
         text=message.text,
         segment_ids=tuple(message.segment_ids),
         look_ahead_tokens=message.look_ahead_tokens,
+        reason=STATE_REASONS.member("input_state.reason", message.reason),
     )

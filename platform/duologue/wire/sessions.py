@@ -20,6 +20,8 @@ _SCALARS = (
     "max_reply_tokens",
     "reply_tokens_per_slice",
     "look_ahead_tokens",
+    "floor",
+    "reports_playback",
 )
 
 

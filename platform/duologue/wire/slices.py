@@ -41,9 +41,14 @@ def slice_to_pb(work: Slice) -> pb.Slice:
         reopens=work.reopens,
         patience=PATIENCES.number(work.patience),
         holds_reply=work.holds_reply,
+        sets_aside=work.sets_aside,
+        pauses=work.pauses,
+        settles=work.settles,
         reply_tokens=work.reply_tokens,
         look_ahead_tokens=work.look_ahead_tokens,
     )
+    if work.amends is not None:
+        message.amends.CopyFrom(heard_to_pb(work.amends))
     if work.edit is not None:
         message.edit.CopyFrom(pb.TokenEdit(keep=work.edit.keep, append=work.edit.append))
     if work.heard is not None:
@@ -62,11 +67,15 @@ def slice_from_pb(message: pb.Slice, session_id: str, epoch: int) -> Slice:
         epoch=epoch,
         tick=message.tick,
         reopens=message.reopens,
+        amends=heard_from_pb(message.amends) if message.HasField("amends") else None,
         edit=TokenEdit(edit.keep, tuple(edit.append)) if has_edit else None,
         patience=PATIENCES.member("slice.patience", message.patience),
         heard=heard_from_pb(message.heard) if has_heard else None,
         conclude=END_REASONS.member("slice.conclude", conclude) if conclude else None,
         holds_reply=message.holds_reply,
+        sets_aside=message.sets_aside,
+        pauses=message.pauses,
+        settles=message.settles,
         reply_tokens=message.reply_tokens,
         look_ahead_tokens=message.look_ahead_tokens,
     )
@@ -99,6 +108,7 @@ def result_from_pb(message: pb.SliceResult, session_id: str, epoch: int) -> Slic
         num_forwards=message.num_forwards,
         num_rows=message.num_rows,
         error=error_from_pb(message.error) if has_error else None,
+        source=message.SerializeToString(),
     )
 
 

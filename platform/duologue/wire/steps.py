@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from duologue.lane.slices import Heard
 from duologue.lane.steps import (
+    Amend,
     Conclude,
     Finish,
     Hear,
@@ -38,12 +39,12 @@ def step_to_pb(step: Step) -> pb.Step:
             return pb.Step(hear=pb.TokenEdit(keep=keep, append=append))
         case Ignore():
             return pb.Step(ignore=pb.Ignore())
-        case Promote(policy, keep, tail, answer):
-            heard = pb.Heard(keep=keep, tail=tail)
-            policy_number = PROMOTIONS.number(policy)
-            return pb.Step(promote=pb.Promote(policy=policy_number, heard=heard, answer=answer))
+        case Promote():
+            return pb.Step(promote=_promote_to_pb(step))
         case Reopen():
             return pb.Step(reopen=pb.Reopen())
+        case Amend(keep, tail):
+            return pb.Step(amend=pb.Heard(keep=keep, tail=tail))
         case Say(tokens):
             return pb.Step(say=pb.Say(tokens=tokens))
         case Finish(reason):
@@ -69,6 +70,8 @@ def step_from_pb(message: pb.Step) -> Step:
             return _promote_from_pb(message.promote)
         case "reopen":
             return Reopen()
+        case "amend":
+            return Amend(message.amend.keep, tuple(message.amend.tail))
         case "say":
             return Say(tuple(message.say.tokens))
         case "finish":
@@ -85,10 +88,19 @@ def step_from_pb(message: pb.Step) -> Step:
             missing("step", _KINDS)
 
 
+def _promote_to_pb(step: Promote) -> pb.Promote:
+    return pb.Promote(
+        policy=PROMOTIONS.number(step.policy),
+        heard=pb.Heard(keep=step.keep, tail=step.tail),
+        answer=step.answer,
+        sets_aside=step.sets_aside,
+    )
+
+
 def _promote_from_pb(message: pb.Promote) -> Promote:
     heard = heard_from_pb(message.heard)
     policy = PROMOTIONS.member("step.promote.policy", message.policy)
-    return Promote(policy, heard.keep, heard.tail, message.answer)
+    return Promote(policy, heard.keep, heard.tail, message.answer, message.sets_aside)
 
 
 def heard_to_pb(heard: Heard) -> pb.Heard:

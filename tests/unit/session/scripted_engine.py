@@ -100,7 +100,7 @@ class Script:
         return self.tokenizer.encode(self.ahead)[0]
 
     def speak(self, lane: Lane) -> int:
-        number = lane.num_replies
+        number = lane.reply_number
         tokens = self.tokens(number)
         place = self.num_said.get(number, 0)
         self.num_said[number] = place + 1

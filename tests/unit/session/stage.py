@@ -19,12 +19,14 @@ from duologue.events import (
     ResponseCancel,
     ResponseDelta,
     ResponseDone,
+    ResponsePaused,
     ResponseResumed,
     ResponseStarted,
     ServerEvent,
     SessionClosed,
     SessionUpdate,
 )
+from duologue.floor_settings import FloorSettings, ListeningSettings
 from duologue.lane.lane import Lane
 from duologue.lane.slices import Slice, SliceResult
 from duologue.session.session import Session
@@ -40,6 +42,8 @@ from tests.unit.text.tiny_tokenizers import byte_level
 
 TICK_MS = 160.0
 START, END = "<|im_start|>", "<|im_end|>"
+EAGER = FloorSettings(mode="eager")
+"""Replies are shown at once."""
 DECODING = DecodingSettings(
     look_ahead_tokens=0, continues_within_ms=0, system_prompt="Be brief.", max_reply_tokens=400
 )
@@ -74,6 +78,8 @@ class Setting:
     stop_strings: tuple[str, ...] = ()
     max_positions: int = 100_000
     decoding: DecodingSettings = DECODING
+    floor: FloorSettings = EAGER
+    listening: ListeningSettings = ListeningSettings()
     rows_per_forward: int = 1000
 
 
@@ -93,6 +99,8 @@ class Stage:
             thresholds={State.QUERY: 0.5, State.NON_QUERY: 0.5, State.HOLD: 0.5},
             decoding=replace(setting.decoding, **decoding),
             sampling=ReplySamplingSettings(stop_strings=setting.stop_strings),
+            floor=setting.floor,
+            listening=setting.listening,
         )
         (stop_token,) = chat.stop_tokens
         self.script = Script(
@@ -147,6 +155,11 @@ class Stage:
         """Let time pass without a slice."""
         self.clock.advance(ms)
 
+    def elapse(self, ms: float = 0.0) -> list[ServerEvent]:
+        """Let time pass, and what it brings by itself."""
+        self.clock.advance(ms)
+        return self._told(self.session.elapse(self.clock.now_ms(), self.tick_number))
+
     def depart(self) -> Slice | None:
         """Send the session's slice off to the engine, if it wants one."""
         assert self._flying is None, "a slice is under way already"
@@ -170,6 +183,7 @@ class Stage:
         told = []
         for _ in range(count):
             self.wait()
+            told += self.elapse()
             if self.depart() is not None:
                 told += self.arrive()
         return told
@@ -239,7 +253,8 @@ class Stage:
         """The session's lane is the engine's; so is the journal's; events are counted."""
         ours, theirs = self.session.lane, self.engine.lane
         assert picture(ours) == picture(theirs)
-        replayed = Lane.replay(self.setup.chat, self.setup.opening, self.session.journal)
+        steps = [step for result in self.results for step in result.steps]
+        replayed = Lane.replay(self.setup.chat, self.setup.opening, steps)
         assert picture(replayed) == picture(ours)
         assert [envelope.server_seq for envelope in self.envelopes] == list(
             range(1, len(self.envelopes) + 1)
@@ -301,6 +316,8 @@ def _in_words(event: ServerEvent) -> str:
             return f"{number} done: {reason}"
         case Interrupted(number, heard_chars):
             return f"{number} interrupted at {heard_chars}"
+        case ResponsePaused(number):
+            return f"{number} pauses"
         case ResponseResumed(number):
             return f"{number} resumes"
         case ContextTrimmed(turns):
