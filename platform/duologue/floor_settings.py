@@ -22,10 +22,12 @@ class FloorSettings:
     "eager": it is shown at once, and withdrawn when the decision is taken back."""
     confirm_above: float = 0.97
     """From this probability of a query on, its reply is shown at once."""
-    confirm_word_gaps: float = 1.3
-    """Otherwise after a pause of so many of the speaker's own word gaps ..."""
     confirm_after_ms: int = 600
-    """... or of this length, whichever is shorter."""
+    """Otherwise after a pause of this length ..."""
+    confirm_word_gaps: float = 1.3
+    """... or of so many of the speaker's own word gaps, if that is shorter, and the query likely."""
+    confirm_soon_above: float = 0.7
+    """From this probability on it is likely."""
     confirm_final_scale: float = 0.6
     """The factor by which the end of a segment shortens that pause."""
     held_reply_tokens: int = 24
@@ -40,6 +42,7 @@ class FloorSettings:
     def __post_init__(self) -> None:
         check_choice("floor.mode", self.mode, get_args(FloorName))
         check_number("floor.confirm_above", self.confirm_above, 0.0, 1.01)
+        check_number("floor.confirm_soon_above", self.confirm_soon_above, 0.0, 1.01)
         check_number("floor.confirm_word_gaps", self.confirm_word_gaps, 0.0, 20.0)
         check_range("floor.confirm_after_ms", self.confirm_after_ms, 0, 60_000)
         check_number("floor.confirm_final_scale", self.confirm_final_scale, 0.0, 1.0)

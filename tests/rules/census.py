@@ -5,6 +5,7 @@ from itertools import pairwise
 
 from duologue.lane.phase import ReplyPhase
 from duologue.lane.steps import (
+    Amend,
     Conclude,
     EndReason,
     Finish,
@@ -39,6 +40,11 @@ EVENTS = (
     "cancelled",
     "utterance survives a conclusion",
     "reopened",
+    "reply set aside",
+    "reply set aside returns",
+    "heard part amended",
+    "reply waits",
+    "settled in part",
     "trimmed",
     "trimmed during a reply",
     "interleaved",
@@ -64,6 +70,7 @@ def census(performance: Performance) -> Counter[str]:
         for before, moment in pairwise(moments):
             counts.update(_of_steps(before, moment))
             counts.update(_of_judgement(moment))
+        counts["reply waits"] += sum(action.pauses for action in actor.plan.actions)
     counts["slot used again"] = performance.witness.num_slots_used_again
     counts["slot outgrown"] = performance.witness.num_slots_outgrown
     counts["merged forward"] = performance.witness.num_merged
@@ -78,7 +85,7 @@ def _of_steps(before: Moment | None, moment: Moment) -> list[str]:
     for step in moment.result.steps:
         match step:
             case Promote():
-                found += _of_promotion(step, phase)
+                found += _of_promotion(step, phase, moment.result.judgement is None)
                 phase = ReplyPhase.SPEAKING if step.answer else ReplyPhase.NONE
             case Ignore() if phase is ReplyPhase.SPEAKING:
                 found.append("non-query during a reply")
@@ -98,6 +105,11 @@ def _of_steps(before: Moment | None, moment: Moment) -> list[str]:
             case Reopen():
                 found.append("reopened")
                 phase = ReplyPhase.NONE
+                if before is not None and before.aside is not None:
+                    found.append("reply set aside returns")
+                    phase = before.aside.phase
+            case Amend():
+                found.append("heard part amended")
             case Resume():
                 found.append("interleaved")
                 phase = ReplyPhase.SPEAKING
@@ -108,8 +120,10 @@ def _of_steps(before: Moment | None, moment: Moment) -> list[str]:
     return found
 
 
-def _of_promotion(step: Promote, phase: ReplyPhase) -> list[str]:
-    found = [] if step.answer else ["hold"]
+def _of_promotion(step: Promote, phase: ReplyPhase, is_settled: bool) -> list[str]:
+    found = [] if step.answer else ["settled in part" if is_settled else "hold"]
+    if step.aside_tokens is not None:
+        found.append("reply set aside")
     if phase is ReplyPhase.FINISHED:
         found.append("reply held and cut")
     if phase is not ReplyPhase.SPEAKING:

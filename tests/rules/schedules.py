@@ -54,6 +54,12 @@ class Action:
     concludes: bool = False
     reopens: bool = False
     """The last utterance goes on, if it still can."""
+    amends: Report | None = None
+    """More or less was heard of the reply that was cut than was known."""
+    pauses: bool = False
+    """The reply waits in this slice."""
+    settles: bool = False
+    """The utterance is too long to wait for its end."""
     delay_forwards: int = 0
     """It joins the tick when so many forwards have run."""
     disturbance: Disturbance | None = None
@@ -71,6 +77,8 @@ class Plan:
     reply_tokens: int = 4
     look_ahead_tokens: int = 3
     holds_reply: bool = False
+    sets_aside: bool = False
+    """A reply that is cut is kept, to go on if that was a mistake."""
     max_reply_tokens: int = 64
     context_limit_tokens: int = 8192
     idle_token: int | None = None
@@ -163,6 +171,7 @@ def _plan(random: Random, name: str, strategy: str, sampled: bool | None) -> Pla
         reply_tokens=random.choice((1, 1, 2, 3, 4)),
         look_ahead_tokens=random.randint(0, 4),
         holds_reply=random.random() < 0.6,
+        sets_aside=random.random() < 0.7,
         max_reply_tokens=random.choice((6, 64, 64)),
         context_limit_tokens=random.choice((110, 130, 160, 8192)),
         idle_token=random.choice((None, 29)),
@@ -191,7 +200,10 @@ def _action(random: Random) -> Action:
         patience=patience,
         report=_report(random) if random.random() < 0.6 else None,
         concludes=random.random() < 0.13,
-        reopens=random.random() < 0.15,
+        reopens=random.random() < 0.2,
+        amends=_report(random) if random.random() < 0.15 else None,
+        pauses=random.random() < 0.15,
+        settles=random.random() < 0.04,
         delay_forwards=random.choice((0, 0, 0, 1, 2, 5)),
         disturbance=random.choice((None,) * 12 + tuple(Disturbance)),
     )

@@ -14,7 +14,17 @@ from duologue.lane.lane import Lane
 from duologue.lane.phase import ReplyPhase
 from duologue.lane.profile import LaneProfile
 from duologue.lane.slices import Heard, Slice, SliceResult
-from duologue.lane.steps import EndReason, Hear, Ignore, Promote, Reopen, Resume, Step
+from duologue.lane.state import AsideState, LaneState
+from duologue.lane.steps import (
+    EndReason,
+    Hear,
+    Ignore,
+    Promote,
+    Promotion,
+    Reopen,
+    Resume,
+    Step,
+)
 from duologue.states import State
 from duologue.strategies.base import Strategy
 from duologue.strategies.duo import Duo
@@ -42,6 +52,8 @@ class Moment:
     output: tuple[int, ...]
     phase: ReplyPhase
     num_replies: int
+    reply_number: int
+    aside: AsideState | None
 
     @property
     def state(self) -> State:
@@ -52,7 +64,8 @@ class Moment:
     @property
     def lane(self) -> tuple[object, ...]:
         """All that a session is, but for its cells."""
-        return (self.trunk, self.input, self.output, self.phase, self.num_replies)
+        tokens = (self.trunk, self.input, self.output)
+        return (*tokens, self.phase, self.num_replies, self.reply_number, self.aside)
 
 
 @dataclass(slots=True)
@@ -126,9 +139,13 @@ class Actor:
                 reopens=reopens,
                 edit=self._edit(action, self.last_utterance if reopens else self.utterance),
                 patience=action.patience,
-                heard=self._heard(action.report),
+                heard=self._heard(action.report, reopens),
                 conclude=EndReason.CANCELLED if action.concludes else None,
                 holds_reply=plan.holds_reply,
+                amends=None if reopens else self._amends(action.amends),
+                sets_aside=plan.sets_aside and STRATEGIES[plan.strategy].takes_back,
+                pauses=action.pauses,
+                settles=action.settles,
                 reply_tokens=plan.reply_tokens,
                 look_ahead_tokens=plan.look_ahead_tokens,
             )
@@ -165,6 +182,8 @@ class Actor:
                 output=tuple(lane.output.tokens),
                 phase=lane.phase,
                 num_replies=lane.num_replies,
+                reply_number=lane.reply_number,
+                aside=LaneState.of(lane).aside,
             )
         )
 
@@ -185,10 +204,22 @@ class Actor:
         keep = int(len(utterance) * action.edit.keep_share)
         return TokenEdit(keep, action.edit.append)
 
-    def _heard(self, report: Report | None) -> Heard | None:
+    def _heard(self, report: Report | None, reopens: bool) -> Heard | None:
         if report is None:
             return None
-        return Heard(int(self.lane.num_reply_tokens * report.keep_share), report.tail)
+        lane = self.lane
+        num_tokens = lane.num_aside_tokens if reopens else lane.num_reply_tokens
+        return Heard(int(num_tokens * report.keep_share), report.tail)
+
+    def _amends(self, report: Report | None) -> Heard | None:
+        if report is None or self.lane.aside is None or not self._can_amend:
+            return None
+        return Heard(int(self.lane.num_aside_tokens * report.keep_share), report.tail)
+
+    @property
+    def _can_amend(self) -> bool:
+        """What was cut by `branch` leaves nothing to amend."""
+        return self.plan.promotion is Promotion.REBASE
 
 
 @dataclass(slots=True)

@@ -26,8 +26,10 @@ from duologue.kv.bank import Bank
 from duologue.kv.channel import FREE, Channel
 from duologue.kv.memory import KVMemory
 from duologue.kv.slot import Slot
+from duologue.lane.aside import SetAside
 from duologue.lane.lane import Lane
 from duologue.lane.steps import Step
+from duologue.lane.tokens import CachedTokens
 from duologue.strategies.base import SliceRun
 from tests.rules.checks import check_channels, check_company, check_losses
 from tests.rules.profile import BUSY_SEEDS
@@ -116,6 +118,23 @@ def no_row_is_adapted() -> Any:
     return patch.object(MergedForward, "_adapting", lambda *_: nullcontext())
 
 
+def a_reply_returns_to_another_place() -> Any:
+    """One that was set aside is taken to have begun a token later."""
+    place = property(lambda aside: aside.start + aside.num_joined + 1)
+    return patch.object(SetAside, "first_position", place)
+
+
+def what_was_heard_is_amended_without_what_follows() -> Any:
+    """The tokens change, but what was computed behind them stays."""
+    original = Lane._amend
+
+    def amend(lane: Lane, keep: int, tail: Sequence[int]) -> None:
+        with patch.object(CachedTokens, "uncache", lambda *_: []):
+            original(lane, keep, tail)
+
+    return patch.object(Lane, "_amend", amend)
+
+
 def evidence_is_never_void() -> Any:
     """As long as there is an utterance: it is decided by what was read before it changed."""
 
@@ -154,6 +173,8 @@ CAUGHT: list[tuple[Callable[[], Any], Check, str]] = [
     (closed_slots_stay_visible, check_channels, WRONG_MEMORY),
     (promotion_forgets_to_relabel, check_channels, WRONG_READING),
     (promotion_forgets_to_relabel, check_channels, WRONG_MEMORY),
+    (a_reply_returns_to_another_place, check_channels, WRONG_MEMORY),
+    (what_was_heard_is_amended_without_what_follows, check_channels, WRONG_READING),
     (evidence_is_never_void, check_losses, OTHER_CONVERSATION),
     (random_numbers_have_a_state, check_company, OTHER_CONVERSATION),
     (random_numbers_have_a_state, check_losses, OTHER_CONVERSATION),

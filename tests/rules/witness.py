@@ -96,7 +96,7 @@ class Witness:
             if stretch.reads_logits:
                 is_reply = stretch.channel is Channel.OUTPUT
                 chosen = sampling if is_reply else SamplingSettings()
-                draw = (lane.num_replies, lane.num_reply_tokens)
+                draw = (lane.reply_number, lane.num_reply_tokens)
                 history = [*lane.trunk.tokens, *lane.output.tokens]
                 margins.append(token_margin(next(logits), chosen, draw, history))
             place = (job.run.work.session_id, job.run.work.tick, stretch.channel)

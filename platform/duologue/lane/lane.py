@@ -216,8 +216,8 @@ class Lane:
         if self.phase in (ReplyPhase.SPEAKING, ReplyPhase.FINISHED):
             is_kept = step.policy is Promotion.REBASE
             keep, tail = (step.keep, step.tail) if is_kept else (0, ())
-            if step.sets_aside:
-                self._set_aside(keep, tail)
+            if step.aside_tokens is not None:
+                self._set_aside(step.aside_tokens, step.aside_is_finished, keep, tail)
             else:
                 self._conclude(keep, tail)
         self._utterance_joins_trunk()
@@ -231,11 +231,13 @@ class Lane:
             self.num_replies += 1
             self.reply_number = self.num_replies
 
-    def _set_aside(self, keep: int, tail: Sequence[int]) -> None:
-        """Conclude the reply, but keep the whole of it, with the cells that the trunk leaves."""
-        assert 0 <= keep <= self.num_reply_tokens, (keep, self.num_reply_tokens)
+    def _set_aside(self, length: int, is_finished: bool, keep: int, tail: Sequence[int]) -> None:
+        """Conclude the reply, but keep so much of it, with the cells that the trunk leaves."""
+        assert 0 <= keep <= length <= self.num_reply_tokens, (keep, length, self.num_reply_tokens)
+        self.cells.free(self.output.cut(len(self.chat.reply_header) + length))
         reply, start = CachedTokens(list(self.output.tokens)), len(self.trunk)
-        aside = SetAside(self.reply_number, self.phase, reply, start)
+        phase = ReplyPhase.FINISHED if is_finished else ReplyPhase.SPEAKING
+        aside = SetAside(self.reply_number, phase, reply, start)
         if keep or tail:
             aside.num_joined = len(self.chat.reply_header) + keep
         if self.trunk.is_cached and len(self.output.cells) > aside.num_joined:
@@ -282,6 +284,8 @@ class Lane:
         else:
             self.cells.free(aside.reply.cells)
         self.cells.free(self.trunk.cut(aside.start))
+        # The last token's row is computed once more: it gives the next token.
+        self.cells.free(self.output.uncache(len(self.output) - 1))
         self.phase, self.reply_number, self.aside = aside.phase, aside.number, None
 
     def _amend(self, keep: int, tail: Sequence[int]) -> None:

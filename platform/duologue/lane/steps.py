@@ -36,15 +36,17 @@ class Promote:
     """The utterance is complete and joins the trunk; with `answer`, a new reply begins.
 
     A reply that was still in the output channel is cut: of its tokens the user heard the first
-    `keep` and then `tail`, the tokens of a text that ended inside the next one. With `sets_aside`
-    the whole of it is kept aside, so that a `Reopen` can let it go on.
+    `keep` and then `tail`, the tokens of a text that ended inside the next one. With `aside_tokens`
+    so many tokens of it are set aside, so that a `Reopen` can let it go on behind them.
     """
 
     policy: Promotion
     keep: int = 0
     tail: tuple[int, ...] = ()
     answer: bool = True
-    sets_aside: bool = False
+    aside_tokens: int | None = None
+    aside_is_finished: bool = False
+    """Whether the reply had been generated to its end."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,7 +178,7 @@ class Floor:
             return None  # more was said: the decision is about to be taken back
         if decision.is_over or not self._setup.holds_replies:
             return 0.0
-        return silence.confirms_at_ms(decision.text, self._setup)
+        return silence.confirms_at_ms(decision.text, self._setup, decision.probability)
 
     def _resumes_at_ms(self, now_ms: float) -> float | None:
         """When a reply goes on that fell silent for an utterance of which nothing came."""

@@ -10,6 +10,7 @@ from duologue.session.state import Decision, SessionState
 from duologue.session.transcript import Role
 from duologue.states import State
 from duologue.text.echo import num_echoed_chars
+from duologue.text.endings import Ending, ending_of
 from duologue.text.joining import join
 from duologue.text.phrases import is_backchannel
 from duologue.text.sameness import says_the_same
@@ -105,15 +106,19 @@ class Hearing:
         is_echo = self._is_echo(state.utterance.text, now_ms, begins=True)
         if decision.reason is not StateReason.JUDGED or is_echo:
             return False
-        utterance = state.utterance
-        is_same_segment = any(map(utterance.was_decided, utterance.segment_ids))
         if decision.state is State.QUERY and not decision.is_confirmed:
             return True
+        utterance = state.utterance
+        if decision.state is State.QUERY and is_backchannel(utterance.text):
+            return False
+        is_same_segment = any(map(utterance.was_decided, utterance.segment_ids))
         if is_same_segment and state.began_ms - decision.at_ms < within_ms:
-            return decision.state is not State.QUERY or not is_backchannel(utterance.text)
+            return True
+        is_open = ending_of(decision.text) in (Ending.OPEN, Ending.DICTATION)
+        within_ms = max(within_ms, self._setup.listening.dictation_after_ms if is_open else 0)
         is_soon = state.began_ms - decision.text_ms < within_ms
-        is_more = decision.state is State.QUERY and not is_backchannel(utterance.text)
-        return is_soon and is_more and self._setup.holds_replies
+        is_half = decision.state is State.QUERY or is_open
+        return is_soon and is_half and self._setup.holds_replies
 
     def _is_late(self, event: InputAppend | InputRevise, now_ms: float) -> bool:
         """Whether this is another text for what was decided."""

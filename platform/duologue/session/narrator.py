@@ -63,8 +63,11 @@ class Narrator:
     def tell(self, result: SliceResult, hearing: Hearing) -> list[ServerEvent]:
         """The events of the slice, in order, but for what may be shown now of its reply."""
         is_void, self._state.is_flight_void = self._state.is_flight_void, False
-        for step in result.steps:
-            self._tell_step(step)
+        promotes = [n for n, step in enumerate(result.steps) if isinstance(step, Promote)]
+        for number, step in enumerate(result.steps):
+            is_cut = bool(promotes) and number < promotes[0]
+            if not (is_cut and isinstance(step, Say | Finish)):
+                self._tell_step(step)
             self._lane.apply(step)
         promoted = next((step for step in result.steps if isinstance(step, Promote)), None)
         if is_void:

@@ -27,7 +27,7 @@ def _amend(state: SessionState, cut: Response, now_ms: float) -> None:
     if (is_late and decision.is_confirmed) or heard_chars == decision.cut_heard_chars:
         return
     decision.cut_heard_chars = heard_chars
-    state.amends = True
+    state.amends = state.terms.decoding.promotion == "rebase"  # `branch` keeps nothing of it
     if decision.place is not None:
         cut.cut_chars = heard_chars
         state.rewrite(decision.place, Role.ASSISTANT, cut.text[:heard_chars])

@@ -85,10 +85,12 @@ class Silence:
         ahead = [ms for ms in self._limits_ms(text, terms) if now_ms - self.since_ms < ms]
         return self.since_ms + min(ahead) if ahead else None
 
-    def confirms_at_ms(self, text: str, terms: Terms) -> float:
-        """When the pause behind the text says that nothing more follows."""
+    def confirms_at_ms(self, text: str, terms: Terms, probability: float = 1.0) -> float:
+        """When the pause behind a text, so probably a query, says that nothing more follows."""
         floor, listening = terms.floor, terms.listening
-        pause_ms = min(floor.confirm_word_gaps * self.word_gap_ms, floor.confirm_after_ms)
+        pause_ms: float = floor.confirm_after_ms
+        if probability >= floor.confirm_soon_above:
+            pause_ms = min(floor.confirm_word_gaps * self.word_gap_ms, pause_ms)
         pause_ms *= floor.confirm_final_scale if self.is_segment_over else 1.0
         match ending_of(text):
             case Ending.OPEN:

@@ -27,10 +27,11 @@ def check(run: SliceRun) -> None:
     """Refuse what cannot be meant for this lane, before anything changes; raises InvalidInput."""
     lane, heard = run.lane, run.work.heard
     has_reply = lane.phase is not ReplyPhase.NONE
-    if heard is not None and has_reply and not 0 <= heard.keep <= lane.num_reply_tokens:
-        raise InvalidInput(
-            f"heard.keep is {heard.keep}; the reply has {lane.num_reply_tokens} tokens"
-        )
+    num_tokens = lane.num_reply_tokens
+    if run.work.reopens:  # then a reply that was set aside is the one
+        has_reply, num_tokens = lane.aside is not None, lane.num_aside_tokens
+    if heard is not None and has_reply and not 0 <= heard.keep <= num_tokens:
+        raise InvalidInput(f"heard.keep is {heard.keep}; the reply has {num_tokens} tokens")
     if run.work.reopens and not lane.can_reopen:
         raise InvalidInput("there is no utterance to reopen")
     amends, most = run.work.amends, lane.num_aside_tokens
@@ -94,17 +95,19 @@ def heard_of_reply(run: SliceRun) -> Heard:
     """What stays of a reply that ends in this slice: by default what earlier slices said."""
     if run.work.heard is not None:
         return run.work.heard
-    said_now = sum(len(step.tokens) for step in run.steps if isinstance(step, Say))
-    return Heard(run.lane.num_reply_tokens - said_now)
+    return Heard(run.lane.num_reply_tokens - _num_said_now(run))
+
+
+def _num_said_now(run: SliceRun) -> int:
+    """Tokens that the reply in the output channel said in this slice."""
+    return sum(len(step.tokens) for step in run.steps if isinstance(step, Say))
 
 
 def may_speak(run: SliceRun) -> bool:
     """Whether the reply in the output channel may go on: one that waits must not, unless it is a
     new one."""
-    state = run.judgement.state if run.judgement is not None else None
-    if state is State.QUERY:
-        return True
-    return state is not State.HOLD and not run.work.pauses
+    is_new = run.judgement is not None and run.judgement.state is State.QUERY
+    return is_new or not run.work.pauses
 
 
 def say(run: SliceRun, token: int) -> None:
@@ -129,7 +132,7 @@ def act(run: SliceRun, judgement: Judgement) -> None:
             _promote(run)
             make_room(run)
         case State.HOLD if run.work.sets_aside:
-            run.do(Ignore())  # and the reply waits in its channel: it may go on
+            run.do(Ignore())  # the reply stays in its channel, to go on if the user says so
         case State.HOLD:
             _promote(run, answer=False)
         case State.NON_QUERY:
@@ -139,8 +142,19 @@ def act(run: SliceRun, judgement: Judgement) -> None:
 
 
 def _promote(run: SliceRun, *, answer: bool = True) -> None:
-    heard, policy = heard_of_reply(run), run.profile.promotion
-    run.do(Promote(policy, heard.keep, heard.tail, answer, run.work.sets_aside))
+    """What a reply said in this very slice is not set aside: how much that is depends on how long
+    the utterance had to wait for its rows."""
+    heard, policy, aside_tokens, is_finished = (
+        heard_of_reply(run),
+        run.profile.promotion,
+        None,
+        False,
+    )
+    if run.work.sets_aside and answer and run.lane.phase is not ReplyPhase.NONE:
+        aside_tokens = run.lane.num_reply_tokens - _num_said_now(run)
+        finished_now = any(isinstance(step, Finish) for step in run.steps)
+        is_finished = run.lane.phase is ReplyPhase.FINISHED and not finished_now
+    run.do(Promote(policy, heard.keep, heard.tail, answer, aside_tokens, is_finished))
 
 
 def settle(run: SliceRun) -> bool:

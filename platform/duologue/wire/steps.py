@@ -93,14 +93,18 @@ def _promote_to_pb(step: Promote) -> pb.Promote:
         policy=PROMOTIONS.number(step.policy),
         heard=pb.Heard(keep=step.keep, tail=step.tail),
         answer=step.answer,
-        sets_aside=step.sets_aside,
+        aside_tokens=step.aside_tokens,
+        aside_is_finished=step.aside_is_finished,
     )
 
 
 def _promote_from_pb(message: pb.Promote) -> Promote:
     heard = heard_from_pb(message.heard)
     policy = PROMOTIONS.member("step.promote.policy", message.policy)
-    return Promote(policy, heard.keep, heard.tail, message.answer, message.sets_aside)
+    aside_tokens = message.aside_tokens if message.HasField("aside_tokens") else None
+    return Promote(
+        policy, heard.keep, heard.tail, message.answer, aside_tokens, message.aside_is_finished
+    )
 
 
 def heard_to_pb(heard: Heard) -> pb.Heard:

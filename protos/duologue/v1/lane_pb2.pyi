@@ -312,13 +312,16 @@ class Promote(_message.Message):
     POLICY_FIELD_NUMBER: _builtins.int
     HEARD_FIELD_NUMBER: _builtins.int
     ANSWER_FIELD_NUMBER: _builtins.int
-    SETS_ASIDE_FIELD_NUMBER: _builtins.int
+    ASIDE_TOKENS_FIELD_NUMBER: _builtins.int
+    ASIDE_IS_FINISHED_FIELD_NUMBER: _builtins.int
     policy: Global___Promotion.ValueType
     """What becomes of a reply that is cut."""
     answer: _builtins.bool
     """Whether a reply begins."""
-    sets_aside: _builtins.bool
-    """Whether that reply is kept, to go on if this was a mistake."""
+    aside_tokens: _builtins.int
+    """So many tokens of that reply are set aside, to go on behind them if this was a mistake."""
+    aside_is_finished: _builtins.bool
+    """Whether it had been generated to its end."""
     @_builtins.property
     def heard(self) -> Global___Heard:
         """What was heard of that reply."""
@@ -329,13 +332,16 @@ class Promote(_message.Message):
         policy: Global___Promotion.ValueType = ...,
         heard: Global___Heard | None = ...,
         answer: _builtins.bool = ...,
-        sets_aside: _builtins.bool = ...,
+        aside_tokens: _builtins.int | None = ...,
+        aside_is_finished: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["heard", b"heard"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_aside_tokens", b"_aside_tokens", "aside_tokens", b"aside_tokens", "heard", b"heard"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "heard", b"heard", "policy", b"policy", "sets_aside", b"sets_aside"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_aside_tokens", b"_aside_tokens", "answer", b"answer", "aside_is_finished", b"aside_is_finished", "aside_tokens", b"aside_tokens", "heard", b"heard", "policy", b"policy"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__aside_tokens: _TypeAlias = _typing.Literal["aside_tokens"]  # noqa: Y015
+    _WhichOneofArgType__aside_tokens: _TypeAlias = _typing.Literal["_aside_tokens", b"_aside_tokens"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__aside_tokens) -> _WhichOneofReturnType__aside_tokens | None: ...
 
 Global___Promote: _TypeAlias = Promote  # noqa: Y015
 

@@ -102,7 +102,7 @@ class Script:
     def speak(self, lane: Lane) -> int:
         number = lane.reply_number
         tokens = self.tokens(number)
-        place = self.num_said.get(number, 0)
+        place = min(self.num_said.get(number, 0), lane.num_reply_tokens)
         self.num_said[number] = place + 1
         return tokens[place] if place < len(tokens) else self.stop_token
 
