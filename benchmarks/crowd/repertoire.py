@@ -27,7 +27,9 @@ class Repertoire:
         """
         found: list[Scenario] = []
         if scenarios is not None or texts is None:
-            found += read_scenarios(scenarios or SHIPPED)
+            read = read_scenarios(scenarios or SHIPPED)
+            # A crowd sends words as they are spoken, one segment a line, and plays nothing.
+            found += [scenario for scenario in read if scenario.is_plain]
         if texts is not None:
             found += _queries(texts)
         return cls(found)

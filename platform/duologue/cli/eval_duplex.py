@@ -29,7 +29,8 @@ _EPILOG = (
     "duologue eval duplex --report ./duplex                       the shipped scenarios\n\n"
     "duologue eval duplex --strategy duo --strategy tdm --strategy turn --report ./duplex\n\n"
     "duologue eval duplex --scenarios ./mine --kind backchannel --report ./duplex\n\n"
-    "duologue eval duplex --forward-ms 20 --report ./duplex       the same on any machine"
+    "duologue eval duplex --forward-ms 20 --report ./duplex       the same on any machine\n\n"
+    "duologue eval duplex --oracle --report ./duplex              recognition held right"
 )
 
 
@@ -73,6 +74,16 @@ def duplex(
             show_default=False,
         ),
     ] = None,
+    oracle: Annotated[
+        bool,
+        typer.Option(
+            "--oracle", help="Hold recognition right: a state head that knows what is said."
+        ),
+    ] = False,
+    commit: Annotated[
+        bool,
+        typer.Option("--commit", help="End each of the user's turns with a commit: Enter."),
+    ] = False,
     adapter: AdapterOption = None,
     model: ModelOption = None,
     device: DeviceOption = None,
@@ -94,8 +105,10 @@ def duplex(
         model__device=device,
         model__dtype=dtype,
         model__adapter=adapter,
-        decoding__strategy=_most_demanding(strategies),
+        # A head that knows the script needs no trained one, as `turn` needs none.
+        decoding__strategy="turn" if oracle else _most_demanding(strategies),
     ).settings
+    from duologue.evaluation.duplex.oracle import held_right
     from duologue.evaluation.duplex.reading import SHIPPED, read_scenarios
     from duologue.evaluation.duplex.report import write_duplex_report
     from duologue.evaluation.duplex.run import chosen_scenarios, play_all
@@ -106,13 +119,18 @@ def duplex(
     make_folder(report)
     with model_progress() as progress:
         assembly = assemble(settings, progress)
+    engine, setup, head = (
+        held_right(assembly) if oracle else (assembly.engine, assembly.setup, None)
+    )
     with _playing(len(chosen) * len(strategies)) as on_played:
         panels = play_all(
             chosen,
             strategies,
-            assembly.engine,
-            assembly.setup,
+            engine,
+            setup,
             forward_ms=forward_ms,
+            oracle=head,
+            commits=commit,
             on_played=on_played,
         )
     facts = {
@@ -121,6 +139,8 @@ def duplex(
         "reply_tokens_per_slice": settings.decoding.reply_tokens_per_slice,
         "scenarios": len(chosen),
         "forward_ms": forward_ms,
+        "recognition": "held right" if oracle else "by the state head",
+        "every_turn_committed": commit,
     }
     write_duplex_report(report, panels, facts)
     _print_figures(panels)
@@ -177,7 +197,7 @@ def _print_figures(panels: "Mapping[str, Panel]") -> None:
 
     table = Table("figure", "target", *panels, box=None)
     for figure in FIGURES:
-        target = "" if figure.target is None else f"≥ {figure.target:g}"
+        target = "" if figure.limit is None else str(figure.limit)
         colours = {True: "green", False: "red", None: ""}
         cells = [Text(figure.shown(p), colours[figure.is_met(p)]) for p in panels.values()]
         table.add_row(figure.name, target, *cells)

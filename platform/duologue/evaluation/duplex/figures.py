@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from duologue.evaluation.duplex.acts import Act
+from duologue.evaluation.duplex.acts import FLOOR_KINDS, Act
 from duologue.evaluation.duplex.panel import Panel
 from duologue.evaluation.metrics import Share, Spread
 from duologue.evaluation.targets import Target
@@ -22,6 +22,15 @@ class Figure:
     target: float | None = None
     published: str = ""
     """The best of τ-voice's rows: on audio and other dialogues, so a mark and no comparison."""
+    is_ceiling: bool = False
+    """The target is to be stayed below."""
+    unit: str = ""
+    """Of a number that is no share."""
+
+    @property
+    def limit(self) -> Target | None:
+        """What is to be reached, or stayed below."""
+        return None if self.target is None else Target(self.name, self.target, self.is_ceiling)
 
     def number(self, panel: Panel) -> float | None:
         """The value as one number: a share, or the mean of a spread."""
@@ -40,7 +49,10 @@ class Figure:
                 return str(share)
             case Spread() as spread if spread.mean is not None:
                 p50, p95 = spread.quantile(0.5), spread.quantile(0.95)
-                return f"{spread.mean:.0f} ms (p50 {p50:.0f}, p95 {p95:.0f})"
+                quantiles = f"p50 {p50:.0f}, p95 {p95:.0f}, of {len(spread.values)}"
+                return f"{spread.mean:.0f} ms ({quantiles})"
+            case float() as number if self.unit:
+                return f"{number:.0f} {self.unit}"
             case float() as number:
                 return f"{number:.3f}"
             case _:
@@ -49,16 +61,43 @@ class Figure:
     def is_met(self, panel: Panel) -> bool | None:
         """Whether the target is met; None without a target or without anything measured."""
         measured = self.number(panel)
-        if self.target is None or measured is None:
+        if self.limit is None or measured is None:
             return None
-        return Target(self.name, self.target).is_met(measured)
+        return self.limit.is_met(measured)
 
     def to_json(self, panel: Panel) -> dict[str, Any]:
         """Value, target and verdict."""
         value = self.read(panel)
         shown = round(value, 4) if isinstance(value, float) else value and value.to_json()
-        return {"value": shown, "target": self.target, "is_met": self.is_met(panel)}
+        found = {"value": shown, "target": self.target, "is_met": self.is_met(panel)}
+        return {**found, "is_ceiling": True} if self.is_ceiling else found
 
+
+def _quantile(name: str, part: float, target: float, *, committed: bool) -> Figure:
+    """A quantile of the response latency, with or without commits."""
+    ended = "that ended with a commit" if committed else "that ended without a commit"
+    return Figure(
+        name,
+        f"response_latency of turns {ended}: {100 * part:.0f} % of them are below",
+        lambda panel: panel.latency(committed=committed).quantile(part),
+        target,
+        is_ceiling=True,
+        unit="ms",
+    )
+
+
+def _passed(kind: Act) -> Figure:
+    """The share of scenarios of a kind that passed."""
+    return Figure(
+        f"· {kind}", "of which of this kind", lambda panel: panel.of_kind(kind).passed, 0.90
+    )
+
+
+_LATENCIES = (
+    _quantile("response_latency_p50", 0.50, 450, committed=False),
+    _quantile("response_latency_p95", 0.95, 900, committed=False),
+    _quantile("committed_latency_p50", 0.50, 170, committed=True),
+)
 
 FIGURES = (
     Figure(
@@ -69,7 +108,7 @@ FIGURES = (
     ),
     Figure(
         "yield_rate_two_ticks",
-        "real interruptions at which the reply was cut within two ticks of the interruption's end",
+        "real interruptions at which the reply fell silent within two ticks of their end",
         lambda panel: panel.yield_rate_two_ticks,
         0.95,
     ),
@@ -121,9 +160,10 @@ FIGURES = (
         lambda panel: panel.response_latency,
         published="1150 ms",
     ),
+    *_LATENCIES,
     Figure(
         "yield_latency",
-        "from the start of an interruption until the reply was cut (L_Y)",
+        "from the start of an interruption until the reply fell silent (L_Y)",
         lambda panel: panel.yield_latency,
         published="414 ms",
     ),
@@ -155,8 +195,35 @@ FIGURES = (
         lambda panel: panel.pause_takeovers_stood,
     ),
     Figure(
+        "shown_withdrawn_per_turn",
+        "replies of which something was shown and that were then taken back, per turn",
+        lambda panel: panel.shown_withdrawn,
+        0.02,
+        is_ceiling=True,
+    ),
+    Figure(
+        "split_turns",
+        "turns that became two or more entries of the transcript",
+        lambda panel: panel.split_turns,
+    ),
+    Figure(
+        "replies_per_turn",
+        "replies of which something was shown, per turn",
+        lambda panel: panel.replies,
+    ),
+    Figure(
+        "discarded_tokens_per_turn",
+        "reply tokens that were computed, held back and never shown, per turn",
+        lambda panel: panel.discarded_tokens,
+    ),
+    Figure(
+        "paused_and_resumed",
+        "for how long replies were silent that then went on",
+        lambda panel: panel.paused_and_resumed,
+    ),
+    Figure(
         "hold_rate",
-        "demands for silence that were met: the reply cut within 2 s, and none begun",
+        "demands for silence that were met: silent within 2 s, and none begun",
         lambda panel: panel.hold_rate,
     ),
     Figure(
@@ -164,4 +231,5 @@ FIGURES = (
         "scenarios of which every expectation was met",
         lambda panel: panel.passed,
     ),
+    *map(_passed, FLOOR_KINDS),
 )

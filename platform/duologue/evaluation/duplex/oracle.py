@@ -4,11 +4,18 @@ With it, strategies differ in nothing but how they share the time between listen
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import cast
 
 import torch
 from torch import Tensor
 
-from duologue.evaluation.duplex.acts import ASKING, Act
+from duologue.engine.engine import Engine
+from duologue.evaluation.duplex.acts import Act
+from duologue.evaluation.duplex.scenario import Line
+from duologue.forward.state_head import StateHead
+from duologue.runtime.assembly import Assembly
+from duologue.session.setup import SessionSetup
 from duologue.states import State
 
 ORACLE_THRESHOLDS: Mapping[State, float] = {
@@ -38,8 +45,28 @@ class OracleHead:
         return row.expand(hidden.shape[0], -1)
 
 
-def true_state(act: Act) -> State:
+def true_state(line: Line) -> State:
     """What a line is when it is complete."""
-    if act in ASKING:
+    if line.asks or line.does is Act.GO_ON:
         return State.QUERY
-    return State.HOLD if act is Act.HOLD else State.NON_QUERY
+    return State.HOLD if line.does is Act.HOLD else State.NON_QUERY
+
+
+def state_so_far(line: Line, *, is_complete: bool, is_segment_over: bool) -> State:
+    """What a line is as far as it was said.
+
+    A query that goes on is a whole one where its segments meet, and so is the segment that looks
+    like an interruption until the user says that it is none: nobody could know better by then.
+    """
+    if is_complete:
+        return true_state(line)
+    looks_complete = is_segment_over and line.does in (Act.CONTINUATION, Act.RESUME)
+    return State.QUERY if looks_complete else State.INCOMPLETE
+
+
+def held_right(assembly: Assembly) -> tuple[Engine, SessionSetup, OracleHead]:
+    """The same model with recognition held right."""
+    head = OracleHead()
+    engine = Engine(assembly.model, cast(StateHead, head), assembly.engine.settings)
+    engine.warm_up()
+    return engine, replace(assembly.setup, thresholds=ORACLE_THRESHOLDS), head

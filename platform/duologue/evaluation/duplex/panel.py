@@ -41,9 +41,49 @@ class Panel:
         found = (each.response_latency_ms for each in self._turns)
         return Spread.of(latency for latency in found if latency is not None)
 
+    def latency(self, *, committed: bool) -> Spread:
+        """The same of the turns that the user ended with a commit, or without one."""
+        turns = (each for each in self._turns if each.spoken.is_committed is committed)
+        found = (each.response_latency_ms for each in turns)
+        return Spread.of(latency for latency in found if latency is not None)
+
+    @property
+    def shown_withdrawn(self) -> float | None:
+        """Replies of which something was shown, and that were then taken back, per turn."""
+        replies = (reply for record in self.records for reply in record.replies)
+        return self._over_turns(sum(r.is_taken_back and bool(r.text) for r in replies))
+
+    @property
+    def split_turns(self) -> Share:
+        """Of the user's turns: those that became several entries of the transcript."""
+        return Share.of(each.is_split for each in self._turns)
+
+    @property
+    def replies(self) -> float | None:
+        """Replies of which something was shown, per turn."""
+        return self._over_turns(sum(len(each.shown) for each in self._turns))
+
+    @property
+    def discarded_tokens(self) -> float | None:
+        """Reply tokens that were computed and never shown, per turn."""
+        counts = [record.num_discarded_tokens for record in self.records]
+        known = [count for count in counts if count is not None]
+        return self._over_turns(sum(known)) if known else None
+
+    @property
+    def paused_and_resumed(self) -> Spread:
+        """Milliseconds for which replies were silent that then went on."""
+        return Spread.of(
+            silence.end_ms - silence.begin_ms
+            for record in self.records
+            for reply in record.replies
+            for silence in reply.silences
+            if silence.end_ms is not None
+        )
+
     @property
     def yield_latency(self) -> Spread:
-        """Milliseconds from the start of an interruption until the reply was cut."""
+        """Milliseconds from the start of an interruption until the reply fell silent."""
         return Spread.of(
             each.cut_ms - each.spoken.start_ms
             for each in self._interruptions
@@ -52,7 +92,7 @@ class Panel:
 
     @property
     def yield_latency_after_end(self) -> Spread:
-        """The same from the end of the interruption; negative where it was cut before."""
+        """The same from the end of the interruption; negative where it was so before."""
         return Spread.of(
             each.cut_ms - each.spoken.end_ms
             for each in self._interruptions
@@ -67,22 +107,22 @@ class Panel:
 
     @property
     def yield_rate(self) -> Share:
-        """Of real interruptions: cut within 2 s of their start."""
+        """Of real interruptions: the reply is silent within 2 s of their start."""
         return self._yields(lambda each: each.yields_within(YIELD_WINDOW_MS, of_start=True))
 
     @property
     def yield_rate_after_end(self) -> Share:
-        """Of real interruptions: cut within 2 s of their end."""
+        """The same within 2 s of their end."""
         return self._yields(lambda each: each.yields_within(YIELD_WINDOW_MS))
 
     @property
     def yield_rate_two_ticks(self) -> Share:
-        """Of real interruptions: cut within two ticks of their end."""
+        """The same within two ticks of their end."""
         return self._yields(lambda each: each.yields_within(2 * each.tick_ms))
 
     @property
     def hold_rate(self) -> Share:
-        """Of demands for silence: the reply is cut within 2 s of their end, and none begins."""
+        """Of demands for silence: the reply is silent within 2 s of their end, and none begins."""
         held = (each for each in self.seen if each.act is Act.HOLD and each.is_scored)
         return Share.of(
             each.is_quiet_for(QUIET_WINDOW_MS)
@@ -159,6 +199,9 @@ class Panel:
         return Share.of(is_hit(each) for each in self.seen if each.spoken.pauses)
 
     def _per_turn(self, *, taken_back: bool) -> float | None:
+        begun = [r for each in self._turns for r in each.inside if r.is_taken_back == taken_back]
+        return self._over_turns(len(begun))
+
+    def _over_turns(self, number: float) -> float | None:
         turns = self._turns
-        begun = [r for each in turns for r in each.inside if r.is_taken_back == taken_back]
-        return len(begun) / len(turns) if turns else None
+        return number / len(turns) if turns else None

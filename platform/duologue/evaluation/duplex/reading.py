@@ -1,24 +1,35 @@
 """Reads scenarios from YAML files; `docs/scenarios.md` describes the format."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
 from duologue.errors import InvalidInput
 from duologue.evaluation.duplex.acts import Act, Expectation
+from duologue.evaluation.duplex.playback import Begins, Playback
 from duologue.evaluation.duplex.scenario import Line, Scenario
 from duologue.talk.script import After
+
+_Choice = TypeVar("_Choice", bound=StrEnum)
 
 SHIPPED = Path(__file__).parent / "scenarios"
 """The scenarios that come with the package."""
 
 _FILE_KEYS = frozenset({"about", "defaults", "scenarios"})
-_DEFAULT_KEYS = frozenset({"words_per_minute", "max_reply_tokens"})
-_SCENARIO_KEYS = frozenset({"name", "about", "lines", "words_per_minute", "max_reply_tokens"})
+_DEFAULT_KEYS = frozenset({"words_per_minute", "max_reply_tokens", "playback"})
+_SCENARIO_KEYS = frozenset(
+    {"name", "about", "lines", "words_per_minute", "max_reply_tokens", "playback"}
+)
 _LINE_KEYS = frozenset({"say", "does", "at_ms", "after", "delay_ms", "words_per_minute", "expect"})
-_EXPECT_KEYS = frozenset({"respond", "yield", "carry_on", "stay_silent"})
+_WINDOWS = ("respond", "yield", "carry_on", "stay_silent", "resume")
+_COUNTS = ("entries", "replies", "heard")
+_EXPECT_KEYS = frozenset({*_WINDOWS, *_COUNTS})
+_PLAYBACK_KEYS = frozenset(entry.name for entry in fields(Playback))
+_MOST = 60_000
 _SUFFIXES = frozenset({".yaml", ".yml"})
 
 
@@ -71,6 +82,8 @@ def _scenario(entry: Any, defaults: Mapping[str, Any], path: Path, number: int) 
     ]
     _check_has(given, "name", place)
     _check_kinds(given, {"max_reply_tokens": int, "name": str, "about": str}, place)
+    if given.get("playback") is not None:
+        given["playback"] = _playback(given["playback"], f"{place}: playback")
     try:
         return Scenario(lines=tuple(lines), file=str(path), **given)
     except InvalidInput as error:
@@ -98,19 +111,41 @@ def _line(entry: Any, rate: int | None, place: str) -> Line:
 
 def _expectation(entry: Any, place: str) -> Expectation:
     given = _mapping(entry, _EXPECT_KEYS, place)
-    for name, window in given.items():
-        if not isinstance(window, int) or isinstance(window, bool) or not 0 < window <= 60_000:
-            raise InvalidInput(f"{place}.{name} must be 1 to 60000 milliseconds, not {window!r}")
+    for name in _WINDOWS:
+        if name in given and not _is_count(given[name], 1):
+            raise InvalidInput(
+                f"{place}.{name} must be 1 to {_MOST} milliseconds, not {given[name]!r}"
+            )
+    for name in _COUNTS:
+        if name in given and not _is_count(given[name], 0):
+            raise InvalidInput(
+                f"{place}.{name} must be a number from 0 to {_MOST}, not {given[name]!r}"
+            )
     if "respond" in given and {"carry_on", "stay_silent"} & set(given):
         raise InvalidInput(f"{place}: to respond goes with neither carry_on nor stay_silent")
     if "yield" in given and "carry_on" in given:
         raise InvalidInput(f"{place}: yield and carry_on exclude each other")
-    return Expectation(
-        respond=given.get("respond"),
-        yield_=given.get("yield"),
-        carry_on=given.get("carry_on"),
-        stay_silent=given.get("stay_silent"),
-    )
+    if "resume" in given and {"respond", "yield"} & set(given):
+        raise InvalidInput(f"{place}: to resume goes with neither respond nor yield")
+    return Expectation(**{"yield_" if name == "yield" else name: n for name, n in given.items()})
+
+
+def _playback(entry: Any, place: str) -> Playback:
+    given = dict(_mapping(entry, _PLAYBACK_KEYS, place))
+    if "begins" in given:
+        given["begins"] = _choice(Begins, given["begins"], f"{place}: begins")
+    is_declared = given.pop("is_declared", True)
+    if not isinstance(is_declared, bool):
+        raise InvalidInput(f"{place}: is_declared must be true or false, not {is_declared!r}")
+    _check_kinds(given, dict.fromkeys(_PLAYBACK_KEYS - {"begins", "is_declared"}, int), place)
+    try:
+        return Playback(is_declared=is_declared, **given)
+    except InvalidInput as error:
+        raise InvalidInput(f"{place}: {error}") from error
+
+
+def _is_count(value: Any, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= _MOST
 
 
 def _mapping(content: Any, allowed: frozenset[str], place: str) -> Mapping[str, Any]:
@@ -142,7 +177,7 @@ def _check_kinds(given: Mapping[str, Any], kinds: Mapping[str, type], place: str
             raise InvalidInput(f"{place}: {name} must be {wanted}, not {value!r}")
 
 
-def _choice(kind: type[Act] | type[After], value: Any, place: str) -> Act | After:
+def _choice(kind: type[_Choice], value: Any, place: str) -> _Choice:
     try:
         return kind(value)
     except ValueError as error:

@@ -10,7 +10,7 @@ from duologue.evaluation.duplex.figures import FIGURES
 from duologue.evaluation.duplex.latency_plot import latency_plot
 from duologue.evaluation.duplex.outcome import Label, LineOutcome, outcomes
 from duologue.evaluation.duplex.panel import Panel
-from duologue.evaluation.duplex.record import Record
+from duologue.evaluation.duplex.record import Record, Silence
 from duologue.evaluation.duplex.story import picture, tell
 from duologue.evaluation.page import Page, Verdict
 from duologue.evaluation.report import show_facts, write_report
@@ -50,6 +50,7 @@ def _record_json(record: Record) -> dict[str, Any]:
         "errors": record.errors,
         "forwards": record.num_forwards,
         "slices": record.num_slices,
+        "discarded_tokens": record.num_discarded_tokens,
         "lines": [_line_json(outcome) for outcome in outcomes(record)],
         "replies": [
             {
@@ -58,11 +59,19 @@ def _record_json(record: Record) -> dict[str, Any]:
                 "ended_ms": None if reply.ended_ms is None else round(reply.ended_ms),
                 "end": reply.end and str(reply.end),
                 "is_taken_back": reply.is_taken_back,
+                "silences_ms": [_silence_json(silence) for silence in reply.silences],
+                "told_heard_chars": reply.told_heard_chars,
+                "played_chars": reply.played_chars,
                 "text": reply.text,
             }
             for reply in record.replies
         ],
     }
+
+
+def _silence_json(silence: Silence) -> list[int | None]:
+    """From when until when; None: it never went on."""
+    return [round(silence.begin_ms), None if silence.end_ms is None else round(silence.end_ms)]
 
 
 def _line_json(outcome: LineOutcome) -> dict[str, Any]:
@@ -76,6 +85,8 @@ def _line_json(outcome: LineOutcome) -> dict[str, Any]:
         "cut_ms": None if cut_ms is None else round(cut_ms),
         "label": outcome.label and str(outcome.label),
         "began_inside": len(outcome.inside),
+        "is_committed": spoken.is_committed,
+        "entries": [entry.text for entry in outcome.entries],
         "failures": outcome.failures,
     }
 
@@ -102,8 +113,7 @@ def _show_figures(page: Page, panels: Panels) -> None:
     page.heading("The panel")
     rows: list[list[object]] = []
     for figure in FIGURES:
-        target = None if figure.target is None else f"≥ {figure.target:g}"
-        row: list[object] = [figure.name, target, figure.published or None]
+        row: list[object] = [figure.name, figure.limit, figure.published or None]
         for panel in panels.values():
             is_met, shown = figure.is_met(panel), figure.shown(panel)
             row.append(shown if is_met is None else Verdict(is_met, shown))
@@ -162,8 +172,9 @@ def _show_not_applicable(page: Page, panels: Panels) -> None:
 def _show_scenarios(page: Page, panels: Panels) -> None:
     page.heading("Every scenario")
     page.paragraph(
-        "Blue: the user; orange: replies, grey when taken back, with a red edge when cut. Arrows "
-        "are decisions: green query, yellow not a query, purple hold. Text shows on hovering."
+        "Blue: the user; orange: replies, grey when taken back, with a red edge when cut, pale "
+        "before they began (held back) and while they were paused. Arrows are decisions: green "
+        "query, yellow not a query, purple hold. Text shows on hovering."
     )
     by_scenario = zip(*(panel.records for panel in panels.values()), strict=True)
     for records in by_scenario:

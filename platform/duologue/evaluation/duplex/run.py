@@ -6,6 +6,7 @@ from dataclasses import replace
 from duologue.engine.engine import Engine
 from duologue.errors import InvalidInput
 from duologue.evaluation.duplex.acts import Act
+from duologue.evaluation.duplex.oracle import OracleHead
 from duologue.evaluation.duplex.panel import Panel
 from duologue.evaluation.duplex.record import Record
 from duologue.evaluation.duplex.scenario import Scenario
@@ -23,19 +24,26 @@ def play_all(
     setup: SessionSetup,
     *,
     forward_ms: float | None = None,
+    oracle: OracleHead | None = None,
+    commits: bool = False,
     on_played: OnPlayed = lambda record: None,
 ) -> Mapping[str, Panel]:
     """What was measured on each strategy.
 
     A scenario has the engine to itself, so that its latencies are those of one conversation. With
     `forward_ms` each forward is charged so much time, and the figures are the same on any machine.
+    `oracle` is the engine's head where recognition is held right; with `commits` the user says of
+    each turn that it is over.
     """
     panels: dict[str, Panel] = {}
     for strategy in strategies:
         chosen = replace(setup, decoding=replace(setup.decoding, strategy=strategy))
         records = []
         for scenario in scenarios:
-            records.append(Stage(scenario, engine, chosen, forward_ms=forward_ms).play())
+            stage = Stage(
+                scenario, engine, chosen, forward_ms=forward_ms, oracle=oracle, commits=commits
+            )
+            records.append(stage.play())
             on_played(records[-1])
         panels[strategy] = Panel.of(records)
     return panels

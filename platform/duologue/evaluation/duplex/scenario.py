@@ -3,7 +3,9 @@
 from dataclasses import dataclass, field
 
 from duologue.errors import InvalidInput
-from duologue.evaluation.duplex.acts import Act, Expectation, usual_expectation
+from duologue.evaluation.duplex.acts import ASKING, Act, Expectation, usual_expectation
+from duologue.evaluation.duplex.marks import marks_of
+from duologue.evaluation.duplex.playback import Playback
 from duologue.evaluation.duplex.speech import Speech, spoken
 from duologue.talk.script import After
 
@@ -13,7 +15,7 @@ MAX_REPLY_TOKENS = 160
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Something that is said, in one segment."""
+    """Something that is said, usually in one segment."""
 
     say: str
     """The words, with marks (see `speech.py`)."""
@@ -40,12 +42,29 @@ class Line:
                 f"words_per_minute must be from 20 to 600, not {self.words_per_minute}"
             )
         _ = self.speech  # refuses unreadable marks
-        if self.does is Act.PAUSE and not self.speech.pauses:
-            raise InvalidInput("does: pause needs a mark '| pause 700 |' in what is said")
+        needed = _missing_mark(self.does, self)
+        if needed:
+            raise InvalidInput(f"does: {self.does} needs a mark {needed} in what is said")
+        if self.does is Act.RESUME and not self.falls_into_reply:
+            raise InvalidInput("does: resume is of a line after: reply_start")
 
     @property
     def speech(self) -> Speech:
-        return spoken(self.say, self.words_per_minute)
+        """How it is spoken; an echo of a reply has words that stand in for it."""
+        return self.spoken_over("")
+
+    def spoken_over(self, reply: str) -> Speech:
+        """How it is spoken when the assistant has said so much."""
+        return spoken(self.say, self.words_per_minute, reply)
+
+    @property
+    def asks(self) -> bool:
+        """Whether it is to be answered."""
+        return self.does in ASKING or self.expected.respond is not None
+
+    @property
+    def has_echo(self) -> bool:
+        return any(mark["echo"] for mark in marks_of(self.say))
 
     @property
     def falls_into_reply(self) -> bool:
@@ -57,6 +76,23 @@ class Line:
         return self.expect or usual_expectation(self.does, during_reply=self.falls_into_reply)
 
 
+def _missing_mark(act: Act, line: Line) -> str:
+    """The mark without which a line cannot be what it is said to be; empty if it has it."""
+    speech = line.speech
+    match act:
+        case Act.PAUSE if not speech.pauses:
+            return "'| pause 700 |'"
+        case Act.DICTATION | Act.HESITATION if not speech.pauses and speech.num_segments == 1:
+            return "'| pause 900 |' or '| final 900 |'"
+        case Act.CONTINUATION if speech.num_segments == 1:
+            return "'| final 500 |', with words behind it,"
+        case Act.LATE_TEXT if not speech.late:
+            return "'| late 900 \"text\" |'"
+        case Act.ECHO if not line.has_echo:
+            return "'| echo 8 |'"
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """One conversation from its beginning."""
@@ -65,6 +101,8 @@ class Scenario:
     lines: tuple[Line, ...]
     about: str = ""
     max_reply_tokens: int = MAX_REPLY_TOKENS
+    playback: Playback | None = None
+    """How the client plays replies and reports it; None: it reports nothing."""
     file: str = field(default="", compare=False)
     """Where it was read from."""
 
@@ -77,8 +115,22 @@ class Scenario:
             raise InvalidInput(f"max_reply_tokens must be from 1 to 4096: {self.max_reply_tokens}")
         if self.lines[0].after is not After.PREVIOUS:
             raise InvalidInput("the first line cannot wait for a reply")
+        if self.lines[0].has_echo:
+            raise InvalidInput("the first line cannot echo a reply")
+        heard = any(line.expected.heard is not None for line in self.lines)
+        if heard and self.playback is None:
+            raise InvalidInput("what was heard is known only with playback")
 
     @property
     def kind(self) -> Act:
         """What it is about: what its last line does."""
         return self.lines[-1].does
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether whoever can send words, each at its time, and correct them, can play it."""
+        speeches = [line.speech for line in self.lines]
+        is_words_only = all(
+            each.num_segments == 1 and not each.late and not each.commits_ms for each in speeches
+        )
+        return is_words_only and self.playback is None and not any(x.has_echo for x in self.lines)

@@ -5,41 +5,34 @@ from dataclasses import dataclass, replace
 
 from duologue.clock import ManualClock
 from duologue.engine.engine import Engine
-from duologue.evaluation.duplex.acts import ASKING
-from duologue.evaluation.duplex.oracle import OracleHead, true_state
-from duologue.evaluation.duplex.record import Decision, Record, Reply, SpokenLine
+from duologue.evaluation.duplex.oracle import OracleHead, state_so_far
+from duologue.evaluation.duplex.player import Player
+from duologue.evaluation.duplex.record import Record, SpokenLine
 from duologue.evaluation.duplex.scenario import Line, Scenario
+from duologue.evaluation.duplex.scribe import Scribe
+from duologue.evaluation.duplex.speech import Piece
 from duologue.evaluation.duplex.windows import (
     MAX_CUE_MS,
     MAX_REPLY_MS,
     RESPONSE_WINDOW_MS,
     YIELD_WINDOW_MS,
 )
-from duologue.events import (
-    Envelope,
-    Error,
-    InputAppend,
-    InputRevise,
-    InputState,
-    Interrupted,
-    ResponseDelta,
-    ResponseDone,
-    ResponseStarted,
-    ServerEvent,
-)
-from duologue.lane.steps import Reopen
+from duologue.events import ClientEvent, Envelope, InputAppend, InputCommit, InputRevise
 from duologue.runtime.local import LocalRuntime, TickReport
 from duologue.session.setup import SessionSetup
-from duologue.states import State
+from duologue.session.transcript import Role
 from duologue.talk.script import After
 
 
 @dataclass(frozen=True, slots=True)
 class _Due:
-    """A piece of a line, at its time."""
+    """A piece of a line, or a commit, at its time."""
 
     at_ms: float
-    event: InputAppend | InputRevise
+    event: ClientEvent
+    piece: Piece | None = None
+    is_late: bool = False
+    """The user has ended: it is only recognition that still has something to say."""
 
 
 class Stage:
@@ -47,7 +40,8 @@ class Stage:
 
     Time passes by what the forwards take: as measured, or `forward_ms` for each of them. The user
     is not kept waiting by the engine: what they say comes at its time, also between two ticks.
-    An engine whose state head is `oracle` is told when a line is complete.
+    An engine whose state head is `oracle` is told when a line is complete. With `commits`, the user
+    says at the end of each line that asks something that the turn is over.
     """
 
     def __init__(
@@ -58,11 +52,15 @@ class Stage:
         *,
         forward_ms: float | None = None,
         oracle: OracleHead | None = None,
+        commits: bool = False,
     ) -> None:
         decoding = replace(setup.decoding, max_reply_tokens=scenario.max_reply_tokens)
         self.record = Record(scenario, decoding.strategy, decoding.tick_ms)
         self._forward_ms = forward_ms
         self._oracle = oracle
+        self._commits = commits
+        self._player = Player(scenario.playback) if scenario.playback is not None else None
+        self._scribe = Scribe(self.record, self._player)
         self._clock = ManualClock()
         self._runtime = LocalRuntime(
             engine,
@@ -73,7 +71,7 @@ class Stage:
         )
         self.session = self._runtime.open(scenario.name, replace(setup, decoding=decoding))
         self._due: list[_Due] = []
-        self._cut_now: list[int] = []  # replies that were cut in the present tick
+        self._last_piece: Piece | None = None
 
     @property
     def now_ms(self) -> float:
@@ -91,22 +89,25 @@ class Stage:
             while not self._is_over:
                 yield self.step()
         finally:
+            self._scribe.close(self.session.transcript, self.now_ms)
             self._runtime.close(self.session.session_id)
-            self.record.end_ms = self.now_ms
 
     def step(self) -> TickReport:
         """One tick, and the time to the next."""
         self._line_up()
-        self._say_until(self.now_ms)
-        self._cut_now.clear()
+        self._pass_time(self.now_ms)
         self._tell_oracle()
         report = self._runtime.run_tick()
-        self._note(report)
+        self.record.num_slices += report.num_slices
+        self.record.num_forwards += report.num_forwards
         self._line_up()
-        end_ms = self.now_ms + self._runtime.ticks.until_next(self.now_ms)
-        self._say_until(end_ms)
-        self._clock.advance(end_ms - self.now_ms)
+        self._pass_time(self.now_ms + self._runtime.ticks.until_next(self.now_ms))
         return report
+
+    @property
+    def _is_said(self) -> bool:
+        """Whether the user has ended the last line that was begun."""
+        return all(due.is_late for due in self._due)
 
     @property
     def _is_over(self) -> bool:
@@ -123,42 +124,45 @@ class Stage:
         """Whether there is nothing more to be seen of what follows from the last line."""
         silent_ms = self.now_ms - spoken.end_ms
         expected = spoken.line.expected
-        if silent_ms < max(expected.carry_on or 0, expected.stay_silent or 0):
+        if self.now_ms - spoken.settled_ms < expected.watch_ms:
             return False
         fell_into = self.record.reply_at(spoken.start_ms)
-        has_yielded = fell_into is None or fell_into.ended_ms is not None
+        has_yielded = fell_into is None or not fell_into.runs_at(self.now_ms)
         if expected.yield_ is not None and not has_yielded and silent_ms < YIELD_WINDOW_MS:
             return False
         is_answered = any(
             reply.started_ms >= spoken.end_ms and reply.text for reply in self.record.replies
         )
-        asks = spoken.line.does in ASKING or expected.respond is not None
-        return not asks or is_answered or silent_ms >= RESPONSE_WINDOW_MS
+        return not spoken.line.asks or is_answered or silent_ms >= RESPONSE_WINDOW_MS
 
     def _line_up(self) -> None:
         """If the next line's time is known, make its pieces due."""
         lines, record = self.record.scenario.lines, self.record
-        if self._due or record.unsaid or len(record.lines) == len(lines):
+        if not self._is_said or record.unsaid or len(record.lines) == len(lines):
             return
         line = lines[len(record.lines)]
         start_ms = self._start_of(line)
         if start_ms is None:
             return
-        if line.falls_into_reply and record.running is None:
+        if line.falls_into_reply and record.being_given is None:
             record.unsaid = "the reply was over before the line began"
             return
-        spoken = SpokenLine(line, line.speech, start_ms)
-        record.lines.append(spoken)
-        segment = f"line-{len(record.lines)}"
-        self._due = [
-            _Due(
-                start_ms + piece.at_ms,
-                InputRevise(segment, piece.text)
-                if piece.revises
-                else InputAppend(segment, piece.text),
-            )
-            for piece in spoken.speech.pieces
-        ]
+        speech = line.spoken_over(record.replies[-1].text if record.replies else "")
+        commits_ms = list(speech.commits_ms)
+        if self._commits and line.asks and not commits_ms:
+            commits_ms.append(speech.duration_ms)
+        num_entries = sum(entry.role is Role.USER for entry in self.session.transcript)
+        record.lines.append(SpokenLine(line, speech, start_ms, bool(commits_ms), num_entries))
+        self._due += [self._piece_due(piece, start_ms) for piece in speech.pieces]
+        self._due += [_Due(start_ms + at_ms, InputCommit()) for at_ms in commits_ms]
+        self._due += [self._piece_due(piece, start_ms, is_late=True) for piece in speech.late]
+        self._due.sort(key=lambda due: due.at_ms)
+
+    def _piece_due(self, piece: Piece, start_ms: float, *, is_late: bool = False) -> _Due:
+        segment = f"line-{len(self.record.lines)}" + (f".{piece.segment}" if piece.segment else "")
+        kind = InputRevise if piece.revises else InputAppend
+        event = kind(segment, piece.text, piece.is_final)
+        return _Due(start_ms + piece.at_ms, event, piece, is_late)
 
     def _start_of(self, line: Line) -> float | None:
         """When the next line begins, if it begins before the next tick; None: not yet."""
@@ -194,53 +198,39 @@ class Stage:
         return max(reply.ended_ms or 0.0 for reply in self.record.replies)
 
     def _tell_oracle(self) -> None:
-        if self._oracle is not None and self.record.lines:
-            is_complete = not self._due
-            act = self.record.lines[-1].line.does
-            self._oracle.state = true_state(act) if is_complete else State.INCOMPLETE
+        if self._oracle is None or not self.record.lines:
+            return
+        last = self._last_piece
+        self._oracle.state = state_so_far(
+            self.record.lines[-1].line,
+            is_complete=self._is_said,
+            is_segment_over=last is not None and last.is_final,
+        )
 
-    def _say_until(self, end_ms: float) -> None:
-        while self._due and self._due[0].at_ms <= end_ms:
+    def _pass_time(self, end_ms: float) -> None:
+        """Let time pass; what comes due until its end, comes at its time."""
+        while (next_ms := self._next_ms) is not None and next_ms <= end_ms:
+            self._clock.advance(max(0.0, next_ms - self.now_ms))
+            self._send_due()
+        self._clock.advance(max(0.0, end_ms - self.now_ms))
+
+    @property
+    def _next_ms(self) -> float | None:
+        times = [self._due[0].at_ms] if self._due else []
+        reports_ms = None if self._player is None else self._player.next_ms
+        return min(times if reports_ms is None else [*times, reports_ms], default=None)
+
+    def _send_due(self) -> None:
+        while self._due and self._due[0].at_ms <= self.now_ms:
             due = self._due.pop(0)
-            self._clock.advance(max(0.0, due.at_ms - self.now_ms))
+            self._last_piece = due.piece or self._last_piece
             self._runtime.send(self.session.session_id, due.event)
+        for ack in self._player.arrived(self.now_ms) if self._player is not None else ():
+            self._runtime.send(self.session.session_id, ack)
 
     def _charge(self, took_ms: float) -> None:
         self._clock.advance(took_ms if self._forward_ms is None else self._forward_ms)
 
     def _listen(self, session_id: str, envelopes: Sequence[Envelope], now_ms: float) -> None:
         for envelope in envelopes:
-            self._write(envelope.event, now_ms)
-
-    def _write(self, event: ServerEvent, now_ms: float) -> None:
-        record = self.record
-        match event:
-            case InputState(state, probabilities, text) if state is not State.INCOMPLETE:
-                record.decisions.append(Decision(now_ms, state, text, probabilities))
-            case ResponseStarted(number):
-                record.replies.append(Reply(number, now_ms))
-            case ResponseDelta(number, text):
-                reply = self._reply(number)
-                reply.text += text
-                reply.first_text_ms = now_ms if reply.first_text_ms is None else reply.first_text_ms
-            case ResponseDone(number, reason):
-                reply = self._reply(number)
-                reply.ended_ms, reply.end = now_ms, reason
-            case Interrupted(number):
-                self._cut_now.append(number)
-            case Error(code, message):
-                record.errors.append(f"{code}: {message}")
-            case _:
-                pass
-
-    def _reply(self, number: int) -> Reply:
-        return next(each for each in self.record.replies if each.number == number)
-
-    def _note(self, report: TickReport) -> None:
-        record = self.record
-        record.num_slices += report.num_slices
-        record.num_forwards += report.num_forwards
-        steps = [step for result in report.results for step in result.steps]
-        if any(isinstance(step, Reopen) for step in steps):
-            for reply in record.replies:
-                reply.is_taken_back |= reply.number in self._cut_now
+            self._scribe.write(envelope.event, now_ms)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from html import escape
 
 from duologue.evaluation.duplex.outcome import outcomes
-from duologue.evaluation.duplex.record import Record
+from duologue.evaluation.duplex.record import Record, Reply
 from duologue.states import State
 
 _WIDTH, _LANE, _GAP, _TOP = 960, 18, 5, 4
@@ -42,10 +42,26 @@ def _events(record: Record) -> Iterator[tuple[float, str]]:
         percent = 100 * decision.probabilities.get(decision.state, 0.0)
         yield decision.at_ms, f"  <{decision.state} {percent:.0f} %> {decision.text.strip()!r}"
     for reply in record.replies:
-        yield reply.started_ms, f"reply ◂ {reply.number} begins: {_begin(reply.text, 60)!r}"
+        held_ms = reply.started_ms - _held_from(record, reply)
+        held = f", held back for {held_ms:.0f} ms" if held_ms else ""
+        yield reply.started_ms, f"reply ◂ {reply.number} begins{held}: {_begin(reply.text, 60)!r}"
+        for silence in reply.silences:
+            if silence.begin_ms != reply.ended_ms:
+                yield silence.begin_ms, f"reply ‖ {reply.number} falls silent"
+            if silence.end_ms is not None:
+                after_ms = silence.end_ms - silence.begin_ms
+                yield silence.end_ms, f"reply ▸ {reply.number} goes on after {after_ms:.0f} ms"
+        if reply.played_ms is not None:
+            yield reply.played_ms, f"reply ♪ {reply.number} was heard to its end"
         if reply.ended_ms is not None:
             fate = "taken back" if reply.is_taken_back else reply.end
             yield reply.ended_ms, f"reply ▪ {reply.number} ends ({fate})"
+
+
+def _held_from(record: Record, reply: Reply) -> float:
+    """When the decision came that the reply answers: from then on it could have been shown."""
+    queries = [d.at_ms for d in record.decisions if d.state is State.QUERY]
+    return max((at_ms for at_ms in queries if at_ms <= reply.started_ms), default=reply.started_ms)
 
 
 def picture(record: Record) -> str:
@@ -63,7 +79,17 @@ def picture(record: Record) -> str:
     for reply in record.replies:
         ended_ms = span_ms if reply.ended_ms is None else reply.ended_ms
         colour = "#b8bec8" if reply.is_taken_back else "#d1733a"
+        held_ms = _held_from(record, reply)
+        width = (reply.started_ms - held_ms) * scale
+        if width:
+            parts.append(_block(held_ms * scale, width, 1, colour, 0.25))
         parts.append(_bar(reply.started_ms * scale, ended_ms * scale, 1, colour, reply.text))
+        for silence in reply.silences:
+            begin_ms, end_ms = silence.begin_ms, silence.end_ms or ended_ms
+            if end_ms > begin_ms:
+                parts.append(
+                    _block(begin_ms * scale, (end_ms - begin_ms) * scale, 1, "#ffffff", 0.55)
+                )
         if reply.was_cut:
             parts.append(_block(ended_ms * scale - 2, 3, 1, "#a8321f", 1.0))
     for decision in record.decisions:

@@ -21,15 +21,11 @@ def reply(
     is_taken_back: bool = False,
 ) -> Reply:
     """A reply whose text begins as soon as it does; one that was taken back was cut."""
-    return Reply(
-        number,
-        started_ms,
-        text,
-        started_ms if text else None,
-        ended_ms,
-        None if ended_ms is None else EndReason.INTERRUPTED if is_taken_back else end,
-        is_taken_back,
-    )
+    made = Reply(number, started_ms, text, started_ms if text else None)
+    made.is_taken_back = is_taken_back
+    if ended_ms is not None:
+        made.finish(ended_ms, EndReason.INTERRUPTED if is_taken_back else end)
+    return made
 
 
 def cut(number: int, started_ms: float, ended_ms: float) -> Reply:
