@@ -2,9 +2,11 @@
 
 from duologue.evaluation.duplex.acts import Act
 from duologue.evaluation.duplex.outcome import LineOutcome, outcomes
-from duologue.evaluation.duplex.record import Record, Reply, SpokenLine
+from duologue.evaluation.duplex.playback import Playback
+from duologue.evaluation.duplex.record import Record, Reply, Silence, SpokenLine
 from duologue.evaluation.duplex.scenario import Line, Scenario
 from duologue.lane.steps import EndReason
+from duologue.session.transcript import Entry, Outcome, Role
 from duologue.talk.script import After
 
 TICK_MS = 160.0
@@ -36,12 +38,23 @@ def cut(number: int, started_ms: float, ended_ms: float) -> Reply:
 def record(*events: tuple[Line, float] | Reply, end_ms: float = 20_000.0) -> Record:
     """Lines with the times at which they began, and replies."""
     lines = [event for event in events if isinstance(event, tuple)]
-    played = Record(
-        Scenario("by-hand", tuple(line for line, _ in lines)), "duo", TICK_MS, end_ms=end_ms
-    )
+    scenario = Scenario("by-hand", tuple(line for line, _ in lines), playback=Playback())
+    played = Record(scenario, "duo", TICK_MS, end_ms=end_ms)
     played.lines = [SpokenLine(line, line.speech, start_ms) for line, start_ms in lines]
     played.replies = [event for event in events if isinstance(event, Reply)]
     return played
+
+
+def paused(made: Reply, begin_ms: float, end_ms: float | None = None) -> Reply:
+    """The same reply, silent from then until then, or for good."""
+    made.silences.append(Silence(begin_ms, end_ms))
+    return made
+
+
+def said(role: Role, text: str, number: int | None = None) -> Entry:
+    """An entry of the transcript."""
+    outcome = Outcome.ANSWERED if role is Role.USER else Outcome.CUT
+    return Entry(role, text, outcome, number)
 
 
 def during(act: Act, say: str = "one two") -> Line:

@@ -74,6 +74,25 @@ def test_a_strategy_that_judges_nothing_needs_no_head(
     assert "1.000 (1/1)" in result.stdout, "the query was answered"
 
 
+def test_recognition_can_be_held_right_and_turns_committed(
+    tmp_path: Path, scenarios: Path, tiny_model: Path
+) -> None:
+    report = tmp_path / "r"
+    result = invoke(
+        "--scenarios", scenarios, "--report", report, "--forward-ms", "20", "--dtype", "float32",
+        "--model", tiny_model, "--oracle", "--commit",
+    )  # fmt: skip
+    assert result.exit_code == 0, "no trained head is needed"
+    found = json.loads((report / "report.json").read_text(encoding="utf-8"))
+    assert found["run"]["recognition"] == "held right"
+    panel = found["strategies"]["duo"]
+    assert panel["figures"]["response_rate"]["value"]["hits"] == 1
+    withdrawn = panel["figures"]["shown_withdrawn_per_turn"]
+    assert withdrawn == {"value": 0.0, "target": 0.02, "is_met": True, "is_ceiling": True}
+    assert panel["figures"]["response_latency_p50"]["value"] is None, "every turn was committed"
+    assert panel["figures"]["committed_latency_p50"]["value"] > 0
+
+
 def test_what_cannot_be_played_stops_before_the_model_is_loaded(
     tmp_path: Path, scenarios: Path
 ) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from duologue.errors import InvalidInput
-from duologue.evaluation.duplex.acts import Act, Expectation
+from duologue.evaluation.duplex.acts import FLOOR_KINDS, Act, Expectation
+from duologue.evaluation.duplex.playback import Begins, Playback
 from duologue.evaluation.duplex.reading import read_scenarios
 from duologue.evaluation.duplex.run import chosen_scenarios
 from duologue.talk.script import After
@@ -61,6 +62,37 @@ def lines(text: str) -> str:
     return f"scenarios: [{{name: x, lines: [{text}]}}]"
 
 
+def playback(text: str) -> str:
+    return f"scenarios: [{{name: x, playback: {text}, lines: [{{say: hi}}]}}]"
+
+
+def test_playback_is_read(tmp_path: Path) -> None:
+    given = playback("{chars_per_second: 20, begins: reply_done, stops_at: 9, is_declared: false}")
+    [scenario] = read_scenarios(write(tmp_path, given))
+    wanted = Playback(20, stops_at=9, begins=Begins.REPLY_DONE, is_declared=False)
+    assert scenario.playback == wanted
+    default = "{defaults: {playback: {}}, scenarios: [{name: x, lines: [{say: hi}]}]}"
+    [scenario] = read_scenarios(write(tmp_path, default))
+    assert scenario.playback == Playback()
+
+
+def test_what_is_usual_for_the_new_kinds(tmp_path: Path) -> None:
+    usual = {scenario.kind: scenario.lines[-1].expected for scenario in read_scenarios()}
+    assert usual[Act.HESITATION] == Expectation(respond=2000, entries=1, replies=1)
+    assert usual[Act.DICTATION] == Expectation(respond=4000, entries=1, replies=1)
+    assert usual[Act.GO_ON] == Expectation(resume=1500)
+    assert usual[Act.RESUME] == Expectation(resume=2000)
+    assert usual[Act.ECHO] == Expectation(carry_on=2000)
+
+
+def test_plain_scenarios_need_nothing_but_words() -> None:
+    by_name = {scenario.name: scenario for scenario in read_scenarios()}
+    assert by_name["backchannel-twice"].is_plain
+    assert by_name["dictation-phone"].is_plain
+    for name in ("continuation-flight", "late-alarm", "echo-five", "playback-in-time"):
+        assert not by_name[name].is_plain, name
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
@@ -89,6 +121,20 @@ def lines(text: str) -> str:
         (lines("{say: hi, expect: {respond: 0}}"), r"expect\.respond must be 1 to 60000"),
         (lines("{say: hi, expect: {respond: 1, carry_on: 1}}"), "neither carry_on nor"),
         (lines("{say: hi, expect: {yield: 1, carry_on: 1}}"), "exclude each other"),
+        (lines("{say: hi, expect: {resume: 1, respond: 1}}"), "to resume goes with neither"),
+        (lines("{say: hi, expect: {entries: -1}}"), r"expect\.entries must be a number from 0"),
+        (lines("{say: hi, does: continuation}"), "does: continuation needs a mark '| final 500 |'"),
+        (lines("{say: hi, does: hesitation}"), "needs a mark '| pause 900 |' or"),
+        (lines("{say: hi, does: late_text}"), "needs a mark '| late 900"),
+        (lines("{say: hi}, {say: hi, does: echo}"), "line 2: does: echo needs a mark '| echo 8 |'"),
+        (lines("{say: '| echo 5 |', does: echo}"), "first line cannot echo a reply"),
+        (lines("{say: hi, does: resume}"), "does: resume is of a line after: reply_start"),
+        (lines("{say: hi, does: playback}"), "what was heard is known only with playback"),
+        (playback("{tempo: 3}"), "playback: tempo is not known; allowed are begins, chars_per"),
+        (playback("{every_ms: 5}"), "playback: every_ms must be from 20 to 10000, not 5"),
+        (playback("{late_ms: x}"), "playback: late_ms must be a whole number, not 'x'"),
+        (playback("{begins: soon}"), "begins must be one of at_once, reply_done, not 'soon'"),
+        (playback("{is_declared: 1}"), "is_declared must be true or false, not 1"),
         ("scenarios: [{name: x, max_reply_tokens: 0, lines: [{say: hi}]}]", "from 1 to 4096"),
     ],
 )
@@ -116,9 +162,11 @@ def test_missing_scenarios_are_named(tmp_path: Path) -> None:
 def test_shipped_scenarios_cover_every_kind() -> None:
     scenarios = read_scenarios()
     kinds = Counter(scenario.kind for scenario in scenarios)
-    assert len(scenarios) >= 120
+    assert len(scenarios) >= 240
     assert set(kinds) == set(Act)
-    assert min(kinds.values()) >= 12
+    assert min(kinds[kind] for kind in FLOOR_KINDS) >= 8
+    assert sum(kinds[kind] for kind in FLOOR_KINDS) >= 88
+    assert min(kinds[kind] for kind in set(Act) - set(FLOOR_KINDS)) >= 12
     assert len({line.say for s in scenarios for line in s.lines if line.does is Act.QUERY}) > 100
 
 

@@ -54,9 +54,68 @@ def test_several_words_and_the_first_and_the_last_can_be_corrected() -> None:
     assert speech.duration_ms == 2000 + 2 * REVISION_MS
 
 
+def test_a_segment_ends_and_another_begins() -> None:
+    speech = spoken("book a flight | final 500 | to Boston | final |", PER_MINUTE)
+    assert [(p.at_ms, p.text, p.segment, p.is_final) for p in speech.pieces] == [
+        (500, "book", 0, False),
+        (1000, " a", 0, False),
+        (1500, " flight", 0, True),
+        (2500, "to", 1, False),
+        (3000, " Boston", 1, True),
+    ]
+    assert speech.pauses == (Pause(1500, 2500),)
+    assert speech.num_segments == 2
+    assert speech.text == "book a flight to Boston"
+
+
+def test_a_correction_stays_in_its_segment() -> None:
+    speech = spoken("hi | final | {too>to} you", PER_MINUTE)
+    assert [(piece.text, piece.segment) for piece in speech.pieces] == [
+        ("hi", 0),
+        ("too", 1),
+        ("to", 1),
+        (" you", 1),
+    ]
+
+
+def test_a_final_text_comes_late_and_a_commit_at_once() -> None:
+    speech = spoken('at seven a m | commit | | late 900 "At 7 a.m." |', PER_MINUTE)
+    assert speech.duration_ms == 2000
+    assert list(speech.commits_ms) == [2000]
+    assert list(speech.late) == [Piece(2900, "At 7 a.m.", revises=True, is_final=True)]
+    assert speech.text == "At 7 a.m."
+
+
+def test_a_tag_in_brackets_is_one_word() -> None:
+    speech = spoken("[clears throat] so (door slams) <noise>", PER_MINUTE)
+    assert [piece.text for piece in speech.pieces] == [
+        "[clears throat]",
+        " so",
+        " (door slams)",
+        " <noise>",
+    ]
+
+
+def test_an_echo_says_what_was_said_before_the_last_word() -> None:
+    reply = "Once upon a time, there lived a King in a cast"
+    assert spoken("| echo 5 |", PER_MINUTE, reply).text == "lived a King in a"
+    assert spoken("| echo 7 misheard |", PER_MINUTE, reply).text == "time there lived king in a"
+    assert spoken("| echo 3 | stop", PER_MINUTE).text == "echo echo echo stop"
+    assert spoken("| echo 3 |", PER_MINUTE, "Hm").text == "echo echo echo"
+
+
 @pytest.mark.parametrize(
     ("say", "complaint"),
     [
+        ("hello | final 500 |", "cannot end with a pause"),
+        ("| final | hello", "must follow a word"),
+        ("hello | final | | final |", "must say something before it is final"),
+        ("hello | pause 5 | | final | you", "must follow a word, not a silence"),
+        ("| commit | hello", "must follow a word"),
+        ('hello | late 5 "Hello" | you', "stands at the end of a line; a word follows it"),
+        ('hello | late 0 "Hello" |', "must last 1 to"),
+        ('hello | final | | late 5 "Hello" |', "for a segment that is final"),
+        ("hello | late 5 Hello |", "cannot read"),
         ("  ", "must say something"),
         ("| pause 500 | hello", "cannot begin with a pause"),
         ("hello | pause 500 |", "cannot end with a pause"),

@@ -9,11 +9,13 @@ import pytest
 
 from duologue.engine.engine import Engine
 from duologue.evaluation.duplex.acts import Act, Expectation
-from duologue.evaluation.duplex.oracle import ORACLE_THRESHOLDS, OracleHead
+from duologue.evaluation.duplex.oracle import ORACLE_THRESHOLDS, OracleHead, state_so_far
 from duologue.evaluation.duplex.outcome import Label, LineOutcome, outcomes
+from duologue.evaluation.duplex.playback import Playback
 from duologue.evaluation.duplex.record import Record
 from duologue.evaluation.duplex.scenario import Line, Scenario
 from duologue.evaluation.duplex.stage import Stage
+from duologue.events import ClientEvent, Envelope
 from duologue.forward.state_head import StateHead
 from duologue.model.loading import load_model
 from duologue.session.setup import SessionSetup
@@ -200,3 +202,93 @@ def test_a_charged_play_is_the_same_again(theatre: Theatre) -> None:
 def test_expectations_of_a_scenario_are_its_own(theatre: Theatre) -> None:
     strict = replace(QUERY, expect=Expectation(stay_silent=1000))
     assert outcomes(theatre.play(strict))[0].failures == ["stay_silent 1000"]
+
+
+def test_segments_and_late_texts_arrive_as_the_line_says(theatre: Theatre) -> None:
+    line = Line('tell me | final 400 | a story | late 900 "A story." |', does=Act.LATE_TEXT)
+    sent: list[tuple[float, object]] = []
+    stage = theatre.stage(line)
+    receive = stage.session.receive
+
+    def noted(event: ClientEvent, now_ms: float, tick: int) -> list[Envelope]:
+        sent.append((now_ms, event))
+        return receive(event, now_ms, tick)
+
+    stage.session.receive = noted  # type: ignore[method-assign]
+    stage.play()
+    segments = [(event.segment_id, event.text, event.is_final) for _, event in sent]  # type: ignore[attr-defined]
+    assert segments == [
+        ("line-1", "tell", False),
+        ("line-1", " me", True),
+        ("line-1.1", "a", False),
+        ("line-1.1", " story", False),
+        ("line-1.1", "A story.", True),
+    ]
+    assert sent[-1][0] == pytest.approx(stage.record.lines[0].end_ms + 900, abs=FORWARD_MS)
+
+
+def test_a_line_can_begin_while_a_text_is_late(theatre: Theatre) -> None:
+    late = Line('hello | late 2000 "Hello." |', does=Act.LATE_TEXT)
+    record = theatre.play(late, Line("what is it", delay_ms=200))
+    assert record.lines[1].start_ms == pytest.approx(record.lines[0].end_ms + 200)
+
+
+def test_every_turn_can_end_with_a_commit(theatre: Theatre) -> None:
+    scenario = Scenario("played", (QUERY, Line("mhm", does=Act.BACKCHANNEL)))
+    stage = Stage(
+        scenario,
+        theatre.engine,
+        theatre.setup,
+        forward_ms=FORWARD_MS,
+        oracle=theatre.oracle,
+        commits=True,
+    )
+    assert [spoken.is_committed for spoken in stage.play().lines] == [True, False]
+    marked = theatre.play(Line("what is it | commit |"))
+    assert marked.lines[0].is_committed
+    assert marked.errors == []
+
+
+def test_an_echo_is_of_the_running_reply(theatre: Theatre) -> None:
+    record = theatre.play(QUERY, during("| echo 5 |", Act.ECHO, 1500))
+    words = record.lines[1].speech.text.split()
+    said = record.replies[0].text.split()
+    assert " ".join(words) in " ".join(said) or words == ["echo"] * len(words)
+    assert outcomes(record)[-1].failures == []
+
+
+def test_what_was_heard_is_reported(theatre: Theatre) -> None:
+    playback = Playback(chars_per_second=20, every_ms=100)
+    cut_in = during("and now what", Act.PLAYBACK, 1500)
+    scenario = Scenario("played", (QUERY, cut_in), playback=playback)
+    stage = Stage(
+        scenario, theatre.engine, theatre.setup, forward_ms=FORWARD_MS, oracle=theatre.oracle
+    )
+    record = stage.play()
+    assert record.errors == []
+    first = record.replies[0]
+    assert first.told_heard_chars is not None
+    assert first.played_chars is not None
+    assert 0 < first.told_heard_chars <= first.played_chars < len(first.text)
+    assert outcomes(record)[-1].failures == []
+
+
+def test_the_oracle_knows_what_could_be_known() -> None:
+    def state(line: Line, *, is_complete: bool = False, is_segment_over: bool = False) -> State:
+        return state_so_far(line, is_complete=is_complete, is_segment_over=is_segment_over)
+
+    continued = Line("go | final 500 | home", does=Act.CONTINUATION)
+    assert state(continued) is State.INCOMPLETE
+    assert state(continued, is_segment_over=True) is State.QUERY
+    assert state(continued, is_complete=True) is State.QUERY
+    dictated = Line("one | final 900 | two", does=Act.DICTATION)
+    assert state(dictated, is_segment_over=True) is State.INCOMPLETE
+    assert state(dictated, is_complete=True) is State.QUERY
+    resumed = during("why | final 500 | never mind", Act.RESUME)
+    assert state(resumed, is_segment_over=True) is State.QUERY
+    assert state(resumed, is_complete=True) is State.NON_QUERY
+    assert state(Line("go on", does=Act.GO_ON), is_complete=True) is State.QUERY
+    assert state(Line("yes", does=Act.ANSWER), is_complete=True) is State.QUERY
+    assert state(Line("wait", does=Act.HOLD), is_complete=True) is State.HOLD
+    noise = Line("[Music] why", does=Act.NOISE, expect=Expectation(respond=2000))
+    assert state(noise, is_complete=True) is State.QUERY
