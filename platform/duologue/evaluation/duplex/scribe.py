@@ -10,6 +10,8 @@ from duologue.events import (
     Interrupted,
     ResponseDelta,
     ResponseDone,
+    ResponsePaused,
+    ResponseResumed,
     ResponseStarted,
     ServerEvent,
 )
@@ -41,6 +43,10 @@ class Scribe:
                 reply = self._reply(number)
                 self._fall_silent(reply, now_ms)
                 reply.told_heard_chars = heard_chars
+            case ResponsePaused(number):
+                self._fall_silent(self._reply(number), now_ms)
+            case ResponseResumed(number, from_chars):
+                self._go_on(self._reply(number), now_ms, from_chars)
             case Error(code, message):
                 record.errors.append(f"{code}: {message}")
             case _:
@@ -67,6 +73,12 @@ class Scribe:
         reply.fall_silent(now_ms)
         if self._player is not None:
             self._player.fall_silent(now_ms)
+
+    def _go_on(self, reply: Reply, now_ms: float, from_chars: int) -> None:
+        self._settle(now_ms)
+        reply.go_on(now_ms, from_chars)
+        if self._player is not None:
+            self._player.go_on(reply, now_ms, from_chars)
 
     def _settle(self, now_ms: float) -> None:
         if self._player is not None:

@@ -21,6 +21,7 @@ from duologue.events import ClientEvent, Envelope, InputAppend, InputCommit, Inp
 from duologue.runtime.local import LocalRuntime, TickReport
 from duologue.session.setup import SessionSetup
 from duologue.session.transcript import Role
+from duologue.session_config import SessionConfig
 from duologue.talk.script import After
 
 
@@ -69,7 +70,10 @@ class Stage:
             listener=self._listen,
             charge=self._charge,
         )
-        self.session = self._runtime.open(scenario.name, replace(setup, decoding=decoding))
+        playback = scenario.playback
+        declares = SessionConfig(reports_playback=playback is not None and playback.is_declared)
+        opened = replace(setup, decoding=decoding).changed(declares)
+        self.session = self._runtime.open(scenario.name, opened)
         self._due: list[_Due] = []
         self._last_piece: Piece | None = None
 
@@ -89,6 +93,7 @@ class Stage:
             while not self._is_over:
                 yield self.step()
         finally:
+            self.record.num_discarded_tokens = self.session.usage.discarded_tokens
             self._scribe.close(self.session.transcript, self.now_ms)
             self._runtime.close(self.session.session_id)
 
@@ -209,6 +214,7 @@ class Stage:
 
     def _pass_time(self, end_ms: float) -> None:
         """Let time pass; what comes due until its end, comes at its time."""
+        self._send_due()
         while (next_ms := self._next_ms) is not None and next_ms <= end_ms:
             self._clock.advance(max(0.0, next_ms - self.now_ms))
             self._send_due()
@@ -216,9 +222,13 @@ class Stage:
 
     @property
     def _next_ms(self) -> float | None:
-        times = [self._due[0].at_ms] if self._due else []
-        reports_ms = None if self._player is None else self._player.next_ms
-        return min(times if reports_ms is None else [*times, reports_ms], default=None)
+        said_ms = self._due[0].at_ms if self._due else None
+        reported_ms = None if self._player is None else self._player.next_ms
+        due_ms = self._runtime.next_due_ms()
+        if due_ms is not None and due_ms <= self.now_ms:
+            due_ms = None  # it was let happen, and needs a slice
+        times = [ms for ms in (said_ms, reported_ms, due_ms) if ms is not None]
+        return min(times, default=None)
 
     def _send_due(self) -> None:
         while self._due and self._due[0].at_ms <= self.now_ms:
@@ -227,6 +237,7 @@ class Stage:
             self._runtime.send(self.session.session_id, due.event)
         for ack in self._player.arrived(self.now_ms) if self._player is not None else ():
             self._runtime.send(self.session.session_id, ack)
+        self._runtime.poll()
 
     def _charge(self, took_ms: float) -> None:
         self._clock.advance(took_ms if self._forward_ms is None else self._forward_ms)
