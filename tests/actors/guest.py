@@ -21,9 +21,10 @@ WITHIN_S = 60.0
 class Guest:
     """Checks at every event that none was lost and none came twice."""
 
-    def __init__(self, tenant_id: str, session_id: str) -> None:
+    def __init__(self, tenant_id: str, session_id: str, connection_number: int = 0) -> None:
         self.tenant_id = tenant_id
         self.session_id = session_id
+        self.connection_number = connection_number
         self.told: list[events_pb2.ServerEvent] = []
         self.notices: list[events_pb2.ServerEvent] = []
         self.welcome = pb.Welcome()
@@ -57,6 +58,7 @@ class Guest:
             session_id=self.session_id,
             epoch=bound.epoch if epoch is None else epoch,
             last_server_seq=len(self.told),
+            connection_number=self.connection_number,
         )
         await self._call.write(pb.AttachRequest(hello=hello))
         self._reader = asyncio.create_task(self._read())

@@ -204,7 +204,7 @@ async def test_a_newer_connection_ends_the_older_one(
     premises: Premises, stack: AsyncExitStack
 ) -> None:
     guest, bound = await come(premises, await premises.server(), stack)
-    twin = Guest(TENANT, guest.session_id)
+    twin = Guest(TENANT, guest.session_id, connection_number=1)
     stack.push_async_callback(twin.detach)
     await twin.attach(bound)
     await guest.until_over()
@@ -212,6 +212,41 @@ async def test_a_newer_connection_ends_the_older_one(
     assert guest.farewell.HasField("replaced")
     await twin.say("what is it?")
     await twin.until_event(ResponseDone)
+
+
+async def test_an_older_connection_gives_way_to_a_newer_one(
+    premises: Premises, stack: AsyncExitStack
+) -> None:
+    """As a gateway attaches again that does not know yet that its client went elsewhere."""
+    server = await premises.server()
+    session_id = await premises.session()
+    bound = await server.bind(TENANT, session_id, 0)
+    newer = Guest(TENANT, session_id, connection_number=2)
+    older = Guest(TENANT, session_id, connection_number=1)
+    for guest in (newer, older):
+        stack.push_async_callback(guest.detach)
+        await guest.attach(bound)
+    await older.until_over()
+    assert older.farewell is not None
+    assert older.farewell.HasField("replaced")
+    assert not newer.is_over
+    await newer.say("what is it?")
+    await newer.until_event(ResponseDone)
+
+
+async def test_the_same_connection_again_is_not_told_that_it_was_replaced(
+    premises: Premises, stack: AsyncExitStack
+) -> None:
+    """As its gateway attaches again that noticed a broken stream before the actor did."""
+    guest, bound = await come(premises, await premises.server(), stack)
+    again = Guest(TENANT, guest.session_id)
+    stack.push_async_callback(again.detach)
+    await again.attach(bound)
+    await guest.until_over()
+    assert guest.farewell is None
+    assert again.farewell is None
+    await again.say("what is it?")
+    await again.until_event(ResponseDone)
 
 
 MALFORMED = {

@@ -58,7 +58,9 @@ class Story:
     lease: Lease | None = None
     num_hellos: int = 0
     attached: "asyncio.Event | None" = None
-    """Set to replace the connection that is attached."""
+    """Set to end the stream that is attached."""
+    connection_number: int = 0
+    """Of the connection that is attached, or was last."""
     is_closed: bool = False
     news: asyncio.Event = field(default_factory=asyncio.Event)
     falls_asleep: bool = False
@@ -221,13 +223,15 @@ class _Actor:
 
     async def run(self, requests: AsyncIterator[session_pb2.AttachRequest]) -> None:
         story = self.story
-        if self.hello.is_again and story.attached is not None:
-            await self._replace()
-            return
+        number = self.hello.connection_number
         if story.attached is not None:
+            if number < story.connection_number:
+                await self._replace()
+                return
             story.attached.set()
             story.news.set()
-        story.attached, story.num_hellos = self.replaced, story.num_hellos + 1
+        story.attached, story.connection_number = self.replaced, number
+        story.num_hellos += 1
         reader: asyncio.Task[None] | None = None
         try:
             self.world.step(is_silent=self._is_silent)
@@ -294,7 +298,9 @@ class _Actor:
         return self.sent_seq - self.seen_seq < self.world.max_unseen
 
     async def _replace(self) -> None:
-        await self.context.write(session_pb2.AttachResponse(replaced=session_pb2.Replaced()))
+        if self.hello.connection_number != self.story.connection_number:
+            told = session_pb2.AttachResponse(replaced=session_pb2.Replaced())
+            await self.context.write(told)
 
 
 def _error(error: DuologueError) -> pb.Error:

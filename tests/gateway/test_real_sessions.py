@@ -174,16 +174,41 @@ async def test_who_lost_its_actor_gives_way_to_a_newer_connection(
 ) -> None:
     """As a gateway attaches again that does not know yet that its client went elsewhere."""
     talk = await client.started()
-    holder = building.holder(talk.session_id)
+    again = await client.resumed(talk)
+    await again.until_ready()
+    answer = await _attach(building, again, connection_number=0)
+    assert answer.HasField("replaced")
+    await again.say("what is it?")
+    await _answered(again)
+
+
+async def test_a_gateway_that_attaches_again_before_the_actor_knows_keeps_its_client(
+    client: Api, building: Building
+) -> None:
+    """The actor still has the stream that broke: it is the same connection's, not another's."""
+    talk = await client.started()
+    answer = await _attach(building, talk, connection_number=0)
+    assert answer.HasField("welcome")
+    await talk.say("what is it?")
+    await _answered(talk)
+    assert _is_whole(talk)
+
+
+async def _attach(
+    building: Building, talk: Talk, *, connection_number: int
+) -> session_pb2.AttachResponse:
+    """What the session's actor answers to a stream that ends then."""
     hello = session_pb2.Hello(
-        tenant_id=TENANT, session_id=talk.session_id, epoch=talk.told[0].epoch, is_again=True
+        tenant_id=TENANT,
+        session_id=talk.session_id,
+        epoch=talk.told[0].epoch,
+        last_server_seq=talk.last_server_seq,
+        connection_number=connection_number,
     )
+    holder = building.holder(talk.session_id)
     async with grpc.aio.insecure_channel(holder.address) as channel:
         call = SessionServiceStub(channel).Attach()
         await call.write(session_pb2.AttachRequest(hello=hello))
         answer = await call.read()
         assert isinstance(answer, session_pb2.AttachResponse)
-        assert answer.HasField("replaced")
-    await talk.say("what is it?")
-    await _answered(talk)
-    assert _is_whole(talk)
+        return answer

@@ -40,9 +40,19 @@ async def test_a_name_is_taken_once_but_its_making_can_be_repeated(store: Store)
     assert await names(store, "acme", 10) == [["acme/one"]]
 
 
+async def test_connections_are_numbered_from_one(store: Store) -> None:
+    await store.create_session(a_session())
+    await store.create_session(a_session(tenant_id="other"))
+    assert [await store.number_connection("acme", "one") for _ in range(3)] == [1, 2, 3]
+    assert await store.number_connection("other", "one") == 1
+    found = await store.require_session("acme", "one")
+    assert (found.status, found.epoch) == (SessionStatus.NEW, 0)
+
+
 async def test_what_is_not_there_is_not_found(store: Store) -> None:
     assert await store.session("acme", "none") is None
-    for call in (store.require_session, store.touch, store.close_session):
+    calls = (store.require_session, store.touch, store.close_session, store.number_connection)
+    for call in calls:
         with pytest.raises(UnknownSession):
             await call("acme", "none")
 

@@ -21,8 +21,11 @@ sent."""
 class Attachment:
     """A cursor into the session's events. Whoever does not read blocks nobody else."""
 
-    def __init__(self, server_seq: int, events_after: EventsAfter) -> None:
+    def __init__(
+        self, server_seq: int, events_after: EventsAfter, connection_number: int = 0
+    ) -> None:
         """The client has seen the events up to this one."""
+        self.connection_number = connection_number
         self._cursor = server_seq
         self._events_after = events_after
         self._client_seq = 0  # the last that an event has told

@@ -135,9 +135,13 @@ class LiveSession:
     def attach(self, hello: pb.Hello) -> tuple[Attachment, pb.AttachResponse]:
         """Connect a client; an older connection ends. Raises InvalidInput, CapacityExceeded."""
         self.host.attach(hello.last_server_seq, self._now_ms)
-        if self._attachment is not None:
-            self._attachment.end(pb.AttachResponse(replaced=pb.Replaced()))
-        self._attachment = Attachment(hello.last_server_seq, self.host.events_after)
+        if (present := self._attachment) is not None:
+            # The same connection again has lost that stream, and is not to hear of it.
+            is_same = present.connection_number == hello.connection_number
+            present.end(None if is_same else pb.AttachResponse(replaced=pb.Replaced()))
+        self._attachment = Attachment(
+            hello.last_server_seq, self.host.events_after, hello.connection_number
+        )
         welcome = pb.Welcome(
             epoch=self.lease.epoch,
             last_client_seq=self.host.chronicle.kept_client_seq,
@@ -146,10 +150,10 @@ class LiveSession:
         self._pump()
         return self._attachment, pb.AttachResponse(welcome=welcome)
 
-    @property
-    def is_attached(self) -> bool:
-        """Whether a client is connected."""
-        return self._attachment is not None
+    def has_newer(self, hello: pb.Hello) -> bool:
+        """Whether the client is connected by a newer connection than this one."""
+        present = self._attachment
+        return present is not None and present.connection_number > hello.connection_number
 
     def detach(self, attachment: Attachment) -> None:
         """The connection is gone."""

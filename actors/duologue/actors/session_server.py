@@ -162,7 +162,7 @@ class SessionServer(SessionServiceServicer):
         """A client's connection. What is refused is said on the stream, which then ends."""
         try:
             session = self._session(await anext(request_iterator, pb.AttachRequest()))
-            if session[1].is_again and session[0].is_attached:
+            if session[0].has_newer(session[1]):
                 # Its client went elsewhere, while its gateway only knew that the actor had gone.
                 await context.write(pb.AttachResponse(replaced=pb.Replaced()))
                 return

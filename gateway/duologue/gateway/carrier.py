@@ -59,7 +59,13 @@ class Ticket:
     session_id: str
     resume_token: str
     last_server_seq: int = 0
-    is_resumed: bool = False
+    connection_number: int = 0
+    """Which of the session's connections this is; 0 is the one that made it."""
+
+    @property
+    def is_resumed(self) -> bool:
+        """Whether the session is older than this connection."""
+        return self.connection_number > 0
 
 
 class Carrier:
@@ -90,7 +96,10 @@ class Carrier:
         self._moved_because = ""
         self._input = asyncio.Event()
         self._taken = asyncio.Event()
-        self.relay = Relay(ticket.tenant.tenant_id, ticket.session_id, ticket.last_server_seq)
+        self.relay = Relay(
+            *(ticket.tenant.tenant_id, ticket.session_id, ticket.last_server_seq),
+            connection_number=ticket.connection_number,
+        )
         self.ready = asyncio.Event()
         """Set when the session can be talked to."""
 

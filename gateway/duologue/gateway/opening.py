@@ -75,7 +75,8 @@ class Doorkeeper:
             raise NotAllowed("resume.resume_token is not this session's")
         if record.status is SessionStatus.CLOSED:
             raise SessionOver(f"session {session_id!r} is closed")
-        return Ticket(tenant, session_id, resume.resume_token, resume.last_server_seq, True)
+        number = await self.store.number_connection(tenant.tenant_id, session_id)
+        return Ticket(tenant, session_id, resume.resume_token, resume.last_server_seq, number)
 
 
 def _session_id(where: str, session_id: str) -> str:

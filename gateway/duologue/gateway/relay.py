@@ -30,12 +30,19 @@ class Passage(Enum):
 class Relay:
     """The books of one stream."""
 
-    def __init__(self, tenant_id: str, session_id: str, last_server_seq: int = 0) -> None:
+    def __init__(
+        self,
+        tenant_id: str,
+        session_id: str,
+        last_server_seq: int = 0,
+        *,
+        connection_number: int = 0,
+    ) -> None:
         self._tenant_id = tenant_id
         self._session_id = session_id
         self._kept: deque[pb.ClientEvent] = deque()
         self._kept_bytes = 0
-        self._was_attached = False
+        self._connection_number = connection_number
         self.last_client_seq = 0
         """The last event that the client said, or an earlier connection of it."""
         self.safe_client_seq = 0
@@ -90,12 +97,11 @@ class Relay:
             session_id=self._session_id,
             epoch=epoch,
             last_server_seq=self.last_server_seq,
-            is_again=self._was_attached,
+            connection_number=self._connection_number,
         )
 
     def welcomed(self, welcome: session_pb2.Welcome) -> None:
         """An actor has the session; the events behind `welcome.last_client_seq` are due again."""
-        self._was_attached = True
         self._is_safe(welcome.last_client_seq)
 
     def judge(self, event: pb.ServerEvent) -> Passage:

@@ -9,7 +9,7 @@ from duologue.store.encoding import entry_from_json, record_fields, record_from_
 from duologue.store.keys import TENANTS, SessionKeys, TenantKeys
 from duologue.store.page_token import PageToken
 from duologue.store.part import StorePart, refuse, usage_of
-from duologue.store.scripts import CREATE_SESSION, END_HOLD, PAGE, SESSION, TOUCH
+from duologue.store.scripts import CREATE_SESSION, END_HOLD, NUMBER_CONNECTION, PAGE, SESSION, TOUCH
 from duologue.usage import Usage
 
 CLOSED_JOURNAL_MS = 600_000
@@ -73,6 +73,14 @@ class SessionStore(StorePart):
         answer = await self._connection.run(TOUCH, keys.all, arguments)
         refuse(answer, tenant_id, session_id)
         await self._list(tenant_id, session_id, usage_of(answer[1:4]))
+
+    async def number_connection(self, tenant_id: str, session_id: str) -> int:
+        """Count a client's connection to a session it resumes, from 1 on: the newest has the
+        highest number. Raises UnknownSession."""
+        keys = SessionKeys.of(tenant_id, session_id)
+        answer = await self._connection.run(NUMBER_CONNECTION, [keys.meta])
+        refuse(answer, tenant_id, session_id)
+        return int(answer[1])
 
     async def close_session(self, tenant_id: str, session_id: str) -> None:
         """End a session whoever holds it: its holder's next write is refused (StaleEpoch).

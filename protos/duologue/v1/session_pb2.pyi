@@ -65,7 +65,7 @@ class Hello(_message.Message):
     SESSION_ID_FIELD_NUMBER: _builtins.int
     EPOCH_FIELD_NUMBER: _builtins.int
     LAST_SERVER_SEQ_FIELD_NUMBER: _builtins.int
-    IS_AGAIN_FIELD_NUMBER: _builtins.int
+    CONNECTION_NUMBER_FIELD_NUMBER: _builtins.int
     tenant_id: _builtins.str
     """Whose."""
     session_id: _builtins.str
@@ -74,9 +74,10 @@ class Hello(_message.Message):
     """Under which ownership the gateway knows it; an older one is refused."""
     last_server_seq: _builtins.int
     """The last server event that the client saw."""
-    is_again: _builtins.bool
-    """The gateway was attached for this connection before, and lost the actor. It does not end
-    another connection that is attached now, but is told that it was replaced.
+    connection_number: _builtins.int
+    """Which of its client's connections this is: 0 the one that made the session, from then on
+    counted by the store. It stays the same however often the gateway has to attach for it. An older
+    connection does not end a newer one, but is told that it was replaced.
     """
     def __init__(
         self,
@@ -85,11 +86,11 @@ class Hello(_message.Message):
         session_id: _builtins.str = ...,
         epoch: _builtins.int = ...,
         last_server_seq: _builtins.int = ...,
-        is_again: _builtins.bool = ...,
+        connection_number: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "is_again", b"is_again", "last_server_seq", b"last_server_seq", "session_id", b"session_id", "tenant_id", b"tenant_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connection_number", b"connection_number", "epoch", b"epoch", "last_server_seq", b"last_server_seq", "session_id", b"session_id", "tenant_id", b"tenant_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -47,7 +47,7 @@ class SessionServiceServicer:
     """
 
     def Attach(self, request_iterator, context):
-        """Connects a client to the session. A new connection ends an older one.
+        """Connects a client to the session. A newer connection ends an older one.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -17,7 +17,7 @@ class SessionServiceStub:
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Attach: _aio.StreamStreamMultiCallable[_session_pb2.AttachRequest, _session_pb2.AttachResponse]
-    """Connects a client to the session. A new connection ends an older one."""
+    """Connects a client to the session. A newer connection ends an older one."""
 
 class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
     """A live session, at the actor that owns it."""
@@ -28,6 +28,6 @@ class SessionServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _abc.AsyncIterator[_session_pb2.AttachRequest],
         context: _aio.ServicerContext[_abc.AsyncIterator[_session_pb2.AttachRequest], _abc.AsyncIterator[_session_pb2.AttachResponse]],
     ) -> _abc.AsyncIterator[_session_pb2.AttachResponse]:
-        """Connects a client to the session. A new connection ends an older one."""
+        """Connects a client to the session. A newer connection ends an older one."""
 
 def add_SessionServiceServicer_to_server(servicer: SessionServiceServicer, server: _aio.Server) -> None: ...

@@ -69,15 +69,18 @@ def test_numbered_events_pass_once_and_in_order() -> None:
     assert relay.last_server_seq == 6
 
 
-def test_hello_says_from_where_on_and_whether_it_was_there_before() -> None:
-    relay = _relay(last_server_seq=5)
-    assert not relay.hello(1).is_again
-    relay.welcomed(session_pb2.Welcome(epoch=1))
-    relay.judge(_told(6))
-    expected = session_pb2.Hello(
-        tenant_id="acme", session_id="ses_1", epoch=2, last_server_seq=6, is_again=True
-    )
-    assert relay.hello(2) == expected
+def test_hello_says_from_where_on_and_stays_the_same_connection() -> None:
+    relay = Relay("acme", "ses_1", 5, connection_number=3)
+    for epoch in (1, 2):
+        assert relay.hello(epoch) == session_pb2.Hello(
+            tenant_id="acme",
+            session_id="ses_1",
+            epoch=epoch,
+            last_server_seq=4 + epoch,
+            connection_number=3,
+        )
+        relay.welcomed(session_pb2.Welcome(epoch=epoch))
+        relay.judge(_told(6))
 
 
 def test_what_is_kept_is_bounded_by_number_and_by_size() -> None:
