@@ -134,6 +134,14 @@ def append(client_seq: int, text: str) -> pb.ConverseRequest:
     )
 
 
+def revise(client_seq: int, text: str) -> pb.ConverseRequest:
+    """Another text of one segment."""
+    said = events_pb2.InputRevise(segment_id="a", text=text)
+    return pb.ConverseRequest(
+        event=events_pb2.ClientEvent(client_seq=client_seq, input_revise=said)
+    )
+
+
 def close(client_seq: int) -> pb.ConverseRequest:
     event = events_pb2.ClientEvent(client_seq=client_seq, session_close=events_pb2.SessionClose())
     return pb.ConverseRequest(event=event)

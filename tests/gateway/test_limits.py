@@ -12,7 +12,7 @@ from duologue.tenants import Tenant
 from duologue.v1 import conversation_pb2 as pb
 from tests.gateway.conftest import Serve
 from tests.gateway.scripted import EVENTS_PER_INPUT, ScriptedNode, World
-from tests.gateway.talking import START, Talk, api, details, failure
+from tests.gateway.talking import START, Talk, api, details, failure, revise
 
 
 async def _key(store: Store, tenant: Tenant) -> str:
@@ -82,6 +82,18 @@ async def test_input_characters(
         await again.until_ready()
         await again.say("z" * 30, 2)
         await again.until_done(2)
+
+
+async def test_growing_partials_are_charged_for_what_is_new(
+    serve: Serve, scripted: ScriptedNode, store: Store, world: World
+) -> None:
+    key = await _key(store, Tenant("small", input_chars_per_minute=100))
+    async with serve() as gateway, api(gateway.address, key) as client:
+        talk = await client.started()
+        for client_seq in range(1, 11):
+            await talk.write(revise(client_seq, "nine char" * client_seq))
+        await talk.until_done(10)
+        assert len(world.story(talk.session_id).said) == 10
 
 
 async def test_the_line_goes_by_priority_and_then_by_arrival(

@@ -14,6 +14,7 @@ from duologue.gateway.carrier import Carrier, Ticket
 from duologue.gateway.channels import Channels
 from duologue.gateway.credits import Credits
 from duologue.gateway.keys import caller
+from duologue.gateway.known_text import KnownText
 from duologue.gateway.notices import Announcer
 from duologue.gateway.opening import Doorkeeper
 from duologue.gateway.persistence import Persistence, Rhythm
@@ -66,6 +67,7 @@ class Conversing:
         self._tenant = tenant
         self._first: asyncio.Future[pb.ConverseRequest] = asyncio.get_running_loop().create_future()
         self._first.add_done_callback(lambda first: first.cancelled() or first.exception())
+        self._known_text = KnownText()
         self._carrier: asyncio.Future[Carrier] = asyncio.get_running_loop().create_future()
 
     async def hold(self, requests: AsyncIterator[pb.ConverseRequest], context: Any) -> None:
@@ -117,7 +119,7 @@ class Conversing:
         carrier = await self._ready_carrier()
         event = event_of(request)
         if carrier.relay.is_news(event):
-            await self._desk.quotas.say(self._tenant, event)
+            await self._desk.quotas.say(self._tenant, self._known_text.num_new_chars(event))
             await carrier.room()
             carrier.say(event)
 

@@ -8,17 +8,11 @@ from duologue.errors import QuotaExceeded
 from duologue.service_settings import GatewaySettings
 from duologue.store.store import Store
 from duologue.tenants import Tenant
-from duologue.v1 import events_pb2 as pb
 
 _OPENS = "opens"
 _INPUT_CHARS = "input_chars"
 _CHUNKS_PER_MINUTE = 600
 """Characters are fetched from the store for a tenth of a second at the full rate."""
-
-
-def input_chars(event: pb.ClientEvent) -> int:
-    """How much text an event brings."""
-    return len(event.input_append.text) + len(event.input_revise.text)
 
 
 @dataclass(slots=True)
@@ -49,16 +43,15 @@ class Quotas:
         limit = tenant.max_sessions or self._settings.default_max_sessions
         await self._store.admit(tenant.tenant_id, session_id, limit)
 
-    async def say(self, tenant: Tenant, event: pb.ClientEvent) -> None:
-        """The event's text is sent. The store is asked for many characters at a time."""
-        amount = input_chars(event)
-        if not amount:
+    async def say(self, tenant: Tenant, num_chars: int) -> None:
+        """So much text is sent. The store is asked for many characters at a time."""
+        if not num_chars:
             return
         purse = self._purses[tenant.tenant_id]
         async with purse.lock:
-            if purse.chars < amount:
-                await self._fill(purse, tenant, amount - purse.chars)
-            purse.chars -= amount
+            if purse.chars < num_chars:
+                await self._fill(purse, tenant, num_chars - purse.chars)
+            purse.chars -= num_chars
 
     async def _fill(self, purse: _Purse, tenant: Tenant, missing: int) -> None:
         rate = tenant.input_chars_per_minute or self._settings.default_input_chars_per_minute
