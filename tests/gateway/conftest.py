@@ -72,7 +72,9 @@ def serve(store: Store, store_settings: StoreSettings) -> Serve:
     """Makes a gateway with other settings than usual."""
 
     @asynccontextmanager
-    async def serve(rhythm: Rhythm = FAST, **changes: Any) -> AsyncIterator[Gateway]:
+    async def serve(
+        rhythm: Rhythm = FAST, store: Any = store, **changes: Any
+    ) -> AsyncIterator[Gateway]:
         settings = Settings(
             store=store_settings,
             gateway=replace(GatewaySettings(port=0, queue_ms=20_000, unary_ms=20_000), **changes),

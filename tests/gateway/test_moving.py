@@ -1,7 +1,9 @@
 """Whatever becomes of a session's actors, its client is told everything once, in order."""
 
+import asyncio
 from collections.abc import Mapping
 from random import Random
+from typing import Any
 
 import grpc
 import pytest
@@ -20,7 +22,7 @@ from duologue.gateway.persistence import Rhythm
 from duologue.store.store import Store
 from tests.gateway.conftest import Serve
 from tests.gateway.scripted import EVENTS_PER_INPUT, Fault, ScriptedNode, World, node
-from tests.gateway.talking import START, Api, Talk, api, close, details, failure
+from tests.gateway.talking import START, Api, Talk, api, append, close, details, failure
 
 INPUTS = 2
 ALL = list(range(1, INPUTS * EVENTS_PER_INPUT + 2))
@@ -243,6 +245,43 @@ async def test_two_gateways(serve: Serve, scripted: ScriptedNode, world: World, 
         seen = sorted({*talk.numbers, *again.numbers})
         assert seen == list(range(1, 2 * EVENTS_PER_INPUT + 1))
         assert scripted.num_binds == 1
+
+
+class _SlowStore:
+    """The store, but that leave to say something is given when the test wants it."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.is_asked = asyncio.Event()
+        self.may_answer = asyncio.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def allow(self, tenant_id: str, kind: str, amount: int, rate: int) -> int:
+        if kind == "input_chars":
+            self.is_asked.set()
+            await self.may_answer.wait()
+        return await self._store.allow(tenant_id, kind, amount, rate)
+
+
+async def test_an_event_that_an_older_connection_brings_meanwhile_is_a_repeat(
+    serve: Serve, scripted: ScriptedNode, store: Store, world: World, key: str
+) -> None:
+    """The client said it twice, and the first comes while the second waits for its quota."""
+    slow = _SlowStore(store)
+    async with serve(store=slow) as gateway, api(gateway.address, key) as client:
+        talk = await client.started()
+        await talk.say("hello")
+        await slow.is_asked.wait()
+        story = world.story(talk.session_id)
+        story.take(append(1, "hello").event)
+        story.news.set()
+        await talk.until_done(1)
+        slow.may_answer.set()
+        await talk.say("more")
+        await talk.until_done(2)
+        assert talk.numbers == list(range(1, 2 * EVENTS_PER_INPUT + 1))
 
 
 async def test_two_gateways_do_not_take_a_session_from_each_other(

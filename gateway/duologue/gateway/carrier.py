@@ -111,7 +111,12 @@ class Carrier:
             await self._next_taken()
 
     def say(self, event: events_pb2.ClientEvent) -> None:
-        """Take an event that is news, and send it when there is an actor."""
+        """Take an event, and send it when there is an actor; a repeat is passed over.
+
+        What was news may have become a repeat by now: the session has it from an older connection.
+        """
+        if not self.relay.is_news(event):
+            return
         self.relay.take(event)
         self._watch.said(event)
         self._input.set()
