@@ -14,6 +14,7 @@ import pytest
 from grpc import aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
 
+from duologue.actors import batcher as batcher_module
 from duologue.actors.batcher import BatcherProcess
 from duologue.actors.batcher_client import Seat, describe
 from duologue.actors.batcher_options import BatcherOptions
@@ -470,6 +471,32 @@ async def test_it_announces_itself_and_takes_that_back_when_it_stops(
     assert told.model == house.assembly.model.name
     await batcher.stop()
     assert notes.retracted == ["b1"]
+
+
+class FullForAWhile(Notes):
+    """A store that takes the first announcement, and then not the next two."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refusals = [CapacityExceeded("the store is full"), RuntimeError("a fault")]
+        self.is_told_again = asyncio.Event()
+
+    async def announce_batcher(self, status: BatcherStatus, ttl_ms: int = 5_000) -> None:
+        if self.announced and self.refusals:
+            raise self.refusals.pop()
+        await super().announce_batcher(status, ttl_ms)
+        if not self.refusals:
+            self.is_told_again.set()
+
+
+async def test_it_announces_itself_again_when_the_store_has_room_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batcher_module, "ANNOUNCE_EVERY_S", 0.001)
+    notes = FullForAWhile()
+    await house.start(announcer=notes)
+    async with asyncio.timeout(30):
+        await notes.is_told_again.wait()
 
 
 async def test_its_health_can_be_asked_for(house: House) -> None:

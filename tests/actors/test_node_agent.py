@@ -1,16 +1,18 @@
 """A node agent on real sockets and a real store; its actors live in the test's process."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 from grpc import aio
 
+from duologue.actors import node_agent
 from duologue.actors.launching import ActorLost
 from duologue.actors.node_agent import NodeAgent
 from duologue.actors.session_server import Bound, Ended, SessionServer
+from duologue.cluster_status import NodeStatus
 from duologue.errors import CapacityExceeded, InvalidInput, UnknownSession
 from duologue.events import ResponseDone, ResponseStarted, SessionClose
 from duologue.service_settings import SessionSettings
@@ -64,8 +66,12 @@ class NearLauncher:
     def __init__(self, premises: Premises) -> None:
         self._premises = premises
         self.handles: list[NearHandle] = []
+        self.failures: list[Exception] = []
+        """What the next launches end with."""
 
     async def launch(self) -> NearHandle:
+        if self.failures:
+            raise self.failures.pop()
         handle = NearHandle(await self._premises.server())
         self.handles.append(handle)
         return handle
@@ -86,8 +92,11 @@ class Node:
         self.premises = premises
         self.stack = stack
 
-    async def start(self, node_id: str = "here", **sessions: int) -> NodeAgent:
+    async def start(
+        self, node_id: str = "here", failures: Sequence[Exception] = (), **sessions: int
+    ) -> NodeAgent:
         self.launcher = NearLauncher(self.premises)
+        self.launcher.failures = list(failures)
         settings = SessionSettings(**sessions)
         agent = NodeAgent(
             await self.premises.another_store(), self.launcher, settings, node_id=node_id
@@ -215,3 +224,54 @@ async def test_an_actor_that_lost_its_lease_is_ended(node: Node) -> None:
     assert agent.pool.of((TENANT, session_id)) is place
     await agent._reap()
     assert agent.pool.of((TENANT, session_id)) is None
+
+
+async def test_an_actor_that_does_not_start_is_started_again_whatever_the_cause(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(node_agent, "RELAUNCH_AFTER_S", 0.0)
+    failures = [ActorLost("it did not come up"), RuntimeError("a fault")]
+    agent = await node.start(failures=failures, warm_actors=1)
+    async with asyncio.timeout(WITHIN_S):
+        await agent.wait_warm()
+
+
+async def test_an_actor_of_which_nothing_can_be_heard_any_more_is_replaced(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(node_agent, "RELAUNCH_AFTER_S", 0.0)
+    is_faulty = asyncio.Event()
+
+    async def fails(_handle: NearHandle) -> Ended:
+        await is_faulty.wait()
+        raise RuntimeError("a fault")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(NearHandle, "next_end", fails)
+        agent = await node.start(warm_actors=1)
+        await agent.wait_warm()
+    await agent.bind(TENANT, await node.premises.session(), 0)
+    handle = node.launcher.handles[0]
+    is_faulty.set()
+    async with asyncio.timeout(WITHIN_S):
+        await handle.dead.wait()
+    assert agent.pool.num_bound == 0
+
+
+async def test_it_goes_on_announcing_itself_after_a_fault(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(node_agent, "ANNOUNCE_EVERY_S", 0.001)
+    agent = await node.start("faulty", warm_actors=0)
+    announce, is_told_again = agent._store.announce_node, asyncio.Event()
+    faults = [RuntimeError("a fault")]
+
+    async def announce_node(status: NodeStatus, ttl_ms: int = 5_000) -> bool:
+        if faults:
+            raise faults.pop()
+        is_told_again.set()
+        return await announce(status, ttl_ms)
+
+    monkeypatch.setattr(agent._store, "announce_node", announce_node)
+    async with asyncio.timeout(WITHIN_S):
+        await is_told_again.wait()

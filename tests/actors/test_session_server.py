@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -32,7 +33,7 @@ from duologue.states import State
 from duologue.store.valkey import EmbeddedValkey
 from duologue.v1 import events_pb2
 from duologue.v1 import session_pb2 as pb
-from tests.actors.guest import Guest
+from tests.actors.guest import WITHIN_S, Guest
 from tests.actors.premises import TENANT, Premises
 
 
@@ -389,3 +390,48 @@ async def test_a_store_that_lost_the_session_ends_it(
         await premises.store.renew_lease(
             type(thief)(TENANT, guest.session_id, "x", bound.epoch, 3000)
         )
+
+
+def _fail(*_: object) -> NoReturn:
+    raise RuntimeError("a fault")
+
+
+async def _fail_later(*_: object, **__: object) -> NoReturn:
+    raise RuntimeError("a fault")
+
+
+@pytest.mark.parametrize("what", ["receive", "absorb", "append"])
+async def test_a_session_that_cannot_go_on_is_given_up(
+    premises: Premises, stack: AsyncExitStack, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """Whatever part of it fails: its client is to find it elsewhere at once."""
+    server = await premises.server()
+    guest, _ = await come(premises, server, stack)
+    (session,) = server.sessions.values()
+    if what == "append":
+        monkeypatch.setattr(server._store, what, _fail_later)
+    else:
+        monkeypatch.setattr(session.host, what, _fail)
+    await guest.say("what is it?")
+    await guest.until_over()
+    assert guest.farewell is not None
+    assert guest.farewell.leaving.reason == "a fault of the platform's own"
+    async with asyncio.timeout(WITHIN_S):
+        assert (await server.ends.get()).ending is Ending.MOVING
+    record = await premises.store.require_session(TENANT, guest.session_id)
+    assert record.status is SessionStatus.ASLEEP
+
+
+async def test_a_session_that_cannot_take_leave_in_order_is_gone_all_the_same(
+    premises: Premises, stack: AsyncExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = await premises.server()
+    guest, _ = await come(premises, server, stack)
+    monkeypatch.setattr(server._store, "release_lease", _fail_later)
+    server.drain(0, "it has to go")
+    await guest.until_over()
+    assert guest.farewell is not None
+    assert guest.farewell.leaving.reason == "it has to go"
+    async with asyncio.timeout(WITHIN_S):
+        assert (await server.ends.get()).ending is Ending.MOVING
+    assert not server.sessions

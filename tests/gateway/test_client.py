@@ -192,3 +192,23 @@ async def test_operators_manage_tenants_and_see_the_cluster(
         assert scripted.drained_ms == 1_500
         await admin.delete_tenant("new")
         assert (await admin.capacity()).live_sessions == 0
+
+
+async def test_a_fault_while_writing_ends_the_conversation(
+    gateway: Gateway, scripted: ScriptedNode, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not only the writing, while whoever reads waits for an answer."""
+
+    def fails(_client_seq: int) -> None:
+        raise RuntimeError("a fault")
+
+    async def hold_with_fault(client: Client) -> None:
+        async with asyncio.timeout(30), client.converse() as conversation:
+            monkeypatch.setattr(conversation.sent, "after", fails)
+            await conversation.append("hello")
+            async for _ in conversation:
+                pass
+
+    async with client_at(gateway.address, key) as client:
+        with pytest.raises(RuntimeError, match="a fault"):
+            await hold_with_fault(client)

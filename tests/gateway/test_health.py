@@ -12,7 +12,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-un
 from grpc_reflection.v1alpha import reflection_pb2 as refl  # type: ignore[import-untyped]
 from grpc_reflection.v1alpha import reflection_pb2_grpc
 
-from duologue.errors import InvalidSetting, StoreUnavailable
+from duologue.errors import CapacityExceeded, DuologueError, InvalidSetting, StoreUnavailable
 from duologue.gateway.health import Health
 from duologue.gateway.server import Gateway
 from duologue.store.store import Store
@@ -36,15 +36,16 @@ async def test_health_needs_no_key(client: Api) -> None:
     assert await _status(client.channel, "duologue.v1.AdminService") == SERVING
 
 
+@pytest.mark.parametrize("cause", [StoreUnavailable, CapacityExceeded])
 async def test_without_a_store_it_is_alive_and_not_ready(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: Store, monkeypatch: pytest.MonkeyPatch, cause: type[DuologueError]
 ) -> None:
     health = Health(store)
     await health.start()
     assert await _told(health, READINESS) == SERVING
 
     async def gone() -> None:
-        raise StoreUnavailable("the store does not answer")
+        raise cause("the store does not answer")
 
     with monkeypatch.context() as patch:
         patch.setattr(store, "nodes", gone)
@@ -92,13 +93,11 @@ async def test_the_end_of_draining(gateway: Gateway, client: Api) -> None:
 async def test_reflection_by_flag(serve: Serve, is_on: bool) -> None:
     async with serve(reflection=is_on) as gateway, api(gateway.address, None) as client:
         stub = reflection_pb2_grpc.ServerReflectionStub(client.channel)
-        call = stub.ServerReflectionInfo()
-        await call.write(refl.ServerReflectionRequest(list_services=""))
+        call, request = stub.ServerReflectionInfo(), refl.ServerReflectionRequest(list_services="")
         if not is_on:
-            with pytest.raises(grpc.aio.AioRpcError) as caught:
-                await call.read()
-            assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+            assert await call.code() is grpc.StatusCode.UNIMPLEMENTED
             return
+        await call.write(request)
         answer = await call.read()
         names = {each.name for each in answer.list_services_response.service}
         assert {READINESS, "duologue.v1.AdminService", "grpc.health.v1.Health"} <= names

@@ -45,6 +45,11 @@ class Attachment:
         self._notices.append(notice)
         self._news.set()
 
+    @property
+    def is_ending(self) -> bool:
+        """Whether it is over but for what is still to be written."""
+        return self._is_ending
+
     def end(self, farewell: pb.AttachResponse | None = None) -> None:
         """Show what there is to show, take leave, and end. The first call counts."""
         if not self._is_ending:

@@ -19,13 +19,14 @@ from duologue.actors.batcher_options import BatcherOptions
 from duologue.actors.batcher_server import BatchingServer
 from duologue.actors.grpc_lifetime import GrpcLifetime
 from duologue.actors.grpc_options import SERVER
+from duologue.background import Background
 from duologue.batching.loop import BatchLoop
 from duologue.batching.observer import Observer
 from duologue.batching.seating import Seating
 from duologue.batching.vetting import Vetting
 from duologue.clock import Clock, TickClock, UnixClock
 from duologue.cluster_status import BatcherStatus
-from duologue.errors import BatcherUnavailable, StoreUnavailable
+from duologue.errors import BatcherUnavailable, DuologueError
 from duologue.runtime.assembly import Assembly
 from duologue.settings import Settings
 from duologue.v1.batching_pb2 import DescribeResponse
@@ -76,7 +77,7 @@ class BatcherProcess:
         self.loop = self._make_loop(observer)
         self._batching.serve(self.loop)
         self._thread = threading.Thread(target=self._run_forwards, name="forwards", daemon=True)
-        self._upkeep: asyncio.Task[None] | None = None
+        self._background = Background()
         self._death: BaseException | None = None
 
     @property
@@ -113,16 +114,13 @@ class BatcherProcess:
         self._thread.start()
         await self._lifetime.start()
         await self._keep_up()
-        self._upkeep = asyncio.create_task(self._keep_up_forever())
+        self._background.repeat(ANNOUNCE_EVERY_S, self._keep_up, "the announcement")
 
     async def stop(self) -> None:
         """Say that nobody should come any more, take the seats away, and end the thread."""
-        if self._upkeep is not None:
-            self._upkeep.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._upkeep
+        await self._background.stop()
         await self._health.enter_graceful_shutdown()
-        with suppress(StoreUnavailable):
+        with suppress(DuologueError):
             if self._announcer is not None:
                 await self._announcer.retract_batcher(self.options.batcher_id)
         self.loop.stop()
@@ -198,11 +196,6 @@ class BatcherProcess:
             ("grpc.max_receive_message_length", max_bytes),
         ]
 
-    async def _keep_up_forever(self) -> None:
-        while True:
-            await asyncio.sleep(ANNOUNCE_EVERY_S)
-            await self._keep_up()
-
     async def _keep_up(self) -> None:
         """Say how things stand, to the store and to whoever asks for the health."""
         serving = health_pb2.HealthCheckResponse.ServingStatus
@@ -212,7 +205,7 @@ class BatcherProcess:
         try:
             if self._announcer is not None:
                 await self._announcer.announce_batcher(self.status, ANNOUNCED_FOR_MS)
-        except StoreUnavailable as error:
+        except DuologueError as error:
             log.warning("the store cannot be told of this batching actor: %s", error)
 
 

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from duologue.background import Background
 from duologue.errors import DuologueError, StoreUnavailable
 from duologue.hosting.actions import Keep, Write
 from duologue.session_lease import Lease
@@ -45,19 +46,19 @@ class JournalWriter:
         store: JournalStore,
         lease: Lease,
         on_kept: Callable[[], None],
-        on_failed: Callable[[DuologueError], None],
+        on_failed: Callable[[Exception], None],
     ) -> None:
-        """`on_failed` is told once: StaleEpoch when overtaken, StoreUnavailable in the end."""
+        """`on_failed` is told why nothing is written any more: StaleEpoch when overtaken,
+        StoreUnavailable in the end, or a fault of ours."""
         self._store = store
         self._lease = lease
         self._on_kept = on_kept
         self._on_failed = on_failed
         self._renewed_s = asyncio.get_running_loop().time()
         self._wanted: asyncio.Queue[Write | Keep] = asyncio.Queue(maxsize=1)
-        self._tasks = (
-            asyncio.create_task(self._run(self._write_all)),
-            asyncio.create_task(self._run(self._renew_always)),
-        )
+        self._background = Background(on_failed)
+        for work in (self._write_all, self._renew_always):
+            self._background.start(self._told(work), f"the journal of {lease.session_id}")
 
     def write(self, action: Write | Keep) -> None:
         """Have something written; only after what was to be written before was kept."""
@@ -65,11 +66,10 @@ class JournalWriter:
 
     async def stop(self) -> None:
         """Write nothing more, and do not renew the lease."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._background.stop()
 
-    async def _run(self, work: Callable[[], Awaitable[None]]) -> None:
+    async def _told(self, work: Callable[[], Awaitable[None]]) -> None:
+        """What ends a session in the course of things is no fault."""
         try:
             await work()
         except DuologueError as error:

@@ -52,6 +52,8 @@ log = logging.getLogger(__name__)
 FAREWELL_WITHIN_S = 2.0
 """A client that does not read is not waited for any longer when its session leaves."""
 
+FAULT = "a fault of the platform's own"
+
 OnEnd = Callable[["LiveSession", Ending], None]
 
 
@@ -194,9 +196,11 @@ class LiveSession:
         self.host.absorb(result, self._now_ms)
         self._pump()
 
-    def fail(self, error: DuologueError) -> None:
-        """The journal cannot be written."""
-        if isinstance(error, StoreUnavailable | CapacityExceeded | InvalidInput):
+    def fail(self, error: Exception) -> None:
+        """The journal cannot be written, or something that should not fail has failed."""
+        if not isinstance(error, DuologueError):
+            self.host.give_up(FAULT)
+        elif isinstance(error, StoreUnavailable | CapacityExceeded | InvalidInput):
             self.host.give_up(str(error))
         else:  # StaleEpoch; or the session is closed or gone: it is not ours in any case
             self.host.overtaken()
@@ -239,8 +243,8 @@ class LiveSession:
             wake_ms = self.host.wakes_at_ms(self._now_ms)
         except Exception:
             log.exception("session %s failed", self.lease.session_id)
-            self.host.give_up("a fault of the platform's own")
-            self._leave(Leave(Ending.MOVING, "a fault of the platform's own"))
+            self.host.give_up(FAULT)
+            self._leave(Leave(Ending.MOVING, FAULT))
             return
         if self.host.is_full:
             self._room.clear()
@@ -275,9 +279,12 @@ class LiveSession:
 
     async def _take_leave(self, leave: Leave) -> None:
         log.info("session %s leaves: %s", self.lease.session_id, leave.reason)
-        await self._seats.stop()
-        await self._journal.stop()
-        await self._release(leave.ending)
+        try:
+            await self._seats.stop()
+            await self._journal.stop()
+            await self._release(leave.ending)
+        except Exception:  # it is gone all the same
+            log.exception("session %s does not leave in order", self.lease.session_id)
         if (attachment := self._attachment) is not None:
             attachment.end(_farewell(leave))
             try:

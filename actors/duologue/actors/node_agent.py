@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -12,6 +11,7 @@ from duologue.actors.grpc_lifetime import GrpcLifetime
 from duologue.actors.grpc_options import SERVER
 from duologue.actors.launching import ActorHandle, ActorLost, Launcher
 from duologue.actors.session_server import Bound
+from duologue.background import Background
 from duologue.cluster_status import NodeStatus
 from duologue.errors import (
     CapacityExceeded,
@@ -58,7 +58,7 @@ class NodeAgent(NodeServiceServicer):
         self._locks: WeakValueDictionary[Key, asyncio.Lock] = WeakValueDictionary()
         self._num_waiting = 0
         self._change = asyncio.Condition()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._background = Background()
         self._suspects: dict[int, int] = {}  # epochs that were found without a lease, by place
         self._server = aio.server(options=SERVER)
         self._lifetime = GrpcLifetime(self._server)
@@ -71,20 +71,18 @@ class NodeAgent(NodeServiceServicer):
         self.address = f"{host}:{port}"
         self._refill()
         await self._announce()
-        self._spawn(self._repeat(ANNOUNCE_EVERY_S, self._announce))
-        self._spawn(self._repeat(REAP_EVERY_S, self._reap))
+        self._background.repeat(ANNOUNCE_EVERY_S, self._announce, "the announcement")
+        self._background.repeat(REAP_EVERY_S, self._reap, "the search for what nobody owns")
 
     async def stop(self) -> None:
         """End all actors, and take the node's name back."""
         self.pool.is_draining = True
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._background.stop()
         await asyncio.gather(*(handle.end() for handle in self._handles.values()))
         await self._lifetime.stop(1.0)
         try:
             await self._store.retract_node(self.node_id)
-        except StoreUnavailable as error:
+        except DuologueError as error:
             log.warning("the node %s cannot be retracted: %s", self.node_id, error)
 
     @property
@@ -124,10 +122,10 @@ class NodeAgent(NodeServiceServicer):
             log.info("the node %s is drained", self.node_id)
         self.pool.is_draining = True
         for place in self.pool.to_end():
-            self._spawn(self._end(place))
+            self._background.start(self._end(place), "the end of an actor")
         live = [place for place in self.pool if place.phase is Phase.LIVE]
         for place in live:
-            self._spawn(self._release(place, grace_ms))
+            self._background.start(self._release(place, grace_ms), "the release of a session")
         await self._announce()
         return len(live)
 
@@ -194,13 +192,13 @@ class NodeAgent(NodeServiceServicer):
 
     def _refill(self) -> None:
         for place in self.pool.to_start(self._num_waiting):
-            self._spawn(self._launch(place))
+            self._background.start(self._launch(place), "the start of an actor")
 
     async def _launch(self, place: Place) -> None:
         try:
             handle = await self._launcher.launch()
-        except ActorLost as error:
-            log.warning("%s", error)
+        except Exception as error:  # whatever it is, the place is not to be waited for
+            log.warning("a session actor does not start: %r", error)
             await asyncio.sleep(RELAUNCH_AFTER_S)
             self.pool.lost(place)
             self._refill()
@@ -210,7 +208,7 @@ class NodeAgent(NodeServiceServicer):
             raise
         self._handles[place.number] = handle
         self.pool.started(place, handle.address)
-        self._spawn(self._watch(place, handle))
+        self._background.start(self._watch(place, handle), "the watch over an actor")
         self._refill()
         await self._tell()
 
@@ -226,17 +224,27 @@ class NodeAgent(NodeServiceServicer):
             if place.number in self._handles:
                 log.warning("%s", error)
                 self._lose(place)
+        except Exception:
+            log.exception("an actor that cannot be watched is ended")
+            await asyncio.sleep(RELAUNCH_AFTER_S)  # the next one may fare no better
+            self._abandon(place)
 
     def _give_back(self, place: Place) -> None:
         """The session is gone from an actor, which serves its tenant again or ends."""
         if not self.pool.released(place):
-            self._spawn(self._end(place))
+            self._background.start(self._end(place), "the end of an actor")
         self._refill()
-        self._spawn(self._tell())
+        self._background.start(self._tell(), "the news of a change")
 
     def _lose(self, place: Place) -> None:
         self.pool.lost(place)
         self._handles.pop(place.number, None)
+        self._refill()
+
+    def _abandon(self, place: Place) -> None:
+        """Whatever it does: its session is not its own any more, or nobody can tell."""
+        self.pool.lost(place)
+        self._background.start(self._end(place), "the end of an actor")
         self._refill()
 
     async def _end(self, place: Place) -> None:
@@ -253,11 +261,11 @@ class NodeAgent(NodeServiceServicer):
     async def _announce(self) -> None:
         try:
             wants_drain = await self._store.announce_node(self.status, ANNOUNCED_FOR_MS)
-        except (StoreUnavailable, CapacityExceeded) as error:
+        except DuologueError as error:
             log.warning("the store cannot be told of this node: %s", error)
             return
         if wants_drain and not self.pool.is_draining:
-            self._spawn(self._drain_by_mark())
+            self._background.start(self._drain_by_mark(), "draining")
 
     async def _drain_by_mark(self) -> None:
         await self.drain(DRAIN_GRACE_MS)
@@ -272,11 +280,9 @@ class NodeAgent(NodeServiceServicer):
                 continue
             if self._suspects.get(place.number) == place.epoch:
                 log.warning("an actor holds on to %s without its lease", place.key)
-                self.pool.lost(place)
-                self._spawn(self._end(place))
+                self._abandon(place)
             suspects[place.number] = place.epoch
         self._suspects = suspects
-        self._refill()
 
     async def _is_held(self, tenant_id: str, session_id: str, epoch: int) -> bool:
         try:
@@ -290,13 +296,3 @@ class NodeAgent(NodeServiceServicer):
     async def _tell(self) -> None:
         async with self._change:
             self._change.notify_all()
-
-    async def _repeat(self, every_s: float, work: Any) -> None:
-        while True:
-            await asyncio.sleep(every_s)
-            await work()
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)

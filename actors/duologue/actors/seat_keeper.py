@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 from duologue.actors.batcher_client import Seat
+from duologue.background import Background
 from duologue.cluster_status import BatcherStatus
 from duologue.errors import (
     BatcherUnavailable,
@@ -38,6 +40,7 @@ class Sitter(Protocol):
     def seated(self) -> None: ...
     def unseated(self, error: DuologueError) -> None: ...
     def absorb(self, result: SliceResult) -> None: ...
+    def fail(self, error: Exception) -> None: ...
 
 
 class SeatKeeper:
@@ -54,28 +57,27 @@ class SeatKeeper:
         self._seat: Seat | None = None
         self._avoid: set[str] = set()  # addresses that failed last
         self._holding: asyncio.Task[None] | None = None
-        self._sending: set[asyncio.Task[None]] = set()
+        self._background = Background(sitter.fail)
 
     def find(self, wanted: FindSeat) -> None:
         """Give up the present seat and look for another one."""
         self._let_go()
-        self._holding = asyncio.create_task(self._hold(wanted))
+        self._holding = self._background.start(self._hold(wanted), self._name)
 
     def adjust(self, profile: LaneProfile) -> None:
         """Tell the seat of other ways."""
         if self._seat is not None:
-            self._send(self._seat.change(profile))
+            self._send(partial(self._seat.change, profile))
 
     def submit(self, work: Slice) -> None:
         """Hand a slice in. That the seat is gone will be told by whoever reads from it."""
         if self._seat is not None:
-            self._send(self._seat.submit(work))
+            self._send(partial(self._seat.submit, work))
 
     async def stop(self) -> None:
         """Give the seat up, with its cells."""
         self._let_go()
-        if self._holding is not None:
-            await asyncio.gather(self._holding, return_exceptions=True)
+        await self._background.stop()
 
     async def take(self, wanted: FindSeat, batchers: Sequence[BatcherStatus]) -> Seat:
         """A seat at the best of these. Raises StaleEpoch, or why the last one gave none."""
@@ -90,7 +92,7 @@ class SeatKeeper:
 
     def hold(self, seat: Seat) -> None:
         """Go on with a seat that was taken already."""
-        self._holding = asyncio.create_task(self._listen(seat))
+        self._holding = self._background.start(self._listen(seat), self._name)
 
     async def _hold(self, wanted: FindSeat) -> None:
         retry_s = FIRST_RETRY_S
@@ -142,13 +144,15 @@ class SeatKeeper:
         if self._holding is not None and self._holding is not asyncio.current_task():
             self._holding.cancel()
 
-    def _send(self, write: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(self._sent(write))
-        self._sending.add(task)
-        task.add_done_callback(self._sending.discard)
+    def _send(self, write: Callable[[], Awaitable[None]]) -> None:
+        self._background.start(self._sent(write), self._name)
 
-    async def _sent(self, write: Awaitable[None]) -> None:
+    @property
+    def _name(self) -> str:
+        return f"the seat of {self._lease.session_id}"
+
+    async def _sent(self, write: Callable[[], Awaitable[None]]) -> None:
         try:
-            await write
+            await write()
         except BatcherUnavailable as error:
             log.debug("a slice could not be handed in: %s", error)

@@ -85,7 +85,7 @@ class SessionServer(SessionServiceServicer):
         self._tracing = tracing
         self._live: dict[Key, LiveSession] = {}
         self._readers: set[asyncio.Task[None]] = set()
-        self._learning: asyncio.Task[None] | None = None
+        self._learning: asyncio.Task[None] | None = None  # a failure is told by `ready`
         self._server = aio.server(options=SERVER)
         self._lifetime = GrpcLifetime(self._server)
 
@@ -171,7 +171,7 @@ class SessionServer(SessionServiceServicer):
             await context.write(refused(error))
             return
         # Not cancelled at the end: it ends with the call.
-        reader = asyncio.create_task(self._read(request_iterator, session[0], attachment))
+        reader = asyncio.create_task(take_all(request_iterator, session[0], attachment))
         self._readers.add(reader)
         reader.add_done_callback(self._readers.discard)
         try:
@@ -194,23 +194,6 @@ class SessionServer(SessionServiceServicer):
                 f"not {hello.epoch}"
             )
         return session, hello
-
-    async def _read(
-        self,
-        requests: AsyncIterator[pb.AttachRequest],
-        session: LiveSession,
-        attachment: Attachment,
-    ) -> None:
-        farewell = None
-        try:
-            async for request in requests:
-                await _take(request, session)
-        except DuologueError as error:
-            farewell = refused(error)
-        except (grpc.RpcError, aio.UsageError, asyncio.InvalidStateError):
-            pass  # the call is over, which is all that can be said of it
-        finally:
-            attachment.end(farewell)
 
     def _ended(self, session: LiveSession, ending: Ending) -> None:
         key = session.lease.tenant_id, session.lease.session_id
@@ -240,6 +223,27 @@ class SessionServer(SessionServiceServicer):
             log.info("the model's words cannot be had yet: %s", error)
             return False
         return bool(batchers)
+
+
+async def take_all(
+    requests: AsyncIterator[pb.AttachRequest], session: LiveSession, attachment: Attachment
+) -> None:
+    """Take what a client says until its connection ends, or has been replaced by another one."""
+    farewell = None
+    try:
+        async for request in requests:
+            if attachment.is_ending:
+                break
+            await _take(request, session)
+    except DuologueError as error:
+        farewell = refused(error)
+    except (grpc.RpcError, aio.UsageError, asyncio.InvalidStateError):
+        pass  # the call is over, which is all that can be said of it
+    except Exception as error:
+        log.exception("what a client said could not be taken")
+        session.fail(error)
+        return  # the session takes leave of it
+    attachment.end(farewell)
 
 
 async def _take(request: pb.AttachRequest, session: LiveSession) -> None:

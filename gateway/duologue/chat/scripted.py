@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from rich.console import Console
 
+from duologue.background import running
 from duologue.client import (
     Client,
     ConnectionLost,
@@ -106,18 +107,12 @@ class Player:
 
     async def play(self, script: Script) -> None:
         """To the end of the reply to the last line."""
-        reader = asyncio.create_task(self._follower.read(self._conversation))
-        try:
+        async with running(self._follower.read(self._conversation)):
             for number, line in enumerate(script.lines, start=1):
                 await self._say(line, f"line-{number}")
             last = f"line-{len(script.lines)}"
             await self._follower.wait_for(lambda: last in self._follower.decided)
             await self._follower.wait_for(lambda: self._follower.is_reply_over)
-        finally:
-            reader.cancel()
-            await asyncio.wait({reader})
-        if not reader.cancelled():
-            reader.result()
 
     async def _say(self, line: Line, segment: str) -> None:
         await self._follower.wait_for(lambda: self._has_come(line.after))

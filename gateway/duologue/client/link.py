@@ -177,6 +177,7 @@ class Link:
                 await self._take(response.event)
                 if self._is_ready and writer is None:
                     writer = asyncio.create_task(self._write_all(call))
+                    writer.add_done_callback(lambda ended: _has_failed(ended) and call.cancel())
                 if self.is_over:
                     return
         finally:
@@ -279,5 +280,9 @@ async def _try_write(call: _Call, request: pb.ConverseRequest) -> bool:
 async def _end(writer: asyncio.Task[None]) -> None:
     writer.cancel()
     await asyncio.wait({writer})
-    if not writer.cancelled() and (error := writer.exception()) is not None:
-        raise error
+    if _has_failed(writer):
+        writer.result()
+
+
+def _has_failed(task: asyncio.Task[None]) -> bool:
+    return not task.cancelled() and task.exception() is not None

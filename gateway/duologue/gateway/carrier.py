@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import assert_never
 
+from duologue.background import running
 from duologue.errors import (
     BatcherUnavailable,
     CapacityExceeded,
@@ -25,7 +26,6 @@ from duologue.gateway.notices import Announcer
 from duologue.gateway.outbox import Outbox
 from duologue.gateway.persistence import Persistence
 from duologue.gateway.relay import Passage, Relay
-from duologue.gateway.tasks import running
 from duologue.gateway.watching import Watch
 from duologue.tenants import Tenant
 from duologue.v1 import events_pb2

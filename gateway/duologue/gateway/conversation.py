@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from duologue.background import running
 from duologue.clock import MonotonicClock
 from duologue.errors import DuologueError, InvalidInput
 from duologue.gateway.binding import Binder
@@ -21,7 +22,6 @@ from duologue.gateway.persistence import Persistence, Rhythm
 from duologue.gateway.quotas import Quotas
 from duologue.gateway.records import session_to_pb, transcript_entry_to_pb
 from duologue.gateway.streams import ClientStream, Streams, event_of
-from duologue.gateway.tasks import running
 from duologue.gateway.watching import Watch, Watcher
 from duologue.session_record import check_session_id
 from duologue.settings import Settings

@@ -1,12 +1,12 @@
 """Whether this gateway is alive (service ""), and whether clients should come to it."""
 
-import asyncio
 import logging
 
 from grpc_health.v1 import health_pb2  # type: ignore[import-untyped]
 from grpc_health.v1.health import aio  # type: ignore[import-untyped]
 
-from duologue.errors import StoreUnavailable
+from duologue.background import repeatedly
+from duologue.errors import DuologueError
 from duologue.store.store import Store
 
 SERVICES = ("duologue.v1.ConversationService", "duologue.v1.AdminService")
@@ -32,16 +32,14 @@ class Health:
 
     async def watch(self) -> None:
         """Check for ever."""
-        while True:
-            await asyncio.sleep(_CHECK_S)
-            await self.check()
+        await repeatedly(_CHECK_S, self.check, "the check of the store")
 
     async def check(self) -> None:
         """Ask the store, and tell those who watch."""
         try:
             await self._store.nodes()
             is_ready = not self._is_draining
-        except StoreUnavailable as error:
+        except DuologueError as error:
             log.warning("not ready: %s", error)
             is_ready = False
         await self._tell(is_ready)

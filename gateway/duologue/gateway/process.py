@@ -10,10 +10,10 @@ from pathlib import Path
 
 import uvloop
 
+from duologue.background import running
 from duologue.clock import UnixClock
 from duologue.errors import InvalidSetting
 from duologue.gateway.server import serving
-from duologue.gateway.tasks import running
 from duologue.gateway.watching import Watcher
 from duologue.settings import Settings
 from duologue.store.store import Store

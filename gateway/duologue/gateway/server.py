@@ -9,6 +9,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2_grpc  # type: ignore[import-untyped]
 from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped]
 
+from duologue.background import running
 from duologue.clock import MonotonicClock, UnixClock
 from duologue.errors import InvalidSetting
 from duologue.gateway.admin import AdminServicer
@@ -24,7 +25,6 @@ from duologue.gateway.options import server_options
 from duologue.gateway.persistence import Rhythm
 from duologue.gateway.quotas import Quotas
 from duologue.gateway.streams import Streams
-from duologue.gateway.tasks import running
 from duologue.gateway.watching import Watcher
 from duologue.service_settings import GatewaySettings
 from duologue.settings import Settings
