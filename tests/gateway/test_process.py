@@ -13,7 +13,11 @@ from pathlib import Path
 import grpc
 import pytest
 
-from duologue.service_settings import StoreSettings
+from duologue.actors.gateway_child import GatewayChild
+from duologue.actors.gateway_keeper import GatewayKeeper
+from duologue.client import Conversation, ResponseDone, connect
+from duologue.service_settings import GatewaySettings, StoreSettings, TelemetrySettings
+from duologue.settings import Settings
 from duologue.store.store import Store
 from tests.gateway.scripted import ScriptedNode
 from tests.gateway.talking import api, failure
@@ -109,6 +113,41 @@ async def test_a_killed_gateway_loses_nothing(
                 await again.say("hello", client_seq)
             await again.until_done(1)
             assert talk.numbers + again.numbers == list(range(1, 6))
+
+
+async def test_a_killed_gateway_of_a_cluster_comes_back_at_the_same_address(
+    store_settings: StoreSettings, scripted: ScriptedNode, key: str, tmp_path: Path
+) -> None:
+    settings = Settings(
+        store=store_settings,
+        gateway=GatewaySettings(port=0),
+        telemetry=TelemetrySettings(trace_dir=str(tmp_path / "traces")),
+    )
+    child, said = GatewayChild(settings, tmp_path), list[str]()
+    keeper = GatewayKeeper(child, said.append)
+    try:
+        await keeper.start()
+        address, pid = child.address, child.pid
+        async with connect(address, api_key=key) as client, client.converse() as conversation:
+            await conversation.append("hello")
+            await read_until_done(conversation)
+            os.kill(pid, signal.SIGKILL)
+            await conversation.append("more")
+            await read_until_done(conversation)
+            assert conversation.stats.num_connections == 2
+        assert child.address == address
+        assert child.pid != pid
+        assert said == ["the gateway has ended (killed by SIGKILL) and is started again"]
+    finally:
+        await keeper.stop()
+
+
+async def read_until_done(conversation: Conversation) -> None:
+    async with asyncio.timeout(60):
+        async for event in conversation:
+            if isinstance(event, ResponseDone):
+                return
+    raise AssertionError("the conversation ended")
 
 
 async def test_it_dies_with_its_parent(flags: list[str], tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from duologue.actors.batcher_options import BatcherOptions
 from duologue.actors.gateway_child import GatewayChild
+from duologue.actors.gateway_keeper import GatewayKeeper
 from duologue.actors.local_ray import LOCAL_HOST, RayNode, ray_nodes, ray_session
 from duologue.errors import BatcherUnavailable, DuologueError, InvalidSetting
 from duologue.settings import Settings
@@ -48,6 +49,7 @@ class LocalCluster:
     batchers: list[Any] = field(init=False, default_factory=list)
     """Handles of the batching actors."""
     gateway: GatewayChild | None = field(init=False, default=None)
+    _keeper: GatewayKeeper | None = field(init=False, default=None)
     _stack: AsyncExitStack = field(init=False, default_factory=AsyncExitStack)
 
     @property
@@ -79,11 +81,11 @@ class LocalCluster:
         return ray_nodes(LOCAL_HOST if self.ray_address is None else None)
 
     async def failed(self) -> str:
-        """Wait until something that the platform cannot do without has ended by itself."""
-        if self.gateway is None:
+        """Wait until something that the platform cannot do without cannot be kept running."""
+        if self._keeper is None:
             await asyncio.Event().wait()
-        assert self.gateway is not None
-        return f"the gateway has ended: {await self.gateway.ended()}"
+        assert self._keeper is not None
+        return f"the gateway cannot be kept running: {await self._keeper.failed()}"
 
     async def _start(self) -> None:
         await self._start_store()
@@ -163,8 +165,9 @@ class LocalCluster:
     async def _start_gateway(self) -> None:
         folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="duologue-"))
         self.gateway = GatewayChild(self.settings, Path(folder))
-        self._stack.push_async_callback(self.gateway.stop)
-        await self.gateway.start()
+        self._keeper = GatewayKeeper(self.gateway, self.say)
+        self._stack.push_async_callback(self._keeper.stop)
+        await self._keeper.start()
         self.say(f"the gateway is at {self.gateway.address}")
 
 

@@ -6,8 +6,9 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
+from signal import Signals
 
 from duologue.errors import DuologueError
 from duologue.settings import Settings
@@ -35,12 +36,16 @@ class GatewayChild:
         return self._process.pid
 
     async def start(self) -> None:
-        """Start it, and wait until clients can come; raises DuologueError with its last words."""
+        """Start it, and wait until clients can come; raises DuologueError with its last words.
+
+        Once it has an address, it is started there again.
+        """
         config, ready = self._folder / "gateway.toml", self._folder / "gateway.address"
+        ready.unlink(missing_ok=True)
         config.touch(mode=0o600)  # the store's URL may hold a password
         config.write_text("\n".join(_toml(self._settings)), encoding="utf-8")
         environment = {k: v for k, v in os.environ.items() if not k.startswith("DUOLOGUE_")}
-        with self._log.open("wb") as log:
+        with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "duologue.gateway", "--config", str(config)),
                 *("--ready-file", str(ready), "--die-with-parent"),
@@ -59,12 +64,14 @@ class GatewayChild:
         except TimeoutError:
             raise DuologueError(f"the gateway does not answer: {self._last_words()}") from None
         self.address = ready.read_text(encoding="utf-8").strip()
+        port = int(self.address.rpartition(":")[2])
+        self._settings = replace(self._settings, gateway=replace(self._settings.gateway, port=port))
 
     async def ended(self) -> str:
-        """Wait until it ends by itself; returns its last words."""
+        """Wait until it ends by itself; returns its last words, or what killed it."""
         assert self._process is not None, "the gateway was not started"
-        await self._process.wait()
-        return self._last_words()
+        status = await self._process.wait()
+        return self._last_words() if status >= 0 else f"killed by {Signals(-status).name}"
 
     async def stop(self) -> None:
         """Let it drain for a moment, then end it."""
