@@ -63,6 +63,7 @@ async def sit(
     *,
     epoch: int = 1,
     session: Session | None = None,
+    had_seat: bool = False,
 ) -> Seat:
     """A seat for a session as it stands; for a new one, if none is given."""
     session = session or Session(session_id, setup)
@@ -74,6 +75,7 @@ async def sit(
         strategy=setup.strategy,
         lane=LaneState.of(session.lane),
         profile=setup.profile,
+        had_seat=had_seat,
     )
 
 

@@ -309,6 +309,8 @@ async def test_overload_sheds_and_says_so(house: House) -> None:
     assert results[-1].num_forwards <= 2  # the query's own, and a single token
     with pytest.raises(CapacityExceeded, match="overloaded"):
         await sit(batcher.address, setup, "another")
+    # A conversation that is under way is no new load: it lost its seat, here or elsewhere.
+    await sit(batcher.address, setup, "another", had_seat=True)
     assert batcher.status.shedding is Shedding.ADMISSION
     assert batcher.status.late_tick_share > 0
 

@@ -44,7 +44,7 @@ def settings(tmp_path: Path) -> Settings:
 
 async def converse(address: str, settings: Settings, epoch: int = 1) -> SliceResult:
     """One slice of a new session."""
-    setup = (await describe(address, within_s=MANY_S)).setup(settings)
+    setup = (await describe(address, within_s=MANY_S, waits=True)).setup(settings)
     session = Session("s", setup)
     seat = await Seat.take(
         address,

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -172,6 +173,17 @@ async def test_without_a_batching_actor_nothing_comes_alive(
         await server.bind(TENANT, session_id, 0)
     record = await premises.store.require_session(TENANT, session_id)
     assert record.status is SessionStatus.ASLEEP
+
+
+async def test_a_batching_actor_that_is_still_announced_but_gone_is_passed_over(
+    premises: Premises, stack: AsyncExitStack
+) -> None:
+    """For as long as it is announced, it looks like the best choice: nobody sits there."""
+    gone = replace(premises.batchers[0].status, batcher_id="a-gone", address="127.0.0.1:1")
+    await premises.store.announce_batcher(gone, ttl_ms=600_000)
+    guest, _ = await come(premises, await premises.server(), stack)
+    await guest.say("what is it?")
+    await guest.until_event(ResponseDone)
 
 
 async def test_what_does_not_exist_cannot_be_bound_or_attached(

@@ -1,7 +1,7 @@
 """A session's way to a batching actor: the model's words, and a seat at it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, NoReturn
 
 from grpc import aio
@@ -31,10 +31,27 @@ _known_words: dict[str, ModelWords] = {}
 """By digest: parsing a tokenizer takes longer than all the rest of a session's start."""
 
 
-async def describe(address: str, *, within_s: float = DESCRIBE_WITHIN_S) -> ModelWords:
+async def describe_any(addresses: Sequence[str]) -> ModelWords:
+    """The words of the first of these that answers: what was announced may be gone by now.
+
+    Raises BatcherUnavailable if none does.
+    """
+    error = BatcherUnavailable("no batching actor is there that could describe its model")
+    for address in addresses:
+        try:
+            return await describe(address)
+        except BatcherUnavailable as failed:
+            error = failed
+    raise error
+
+
+async def describe(
+    address: str, *, within_s: float = DESCRIBE_WITHIN_S, waits: bool = False
+) -> ModelWords:
     """The words of the model at that address ("host:port" or "unix:/path").
 
-    Words that this process knows are not sent again. Raises BatcherUnavailable.
+    With `waits`, nobody need listen there yet: those that are announced do so already. Words that
+    this process knows are not sent again. Raises BatcherUnavailable.
     """
     newest = next(reversed(_known_words), "")
     options = (*CLIENT, ("grpc.max_receive_message_length", MAX_DESCRIPTION_BYTES))
@@ -42,7 +59,7 @@ async def describe(address: str, *, within_s: float = DESCRIBE_WITHIN_S) -> Mode
         request = pb.DescribeRequest(known_digest=newest)
         try:
             told = await BatchingServiceStub(channel).Describe(
-                request, timeout=within_s, wait_for_ready=True
+                request, timeout=within_s, wait_for_ready=waits
             )
             if told.digest not in _known_words and not told.tokenizer:
                 told = await BatchingServiceStub(channel).Describe(
@@ -91,9 +108,11 @@ class Seat:
         lane: LaneState,
         profile: LaneProfile,
         traceparent: str = "",
+        had_seat: bool = False,
         within_s: float = SEAT_WITHIN_S,
     ) -> "Seat":
-        """Take a seat; an older epoch's seat is lost by it.
+        """Take a seat; an older epoch's seat is lost by it. Whoever had one before is not refused
+        for the load.
 
         Raises BatcherUnavailable, StaleEpoch, CapacityExceeded (nothing is free), InvalidInput.
         """
@@ -104,7 +123,7 @@ class Seat:
         seat = cls(request, address, channel, BatchingServiceStub(channel).Sit())
         try:
             async with asyncio.timeout(within_s):
-                await seat._sit_down()
+                await seat._sit_down(had_seat)
         except TimeoutError:
             await seat.close()
             raise BatcherUnavailable(
@@ -153,8 +172,10 @@ class Seat:
             self._closing = asyncio.ensure_future(self._close())
         return self._closing
 
-    async def _sit_down(self) -> None:
-        await self._write(seat_to_pb(self.request))
+    async def _sit_down(self, had_seat: bool) -> None:
+        request = seat_to_pb(self.request)
+        request.take_seat.had_seat = had_seat
+        await self._write(request)
         message = await self._read()
         if message is None:
             raise BatcherUnavailable(f"the batching actor at {self.address} hung up")

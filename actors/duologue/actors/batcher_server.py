@@ -122,6 +122,7 @@ def _take(message: pb.TakeSeat, stream: SitStream) -> Take:
         seat.lane,
         seat.profile,
         seat.traceparent,
+        message.had_seat,
     )
 
 

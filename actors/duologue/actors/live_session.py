@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Self
 
 from duologue.actors.attachment import Attachment
-from duologue.actors.batcher_client import describe
+from duologue.actors.batcher_client import describe_any
 from duologue.actors.journal_writer import JournalWriter
 from duologue.actors.seat_keeper import SeatKeeper
 from duologue.clock import Clock, TickClock
@@ -104,7 +104,7 @@ class LiveSession:
         choices = seats_in_order(batchers, node_id)
         if not choices:
             raise CapacityExceeded("no batching actor is there that could seat a session")
-        words = await describe(choices[0].address)
+        words = await describe_any([each.address for each in choices])
         setup = words.setup(settings, config_from_bytes(record.config))
         chronicle = _recalled(lease, setup, kept, settings)
         host = Host(

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Protocol
 
@@ -25,6 +26,8 @@ log = logging.getLogger(__name__)
 
 FIRST_RETRY_S = 0.1
 LAST_RETRY_S = 2.0
+LOOK_EVERY_S = 0.25
+"""How often it is looked meanwhile whether another batching actor has been announced."""
 SEAT_WITHIN_S = 5.0
 
 
@@ -79,12 +82,14 @@ class SeatKeeper:
         self._let_go()
         await self._background.stop()
 
-    async def take(self, wanted: FindSeat, batchers: Sequence[BatcherStatus]) -> Seat:
+    async def take(
+        self, wanted: FindSeat, batchers: Sequence[BatcherStatus], *, had_seat: bool = False
+    ) -> Seat:
         """A seat at the best of these. Raises StaleEpoch, or why the last one gave none."""
         error: DuologueError = CapacityExceeded("no batching actor has a seat")
         for batcher in seats_in_order(batchers, self._node_id, self._avoid):
             try:
-                return await self._take(batcher.address, wanted)
+                return await self._take(batcher.address, wanted, had_seat)
             except (BatcherUnavailable, CapacityExceeded) as failed:
                 self._avoid.add(batcher.address)
                 error = failed
@@ -96,18 +101,35 @@ class SeatKeeper:
 
     async def _hold(self, wanted: FindSeat) -> None:
         retry_s = FIRST_RETRY_S
+        batchers: Sequence[BatcherStatus] = ()
         while True:
             try:
-                seat = await self.take(wanted, await self._directory.batchers())
+                batchers = await self._directory.batchers()
+                seat = await self.take(wanted, batchers, had_seat=True)
                 break
             except (BatcherUnavailable, CapacityExceeded, StoreUnavailable) as error:
                 log.info("session %s has no seat: %s", self._lease.session_id, error)
             except DuologueError as error:
                 self._sitter.unseated(error)
                 return
-            await asyncio.sleep(retry_s)
+            await self._wait(retry_s, {batcher.address for batcher in batchers})
             retry_s = min(2 * retry_s, LAST_RETRY_S)
         await self._listen(seat)
+
+    async def _wait(self, within_s: float, known: Collection[str]) -> None:
+        """Before the next attempt: a while, or until a batching actor is there that is not known.
+
+        One that was started again comes back at another address. Everybody waits for it, and what
+        it is ready for may not last.
+        """
+        now_s = asyncio.get_running_loop().time
+        until_s = now_s() + within_s
+        while (left_s := until_s - now_s()) > 0:
+            await asyncio.sleep(min(LOOK_EVERY_S, left_s))
+            with suppress(StoreUnavailable):
+                batchers = await self._directory.batchers()
+                if any(each.is_healthy and each.address not in known for each in batchers):
+                    return
 
     async def _listen(self, seat: Seat) -> None:
         self._seat, self._avoid = seat, set()
@@ -124,7 +146,7 @@ class SeatKeeper:
         finally:
             seat.close()
 
-    def _take(self, address: str, wanted: FindSeat) -> Awaitable[Seat]:
+    def _take(self, address: str, wanted: FindSeat, had_seat: bool) -> Awaitable[Seat]:
         return Seat.take(
             address,
             tenant_id=self._lease.tenant_id,
@@ -134,6 +156,7 @@ class SeatKeeper:
             lane=wanted.lane,
             profile=wanted.profile,
             traceparent=self._traceparent,
+            had_seat=had_seat,
             within_s=SEAT_WITHIN_S,
         )
 

@@ -10,7 +10,7 @@ import grpc
 from grpc import aio
 
 from duologue.actors.attachment import Attachment
-from duologue.actors.batcher_client import describe
+from duologue.actors.batcher_client import describe_any
 from duologue.actors.grpc_lifetime import GrpcLifetime
 from duologue.actors.grpc_options import SERVER
 from duologue.actors.live_session import LiveSession
@@ -218,7 +218,7 @@ class SessionServer(SessionServiceServicer):
         try:
             batchers = seats_in_order(await self._store.batchers(), self._node_id)
             if batchers:
-                await describe(batchers[0].address)
+                await describe_any([each.address for each in batchers])
         except (BatcherUnavailable, StoreUnavailable) as error:
             log.info("the model's words cannot be had yet: %s", error)
             return False

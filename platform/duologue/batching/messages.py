@@ -28,6 +28,8 @@ class Take:
     profile: LaneProfile
     traceparent: str = ""
     """Where the session's trace goes on, in the W3C format."""
+    had_seat: bool = False
+    """It lost a seat, here or elsewhere, in a conversation that goes on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,8 +49,8 @@ class Seating:
     def take(self, take: Take, *, admits: bool) -> Sitting | None:
         """Seat a session; returns who lost the seat by it.
 
-        A session that sits here already is seated whatever the load. Raises StaleEpoch,
-        CapacityExceeded or InvalidInput, and then nothing has changed.
+        A session that had a seat, here or elsewhere, is seated whatever the load. Raises
+        StaleEpoch, CapacityExceeded or InvalidInput, and then nothing has changed.
         """
         if self.roster.at(take.stream) is not None:
             raise InvalidInput("take_seat must be the first message of a stream, and the only one")
@@ -60,7 +60,7 @@ class Seating:
         self._vetting.check_profile(take.profile)
         present = self.roster.of(take.key)
         if present is None:
-            self._check_room(admits)
+            self._check_room(admits or take.had_seat)
         else:
             self.leave(present)
         lane = take.lane.lane(self._chat)

@@ -176,6 +176,7 @@ class TakeSeat(_message.Message):
     LANE_FIELD_NUMBER: _builtins.int
     PROFILE_FIELD_NUMBER: _builtins.int
     TRACEPARENT_FIELD_NUMBER: _builtins.int
+    HAD_SEAT_FIELD_NUMBER: _builtins.int
     tenant_id: _builtins.str
     """Whose."""
     session_id: _builtins.str
@@ -186,6 +187,10 @@ class TakeSeat(_message.Message):
     """"duo", "tdm" or "turn"."""
     traceparent: _builtins.str
     """Where the session's trace goes on, in the W3C format."""
+    had_seat: _builtins.bool
+    """It had a seat, here or elsewhere, and lost it: it is seated whatever the load is, as long as one
+    is free. Only new sessions are refused because of the load.
+    """
     @_builtins.property
     def lane(self) -> _lane_pb2.LaneState:
         """The conversation so far."""
@@ -204,10 +209,11 @@ class TakeSeat(_message.Message):
         lane: _lane_pb2.LaneState | None = ...,
         profile: _lane_pb2.LaneProfile | None = ...,
         traceparent: _builtins.str = ...,
+        had_seat: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["lane", b"lane", "profile", b"profile"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "lane", b"lane", "profile", b"profile", "session_id", b"session_id", "strategy", b"strategy", "tenant_id", b"tenant_id", "traceparent", b"traceparent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "had_seat", b"had_seat", "lane", b"lane", "profile", b"profile", "session_id", b"session_id", "strategy", b"strategy", "tenant_id", b"tenant_id", "traceparent", b"traceparent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
