@@ -9,7 +9,8 @@ from typing import NoReturn
 
 import pytest
 
-from duologue.actors.session_server import Bound, SessionServer
+from duologue.actors.attachment import Attachment
+from duologue.actors.session_server import Bound, SessionServer, take_all
 from duologue.errors import (
     CapacityExceeded,
     LeaseHeld,
@@ -447,3 +448,22 @@ async def test_a_session_that_cannot_take_leave_in_order_is_gone_all_the_same(
     async with asyncio.timeout(WITHIN_S):
         assert (await server.ends.get()).ending is Ending.MOVING
     assert not server.sessions
+
+
+async def test_a_connection_that_was_replaced_is_not_listened_to_any_more(
+    premises: Premises, stack: AsyncExitStack
+) -> None:
+    """What it still brings might take the number of what the newer one says."""
+    server = await premises.server()
+    await come(premises, server, stack)
+    (session,) = server.sessions.values()
+    older = Attachment(0, session.host.events_after)
+    older.end(pb.AttachResponse(replaced=pb.Replaced()))
+
+    async def requests() -> AsyncIterator[pb.AttachRequest]:
+        said = events_pb2.InputAppend(segment_id="a", text="from the older connection")
+        event = events_pb2.ClientEvent(client_seq=1, input_append=said)
+        yield pb.AttachRequest(event=event)
+
+    await take_all(requests(), session, older)
+    assert session.host.chronicle.last_client_seq == 0

@@ -84,7 +84,8 @@ class Conversing:
         carrier = self._desk.carrier(ticket, self._stream, credits, watch)
         try:
             with self._desk.streams.holding(
-                ticket.tenant.tenant_id, ticket.session_id, self._stream
+                *(ticket.tenant.tenant_id, ticket.session_id),
+                *(ticket.connection_number, self._stream),
             ):
                 async with running(self._carry(carrier)):
                     self._carrier.set_result(carrier)

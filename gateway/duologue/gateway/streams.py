@@ -41,7 +41,7 @@ class Streams:
         self._max_streams = max_streams
         self._outbox_events = outbox_events
         self._open: set[ClientStream] = set()
-        self._holders: dict[tuple[str, str], ClientStream] = {}
+        self._holders: dict[tuple[str, str], tuple[int, ClientStream]] = {}
         self._all_gone = asyncio.Event()
         self._all_gone.set()
         self.is_draining = False
@@ -69,17 +69,24 @@ class Streams:
                 self._all_gone.set()
 
     @contextmanager
-    def holding(self, tenant_id: str, session_id: str, stream: ClientStream) -> Iterator[None]:
-        """The stream has the session now; an older one here ends, also while it sleeps."""
-        key = (tenant_id, session_id)
-        older = self._holders.get(key)
-        if older is not None:
-            older.end(Replaced("another connection has the session now"))
-        self._holders[key] = stream
+    def holding(
+        self, tenant_id: str, session_id: str, connection_number: int, stream: ClientStream
+    ) -> Iterator[None]:
+        """The stream has the session now; an older one here ends, also while it sleeps.
+
+        Raises Replaced when a newer one was faster.
+        """
+        key, held = (tenant_id, session_id), (connection_number, stream)
+        number, present = self._holders.get(key, held)
+        if number > connection_number:
+            raise Replaced("another connection has the session now")
+        if present is not stream:
+            present.end(Replaced("another connection has the session now"))
+        self._holders[key] = held
         try:
             yield
         finally:
-            if self._holders.get(key) is stream:
+            if self._holders.get(key) is held:
                 del self._holders[key]
 
     async def drain(self, notice: events_pb2.ServerEvent, within_s: float) -> None:
