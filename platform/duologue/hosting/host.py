@@ -121,6 +121,8 @@ class Host:
             self.overtaken()
         elif self._seat is _Seat.TAKEN:
             self._lose_seat(now_ms)
+        elif self._seat is _Seat.SOUGHT:  # the search has ended: no seat takes it as it is
+            self.give_up(str(error))
 
     def absorb(self, result: SliceResult, now_ms: float) -> None:
         """A result came. One that is not waited for is passed over."""

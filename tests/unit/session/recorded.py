@@ -9,8 +9,9 @@ from duologue.events import ClientEvent, Envelope, ServerEvent
 from duologue.lane.lane import Lane
 from duologue.lane.slices import Slice, SliceResult
 from duologue.lane.state import LaneState
-from duologue.session.chronicle import Chronicle
-from duologue.session.lasting import LastingSession
+from duologue.session.chronicle import Checkpoint, Chronicle, JournalEntry
+from duologue.session.session import Session
+from duologue.session.setup import SessionSetup
 from duologue.session.transcript import Entry
 from duologue.wire.checkpoints import checkpoint_from_bytes, checkpoint_to_bytes
 from duologue.wire.journal import entry_from_bytes, entry_to_bytes
@@ -39,13 +40,18 @@ class RecordedStage(Stage):
         self.num_checkpoints = 0
         self.num_abandoned = 0
         self._client_seq = 0
-        self._take(Chronicle(LastingSession(SESSION_ID, self.setup)))
+        self._take(Chronicle(Session(SESSION_ID, self.setup)))
+        self._keep()
 
     def send(self, event: ClientEvent) -> list[ServerEvent]:
         self._client_seq += 1
         now_ms, tick = self.clock.now_ms(), self.tick_number
         told = self.chronicle.receive(self._client_seq, event, now_ms, tick)
         return self._shown(told)
+
+    def elapse(self, ms: float = 0.0) -> list[ServerEvent]:
+        self.clock.advance(ms)
+        return self._shown(self.chronicle.elapse(self.clock.now_ms(), self.tick_number))
 
     def depart(self) -> Slice | None:
         assert self._flying is None, "a slice is under way already"
@@ -73,16 +79,16 @@ class RecordedStage(Stage):
         return self._shown(self.chronicle.absorb(result, now_ms))
 
     def keep_checkpoint(self) -> None:
-        """Put a checkpoint in the place of the journal, if there can be one now."""
-        made = self.chronicle.checkpoint()
+        """Put a checkpoint in the place of the journal, unless nothing happened since the last."""
+        made = self.chronicle.next_checkpoint()
         if made is not None:
-            self.checkpoint, self.entries_kept = checkpoint_to_bytes(made), []
+            self._keep_checkpoint(made)
             self.num_checkpoints += 1
 
-    def restored(self, epoch: int) -> Chronicle:
-        """The session once more, from what was kept."""
+    def restored(self, epoch: int, setup: SessionSetup | None = None) -> Chronicle:
+        """The session once more, from what was kept; `setup` is what new sessions begin with."""
         kept = None if self.checkpoint is None else checkpoint_from_bytes(self.checkpoint)
-        chronicle = Chronicle.restore(self.first_setup, SESSION_ID, epoch, kept)
+        chronicle = Chronicle.restore(setup or self.first_setup, SESSION_ID, epoch, kept)
         for data in self.entries_kept:
             chronicle.replay(*entry_from_bytes(data, SESSION_ID))
         return chronicle
@@ -128,35 +134,46 @@ class RecordedStage(Stage):
 
     def _shown(self, envelopes: Sequence[Envelope]) -> list[ServerEvent]:
         """Keep first, then show."""
-        records = self.chronicle.take_records()
-        if records:
-            data = entry_to_bytes(self.session.epoch, records)
-            self.entries_kept.append(data)
-            self.entry_sizes.append(len(data))
-        edit = self.chronicle.take_transcript_edit()
+        self._keep()
+        return self._told(envelopes)
+
+    def _keep(self) -> None:
+        """Keep all that waits for it."""
+        while (what := self.chronicle.next_write()) is not None:
+            match what:
+                case JournalEntry():
+                    self._keep_entry(what)
+                case Checkpoint():
+                    self._keep_checkpoint(what)
+
+    def _keep_entry(self, entry: JournalEntry) -> None:
+        data = entry_to_bytes(self.session.epoch, entry.records)
+        self.entries_kept.append(data)
+        self.entry_sizes.append(len(data))
+        edit = entry.transcript
         if edit is not None:
             assert edit.keep <= len(self.transcript_kept)
             self.transcript_kept = [*self.transcript_kept[: edit.keep], *edit.entries]
-        return self._told(envelopes)
+        self.chronicle.kept()
+
+    def _keep_checkpoint(self, made: Checkpoint) -> None:
+        self.checkpoint, self.entries_kept = checkpoint_to_bytes(made), []
+        self.chronicle.kept()
 
 
 def fingerprint(chronicle: Chronicle, now_ms: float) -> dict[str, object]:
     """All of a session that anybody can see, and what it would do next."""
     session = chronicle.session
-    response = session.response
     return {
         "lane": LaneState.of(session.lane),
+        "state": session.state,
         "setup": session.setup,
         "epoch": session.epoch,
-        "utterance": session.utterance,
-        "transcript": (chronicle.num_earlier_entries, list(chronicle.transcript)),
-        "response": response
-        and (response.response_id, response.shown_text, response.heard_chars, response.is_done),
-        "usage": chronicle.usage,
         "seqs": (chronicle.last_client_seq, chronicle.last_server_seq),
         "events": chronicle.events_after(0),
-        "under way": session.work,
+        "pending": session.pending(now_ms),
         "next": [deepcopy(session).next_slice(now_ms + ms, 10**6) for ms in AT_ONCE_AND_LATER_MS],
+        "elapses": [deepcopy(session).elapse(now_ms + ms, 10**6) for ms in AT_ONCE_AND_LATER_MS],
     }
 
 

@@ -41,12 +41,20 @@ UNSURE: Probabilities = {
     State.INCOMPLETE: 0.9,
     State.HOLD: 0.01,
 }
-"""A query only when patience is out."""
+"""A query only when the last limit decides, or the caller."""
+
+WAVERING: Probabilities = {
+    State.QUERY: 0.25,
+    State.NON_QUERY: 0.1,
+    State.INCOMPLETE: 0.64,
+    State.HOLD: 0.01,
+}
+"""A query only when patience is out, which it is before the last limit."""
 
 BABBLE: Probabilities = {
-    State.QUERY: 0.04,
-    State.NON_QUERY: 0.05,
-    State.INCOMPLETE: 0.9,
+    State.QUERY: 0.2,
+    State.NON_QUERY: 0.45,
+    State.INCOMPLETE: 0.34,
     State.HOLD: 0.01,
 }
 """Not a query when patience is out."""
@@ -59,6 +67,7 @@ def state_of(text: str) -> Probabilities:
         ("mhm", sure(State.NON_QUERY)),
         ("hush", sure(State.HOLD)),
         ("please", LEANING),
+        ("maybe", WAVERING),
         ("la", BABBLE),
     ):
         if text.rstrip().endswith(end):

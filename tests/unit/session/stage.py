@@ -29,6 +29,7 @@ from duologue.events import (
 from duologue.floor_settings import FloorSettings, ListeningSettings
 from duologue.lane.lane import Lane
 from duologue.lane.slices import Slice, SliceResult
+from duologue.lane.steps import Step
 from duologue.session.session import Session
 from duologue.session.setup import SessionSetup
 from duologue.session.transcript import Outcome, Role
@@ -188,14 +189,15 @@ class Stage:
                 told += self.arrive()
         return told
 
-    def settle(self, max_ticks: int = 100) -> list[ServerEvent]:
+    def settle(self, max_ticks: int = 150) -> list[ServerEvent]:
         """Let ticks pass until nothing is left to do, however long one waits."""
-        told, num_idle = [], 0
+        told: list[ServerEvent] = []
         for _ in range(max_ticks):
-            num_slices = len(self.slices)
             told += self.tick()
-            num_idle = num_idle + 1 if len(self.slices) == num_slices else 0
-            if num_idle * TICK_MS > 2 * self.setup.decoding.decide_after_ms:
+            if self.session.pending(self.clock.now_ms()).next_ms is None:
+                num_slices = len(self.slices)
+                assert self.tick(3) == []
+                assert len(self.slices) == num_slices, "a slice that was not announced"
                 return told
         raise AssertionError("the session never falls silent")
 
@@ -204,6 +206,11 @@ class Stage:
     @property
     def events(self) -> list[ServerEvent]:
         return [envelope.event for envelope in self.envelopes]
+
+    @property
+    def steps(self) -> list[Step]:
+        """All that the engine did."""
+        return [step for result in self.results for step in result.steps]
 
     @property
     def states(self) -> list[tuple[State, str]]:
@@ -253,8 +260,7 @@ class Stage:
         """The session's lane is the engine's; so is the journal's; events are counted."""
         ours, theirs = self.session.lane, self.engine.lane
         assert picture(ours) == picture(theirs)
-        steps = [step for result in self.results for step in result.steps]
-        replayed = Lane.replay(self.setup.chat, self.setup.opening, steps)
+        replayed = Lane.replay(self.setup.chat, self.setup.opening, self.steps)
         assert picture(replayed) == picture(ours)
         assert [envelope.server_seq for envelope in self.envelopes] == list(
             range(1, len(self.envelopes) + 1)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from duologue.events import ServerEvent
+from duologue.events import ServerEvent, StateReason
 from duologue.lane.judging import Judgement, Patience
 from duologue.lane.lane import Lane
 from duologue.lane.phase import ReplyPhase
@@ -24,9 +24,9 @@ from duologue.lane.steps import (
     Step,
     Trim,
 )
-from duologue.session.flight import Flight
-from duologue.session.narrator import Narrator
 from duologue.session.response import Response
+from duologue.session.session import Session
+from duologue.session.state import Decision, Flight, SessionState
 from duologue.session.transcript import Outcome
 from duologue.states import State
 from tests.unit.session.stage import Stage, assistant, story, user
@@ -41,15 +41,16 @@ def say(text: str) -> Say:
 
 
 class Scene:
-    """A lane that has come so far, and the response to it."""
+    """A session that has come so far, and the response to what was said before."""
 
     def __init__(self, *steps: Step, shown: str | None = None) -> None:
-        self.lane = Lane.replay(SETUP.chat, SETUP.opening, steps)
-        self.response: Response | None = None
-        self.narrator: Narrator | None = None
+        self.state = SessionState.new(SETUP.terms)
+        self.state.utterance.append("a", TEXT)
+        lane = Lane.replay(SETUP.chat, SETUP.opening, steps)
+        self.session = Session("session", SETUP, state=self.state, lane=lane)
         if shown is not None:
-            self.response = Response(self.lane.num_replies, SETUP.tokenizer, ())
-            self.response.push(SETUP.tokenizer.encode(shown))
+            self.state.response = _shown(shown)
+            self.state.num_responses = 1
 
     def tell(
         self,
@@ -58,10 +59,10 @@ class Scene:
         conclude: EndReason | None = None,
         heard_chars: int | None = None,
     ) -> list[ServerEvent]:
-        shown = self.response.num_shown_chars if self.response is not None else 0
-        flight = Flight(
+        response = self.state.response
+        shown = response.num_shown_chars if response is not None else 0
+        self.state.flight = Flight(
             work=Slice("session", 1, 7, conclude=conclude),
-            setup=SETUP,
             is_judging=state is not None,
             text=TEXT,
             segments={"a": TEXT},
@@ -69,15 +70,22 @@ class Scene:
             tokens=HEARD.append,
             is_committed=False,
             heard_chars=shown if heard_chars is None else heard_chars,
+            stop_strings=(),
         )
         judgement = None if state is None else Judgement(state, {state: 0.9}, 0, Patience.NORMAL)
-        self.narrator = Narrator(self.lane, self.response, flight)
-        return self.narrator.tell(SliceResult("session", 1, 7, steps, judgement))
+        result = SliceResult("session", 1, 7, steps, judgement)
+        return [envelope.event for envelope in self.session.absorb(result, 0.0)]
 
     @property
     def entries(self) -> list[tuple[object, ...]]:
-        assert self.narrator is not None
-        return [(entry.role, entry.text, entry.outcome) for entry in self.narrator.entries]
+        return [(entry.role, entry.text, entry.outcome) for entry in self.session.transcript]
+
+
+def _shown(text: str) -> Response:
+    response = Response(response_id=1, is_confirmed=True)
+    response.push(SETUP.tokenizer.encode(text), SETUP.tokenizer)
+    response.show(0.0)
+    return response
 
 
 def listening() -> Scene:
@@ -96,14 +104,15 @@ def test_the_judgement_is_told_before_what_follows_from_it() -> None:
 
 def test_the_steps_are_applied() -> None:
     scene = listening()
-    scene.tell(Promote(Promotion.REBASE), say("Me!"), Finish(EndReason.STOP))
-    assert scene.lane.phase is ReplyPhase.FINISHED
-    assert scene.lane.reply == SETUP.tokenizer.encode("Me!")
+    steps = (Promote(Promotion.REBASE), say("Me!"), Finish(EndReason.STOP))
+    scene.tell(*steps, state=State.QUERY)
+    assert scene.session.lane.phase is ReplyPhase.FINISHED
+    assert scene.session.lane.reply == SETUP.tokenizer.encode("Me!")
 
 
-def test_a_reply_that_goes_on_is_told_before_an_undecided_judgement() -> None:
+def test_a_reply_that_goes_on_is_told_behind_an_undecided_judgement() -> None:
     told = speaking().tell(say("really."), state=State.INCOMPLETE)
-    assert story(told) == ["1 says:  really", f"incomplete: {TEXT}"]
+    assert story(told) == [f"incomplete: {TEXT}", "1 says:  really"]
 
 
 def test_what_was_said_in_the_slice_of_the_interruption_is_not_told() -> None:
@@ -188,21 +197,28 @@ def test_the_reason_for_one_end_is_not_that_for_the_next() -> None:
 
 def test_a_withdrawn_reply_is_interrupted_at_nothing() -> None:
     scene = Scene(HEARD, Promote(Promotion.REBASE), say("It is me, "), shown="It is me, ")
+    scene.state.reopening = answered("Who is")
     told = scene.tell(Reopen(), HEARD, state=State.INCOMPLETE)
     assert story(told) == ["1 interrupted at 0", "1 done: interrupted", f"incomplete: {TEXT}"]
-    assert scene.narrator is not None
-    assert scene.narrator.is_withdrawn
+    assert scene.session.response is None
+    assert scene.state.reopening is None
 
 
 def test_a_withdrawn_call_for_silence_interrupts_nothing() -> None:
     scene = Scene(HEARD, Promote(Promotion.REBASE, answer=False))
+    scene.state.reopening = answered("Who is")
     assert scene.tell(Reopen(), HEARD) == []
+
+
+def answered(text: str) -> Decision:
+    tokens = tuple(SETUP.tokenizer.encode(text))
+    return Decision(State.QUERY, StateReason.JUDGED, text, tokens, 0.0, 0.0, place=0)
 
 
 def test_an_ignored_utterance_lets_the_reply_resume() -> None:
     scene = speaking()
     told = scene.tell(Ignore(), say("really."), state=State.NON_QUERY)
-    assert story(told) == ["1 says:  really", f"non_query: {TEXT}", "1 resumes"]
+    assert story(told) == [f"non_query: {TEXT}", "1 resumes", "1 says:  really"]
     assert scene.entries == [user(TEXT, Outcome.IGNORED)]
 
 

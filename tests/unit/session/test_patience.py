@@ -14,7 +14,7 @@ def patiences(stage: Stage) -> list[Patience]:
 
 def test_an_undecided_utterance_is_judged_once_at_each_patience() -> None:
     stage = Stage(reconsider_after_ms=600, decide_after_ms=1600)
-    stage.say("I wonder")
+    stage.say("I wonder maybe")
     judged_ms = []
     for _ in range(20):
         if stage.tick():
@@ -22,10 +22,22 @@ def test_an_undecided_utterance_is_judged_once_at_each_patience() -> None:
     assert patiences(stage)[:3] == [Patience.NORMAL, Patience.LOW, Patience.OUT]
     assert judged_ms[:3] == [160, 640, 1600]
     assert stage.states == [
-        (State.INCOMPLETE, "I wonder"),
-        (State.INCOMPLETE, "I wonder"),
-        (State.QUERY, "I wonder"),
+        (State.INCOMPLETE, "I wonder maybe"),
+        (State.INCOMPLETE, "I wonder maybe"),
+        (State.QUERY, "I wonder maybe"),
     ]
+
+
+def test_what_sounds_unfinished_is_decided_by_the_last_limit_only() -> None:
+    stage = Stage(reconsider_after_ms=600, decide_after_ms=1600)
+    stage.say("I wonder")
+    judged_ms = []
+    for _ in range(50):
+        if stage.tick():
+            judged_ms.append(stage.clock.now_ms())
+    assert patiences(stage)[:3] == [Patience.NORMAL, Patience.LOW, Patience.OUT]
+    assert judged_ms[:3] == [160, 640, 6080]
+    assert stage.states[-1] == (State.QUERY, "I wonder")
 
 
 def test_low_patience_takes_a_leaning_for_a_decision() -> None:
@@ -68,16 +80,16 @@ def test_more_text_makes_the_session_patient_again() -> None:
 def test_what_adds_nothing_does_not_break_the_silence(repeat: str) -> None:
     """Recognisers repeat themselves, and send an empty text only to say that it was final."""
     stage = Stage()
-    stage.say("I wonder")
+    stage.say("I wonder maybe")
     for _ in range(9):
         stage.tick()
         if repeat == "append":
             stage.say("")
         else:
-            stage.revise("I wonder")
+            stage.revise("I wonder maybe")
     stage.tick()
     assert patiences(stage)[:3] == [Patience.NORMAL, Patience.LOW, Patience.OUT]
-    assert stage.states[-1] == (State.QUERY, "I wonder")
+    assert stage.states[-1] == (State.QUERY, "I wonder maybe")
 
 
 def test_a_session_that_was_not_asked_for_long_decides_at_once() -> None:
@@ -103,7 +115,7 @@ def test_evidence_that_was_lost_is_read_again() -> None:
     stage.say("I wonder")
     stage.tick()
     stage.engine.rest()
-    stage.wait(2000)
+    stage.wait(6000)
     assert story(stage.tick())[0] == "query: I wonder"
 
 

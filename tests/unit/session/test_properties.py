@@ -154,7 +154,7 @@ def replies_by_journal(stage: Stage) -> dict[int, list[int]]:
     """The tokens of each reply, by its number."""
     lane = Lane(stage.setup.chat, stage.setup.opening)
     replies: dict[int, list[int]] = {}
-    for step in stage.session.journal:
+    for step in stage.steps:
         if isinstance(step, Promote) and step.answer:
             replies[lane.num_replies + 1] = []
         elif isinstance(step, Say):

@@ -290,8 +290,8 @@ def test_a_reopening_outlasts_a_refusal_for_want_of_room() -> None:
 
 
 def test_a_refused_utterance_is_not_taken_back() -> None:
-    stage = Stage(Setting(replies=(LONG, "Second."), max_positions=160), continues_within_ms=800)
-    stage.say("zqj" * 50)
+    stage = Stage(Setting(replies=(LONG, "Second."), max_positions=88), continues_within_ms=800)
+    stage.say("zqj" * 4)
     stage.tick()
     stage.say(" what is?")
     stage.settle()
@@ -299,10 +299,10 @@ def test_a_refused_utterance_is_not_taken_back() -> None:
 
 
 def test_a_continuation_that_is_too_long_leaves_with_the_beginning() -> None:
-    stage = Stage(Setting(replies=(LONG, "Second."), max_positions=200), continues_within_ms=800)
+    stage = Stage(Setting(replies=(LONG, "Second."), max_positions=88), continues_within_ms=800)
     stage.say("what is?")
     stage.tick()
-    stage.say("zqj" * 50)
+    stage.say("zqj" * 3)
     told = story(stage.settle())
     assert told.count("error: invalid_input") == 1
     assert stage.engine.lane.utterance == []

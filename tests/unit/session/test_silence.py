@@ -2,105 +2,249 @@
 
 import pytest
 
+from duologue.floor_settings import FloorSettings, ListeningSettings
 from duologue.lane.judging import Patience
 from duologue.session.silence import Silence
+from duologue.session.terms import Terms
+from duologue.settings import DecodingSettings
+from duologue.states import State
+from tests.unit.session.scripted_engine import UNSURE
 
 NORMAL, LOW, OUT = Patience.NORMAL, Patience.LOW, Patience.OUT
+TEXT = "the blue one"
+FLOOR = FloorSettings(confirm_word_gaps=2.0, confirm_after_ms=600, confirm_final_scale=0.5)
+LISTENING = ListeningSettings(open_after_ms=1200, dictation_after_ms=2200, last_limit_ms=6000)
+TERMS = Terms(
+    decoding=DecodingSettings(reconsider_after_ms=600, decide_after_ms=1600),
+    floor=FLOOR,
+    listening=LISTENING,
+)
 
 
 @pytest.fixture
 def silence() -> Silence:
     """The user spoke at 1,000 ms, and that was judged."""
-    made = Silence(reconsider_after_ms=600, decide_after_ms=1600)
-    made.heard(1000)
-    made.judged(NORMAL)
+    made = Silence()
+    heard(made, 1000, judged=NORMAL)
     return made
 
 
+def heard(silence: Silence, now_ms: float, text: str = TEXT, judged: Patience | None = None) -> None:
+    silence.heard(text, now_ms, is_final=False)
+    silence.judged = judged
+
+
+def patience(silence: Silence, now_ms: float, text: str = TEXT) -> Patience:
+    return silence.patience(text, TERMS, now_ms)
+
+
+def is_due(silence: Silence, now_ms: float, text: str = TEXT) -> bool:
+    due_ms = silence.due_at_ms(text, TERMS, now_ms)
+    return due_ms is not None and due_ms <= now_ms
+
+
 @pytest.mark.parametrize(
-    ("now_ms", "patience"),
+    ("now_ms", "expected"),
     [(1000, NORMAL), (1599, NORMAL), (1600, LOW), (2599, LOW), (2600, OUT), (1e9, OUT)],
 )
-def test_patience_ends_with_time(silence: Silence, now_ms: float, patience: Patience) -> None:
-    assert silence.patience(now_ms) is patience
+def test_patience_ends_with_time(silence: Silence, now_ms: float, expected: Patience) -> None:
+    assert patience(silence, now_ms) is expected
 
 
 def test_each_degree_of_patience_judges_once(silence: Silence) -> None:
     due = []
-    for now_ms in range(1000, 5000, 100):
-        if silence.is_due(now_ms):
-            due.append((now_ms, silence.patience(now_ms)))
-            silence.judged(silence.patience(now_ms))
+    for now_ms in range(1000, 9000, 100):
+        if is_due(silence, now_ms):
+            silence.judged = patience(silence, now_ms)
+            due.append((now_ms, silence.judged))
     assert due == [(1600, LOW), (2600, OUT)]
+    assert silence.due_at_ms(TEXT, TERMS, 9000) is None
+
+
+def test_what_is_not_due_is_announced(silence: Silence) -> None:
+    assert silence.due_at_ms(TEXT, TERMS, 1000) == 1600
+    silence.judged = LOW
+    assert silence.due_at_ms(TEXT, TERMS, 1600) == 2600
 
 
 def test_a_degree_that_was_slept_through_is_left_out(silence: Silence) -> None:
-    assert silence.is_due(9000)
-    assert silence.patience(9000) is OUT
-    silence.judged(OUT)
-    assert not silence.is_due(9001)
+    assert is_due(silence, 9000)
+    assert patience(silence, 9000) is OUT
+    silence.judged = OUT
+    assert not is_due(silence, 9001)
 
 
 def test_new_text_begins_a_new_silence(silence: Silence) -> None:
-    silence.judged(LOW)
-    silence.heard(1700)
-    silence.judged(silence.patience(1700))
-    assert silence.patience(2299) is NORMAL
-    assert not silence.is_due(2299)
-    assert silence.is_due(2300)
+    silence.judged = LOW
+    heard(silence, 1700)
+    silence.judged = patience(silence, 1700)
+    assert patience(silence, 2299) is NORMAL
+    assert not is_due(silence, 2299)
+    assert is_due(silence, 2300)
 
 
 def test_a_commit_ends_patience_at_once(silence: Silence) -> None:
     silence.commit()
-    assert silence.patience(1001) is OUT
-    assert silence.is_due(1001)
-    silence.judged(OUT)
-    assert not silence.is_due(1002)
+    assert patience(silence, 1001) is OUT
+    assert is_due(silence, 1001)
+    silence.judged = OUT
+    assert not is_due(silence, 1002)
 
 
 def test_a_commit_also_covers_late_text_of_the_same_utterance(silence: Silence) -> None:
     """A recogniser often sends its final text after the end of the turn was detected."""
     silence.commit()
-    silence.heard(1100)
-    assert silence.patience(1100) is OUT
+    heard(silence, 1100)
+    assert patience(silence, 1100) is OUT
 
 
 def test_a_judgement_that_failed_is_due_again(silence: Silence) -> None:
-    silence.judged(OUT)
+    silence.judged = OUT
     silence.failed()
-    assert silence.is_due(9000)
+    assert is_due(silence, 9000)
 
 
 def test_a_judgement_that_failed_is_due_again_however_short_the_silence(silence: Silence) -> None:
     silence.failed()
-    assert silence.is_due(1001)
+    assert is_due(silence, 1001)
 
 
 def test_a_decision_ends_the_commit_that_led_to_it(silence: Silence) -> None:
     silence.commit()
     silence.decided(has_rest=False)
-    silence.heard(1100)
-    assert silence.patience(1100) is NORMAL
+    heard(silence, 1100)
+    assert patience(silence, 1100) is NORMAL
 
 
 def test_text_behind_a_commit_is_not_covered_once_the_rest_was_decided(silence: Silence) -> None:
     silence.commit()
-    silence.heard(1050)
+    heard(silence, 1050)
     silence.decided(has_rest=True)
-    assert silence.patience(1100) is NORMAL
+    assert patience(silence, 1100) is NORMAL
 
 
 def test_a_commit_holds_for_text_that_the_decision_was_not_about(silence: Silence) -> None:
     """The decision was on its way when the user went on and finished."""
-    silence.heard(1050)
+    heard(silence, 1050)
     silence.commit()
     silence.decided(has_rest=True)
-    assert silence.patience(1100) is OUT
-    assert silence.is_due(1100)
+    assert patience(silence, 1100) is OUT
+    assert is_due(silence, 1100)
 
 
 def test_what_a_decision_leaves_has_been_silent_since_it_came(silence: Silence) -> None:
-    silence.heard(1500)
+    heard(silence, 1500)
     silence.decided(has_rest=True)
-    assert silence.patience(2099) is NORMAL
-    assert silence.patience(2100) is LOW
+    assert patience(silence, 2099) is NORMAL
+    assert patience(silence, 2100) is LOW
+
+
+# What was heard says how long to wait.
+
+
+def test_what_sounds_unfinished_waits_for_the_last_limit(silence: Silence) -> None:
+    silence.probabilities = UNSURE
+    assert patience(silence, 1600) is LOW
+    assert patience(silence, 6999) is LOW
+    assert patience(silence, 7000) is OUT
+
+
+def test_other_words_are_not_what_sounded_unfinished(silence: Silence) -> None:
+    silence.probabilities = UNSURE
+    heard(silence, 1100)
+    assert patience(silence, 2700) is OUT
+
+
+def test_a_finished_sentence_is_finished_whatever_it_sounds_like(silence: Silence) -> None:
+    silence.probabilities = UNSURE
+    assert patience(silence, 2600, "the blue one.") is OUT
+
+
+@pytest.mark.parametrize("text", ["I'd like to, um", "I'd like to go to the"])
+def test_an_open_end_means_nothing_before_the_last_limit(silence: Silence, text: str) -> None:
+    assert patience(silence, 6999, text) is NORMAL
+    assert patience(silence, 7000, text) is OUT
+
+
+def test_dictation_waits_for_the_next_group(silence: Silence) -> None:
+    text = "my number is 0 1 7 2"
+    assert patience(silence, 1000 + 2199, text) is NORMAL
+    assert patience(silence, 1000 + 2200, text) is LOW
+    assert patience(silence, 6999, text) is LOW
+    assert patience(silence, 7000, text) is OUT
+
+
+def test_nothing_is_open_to_a_strategy_that_does_not_judge(silence: Silence) -> None:
+    terms = Terms(decoding=DecodingSettings(strategy="turn", reconsider_after_ms=600))
+    assert silence.patience("I'd like to, um", terms, 1599) is NORMAL
+    assert silence.patience("I'd like to, um", terms, 1600) is OUT
+
+
+# When a pause confirms a decision.
+
+
+def test_a_pause_is_measured_in_the_gaps_between_the_speakers_words() -> None:
+    silence = Silence(word_gap_ms=200)
+    heard(silence, 1000)
+    assert silence.confirms_at_ms(TEXT, TERMS) == 1400
+
+
+def test_the_pause_has_a_longest_length() -> None:
+    silence = Silence(word_gap_ms=900)
+    heard(silence, 1000)
+    assert silence.confirms_at_ms(TEXT, TERMS) == 1600
+
+
+def test_the_end_of_a_segment_shortens_the_pause() -> None:
+    silence = Silence(word_gap_ms=200)
+    silence.heard(TEXT, 1000, is_final=True)
+    assert silence.confirms_at_ms(TEXT, TERMS) == 1200
+    heard(silence, 1100)
+    silence.segment_ended()
+    assert silence.confirms_at_ms(TEXT, TERMS) == 1300, "the end alone adds no time"
+
+
+@pytest.mark.parametrize(
+    ("text", "pause_ms"), [("I'd like to, um", 1200), ("it is 0 1 7 2", 2200), ("really?", 400)]
+)
+def test_the_pause_is_longer_where_more_is_to_come(text: str, pause_ms: float) -> None:
+    silence = Silence(word_gap_ms=200)
+    heard(silence, 1000, text)
+    assert silence.confirms_at_ms(text, TERMS) == 1000 + pause_ms
+
+
+def test_the_pace_is_learned_word_by_word() -> None:
+    slow, fast = Silence(), Silence()
+    for number in range(1, 9):
+        heard(slow, 700 * number, "word " * number)
+        heard(fast, 150 * number, "word " * number)
+    assert fast.word_gap_ms < 200 < 600 < slow.word_gap_ms
+
+
+def test_several_words_at_once_share_their_gap() -> None:
+    silence = Silence(word_gap_ms=200)
+    heard(silence, 1000, "one")
+    heard(silence, 1600, "one two three four")
+    assert silence.word_gap_ms == 200
+
+
+@pytest.mark.parametrize("later_ms", [5000, 100_000])
+def test_a_pause_says_nothing_about_the_pace(later_ms: float) -> None:
+    silence = Silence(word_gap_ms=200)
+    heard(silence, 1000, "one")
+    heard(silence, 1000 + later_ms, "one two")
+    assert silence.word_gap_ms == 200
+
+
+def test_the_first_word_of_an_utterance_has_no_gap_before_it(silence: Silence) -> None:
+    before = silence.word_gap_ms
+    silence.decided(has_rest=False)
+    heard(silence, 1100, "so")
+    assert silence.word_gap_ms == before
+
+
+def test_the_last_limit_is_only_for_what_sounds_unfinished(silence: Silence) -> None:
+    assert silence.last_limit_at_ms(TEXT, TERMS) is None
+    silence.probabilities = {**UNSURE, State.INCOMPLETE: 0.8}
+    assert silence.last_limit_at_ms(TEXT, TERMS) == 7000
+    assert silence.last_limit_at_ms("I'd like to, um", TERMS) == 7000

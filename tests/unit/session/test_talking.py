@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from duologue.floor_settings import ListeningSettings
 from duologue.session.transcript import Outcome
 from duologue.states import State
 from tests.unit.session.stage import Setting, Stage, assistant, story, user
@@ -128,14 +129,20 @@ def test_an_interruption_by_branch_drops_the_cut_reply() -> None:
     assert stage.trunk == "[user: How are you?][user: And who are you?][reply: Second.]"
 
 
-def test_an_interruption_before_the_first_word() -> None:
+def test_of_a_reply_that_was_cut_before_its_first_word_nothing_is_told() -> None:
     stage = Stage(Setting(replies=(LONG, "Second.")), reply_tokens_per_slice=1)
     stage.say("How are you?")
     stage.tick()
     assert stage.shown(1) == ""
     stage.say("Or rather, who?", "b")
-    assert "1 interrupted at 0" in story(stage.tick())
     stage.settle()
+    assert stage.story == [
+        "query: How are you?",
+        "query: Or rather, who?",
+        "1 starts",
+        "1 says: Second.",
+        "1 done: stop",
+    ]
     assert stage.trunk == "[user: How are you?][user: Or rather, who?][reply: Second.]"
 
 
@@ -145,7 +152,7 @@ def test_a_reply_goes_on_unchanged_over_a_backchannel() -> None:
     stage = speaking()
     stage.say("mhm", "b")
     told = story(stage.tick())
-    assert told == ["1 says: well today", "non_query: mhm", "1 resumes"]
+    assert told == ["non_query: mhm", "1 resumes", "1 says: well today"]
     stage.settle()
     assert stage.shown(1) == undisturbed.shown(1) == LONG
     assert stage.session.lane.trunk.tokens == undisturbed.session.lane.trunk.tokens
@@ -186,16 +193,14 @@ def test_a_reply_goes_on_while_the_user_is_undecided() -> None:
     ]
 
 
-def test_a_call_for_silence_ends_the_reply() -> None:
+def test_a_call_for_silence_pauses_the_reply() -> None:
     stage = speaking()
     stage.say("hush", "b")
-    assert story(stage.tick()) == ["hold: hush", "1 interrupted at 11", "1 done: interrupted"]
+    assert story(stage.tick()) == ["hold: hush", "1 pauses"]
     assert stage.settle() == []
-    assert stage.trunk == "[user: How are you?][reply: I am quite ][user: hush]"
-    assert stage.entries[1:] == [
-        assistant("I am quite ", Outcome.CUT),
-        user("hush", Outcome.HELD),
-    ]
+    assert stage.trunk == "[user: How are you?]", "the reply may go on"
+    assert stage.entries == [user("How are you?"), user("hush", Outcome.HELD)]
+    assert stage.session.is_silent
 
 
 def test_a_call_for_silence_in_silence_is_remembered() -> None:
@@ -311,7 +316,9 @@ def test_a_correction_after_the_decision_is_heard_as_a_whole() -> None:
 
 
 def test_a_continuation_after_the_decision_is_heard_alone() -> None:
-    stage = Stage(Setting(replies=(LONG, "Second.")))
+    """Unless it comes soon enough to be a correction."""
+    listening = ListeningSettings(late_text_ms=0)
+    stage = Stage(Setting(replies=(LONG, "Second."), listening=listening))
     stage.say("How are you?")
     stage.tick()
     stage.revise("How are you? And who?")
