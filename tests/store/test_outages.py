@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from duologue.store.store import Store
 from duologue.store.valkey import EmbeddedValkey
 from duologue.usage import Usage
 from tests.store.records import START_MS, a_session, new_lease, said, take
+from tests.waiting import waiting_for
 
 NUM_SESSIONS = 8
 
@@ -55,9 +57,11 @@ async def test_nothing_acknowledged_is_lost_when_the_server_is_killed(
     leases = [await new_lease(store, f"s{number}") for number in range(NUM_SESSIONS)]
     enough = asyncio.Barrier(NUM_SESSIONS + 1)
     writers = [asyncio.create_task(append_for_ever(store, lease, enough)) for lease in leases]
-    await enough.wait()
+    async with waiting_for("20 entries of each writer", lambda: writers):
+        await enough.wait()
     os.kill(fragile.pid, signal.SIGKILL)
-    ends = await asyncio.gather(*writers, return_exceptions=True)
+    async with waiting_for("the end of the writers", lambda: writers):
+        ends = await asyncio.gather(*writers, return_exceptions=True)
     assert {type(end) for end in ends} == {StoreUnavailable}
     await fragile.restart()
     for lease in leases:
@@ -112,6 +116,27 @@ async def test_a_server_that_hangs_is_not_waited_for_for_ever(
     assert "does not answer: nothing within 0.2 s" in str(ends[0])
     assert await store.append(lease, b"entry") == 1
     assert (await store.read("acme", "one")).entries == (b"entry",)
+
+
+async def test_a_limit_holds_although_the_library_swallows_the_breaking_off(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `asyncio.wait_for` of Python 3.11 does, by which it writes."""
+    num_calls = 0
+
+    async def swallow(*_: object) -> None:
+        nonlocal num_calls
+        num_calls += 1
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        raise ConnectionError("the connection is gone")
+
+    monkeypatch.setattr("duologue.store.connection._CALL_S", 0.01)
+    monkeypatch.setattr(store._connection._redis, "evalsha", swallow)
+    async with waiting_for("the end of the call", lambda: num_calls):
+        with pytest.raises(StoreUnavailable, match=r"nothing within 0\.01 s"):
+            await store.mark_draining("n1")
+    assert num_calls == 1
 
 
 async def test_where_nobody_is_nobody_is_waited_for(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ write must bear being done twice (the scripts say how).
 """
 
 import asyncio
+import builtins
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar, cast
@@ -131,11 +132,13 @@ class Connection:
     async def _bounded(self, call: Callable[[], Awaitable[T]]) -> T:
         """The answer to a call that is tried a few times, within its time."""
         with self._counted(), _cancellable(), self._translated():
-            async with asyncio.timeout(_CALL_S):
+            async with asyncio.timeout(_CALL_S) as limit:
                 for pause_s in _PAUSES_S:
                     try:
                         return await call()
                     except _PASSING:
+                        if limit.expired():  # and breaking off was swallowed: see _cancellable
+                            raise builtins.TimeoutError from None
                         await asyncio.sleep(pause_s)
                 return await call()
 
