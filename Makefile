@@ -5,6 +5,11 @@ PYTHON ?= python3
 # Without restarts: xdist gives the tests of a worker that crashed to nobody, and waits for them.
 PYTEST_ARGS ?= -n 2 --dist loadgroup --max-worker-restart 0
 
+# Of `make repeat`.
+SUITE ?= tests/gateway
+TIMES ?= 20
+BUSY ?= 2
+
 VENV := .venv
 BIN := $(VENV)/bin
 CODE := $(wildcard platform actors gateway tests benchmarks scripts)
@@ -12,7 +17,7 @@ CODE := $(wildcard platform actors gateway tests benchmarks scripts)
 STAMP := $(VENV)/.installed-$(shell (cat pyproject.toml constraints.txt; pwd) | cksum | tr ' ' '-')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup model run test lint format types check protos clean
+.PHONY: help setup model run test repeat lint format types check protos clean
 
 help:  ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +33,9 @@ run: model  ## Start the whole platform, hold a scripted conversation over gRPC,
 
 test: model  ## Run all tests. PYTEST_ARGS="-k name" replaces the default arguments.
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+repeat: model  ## Run SUITE beside BUSY busy processes, TIMES times or up to the first failure.
+	@$(BIN)/python -m tests.repeat $(SUITE) --times $(TIMES) --busy $(BUSY)
 
 lint: setup  ## Check style and formatting (ruff), and the protos (buf).
 	@$(BIN)/ruff check .

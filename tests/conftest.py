@@ -1,11 +1,14 @@
 """What all tests share: one profile for properties, and the bundled model, loaded once."""
 
 import os
+from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
+
+from tests.waiting import bounded
 
 if TYPE_CHECKING:
     from duologue.model.loading import LoadedModel
@@ -18,6 +21,20 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+IN_GOOD_ORDER = 0.8
+"""The share of a test's time after which it is broken off where it waits, and clears away."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Bound every asynchronous test; pytest-timeout is left for what does not even wait."""
+    for item in items:
+        if isinstance(item, pytest.Function) and iscoroutinefunction(item.obj):
+            marker = item.get_closest_marker("timeout")
+            limit_s = float(marker.args[0] if marker else item.config.getini("timeout"))
+            item.obj = bounded(item.obj, IN_GOOD_ORDER * limit_s)
+
 
 # Property tests try the same examples in every run, however slow the machine is.
 hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True)

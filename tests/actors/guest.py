@@ -13,13 +13,14 @@ from duologue.v1 import session_pb2 as pb
 from duologue.v1.session_pb2_grpc import SessionServiceStub
 from duologue.wire.client_events import client_event_to_pb
 from duologue.wire.server_events import event_from_pb
-
-WITHIN_S = 60.0
-"""Far longer than anything takes: a test waits for events, never for a time."""
+from tests.waiting import WITHIN_S, News
 
 
 class Guest:
     """Checks at every event that none was lost and none came twice."""
+
+    within_s = WITHIN_S
+    """How long it waits for anything."""
 
     def __init__(self, tenant_id: str, session_id: str, connection_number: int = 0) -> None:
         self.tenant_id = tenant_id
@@ -33,7 +34,7 @@ class Guest:
         self.is_over = False
         self._client_seq = 0
         self._untaken: dict[int, ClientEvent] = {}
-        self._news = asyncio.Condition()
+        self._news = News()
         self._writing = asyncio.Lock()
         self._reader: asyncio.Task[None] | None = None
         self._failure: BaseException | None = None
@@ -50,7 +51,8 @@ class Guest:
 
     async def attach(self, bound: Bound, *, epoch: int | None = None) -> None:
         """Connect, and send again what the session has not taken."""
-        self.farewell, self.is_over = None, False
+        await self.detach()
+        self.welcome, self.farewell, self.is_over = pb.Welcome(), None, False
         self._channel = aio.insecure_channel(bound.address)
         self._call = SessionServiceStub(self._channel).Attach()
         hello = pb.Hello(
@@ -62,7 +64,7 @@ class Guest:
         )
         await self._call.write(pb.AttachRequest(hello=hello))
         self._reader = asyncio.create_task(self._read())
-        await self.until(lambda: self.welcome.epoch == bound.epoch or self.is_over)
+        await self.until(lambda: self.welcome.epoch == bound.epoch or self.is_over, "a welcome")
         self._taken(self.welcome.last_client_seq)
         for seq, event in sorted(self._untaken.items()):
             await self._write(seq, event)
@@ -93,20 +95,27 @@ class Guest:
         """Report how far it has read."""
         await self.request(pb.AttachRequest(seen=pb.Seen(server_seq=server_seq)))
 
-    async def until(self, is_so: Callable[[], object]) -> None:
+    async def until(self, is_so: Callable[[], object], what: str) -> None:
         """Wait until something is so."""
-        async with asyncio.timeout(WITHIN_S), self._news:
-            await self._news.wait_for(lambda: self._failure is not None or is_so())
+        await self._news.until(
+            lambda: self._failure is not None or is_so(),
+            what,
+            lambda: (self.events, self.notices, self.farewell),
+            within_s=self.within_s,
+        )
         if self._failure is not None:
             raise self._failure
 
     async def until_event(self, kind: type[ServerEvent], count: int = 1) -> None:
         """Wait for so many events of a kind."""
-        await self.until(lambda: sum(isinstance(e, kind) for e in self.events) >= count)
+        await self.until(
+            lambda: sum(isinstance(e, kind) for e in self.events) >= count,
+            f"{kind.__name__} number {count}",
+        )
 
     async def until_over(self) -> None:
         """Wait for the end of the connection."""
-        await self.until(lambda: self.is_over)
+        await self.until(lambda: self.is_over, "the end of the connection")
 
     async def _write(self, seq: int, event: ClientEvent) -> None:
         with suppress(aio.AioRpcError, asyncio.InvalidStateError):
@@ -115,17 +124,15 @@ class Guest:
     async def _read(self) -> None:
         try:
             async for response in self._call:
-                async with self._news:
-                    await self._take(response)
-                    self._news.notify_all()
+                await self._take(response)
+                self._news.tell()
         except (aio.AioRpcError, asyncio.CancelledError):
             pass
         except AssertionError as error:
             self._failure = error
         finally:
             self.is_over = True
-            async with self._news:
-                self._news.notify_all()
+            self._news.tell()
 
     async def _take(self, response: pb.AttachResponse) -> None:
         match response.WhichOneof("response"):

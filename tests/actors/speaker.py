@@ -9,6 +9,7 @@ from duologue.lane.slices import SliceResult
 from duologue.lane.state import LaneState
 from duologue.session.session import Session
 from duologue.session.setup import SessionSetup
+from tests.waiting import waiting_for
 
 
 class Speaker:
@@ -49,8 +50,9 @@ class Speaker:
 
     async def listen(self) -> SliceResult:
         """Take the next result; loads that come before it are passed over."""
-        while not isinstance(response := await anext(self._responses), SliceResult):
-            pass
+        async with waiting_for("the result of a slice"):
+            while not isinstance(response := await anext(self._responses), SliceResult):
+                pass
         self.results.append(response)
         self.told.extend(self.session.absorb(response, self.clock.now_ms()))
         return response

@@ -4,10 +4,9 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import pytest
@@ -41,6 +40,7 @@ from duologue.v1 import batching_pb2 as pb
 from duologue.v1.batching_pb2_grpc import BatchingServiceStub
 from tests.actors.speaker import Speaker, sit, speaker
 from tests.unit.talk.worlds import TICK_MS, DictatedHead, Theatre, tiny_assembly
+from tests.waiting import WITHIN_S, waiting_for
 
 
 class House:
@@ -76,7 +76,7 @@ class House:
 
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
-    async with asyncio.timeout(120), AsyncExitStack() as stack:
+    async with AsyncExitStack() as stack:
         yield House(tmp_path / "served", stack)
 
 
@@ -169,18 +169,20 @@ async def test_a_newer_epoch_takes_over_and_the_older_ones_result_is_dropped(
         """The forwards of the first slice wait until the second owner has come."""
 
         def forward_over(self, took_ms: float, num_rows: int) -> None:
-            if not is_under_way.is_set():
-                is_under_way.set()
-                batcher.loop.inbox.wait(60_000.0)
+            if not has_waited:
+                has_waited.append(True)
+                is_under_way.set_soon()
+                batcher.loop.inbox.wait(WITHIN_S * 1e3)
 
-    is_under_way = Event()
+    has_waited: list[bool] = []
+    is_under_way = _ThreadedEvent()
     batcher = await house.start(observer=Held())
     setup = house.assembly.setup
     house.head.state = State.QUERY
     old = await speaker(batcher.address, setup)
     old.send(InputAppend("a", "what is it"))
     await old.ask()
-    await asyncio.to_thread(is_under_way.wait)
+    await is_under_way.wait()
     new = await sit(batcher.address, setup, epoch=2)
     with pytest.raises(StaleEpoch, match="under epoch 2"):
         await old.listen()
@@ -218,18 +220,18 @@ async def test_a_stream_that_breaks_leaves_its_seat_and_cells_to_others(house: H
 
 async def _sit_when_free(address: str, house: House, session_id: str) -> Seat:
     """Each attempt is a call over the network, so that this does not spin."""
-    while True:
-        try:
-            return await sit(address, house.assembly.setup, session_id)
-        except CapacityExceeded:
-            continue
+    async with waiting_for("a free seat"):
+        while True:
+            with suppress(CapacityExceeded):
+                return await sit(address, house.assembly.setup, session_id)
 
 
 async def test_an_orderly_end_frees_the_seat_too(house: House) -> None:
     batcher = await house.start(max_sessions=1)
     one = await speaker(batcher.address, house.assembly.setup)
     await one.seat.close()
-    assert [response async for response in one.seat] == []
+    async with waiting_for("the end of the seat"):
+        assert [response async for response in one.seat] == []
     await _sit_when_free(batcher.address, house, "next")
 
 
@@ -241,7 +243,7 @@ async def test_a_late_slice_joins_the_running_forwards(house: House) -> None:
             if not has_waited:
                 has_waited.append(True)
                 first_forward.set_soon()
-                batcher.loop.inbox.wait(60_000.0)
+                batcher.loop.inbox.wait(WITHIN_S * 1e3)
 
     has_waited: list[bool] = []
     first_forward = _ThreadedEvent()
@@ -271,7 +273,8 @@ class _ThreadedEvent:
         self._loop.call_soon_threadsafe(self._event.set)
 
     async def wait(self) -> None:
-        await self._event.wait()
+        async with waiting_for("the first forward"):
+            await self._event.wait()
 
 
 class _Slow(Observer):
@@ -296,8 +299,9 @@ async def test_overload_sheds_and_says_so(house: House) -> None:
     while not loads or loads[-1].shedding is not Shedding.ADMISSION:
         work = Slice("s", 1, one.tick, edit=_edit(one), reply_tokens=4, look_ahead_tokens=2)
         await one.seat.submit(work)
-        while not isinstance(response := await anext(seats), SliceResult):
-            loads.append(response)
+        async with waiting_for("the result of a slice", lambda: loads):
+            while not isinstance(response := await anext(seats), SliceResult):
+                loads.append(response)
         results.append(response)
     assert [(load.shedding, load.max_reply_tokens) for load in loads] == [
         (Shedding.LOOK_AHEAD, None),
@@ -330,7 +334,8 @@ async def test_what_a_session_sends_wrong_is_refused_and_disturbs_nobody(house: 
     vocab_size = house.assembly.model.geometry.vocab_size
     await bad.seat.submit(Slice("bad", 1, 0, edit=TokenEdit(0, (vocab_size,))))
     await good.run_tick()
-    response = await anext(aiter(bad.seat))
+    async with waiting_for("the refusal"):
+        response = await anext(aiter(bad.seat))
     assert isinstance(response, SliceResult)
     assert isinstance(response.error, InvalidInput)
     assert "slice.edit.append" in str(response.error)
@@ -362,8 +367,9 @@ async def test_a_stream_that_begins_wrong_is_told_why_and_ends(
     batcher = await house.start()
     async with aio.insecure_channel(batcher.address) as channel:
         call: Any = BatchingServiceStub(channel).Sit()
-        await call.write(request_)
-        response = await call.read()
+        async with waiting_for("the refusal"):
+            await call.write(request_)
+            response = await call.read()
         assert isinstance(response, pb.SitResponse)
         assert response.unseated.code in ("invalid_input", "invalid_setting")
         assert says in response.unseated.message
@@ -378,7 +384,8 @@ async def test_bytes_that_are_no_message_cost_only_their_own_stream(house: House
         call: Any = channel.stream_stream("/duologue.v1.BatchingService/Sit")()
         await call.write(b"\xff\xff\xff\xff")
         await call.done_writing()
-        assert await call.read() is aio.EOF
+        async with waiting_for("the end of the call"):
+            assert await call.read() is aio.EOF
     house.head.state = State.QUERY
     one.send(InputAppend("a", "what is it"))
     await one.run_tick()
@@ -388,7 +395,7 @@ async def test_bytes_that_are_no_message_cost_only_their_own_stream(house: House
 async def test_a_second_slice_before_the_result_of_the_first_costs_the_seat(house: House) -> None:
     class Held(Observer):
         def forward_over(self, took_ms: float, num_rows: int) -> None:
-            batcher.loop.inbox.wait(60_000.0)
+            batcher.loop.inbox.wait(WITHIN_S * 1e3)
 
     batcher = await house.start(observer=Held())
     house.head.state = State.QUERY
@@ -396,8 +403,9 @@ async def test_a_second_slice_before_the_result_of_the_first_costs_the_seat(hous
     work = Slice("s", 1, 0, edit=_edit(one))
     await one.seat.submit(work)
     await one.seat.submit(work)
-    with pytest.raises(InvalidInput, match="slice must wait"):
-        await anext(aiter(one.seat))
+    async with waiting_for("the loss of the seat"):
+        with pytest.raises(InvalidInput, match="slice must wait"):
+            await anext(aiter(one.seat))
 
 
 async def test_a_failed_forward_fails_its_slices_and_the_conversations_go_on(
@@ -430,8 +438,9 @@ async def test_everybody_is_told_when_the_batching_actor_stops(house: House) -> 
     batcher = await house.start()
     one = await speaker(batcher.address, house.assembly.setup)
     await batcher.stop()
-    with pytest.raises(BatcherUnavailable, match="being stopped"):
-        await anext(aiter(one.seat))
+    async with waiting_for("the loss of the seat"):
+        with pytest.raises(BatcherUnavailable, match="being stopped"):
+            await anext(aiter(one.seat))
     with pytest.raises(BatcherUnavailable):
         await one.seat.submit(Slice("s", 1, 0))
     with pytest.raises(BatcherUnavailable):

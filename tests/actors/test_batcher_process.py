@@ -4,7 +4,6 @@ import asyncio
 import os
 import re
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -25,9 +24,9 @@ from duologue.service_settings import BatchingSettings, TelemetrySettings
 from duologue.session.session import Session
 from duologue.settings import DecodingSettings, ModelSettings, Settings
 from duologue.text.token_edit import TokenEdit
+from tests.programs import running
 from tests.tiny_models import write_tiny_model
-
-MANY_S = 120.0
+from tests.waiting import WITHIN_S, waiting_for
 
 
 @pytest.fixture
@@ -44,7 +43,7 @@ def settings(tmp_path: Path) -> Settings:
 
 async def converse(address: str, settings: Settings, epoch: int = 1) -> SliceResult:
     """One slice of a new session."""
-    setup = (await describe(address, within_s=MANY_S, waits=True)).setup(settings)
+    setup = (await describe(address, within_s=WITHIN_S, waits=True)).setup(settings)
     session = Session("s", setup)
     seat = await Seat.take(
         address,
@@ -57,10 +56,11 @@ async def converse(address: str, settings: Settings, epoch: int = 1) -> SliceRes
     )
     words = TokenEdit(0, tuple(setup.tokenizer.encode("what is it")))
     await seat.submit(Slice("s", epoch, 1, edit=words, patience=Patience.OUT))
-    async for response in seat:
-        if isinstance(response, SliceResult):
-            await seat.close()
-            return response
+    async with waiting_for("the result of a slice"):
+        async for response in seat:
+            if isinstance(response, SliceResult):
+                await seat.close()
+                return response
     raise AssertionError("no result")
 
 
@@ -123,33 +123,20 @@ def _flags(settings: Settings) -> list[str]:
 
 async def test_a_process_of_its_own_ends_in_order(settings: Settings, tmp_path: Path) -> None:
     listen = f"unix:{tmp_path}/b.sock"
-    command = [sys.executable, "-m", "duologue.actors.batcher_main", "--listen", listen]
-    with subprocess.Popen(
-        [*command, *_flags(settings)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            assert process.stdout is not None
-            assert process.stderr is not None
-            assert await asyncio.to_thread(process.stdout.readline) == f"{listen}\n"
-            assert (await converse(listen, settings)).error is None
-            process.send_signal(signal.SIGTERM)
-            assert await asyncio.to_thread(process.wait, MANY_S) == 0
-            assert re.search(r"after 1 ticks .* [1-9] forwards", process.stderr.read())
-        finally:
-            process.kill()
+    command = (sys.executable, "-m", "duologue.actors.batcher_main", "--listen", listen)
+    async with running(*command, *_flags(settings)) as batcher:
+        assert await batcher.line() == f"{listen}\n"
+        assert (await converse(listen, settings)).error is None
+        batcher.signal(signal.SIGTERM)
+        assert await batcher.ended() == 0
+        assert re.search(r"after 1 ticks .* [1-9] forwards", batcher.errors)
 
 
-def test_a_process_that_cannot_start_says_why_in_a_line(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "duologue.actors.batcher_main"]
-    done = subprocess.run(
-        [*command, "--set", f"model.source={tmp_path}/nothing"],
-        capture_output=True,
-        text=True,
-        timeout=MANY_S,
-        check=False,
-    )
-    assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith("duologue: ")
+async def test_a_process_that_cannot_start_says_why_in_a_line(tmp_path: Path) -> None:
+    command = (sys.executable, "-m", "duologue.actors.batcher_main")
+    async with running(*command, "--set", f"model.source={tmp_path}/nothing") as batcher:
+        assert await batcher.ended() == 1
+        assert batcher.errors.splitlines()[-1].startswith("duologue: ")
 
 
 @pytest.fixture(scope="module")
@@ -180,14 +167,15 @@ async def test_ray_starts_it_again_when_it_is_killed(
 
     listen = f"unix:{tmp_path}/b.sock"
     actor = start_batcher(settings, BatcherOptions("b1", listen=(listen,)))
-    assert await asyncio.wrap_future(actor.address.remote().future()) == listen
+    async with waiting_for("the actor's start"):
+        assert await asyncio.wrap_future(actor.address.remote().future()) == listen
     assert (await converse(listen, settings)).error is None
-    status = ray.get(actor.status.remote())
+    status = ray.get(actor.status.remote(), timeout=WITHIN_S)
     assert status.node_id == ray.get_runtime_context().get_node_id()
     assert ray.get_actor("batcher/b1") is not None
-    first = ray.get(actor.process_id.remote())
+    first = ray.get(actor.process_id.remote(), timeout=WITHIN_S)
     os.kill(first, signal.SIGKILL)
     # Sessions wait for the address, not for Ray.
     assert (await converse(listen, settings, epoch=2)).error is None
-    second = ray.get(actor.process_id.remote())
+    second = ray.get(actor.process_id.remote(), timeout=WITHIN_S)
     assert second != first

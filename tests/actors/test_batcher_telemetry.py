@@ -16,6 +16,7 @@ from duologue.store.valkey import EmbeddedValkey
 from duologue.telemetry.span_reading import read_trace
 from tests.actors.speaker import speaker
 from tests.unit.talk.worlds import tiny_assembly
+from tests.waiting import WITHIN_S
 
 
 async def test_the_store_metrics_and_traces_are_told(tmp_path: Path) -> None:
@@ -52,5 +53,5 @@ async def test_the_store_metrics_and_traces_are_told(tmp_path: Path) -> None:
 
 
 def _get(url: str) -> str:
-    with urllib.request.urlopen(url, timeout=30) as response:
+    with urllib.request.urlopen(url, timeout=WITHIN_S) as response:
         return str(response.read().decode())

@@ -20,8 +20,9 @@ from duologue.states import State
 from duologue.store.valkey import EmbeddedValkey
 from duologue.v1 import node_pb2 as pb
 from duologue.v1.node_pb2_grpc import NodeServiceStub
-from tests.actors.guest import WITHIN_S, Guest
+from tests.actors.guest import Guest
 from tests.actors.premises import TENANT, Premises
+from tests.waiting import waiting_for
 
 
 class NearHandle:
@@ -175,7 +176,7 @@ async def test_a_full_node_refuses_and_has_room_again_when_a_session_closes(node
     guest = await guest_at(node, bound, first)
     await guest.send(SessionClose())
     await guest.until_over()
-    async with asyncio.timeout(WITHIN_S), agent._change:
+    async with waiting_for("an empty place", lambda: agent.pool.num_bound), agent._change:
         await agent._change.wait_for(lambda: agent.pool.num_bound == 0)
     assert (await agent.bind(TENANT, second, 0)).epoch == 1
 

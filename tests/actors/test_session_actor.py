@@ -32,11 +32,20 @@ from duologue.store.valkey import EmbeddedValkey
 from duologue.v1 import node_pb2 as pb
 from duologue.v1.node_pb2_grpc import NodeServiceStub
 from duologue.wire.sessions import config_to_bytes
-from tests.actors.guest import WITHIN_S, Guest
+from tests.actors.guest import Guest
 from tests.tiny_models import write_tiny_model
+from tests.waiting import waiting_for
 
-# One worker runs all tests that start Ray: two clusters at once do not fit on two cores.
-pytestmark = pytest.mark.xdist_group("ray")
+pytestmark = [
+    # One worker runs all tests that start Ray: two clusters at once do not fit on two cores.
+    pytest.mark.xdist_group("ray"),
+    # Ray starts a dozen processes for a cluster, and another one for whatever was killed: up to
+    # 20 s for a test where nobody else is at work.
+    pytest.mark.timeout(180),
+]
+
+WITHIN_S = 60.0
+"""By then Ray has started again what was killed."""
 
 TENANT = "acme"
 
@@ -89,6 +98,8 @@ async def cluster(
 class Client(Guest):
     """A guest that finds its session's place as a gateway does."""
 
+    within_s = WITHIN_S
+
     def __init__(self, cluster: LocalCluster, session_id: str) -> None:
         super().__init__(TENANT, session_id)
         self._cluster = cluster
@@ -106,7 +117,7 @@ class Client(Guest):
 
     async def bind(self, node: NodeStatus | None = None) -> None:
         """Have it brought to life and attach, however long nodes take to be well again."""
-        async with asyncio.timeout(WITHIN_S):
+        async with waiting_for("a node that binds the session", within_s=WITHIN_S):
             while not await self._try_bind(node or (await self.nodes())[0]):
                 await asyncio.sleep(0.05)
 
@@ -199,7 +210,7 @@ async def test_kill_9_of_the_node_agent(cluster: LocalCluster) -> None:
 async def test_a_pool_is_refilled(cluster: LocalCluster) -> None:
     client = await Client.create(cluster, "takes-a-warm-one")
     await client.bind()
-    async with asyncio.timeout(WITHIN_S):
+    async with waiting_for("a warm actor at each node", within_s=WITHIN_S):
         while not all(node.warm_actors for node in await cluster.store.nodes()):
             await asyncio.sleep(0.05)
     await client.detach()

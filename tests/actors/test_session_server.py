@@ -37,6 +37,7 @@ from duologue.v1 import events_pb2
 from duologue.v1 import session_pb2 as pb
 from tests.actors.guest import WITHIN_S, Guest
 from tests.actors.premises import TENANT, Premises
+from tests.waiting import waiting_for
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +77,12 @@ async def come(
     return guest, bound
 
 
+async def next_ending(server: SessionServer) -> Ending:
+    """How the next session of the server ends."""
+    async with waiting_for("the end of a session"):
+        return (await server.ends.get()).ending
+
+
 async def test_a_conversation(premises: Premises, stack: AsyncExitStack) -> None:
     guest, bound = await come(premises, await premises.server(), stack)
     await guest.say("what is it?")
@@ -92,7 +99,7 @@ async def test_a_conversation(premises: Premises, stack: AsyncExitStack) -> None
         (Role.USER, "what is it?"),
         (Role.ASSISTANT, guest.text),
     ]
-    await guest.until(lambda: guest.notices)
+    await guest.until(lambda: guest.notices, "its usage")
     assert guest.notices[0].usage.slices == record.usage.slices
 
 
@@ -131,8 +138,7 @@ async def test_a_process_that_dies_is_replaced_and_every_event_comes_once(
     assert again.epoch == bound.epoch + 1
     await guest.attach(again)
     await guest.until_event(ResponseDone)
-    ended = await server.ends.get()
-    assert ended.ending is Ending.OVERTAKEN
+    assert await next_ending(server) is Ending.OVERTAKEN
     said = await premises.store.transcript(TENANT, guest.session_id)
     assert said[-1].text == guest.text
 
@@ -342,7 +348,7 @@ async def test_a_closed_session_is_over(premises: Premises, stack: AsyncExitStac
     await guest.until_over()
     assert isinstance(guest.events[-1], SessionClosed)
     assert guest.farewell is None
-    assert (await server.ends.get()).ending is Ending.CLOSED
+    assert await next_ending(server) is Ending.CLOSED
     with pytest.raises(SessionOver):
         await server.bind(TENANT, guest.session_id, 1)
 
@@ -356,7 +362,7 @@ async def test_a_reply_waits_for_a_client_that_does_not_read(
     guest, _ = await come(premises, await premises.server(), stack)
     guest.is_reading = False
     await guest.say("what is it?")
-    await guest.until(lambda: guest.notices)
+    await guest.until(lambda: guest.notices, "word that events wait")
     assert guest.notices[0].backpressure.waiting_events > 4
     guest.is_reading = True
     await guest.saw(len(guest.told))
@@ -383,7 +389,7 @@ async def test_a_long_conversation_leaves_a_checkpoint_in_place_of_its_journal(
     stranger = Guest(TENANT, guest.session_id)
     stack.push_async_callback(stranger.detach)
     await stranger.attach(Bound(other.address, bound.epoch + 1))
-    await stranger.until(lambda: len(stranger.told) >= len(guest.told))
+    await stranger.until(lambda: len(stranger.told) >= len(guest.told), "all that was told")
     assert stranger.events == guest.events
 
 
@@ -398,7 +404,7 @@ async def test_a_store_that_lost_the_session_ends_it(
     await guest.say("what is it?")
     await guest.until_over()
     assert guest.told == []
-    assert (await server.ends.get()).ending is Ending.OVERTAKEN
+    assert await next_ending(server) is Ending.OVERTAKEN
     with pytest.raises(StaleEpoch):
         await premises.store.renew_lease(
             type(thief)(TENANT, guest.session_id, "x", bound.epoch, 3000)

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from tests.waiting import waiting_for
+
 
 class Proxy:
     """Passes bytes on to one address."""
@@ -22,12 +24,14 @@ class Proxy:
 
     async def cut(self) -> None:
         """Reset every connection, without a word on any layer above."""
-        for writer in self._writers:
+        # Whoever connects meanwhile belongs to the next cut.
+        writers, self._writers = self._writers, set()
+        pumps, self._pumps = self._pumps, set()
+        for writer in writers:
             writer.transport.abort()
-        if self._pumps:
-            await asyncio.wait(self._pumps)
-        self._writers.clear()
-        self._pumps.clear()
+        if pumps:
+            async with waiting_for("the end of the connections that were cut"):
+                await asyncio.wait(pumps)
 
 
 async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:

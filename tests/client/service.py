@@ -20,6 +20,7 @@ from duologue.v1.conversation_pb2_grpc import (
     ConversationServiceServicer,
     add_ConversationServiceServicer_to_server,
 )
+from tests.waiting import News
 
 KEY = "duo_test_key"
 Context = grpc.aio.ServicerContext[pb.ConverseRequest, pb.ConverseResponse]
@@ -70,13 +71,13 @@ class EchoSession:
     segment_ids: list[str] = field(default_factory=list)
     num_replies: int = 0
     is_closed: bool = False
-    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+    news: News = field(default_factory=News)
 
     @property
     def resume_token(self) -> str:
         return f"token-of-{self.session_id}"
 
-    async def take(self, event: ev.ClientEvent) -> None:
+    def take(self, event: ev.ClientEvent) -> None:
         if event.client_seq <= self.last_client_seq:
             return
         assert event.client_seq == self.last_client_seq + 1, "a client event is missing"
@@ -86,13 +87,15 @@ class EchoSession:
             told.server_seq, told.epoch = len(self.story) + 1, 1
             told.client_seq = self.last_client_seq
             self.story.append(told)
-        async with self.changed:
-            self.changed.notify_all()
+        self.news.tell()
 
     async def has_taken(self, client_seq: int) -> None:
         """Wait for it."""
-        async with self.changed:
-            await self.changed.wait_for(lambda: self.last_client_seq >= client_seq)
+        await self.news.until(
+            lambda: self.last_client_seq >= client_seq,
+            f"event {client_seq} of the client",
+            lambda: self.heard,
+        )
 
     def _follow(self, event: ev.ClientEvent) -> Iterator[ev.ServerEvent]:
         match event.WhichOneof("event"):
@@ -153,8 +156,10 @@ class EchoService(ConversationServiceServicer):
         self, request_iterator: AsyncIterator[pb.ConverseRequest], context: Context
     ) -> AsyncIterator[pb.ConverseResponse]:
         self.num_streams += 1
-        await self._admit(context)
+        # Read first: a client that still writes when it is refused may be told by gRPC of an
+        # internal error instead.
         first = await anext(request_iterator)
+        await self._admit(context)
         session = await self._session(first, context)
         broken = asyncio.Event()
         reader = asyncio.create_task(self._hear(request_iterator, session, broken))
@@ -176,13 +181,12 @@ class EchoService(ConversationServiceServicer):
         try:
             async for request in requests:
                 self.faults.pass_point(Point.READ_NOT_TAKEN)
-                await session.take(request.event)
+                session.take(request.event)
                 self.faults.pass_point(Point.TAKEN_NOT_TOLD)
         except _Broken:
             pass
         broken.set()
-        async with session.changed:
-            session.changed.notify_all()
+        session.news.tell()
 
     async def _tell(
         self, first: pb.ConverseRequest, session: EchoSession, broken: asyncio.Event
@@ -203,9 +207,8 @@ class EchoService(ConversationServiceServicer):
             yield self.after_ready.pop(0)
         shown = first.resume.last_server_seq
         while True:
-            async with session.changed:
-                while len(session.story) <= shown and not broken.is_set():
-                    await session.changed.wait()
+            while len(session.story) <= shown and not broken.is_set():
+                await session.news.next()
             if broken.is_set() and self.faults.num_broken and len(session.story) <= shown:
                 raise _Broken
             if len(session.story) <= shown:

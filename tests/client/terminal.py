@@ -12,13 +12,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from tests.waiting import News, waiting_for
+
 _CONTROLS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]")
 # Takes the terminal as its own, so that Ctrl-C reaches it, and becomes the command.
 _LAUNCH = (
     "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
     "os.execv(sys.argv[1], sys.argv[1:])"
 )
-HANG_S = 60
 ROWS, COLUMNS = 30, 100
 
 
@@ -29,7 +30,7 @@ class Terminal:
         self._process = process
         self._descriptor = descriptor
         self._raw = b""
-        self._changed = asyncio.Event()
+        self._news = News()
         asyncio.get_running_loop().add_reader(descriptor, self._read)
 
     @property
@@ -43,18 +44,12 @@ class Terminal:
 
     async def until(self, text: str) -> str:
         """Wait until it is shown; fails with what is shown instead."""
-        try:
-            async with asyncio.timeout(HANG_S):
-                while text not in self.shown:
-                    self._changed.clear()
-                    await self._changed.wait()
-        except TimeoutError:
-            raise AssertionError(f"{text!r} does not appear in:\n{self.shown[-4_000:]}") from None
+        await self._news.until(lambda: text in self.shown, repr(text), self._last_shown)
         return self.shown
 
     async def ended(self) -> int:
         """The exit code."""
-        async with asyncio.timeout(HANG_S):
+        async with waiting_for("the command's end", self._last_shown):
             return await self._process.wait()
 
     def detach(self) -> None:
@@ -66,7 +61,10 @@ class Terminal:
             self._raw += os.read(self._descriptor, 65_536)
         except OSError:  # the command has ended
             asyncio.get_running_loop().remove_reader(self._descriptor)
-        self._changed.set()
+        self._news.tell()
+
+    def _last_shown(self) -> str:
+        return self.shown[-4_000:]
 
 
 @asynccontextmanager

@@ -28,6 +28,7 @@ from duologue.session.transcript import Entry, Outcome, Role
 from duologue.v1 import events_pb2 as ev
 from tests.client.service import KEY, Context, EchoService, no_address, serving
 from tests.client.worlds import ShortWaits, client_of, impatient, numbers, text_of, until_done
+from tests.waiting import waiting_for
 
 
 def refusal(code: grpc.StatusCode, *given: object) -> Callable[[Context], Awaitable[None]]:
@@ -127,11 +128,13 @@ async def test_a_slow_reader_slows_the_stream_and_gets_everything() -> None:
         for _ in range(6):
             await conversation.say(text)
         session = service.sessions[conversation.session_id]
+        await session.has_taken(12)
         written = -1
-        while written != service.num_written or session.last_client_seq < 12:
-            written = service.num_written  # until everything was heard, and writing has halted
-            for _ in range(2_000):
-                await asyncio.sleep(0)
+        async with waiting_for("the writing to halt", lambda: service.num_written):
+            while written != service.num_written or conversation.num_unread < 4:
+                written = service.num_written
+                for _ in range(2_000):
+                    await asyncio.sleep(0)
         assert conversation.num_unread == 4
         assert written < len(session.story)
         assert len(await numbers(conversation)) > 700
@@ -147,9 +150,10 @@ async def test_sending_is_refused_when_nothing_is_taken_and_nobody_reads() -> No
         assert conversation.num_unread == 2
         with pytest.raises(SendBufferFull, match="5 events wait"):
             await append_numbers(conversation, 100)
-        async for _ in conversation:  # what stops the stream, so that the session can be closed
-            if not conversation.sent.num_kept:
-                break
+        async with waiting_for("all to be taken", lambda: conversation.sent.num_kept):
+            async for _ in conversation:  # what stops the stream, so that it can be closed
+                if not conversation.sent.num_kept:
+                    break
 
 
 async def test_sending_waits_for_room_while_events_are_read() -> None:

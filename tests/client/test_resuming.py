@@ -19,6 +19,7 @@ from duologue.v1 import events_pb2 as ev
 from tests.client.proxy import proxied
 from tests.client.service import KEY, EchoService, Faults, Point, serving
 from tests.client.worlds import ShortWaits, client_of, impatient, numbers, text_of, until_done
+from tests.waiting import waiting_for
 
 WORDS = ["Tell", " me", " about", " the", " sea"]
 NUM_POINTS = 25
@@ -74,10 +75,11 @@ async def test_breaks_at_many_points(places: set[int], code: grpc.StatusCode) ->
 async def test_what_was_sent_during_an_outage_arrives_after_it() -> None:
     service = EchoService(Faults(at={1}))  # right behind session_ready
     async with client_of(service) as client, client.converse() as conversation:
-        async for event in conversation:
-            if isinstance(event, ConnectionLost):
-                await conversation.say("late but here")
-                break
+        async with waiting_for("the break of the connection"):
+            async for event in conversation:
+                if isinstance(event, ConnectionLost):
+                    await conversation.say("late but here")
+                    break
         assert text_of(await until_done(conversation)) == " late but here"
     assert service.num_streams == 2
 
@@ -104,8 +106,9 @@ async def test_unread_events_are_not_counted_as_seen_when_one_leaves() -> None:
     async with client_of(service) as client:
         async with client.converse() as first:
             await first.say("one two three")
-            async for _ in first:
-                break
+            async with waiting_for("a first event"):
+                async for _ in first:
+                    break
             await first.leave()
         assert first.last_server_seq == 0
         resumed = client.resume(first.session_id, first.resume_token, first.last_server_seq)
@@ -187,16 +190,17 @@ async def test_cut_connections_lose_nothing() -> None:
     async with serving(service) as behind, proxied(behind) as (proxy, address):
         client = connect(address, api_key=KEY, timing=ShortWaits().timing)
         async with client, client.converse() as conversation:
-            told = []
+            told: list[int] = []
             for text in ("one two three four five six", "seven eight nine", "ten eleven"):
                 await conversation.say(text)
-                async for each in conversation.told():
-                    if isinstance(each, Envelope):
-                        told.append(each.server_seq)
-                        if len(told) % 3 == 0:
-                            await proxy.cut()
-                        if isinstance(each.event, ResponseDone):
-                            break
+                async with waiting_for(f"the answer to {text!r}", lambda: told):
+                    async for each in conversation.told():
+                        if isinstance(each, Envelope):
+                            told.append(each.server_seq)
+                            if len(told) % 3 == 0:
+                                await proxy.cut()
+                            if isinstance(each.event, ResponseDone):
+                                break
                 await proxy.cut()  # whatever came at once before: what follows needs another one
             assert conversation.stats.num_failures >= 2
             assert told == list(range(1, len(told) + 1))

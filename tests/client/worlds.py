@@ -19,6 +19,7 @@ from duologue.client import (
 from duologue.client.client import Client
 from duologue.clock import ManualClock
 from tests.client.service import KEY, EchoService, serving
+from tests.waiting import waiting_for
 
 
 @dataclass
@@ -57,22 +58,24 @@ async def client_of(
 async def until_done(conversation: Conversation, replies: int = 1) -> list[Event]:
     """Everything that is told up to the end of so many replies."""
     events: list[Event] = []
-    async for event in conversation:
-        events.append(event)
-        replies -= isinstance(event, ResponseDone)
-        if not replies:
-            break
+    async with waiting_for(f"the end of reply {replies}", lambda: events):
+        async for event in conversation:
+            events.append(event)
+            replies -= isinstance(event, ResponseDone)
+            if not replies:
+                break
     return events
 
 
 async def numbers(conversation: Conversation) -> list[int]:
     """The numbers of the session's events, to the end of a reply."""
-    found = []
-    async for told in conversation.told():
-        if isinstance(told, Envelope):
-            found.append(told.server_seq)
-            if isinstance(told.event, ResponseDone):
-                break
+    found: list[int] = []
+    async with waiting_for("the end of a reply", lambda: found):
+        async for told in conversation.told():
+            if isinstance(told, Envelope):
+                found.append(told.server_seq)
+                if isinstance(told.event, ResponseDone):
+                    break
     return found
 
 

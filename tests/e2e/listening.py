@@ -1,6 +1,5 @@
 """Reading a conversation in tests: until something comes, with the numbers checked on the way."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
@@ -14,9 +13,10 @@ from duologue.client import (
 )
 from duologue.events import ServerEvent
 from duologue.states import State
+from tests.waiting import waiting_for
 
-WITHIN_S = 60.0
-"""What has not come by then will not come."""
+REPLY_WITHIN_S = 90.0
+"""A reply is computed by the real model, on cores that others use too."""
 
 
 @dataclass
@@ -46,21 +46,22 @@ class Listener:
         deltas = [event for event in self.events if isinstance(event, ResponseDelta)]
         return "".join(delta.text for delta in deltas if delta.response_id == response_id)
 
-    async def until(self, is_it: Callable[[Told], bool]) -> Told:
+    async def until(self, is_it: Callable[[Told], bool], what: str) -> Told:
         """Read on until it comes."""
         if self._stream is None:
             self._stream = self.conversation.told()
-        async with asyncio.timeout(WITHIN_S):
+        async with waiting_for(what, lambda: self.told[-20:], within_s=REPLY_WITHIN_S):
             async for told in self._stream:
                 self.told.append(told)
                 if is_it(told):
                     return told
-        raise AssertionError(f"the conversation ended; it told {self.told}")
+        raise AssertionError(f"the conversation ended without {what}; it told {self.told}")
 
     async def until_event(self, *kinds: type[ServerEvent]) -> ServerEvent:
         """Read on until an event of one of these kinds comes."""
         told = await self.until(
-            lambda each: isinstance(each, Envelope) and isinstance(each.event, kinds)
+            lambda each: isinstance(each, Envelope) and isinstance(each.event, kinds),
+            " or ".join(kind.__name__ for kind in kinds),
         )
         assert isinstance(told, Envelope)
         return told.event

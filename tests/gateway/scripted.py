@@ -28,6 +28,7 @@ from duologue.v1.session_pb2_grpc import (
     SessionServiceServicer,
     add_SessionServiceServicer_to_server,
 )
+from tests.waiting import News
 
 DELTAS = ("one ", "two ", "three")
 EVENTS_PER_INPUT = len(DELTAS) + 2
@@ -62,16 +63,21 @@ class Story:
     connection_number: int = 0
     """Of the connection that is attached, or was last."""
     is_closed: bool = False
-    news: asyncio.Event = field(default_factory=asyncio.Event)
+    news: News = field(default_factory=News)
     falls_asleep: bool = False
 
     async def sleep(self) -> None:
         """Let the actor that has it go to sleep, and wait until its stream has ended."""
         self.falls_asleep = True
-        self.news.set()
-        while self.attached is not None:
-            await asyncio.sleep(0)
+        self.news.tell()
+        await self.news.until(lambda: self.attached is None, "the actor to go to sleep")
         self.falls_asleep = False
+
+    async def until_said(self, count: int) -> None:
+        """Wait until so many events have arrived."""
+        await self.news.until(
+            lambda: len(self.said) >= count, f"event {count} of the client", lambda: len(self.said)
+        )
 
     def take(self, event: pb.ClientEvent) -> None:
         """Take an event for good, and answer it. Repeats are passed over."""
@@ -219,7 +225,6 @@ class _Actor:
         self.seen_seq = hello.last_server_seq
         self.replaced = asyncio.Event()
         self.fault: Faulted | None = None
-        self.changed = asyncio.Event()
 
     async def run(self, requests: AsyncIterator[session_pb2.AttachRequest]) -> None:
         story = self.story
@@ -229,7 +234,7 @@ class _Actor:
                 await self._replace()
                 return
             story.attached.set()
-            story.news.set()
+            story.news.tell()
         story.attached, story.connection_number = self.replaced, number
         story.num_hellos += 1
         reader: asyncio.Task[None] | None = None
@@ -242,6 +247,7 @@ class _Actor:
         finally:
             if story.attached is self.replaced:
                 story.attached = None
+                story.news.tell()
 
     async def _welcome(self) -> None:
         assert self.story.lease is not None
@@ -261,17 +267,16 @@ class _Actor:
                     self.world.step(is_silent=self._is_silent)  # lost on the way in
                     self.story.take(request.event)
                     self.world.step(is_silent=False)  # kept, and not yet told
-                self.story.news.set()
+                self.story.news.tell()
         except Faulted as fault:
             self.fault = fault
         finally:
             self.fault = self.fault or Faulted(Fault.BREAK)
-            self.story.news.set()
+            self.story.news.tell()
 
     async def _tell(self) -> None:
         story = self.story
         while True:
-            story.news.clear()
             while self.fault is None and self.sent_seq < len(story.told) and self._may_send:
                 self.world.step(is_silent=False)  # between two events
                 event = story.told[self.sent_seq]
@@ -287,7 +292,7 @@ class _Actor:
                 return
             if story.falls_asleep:
                 raise Faulted(Fault.SLEEP)
-            await story.news.wait()
+            await story.news.next()
 
     @property
     def _is_silent(self) -> bool:

@@ -1,7 +1,8 @@
 """A client of the plain stubs: what it wrote, what it was told, how it ended."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import grpc
 from google.protobuf.message import Message
@@ -11,6 +12,7 @@ from duologue.v1 import conversation_pb2 as pb
 from duologue.v1 import events_pb2
 from duologue.v1.admin_pb2_grpc import AdminServiceStub
 from duologue.v1.conversation_pb2_grpc import ConversationServiceStub
+from tests.waiting import waiting_for
 
 Call = grpc.aio.StreamStreamCall[pb.ConverseRequest, pb.ConverseResponse]
 Predicate = Callable[[events_pb2.ServerEvent], bool]
@@ -41,8 +43,8 @@ class Api:
 
     async def resumed(self, talk: "Talk", last_server_seq: int | None = None) -> "Talk":
         """Another connection to the session of an earlier one, not yet known to be ready."""
-        again = self.converse()
         last = talk.last_server_seq if last_server_seq is None else last_server_seq
+        again = Talk(self.conversations.Converse(metadata=self.metadata), last)
         await again.write(resume(talk.session_id, talk.resume_token, last))
         return again
 
@@ -50,48 +52,69 @@ class Api:
 class Talk:
     """One call of Converse."""
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: Call, behind_seq: int = 0) -> None:
         self.call = call
+        self.behind_seq = behind_seq
+        """Of the last event that an earlier call was told."""
         self.told: list[events_pb2.ServerEvent] = []
         self.client_seq = 0
 
     async def write(self, request: pb.ConverseRequest) -> None:
-        await self.call.write(request)
+        """A call that is over already says why when it is read."""
+        async with waiting_for("room to write", lambda: self.kinds):
+            with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
+                await self.call.write(request)
 
     async def say(self, text: str, client_seq: int | None = None) -> None:
         self.client_seq = client_seq or self.client_seq + 1
         await self.write(append(self.client_seq, text))
 
-    async def next(self) -> events_pb2.ServerEvent | None:
-        """The next event; None when the call has ended well."""
-        response = await self.call.read()
+    async def next(self, what: str = "another event") -> events_pb2.ServerEvent | None:
+        """The next event, in the hope of `what`; None when the call has ended well."""
+        async with waiting_for(what, lambda: self.kinds):
+            response = await self.call.read()
         if not isinstance(response, pb.ConverseResponse):
             return None
         self.told.append(response.event)
         return response.event
 
-    async def until(
-        self, is_it: Callable[[events_pb2.ServerEvent], bool]
-    ) -> events_pb2.ServerEvent:
-        while (event := await self.next()) is not None:
+    async def until(self, is_it: Predicate, what: str) -> events_pb2.ServerEvent:
+        """Read on until it comes."""
+        while (event := await self.next(what)) is not None:
             if is_it(event):
                 return event
-        raise AssertionError(f"the call ended: {await self.call.code()}")
+        raise AssertionError(f"the call ended without {what}, and with {self.kinds}")
+
+    async def until_kind(self, kind: str) -> events_pb2.ServerEvent:
+        """Read on until another event of this kind comes."""
+        return await self.until(lambda event: event.WhichOneof("event") == kind, kind)
 
     async def until_ready(self) -> None:
-        await self.until(lambda event: event.HasField("session_ready"))
+        await self.until_kind("session_ready")
 
     async def until_done(self, response_id: int) -> None:
-        await self.until(lambda event: event.response_done.response_id == response_id)
+        await self.until(
+            lambda event: event.response_done.response_id == response_id,
+            f"the end of response {response_id}",
+        )
 
     async def until_text(self, response_id: int) -> None:
         """Until a response has begun to be said."""
-        await self.until(lambda event: event.response_delta.response_id == response_id)
+        await self.until(
+            lambda event: event.response_delta.response_id == response_id,
+            f"text of response {response_id}",
+        )
+
+    async def until_seq(self, server_seq: int) -> None:
+        """Until everything up to this number was told, by this call or by those before it."""
+        while self.last_server_seq < server_seq:
+            event = await self.next(f"event {server_seq}")
+            assert event is not None, f"the call ended at event {self.last_server_seq}"
 
     async def rest(self) -> None:
         """Read until the call ends, however it does."""
         try:
-            while await self.next() is not None:
+            while await self.next("the end of the call") is not None:
                 pass
         except grpc.aio.AioRpcError:
             pass
@@ -115,7 +138,7 @@ class Talk:
 
     @property
     def last_server_seq(self) -> int:
-        return max(self.numbers, default=0)
+        return max(self.numbers, default=self.behind_seq)
 
     @property
     def kinds(self) -> list[str]:
@@ -184,7 +207,7 @@ def details(error: grpc.aio.AioRpcError) -> dict[str, Message]:
 async def failure(talk: Talk) -> grpc.aio.AioRpcError:
     """Read until the call fails; how it did."""
     try:
-        while await talk.next() is not None:
+        while await talk.next("the failure of the call") is not None:
             pass
     except grpc.aio.AioRpcError as error:
         return error

@@ -1,7 +1,6 @@
 """The client against the real gateway and a real store; only session actors follow a script."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
 import pytest
@@ -29,6 +28,7 @@ from duologue.v1 import admin_pb2, conversation_pb2
 from tests.client.worlds import ShortWaits
 from tests.gateway.conftest import Serve
 from tests.gateway.scripted import EVENTS_PER_INPUT, Fault, ScriptedNode, World
+from tests.waiting import waiting_for
 
 INPUTS = 3
 LAST = INPUTS * EVENTS_PER_INPUT
@@ -40,16 +40,18 @@ def client_at(address: str, key: str) -> Client:
 
 async def hold(conversation: Conversation, until_seq: int = LAST) -> list[int]:
     """Say something after each answer began; returns the numbers of all that was told."""
-    numbers, said = [], 1
-    await conversation.append("input 1")
-    async for told in conversation.told():
-        if isinstance(told, Envelope):
-            numbers.append(told.server_seq)
-            if told.server_seq > (said - 1) * EVENTS_PER_INPUT + 1 and said < INPUTS:
-                said += 1
-                await conversation.append(f"input {said}")
-            if told.server_seq == until_seq:
-                break
+    numbers: list[int] = []
+    said = 1
+    async with waiting_for(f"event {until_seq}", lambda: numbers):
+        await conversation.append("input 1")
+        async for told in conversation.told():
+            if isinstance(told, Envelope):
+                numbers.append(told.server_seq)
+                if told.server_seq > (said - 1) * EVENTS_PER_INPUT + 1 and said < INPUTS:
+                    said += 1
+                    await conversation.append(f"input {said}")
+                if told.server_seq == until_seq:
+                    break
     return numbers
 
 
@@ -70,15 +72,18 @@ async def test_a_move_is_told(gateway: Gateway, world: World, key: str) -> None:
     world.faults = {4: Fault.LEAVE}
     async with client_at(gateway.address, key) as client, client.converse() as conversation:
         await conversation.append("hello")
-        assert any([isinstance(event, SessionMoved) async for event in first(conversation, 6)])
+        events = await first(conversation, 6)
+        assert any(isinstance(event, SessionMoved) for event in events)
 
 
-async def first(conversation: Conversation, count: int) -> AsyncIterator[Event]:
-    async for event in conversation:
-        yield event
-        count -= 1
-        if not count:
-            return
+async def first(conversation: Conversation, count: int) -> list[Event]:
+    events: list[Event] = []
+    async with waiting_for(f"{count} events", lambda: events):
+        async for event in conversation:
+            events.append(event)
+            if len(events) == count:
+                break
+    return events
 
 
 @pytest.mark.usefixtures("scripted")
@@ -90,8 +95,9 @@ async def test_a_draining_gateway_is_left_for_another_in_the_middle(
         two = await stack.enter_async_context(serve())
         client = await stack.enter_async_context(client_at(f"{one.address},{two.address}", key))
         conversation = await stack.enter_async_context(client.converse())
+        numbers: list[int] = []
+        await stack.enter_async_context(waiting_for("the other gateway's events", lambda: numbers))
         await conversation.append("before")
-        numbers = []
         async for told in conversation.told():
             if isinstance(told, Envelope):
                 numbers.append(told.server_seq)
@@ -117,9 +123,10 @@ async def test_another_client_takes_over_and_the_first_is_told_so(
             with pytest.raises(SessionTaken):
                 await hold(one, until_seq=10_000)
             await two.append("mine now")
-            async for told in two.told():
-                if isinstance(told, Envelope) and told.server_seq == 2 * EVENTS_PER_INPUT:
-                    break
+            async with waiting_for("the second answer"):
+                async for told in two.told():
+                    if isinstance(told, Envelope) and told.server_seq == 2 * EVENTS_PER_INPUT:
+                        break
     assert [event.client_seq for event in world.story(one.session_id).said] == [1, 2, 3]
 
 

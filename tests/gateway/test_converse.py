@@ -9,6 +9,7 @@ from duologue.v1 import conversation_pb2 as pb
 from duologue.v1 import events_pb2
 from tests.gateway.scripted import EVENTS_PER_INPUT, ScriptedNode, World
 from tests.gateway.talking import START, Api, append, close, details, failure, resume
+from tests.waiting import waiting_for
 
 Raw = grpc.aio.StreamStreamMultiCallable[bytes, bytes]
 RawUnary = grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]
@@ -248,9 +249,10 @@ async def test_an_oversized_message_ends_its_own_call_only(client: Api) -> None:
 async def test_bytes_that_are_no_message(client: Api) -> None:
     raw: Raw = client.channel.stream_stream("/duologue.v1.ConversationService/Converse")
     call = raw(metadata=client.metadata)
-    await call.write(b"\xff\xff\xff")
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await call.read()
+    async with waiting_for("the refusal"):
+        await call.write(b"\xff\xff\xff")
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call.read()
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     unary: RawUnary = client.channel.unary_unary("/duologue.v1.ConversationService/GetSession")
     with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -262,11 +264,12 @@ async def test_bytes_that_are_no_message(client: Api) -> None:
 async def test_bytes_that_are_no_message_in_the_middle(client: Api) -> None:
     raw: Raw = client.channel.stream_stream("/duologue.v1.ConversationService/Converse")
     call = raw(metadata=client.metadata)
-    await call.write(START.SerializeToString())
-    await call.read()
-    await call.write(b"\x0a\xff")
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
+    async with waiting_for("a session, and then the refusal"):
+        await call.write(START.SerializeToString())
         await call.read()
+        await call.write(b"\x0a\xff")
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call.read()
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 

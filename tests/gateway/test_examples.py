@@ -1,6 +1,5 @@
 """The examples of docs/api.md, run as shown, against real sessions."""
 
-import asyncio
 import json
 import os
 import re
@@ -11,6 +10,7 @@ import pytest
 
 from tests.gateway.talking import Api
 from tests.gateway.test_real_sessions import building, client, premises, valkey
+from tests.programs import running
 
 __all__ = ["building", "client", "premises", "valkey"]
 
@@ -35,56 +35,28 @@ def environment(client: Api) -> dict[str, str]:
 
 
 async def test_the_plain_stubs(environment: dict[str, str]) -> None:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "docs/examples/plain_stubs.py"),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env=environment,
-        cwd=ROOT,
-    )
-    told, errors = await process.communicate()
-    assert process.returncode == 0, errors.decode()
-    assert "[resumed]" in told.decode()
-    assert re.search(r"\[closed behind event \d+\]", told.decode())
+    example = (sys.executable, "docs/examples/plain_stubs.py")
+    async with running(*example, environment=environment, cwd=ROOT) as program:
+        assert await program.ended() == 0, program.errors
+    assert "[resumed]" in program.output
+    assert re.search(r"\[closed behind event \d+\]", program.output)
 
 
 async def test_a_unary_call_by_buf(environment: dict[str, str], client: Api) -> None:
     talk = await client.started()
-    process = await asyncio.create_subprocess_shell(
-        COMMANDS[0],
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env=environment,
-        cwd=ROOT,
-    )
-    told, errors = await process.communicate()
-    assert process.returncode == 0, errors.decode()
-    names = [session["sessionId"] for session in json.loads(told)["sessions"]]
+    async with running("sh", "-c", COMMANDS[0], environment=environment, cwd=ROOT) as program:
+        assert await program.ended() == 0, program.errors
+    names = [session["sessionId"] for session in json.loads(program.output)["sessions"]]
     assert talk.session_id in names
 
 
 async def test_a_conversation_by_buf(environment: dict[str, str]) -> None:
     command, _, typed = COMMANDS[1].partition('Converse"\n')
-    process = await asyncio.create_subprocess_shell(
-        f'{command}Converse"',
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env=environment,
-        cwd=ROOT,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write(typed.encode())
-    told = ""
-    while "responseDone" not in told:
-        line = await process.stdout.readline()
-        if not line:
-            assert process.stderr is not None
-            raise AssertionError((await process.stderr.read()).decode())
-        told += line.decode()
-    process.stdin.close()
-    _, errors = await process.communicate()
-    assert process.returncode == 0, errors.decode()
+    shell = ("sh", "-c", f'{command}Converse"')
+    async with running(*shell, environment=environment, cwd=ROOT) as program:
+        program.write(typed)
+        await program.until_written("responseDone")
+        program.end_input()
+        assert await program.ended() == 0, program.errors
     for event in ("sessionReady", "inputState", "responseStarted", "responseDelta"):
-        assert event in told
+        assert event in program.output

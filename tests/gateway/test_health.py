@@ -18,7 +18,8 @@ from duologue.gateway.server import Gateway
 from duologue.store.store import Store
 from tests.gateway.conftest import Serve
 from tests.gateway.scripted import ScriptedNode
-from tests.gateway.talking import START, Api, api, details, failure
+from tests.gateway.talking import Api, api, details, failure
+from tests.waiting import waiting_for
 
 READINESS = "duologue.v1.ConversationService"
 SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -64,21 +65,20 @@ async def _told(health: Health, service: str) -> Any:
 async def test_draining(gateway: Gateway, client: Api) -> None:
     talk = await client.started()
     draining = asyncio.create_task(gateway.drain(600_000))
-    notice = await talk.until(lambda event: event.HasField("go_away"))
+    notice = await talk.until_kind("go_away")
     assert notice.go_away.time_left.ToSeconds() == 600
     assert await _status(client.channel, READINESS) == NOT_SERVING
     assert await _status(client.channel, "") == SERVING
     # What is open goes on; what is new goes elsewhere.
     await talk.say("still here")
     await talk.until_done(1)
-    refused = client.converse()
-    await refused.write(START)
-    error = await failure(refused)
+    error = await failure(client.converse())
     assert error.code() is grpc.StatusCode.UNAVAILABLE
     assert details(error)["ErrorInfo"].reason == "DRAINING"  # type: ignore[attr-defined]
     await talk.call.done_writing()
     await talk.rest()
-    await draining
+    async with waiting_for("the end of draining"):
+        await draining
 
 
 async def test_the_end_of_draining(gateway: Gateway, client: Api) -> None:
@@ -93,12 +93,18 @@ async def test_the_end_of_draining(gateway: Gateway, client: Api) -> None:
 async def test_reflection_by_flag(serve: Serve, is_on: bool) -> None:
     async with serve(reflection=is_on) as gateway, api(gateway.address, None) as client:
         stub = reflection_pb2_grpc.ServerReflectionStub(client.channel)
-        call, request = stub.ServerReflectionInfo(), refl.ServerReflectionRequest(list_services="")
+        call = stub.ServerReflectionInfo()
         if not is_on:
-            assert await call.code() is grpc.StatusCode.UNIMPLEMENTED
+            # Nothing is written: to a write that comes behind the refusal, gRPC may answer with an
+            # internal error of its own.
+            async with waiting_for("the refusal"):
+                with pytest.raises(grpc.aio.AioRpcError) as caught:
+                    await call.read()
+            assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
             return
-        await call.write(request)
-        answer = await call.read()
+        async with waiting_for("the names of the services"):
+            await call.write(refl.ServerReflectionRequest(list_services=""))
+            answer = await call.read()
         names = {each.name for each in answer.list_services_response.service}
         assert {READINESS, "duologue.v1.AdminService", "grpc.health.v1.Health"} <= names
         call.cancel()

@@ -13,6 +13,7 @@ from duologue.v1 import conversation_pb2 as pb
 from tests.gateway.conftest import Serve
 from tests.gateway.scripted import EVENTS_PER_INPUT, ScriptedNode, World
 from tests.gateway.talking import START, Talk, api, details, failure, revise
+from tests.waiting import waiting_for
 
 
 async def _key(store: Store, tenant: Tenant) -> str:
@@ -109,20 +110,21 @@ async def test_the_line_goes_by_priority_and_then_by_arrival(
     ):
         order: list[str] = []
         talks: list[Talk] = []
+        waiters: list[asyncio.Task[None]] = []
         for name, client in (("first", poor), ("second", poor), ("rich", rich)):
             talk = client.converse()
             await talk.write(START)
-            await talk.until(lambda event: event.HasField("queued"))
+            await talk.until_kind("queued")
             talks.append(talk)
 
             async def come(name: str = name, talk: Talk = talk) -> None:
                 await talk.until_ready()
                 order.append(name)
 
-            talk.waiter = asyncio.create_task(come())  # type: ignore[attr-defined]
+            waiters.append(asyncio.create_task(come()))
         scripted.refuses = None
-        for talk in talks:
-            await talk.waiter  # type: ignore[attr-defined]
+        async with waiting_for("all to come in", lambda: order):
+            await asyncio.gather(*waiters)
         assert order == ["rich", "first", "second"]
         positions = [
             [event.queued.position for event in talk.told if event.HasField("queued")]
@@ -142,10 +144,10 @@ async def test_nobody_overtakes_the_line(
     async with serve() as gateway, api(gateway.address, key) as client:
         first, second = client.converse(), client.converse()
         await first.write(START)
-        await first.until(lambda event: event.HasField("queued"))
+        await first.until_kind("queued")
         num_binds = scripted.num_binds
         await second.write(START)
-        queued = await second.until(lambda event: event.HasField("queued"))
+        queued = await second.until_kind("queued")
         assert queued.queued.position == 1
         assert scripted.num_binds >= num_binds
         scripted.refuses = None
@@ -159,7 +161,7 @@ async def test_the_line_is_bounded(serve: Serve, scripted: ScriptedNode, store: 
     async with serve(queue_length=1) as gateway, api(gateway.address, key) as client:
         first, second = client.converse(), client.converse()
         await first.write(START)
-        await first.until(lambda event: event.HasField("queued"))
+        await first.until_kind("queued")
         await second.write(START)
         _check_exhausted(await failure(second), "NO_ROOM")
         # Who stood in it and goes, makes room.
@@ -193,9 +195,7 @@ async def test_streams_are_bounded(serve: Serve, scripted: ScriptedNode, store: 
     key = await _key(store, Tenant("acme"))
     async with serve(max_streams=1) as gateway, api(gateway.address, key) as client:
         talk = await client.started()
-        refused = client.converse()
-        await refused.write(START)
-        _check_exhausted(await failure(refused), "CAPACITY_EXCEEDED")
+        _check_exhausted(await failure(client.converse()), "CAPACITY_EXCEEDED")
         await talk.say("goes on")
         await talk.until_done(1)
         assert gateway.num_streams == 1
@@ -212,9 +212,7 @@ async def test_a_slow_client_is_waited_for(
         talk = await client.started()
         for _ in range(inputs):
             await talk.say("word")
-        story = world.story(talk.session_id)
-        while len(story.said) < inputs:
-            await asyncio.sleep(0)
+        await world.story(talk.session_id).until_said(inputs)
         # Nothing was read so far.
         assert world.max_waiting <= world.max_unseen
         await talk.until_done(inputs)
@@ -237,5 +235,6 @@ async def test_a_client_that_says_too_much_at_once_waits(
 
         speaking = asyncio.create_task(speak())
         await talk.until_done(inputs)
-        await speaking
+        async with waiting_for("the last word to be written"):
+            await speaking
         assert len(world.story(talk.session_id).said) == inputs

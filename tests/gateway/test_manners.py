@@ -15,6 +15,7 @@ import grpc
 import pytest
 
 import duologue.gateway
+from tests.waiting import waiting_for
 
 FOLDER = Path(duologue.gateway.__path__[0])
 
@@ -28,9 +29,14 @@ async def _echo(behaviour: Any) -> AsyncIterator[Any]:
     server.add_generic_rpc_handlers((service,))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        yield channel.stream_stream("/test/Echo")()
-    await server.stop(None)
+    try:
+        async with (
+            grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
+            waiting_for("what gRPC is expected to do"),
+        ):
+            yield channel.stream_stream("/test/Echo")()
+    finally:
+        await server.stop(None)
 
 
 async def _begun() -> None:

@@ -27,6 +27,7 @@ from duologue.v1 import session_pb2
 from duologue.v1.session_pb2_grpc import SessionServiceStub
 from tests.actors.premises import TENANT, Premises
 from tests.gateway.talking import Api, Talk, api, close, failure
+from tests.waiting import waiting_for
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +108,7 @@ async def client(building: Building, premises: Premises) -> AsyncIterator[Api]:
 
 
 async def _answered(talk: Talk) -> None:
-    await talk.until(lambda event: event.HasField("response_done"))
+    await talk.until_kind("response_done")
 
 
 def _is_whole(*talks: Talk) -> bool:
@@ -134,7 +135,7 @@ async def test_a_conversation(client: Api, building: Building) -> None:
 async def test_the_session_is_sent_to_another_actor(client: Api, building: Building) -> None:
     talk = await client.started()
     await talk.say("what is it?")
-    await talk.until(lambda event: event.HasField("response_delta"))
+    await talk.until_kind("response_delta")
     building.holder(talk.session_id).drain(0, "it has to go")
     await _answered(talk)
     assert "session_moved" in talk.kinds
@@ -144,7 +145,7 @@ async def test_the_session_is_sent_to_another_actor(client: Api, building: Build
 async def test_the_client_resumes_in_the_middle_of_a_reply(client: Api, building: Building) -> None:
     talk = await client.started()
     await talk.say("what is it?")
-    await talk.until(lambda event: event.HasField("response_delta"))
+    await talk.until_kind("response_delta")
     talk.call.cancel()
     again = await client.resumed(talk)
     await _answered(again)
@@ -208,7 +209,8 @@ async def _attach(
     holder = building.holder(talk.session_id)
     async with grpc.aio.insecure_channel(holder.address) as channel:
         call = SessionServiceStub(channel).Attach()
-        await call.write(session_pb2.AttachRequest(hello=hello))
-        answer = await call.read()
+        async with waiting_for("the actor's answer"):
+            await call.write(session_pb2.AttachRequest(hello=hello))
+            answer = await call.read()
         assert isinstance(answer, session_pb2.AttachResponse)
         return answer

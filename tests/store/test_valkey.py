@@ -18,15 +18,16 @@ from redis.exceptions import AuthenticationError
 
 from duologue.errors import StoreUnavailable
 from duologue.store.valkey import EmbeddedValkey
+from tests.waiting import WITHIN_S
 
 OWNER = Path(__file__).with_name("owning_server.py")
 
 
 def wait_for_end(connection: socket.socket, pid: int) -> None:
     """Wait until the server at the other end has ended, however it does."""
-    connection.settimeout(20)
+    connection.settimeout(WITHIN_S)
     assert connection.recv(1) == b"", "the server did not close the connection"
-    psutil.wait_procs([psutil.Process(pid)] if psutil.pid_exists(pid) else [], timeout=20)
+    psutil.wait_procs([psutil.Process(pid)] if psutil.pid_exists(pid) else [], timeout=WITHIN_S)
     assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
@@ -120,7 +121,7 @@ async def test_it_outlives_the_thread_that_started_it() -> None:
     server = EmbeddedValkey()
     starter = threading.Thread(target=lambda: asyncio.run(server.start()))
     starter.start()
-    starter.join()
+    starter.join(WITHIN_S)
     with Redis.from_url(server.url) as redis:
         assert redis.ping()
         assert server.is_running

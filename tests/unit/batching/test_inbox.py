@@ -7,6 +7,7 @@ import pytest
 from duologue.batching.inbox import Inbox
 from duologue.batching.messages import GiveCells, Leave
 from duologue.errors import CapacityExceeded
+from tests.waiting import WITHIN_S
 
 
 def test_commands_come_out_in_order() -> None:
@@ -30,9 +31,9 @@ def test_too_many_are_refused_but_nobody_is_kept_from_leaving() -> None:
 def test_waiting_ends_when_enough_is_there() -> None:
     inbox = Inbox(8)
     inbox.put(GiveCells(1))
-    inbox.wait(60_000.0)
+    inbox.wait(WITHIN_S * 1e3)
     inbox.put(GiveCells(2))
-    inbox.wait(60_000.0, at_least=2)
+    inbox.wait(WITHIN_S * 1e3, at_least=2)
     assert len(inbox.take()) == 2
     inbox.wait(0.0)
 
@@ -47,12 +48,12 @@ def test_another_thread_wakes_the_one_that_waits(at_least: int) -> None:
 
     thread = threading.Thread(target=put)
     thread.start()
-    inbox.wait(60_000.0, at_least=at_least)
-    thread.join()
+    inbox.wait(WITHIN_S * 1e3, at_least=at_least)
+    thread.join(WITHIN_S)
     assert len(inbox.take()) == at_least
 
 
 def test_a_ring_ends_the_wait() -> None:
     inbox = Inbox(8)
     inbox.ring()
-    inbox.wait(60_000.0)
+    inbox.wait(WITHIN_S * 1e3)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from duologue.floor_settings import FloorSettings, ListeningSettings
+from duologue.floor_settings import ListeningSettings
 from duologue.lane.judging import Patience
 from duologue.session.silence import Silence
 from duologue.session.terms import Terms
@@ -12,11 +12,9 @@ from tests.unit.session.scripted_engine import UNSURE
 
 NORMAL, LOW, OUT = Patience.NORMAL, Patience.LOW, Patience.OUT
 TEXT = "the blue one"
-FLOOR = FloorSettings(confirm_word_gaps=2.0, confirm_after_ms=600, confirm_final_scale=0.5)
 LISTENING = ListeningSettings(open_after_ms=1200, dictation_after_ms=2200, last_limit_ms=6000)
 TERMS = Terms(
     decoding=DecodingSettings(reconsider_after_ms=600, decide_after_ms=1600),
-    floor=FLOOR,
     listening=LISTENING,
 )
 
@@ -178,69 +176,6 @@ def test_nothing_is_open_to_a_strategy_that_does_not_judge(silence: Silence) -> 
     terms = Terms(decoding=DecodingSettings(strategy="turn", reconsider_after_ms=600))
     assert silence.patience("I'd like to, um", terms, 1599) is NORMAL
     assert silence.patience("I'd like to, um", terms, 1600) is OUT
-
-
-# When a pause confirms a decision.
-
-
-def test_a_pause_is_measured_in_the_gaps_between_the_speakers_words() -> None:
-    silence = Silence(word_gap_ms=200)
-    heard(silence, 1000)
-    assert silence.confirms_at_ms(TEXT, TERMS) == 1400
-
-
-def test_the_pause_has_a_longest_length() -> None:
-    silence = Silence(word_gap_ms=900)
-    heard(silence, 1000)
-    assert silence.confirms_at_ms(TEXT, TERMS) == 1600
-
-
-def test_the_end_of_a_segment_shortens_the_pause() -> None:
-    silence = Silence(word_gap_ms=200)
-    silence.heard(TEXT, 1000, is_final=True)
-    assert silence.confirms_at_ms(TEXT, TERMS) == 1200
-    heard(silence, 1100)
-    silence.segment_ended()
-    assert silence.confirms_at_ms(TEXT, TERMS) == 1300, "the end alone adds no time"
-
-
-@pytest.mark.parametrize(
-    ("text", "pause_ms"), [("I'd like to, um", 1200), ("it is 0 1 7 2", 2200), ("really?", 400)]
-)
-def test_the_pause_is_longer_where_more_is_to_come(text: str, pause_ms: float) -> None:
-    silence = Silence(word_gap_ms=200)
-    heard(silence, 1000, text)
-    assert silence.confirms_at_ms(text, TERMS) == 1000 + pause_ms
-
-
-def test_the_pace_is_learned_word_by_word() -> None:
-    slow, fast = Silence(), Silence()
-    for number in range(1, 9):
-        heard(slow, 700 * number, "word " * number)
-        heard(fast, 150 * number, "word " * number)
-    assert fast.word_gap_ms < 200 < 600 < slow.word_gap_ms
-
-
-def test_several_words_at_once_share_their_gap() -> None:
-    silence = Silence(word_gap_ms=200)
-    heard(silence, 1000, "one")
-    heard(silence, 1600, "one two three four")
-    assert silence.word_gap_ms == 200
-
-
-@pytest.mark.parametrize("later_ms", [5000, 100_000])
-def test_a_pause_says_nothing_about_the_pace(later_ms: float) -> None:
-    silence = Silence(word_gap_ms=200)
-    heard(silence, 1000, "one")
-    heard(silence, 1000 + later_ms, "one two")
-    assert silence.word_gap_ms == 200
-
-
-def test_the_first_word_of_an_utterance_has_no_gap_before_it(silence: Silence) -> None:
-    before = silence.word_gap_ms
-    silence.decided(has_rest=False)
-    heard(silence, 1100, "so")
-    assert silence.word_gap_ms == before
 
 
 def test_the_last_limit_is_only_for_what_sounds_unfinished(silence: Silence) -> None:

@@ -1,0 +1,78 @@
+"""A pause is long or short by the speaker's own pace, and by what was said before it."""
+
+import pytest
+
+from duologue.floor_settings import FloorSettings, ListeningSettings
+from duologue.session.silence import Silence
+from duologue.session.terms import Terms
+
+TEXT = "the blue one"
+TERMS = Terms(
+    floor=FloorSettings(confirm_word_gaps=2.0, confirm_after_ms=600, confirm_final_scale=0.5),
+    listening=ListeningSettings(open_after_ms=1200, dictation_after_ms=2200),
+)
+
+
+def heard(silence: Silence, now_ms: float, text: str = TEXT) -> None:
+    silence.heard(text, now_ms, is_final=False)
+
+
+def test_a_pause_is_measured_in_the_gaps_between_the_speakers_words() -> None:
+    silence = Silence(word_gap_ms=200)
+    heard(silence, 1000)
+    assert silence.confirms_at_ms(TEXT, TERMS) == 1400
+
+
+def test_the_pause_has_a_longest_length() -> None:
+    silence = Silence(word_gap_ms=900)
+    heard(silence, 1000)
+    assert silence.confirms_at_ms(TEXT, TERMS) == 1600
+
+
+def test_the_end_of_a_segment_shortens_the_pause() -> None:
+    silence = Silence(word_gap_ms=200)
+    silence.heard(TEXT, 1000, is_final=True)
+    assert silence.confirms_at_ms(TEXT, TERMS) == 1200
+    heard(silence, 1100)
+    silence.segment_ended()
+    assert silence.confirms_at_ms(TEXT, TERMS) == 1300, "the end alone adds no time"
+
+
+@pytest.mark.parametrize(
+    ("text", "pause_ms"), [("I'd like to, um", 1200), ("it is 0 1 7 2", 2200), ("really?", 400)]
+)
+def test_the_pause_is_longer_where_more_is_to_come(text: str, pause_ms: float) -> None:
+    silence = Silence(word_gap_ms=200)
+    heard(silence, 1000, text)
+    assert silence.confirms_at_ms(text, TERMS) == 1000 + pause_ms
+
+
+def test_the_pace_is_learned_word_by_word() -> None:
+    slow, fast = Silence(), Silence()
+    for number in range(1, 9):
+        heard(slow, 700 * number, "word " * number)
+        heard(fast, 150 * number, "word " * number)
+    assert fast.word_gap_ms < 200 < 600 < slow.word_gap_ms
+
+
+def test_several_words_at_once_share_their_gap() -> None:
+    silence = Silence(word_gap_ms=200)
+    heard(silence, 1000, "one")
+    heard(silence, 1600, "one two three four")
+    assert silence.word_gap_ms == 200
+
+
+@pytest.mark.parametrize("later_ms", [5000, 100_000])
+def test_a_pause_says_nothing_about_the_pace(later_ms: float) -> None:
+    silence = Silence(word_gap_ms=200)
+    heard(silence, 1000, "one")
+    heard(silence, 1000 + later_ms, "one two")
+    assert silence.word_gap_ms == 200
+
+
+def test_the_first_word_of_an_utterance_has_no_gap_before_it() -> None:
+    silence = Silence(word_gap_ms=200)
+    heard(silence, 1000, "one")
+    silence.decided(has_rest=False)
+    heard(silence, 1100, "so")
+    assert silence.word_gap_ms == 200
