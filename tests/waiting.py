@@ -15,6 +15,8 @@ T = TypeVar("T")
 
 WITHIN_S = 30.0
 """What has not come by then will not come, also on a busy machine."""
+RAY_WITHIN_S = 90.0
+"""The same of what Ray starts, or starts again: processes that import all of it first."""
 
 
 @asynccontextmanager

@@ -26,7 +26,7 @@ from duologue.settings import DecodingSettings, ModelSettings, Settings
 from duologue.text.token_edit import TokenEdit
 from tests.programs import running
 from tests.tiny_models import write_tiny_model
-from tests.waiting import WITHIN_S, waiting_for
+from tests.waiting import RAY_WITHIN_S, waiting_for
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def settings(tmp_path: Path) -> Settings:
 
 async def converse(address: str, settings: Settings, epoch: int = 1) -> SliceResult:
     """One slice of a new session."""
-    setup = (await describe(address, within_s=WITHIN_S, waits=True)).setup(settings)
+    setup = (await describe(address, within_s=RAY_WITHIN_S, waits=True)).setup(settings)
     session = Session("s", setup)
     seat = await Seat.take(
         address,
@@ -158,6 +158,7 @@ def local_ray() -> Iterator[None]:
 
 
 @pytest.mark.xdist_group("ray")  # one worker runs all tests that start Ray
+@pytest.mark.timeout(300)  # Ray's own start is part of it, and that of two batching actors
 async def test_ray_starts_it_again_when_it_is_killed(
     settings: Settings, tmp_path: Path, local_ray: None
 ) -> None:
@@ -167,15 +168,15 @@ async def test_ray_starts_it_again_when_it_is_killed(
 
     listen = f"unix:{tmp_path}/b.sock"
     actor = start_batcher(settings, BatcherOptions("b1", listen=(listen,)))
-    async with waiting_for("the actor's start"):
+    async with waiting_for("the actor's start", within_s=RAY_WITHIN_S):
         assert await asyncio.wrap_future(actor.address.remote().future()) == listen
     assert (await converse(listen, settings)).error is None
-    status = ray.get(actor.status.remote(), timeout=WITHIN_S)
+    status = ray.get(actor.status.remote(), timeout=RAY_WITHIN_S)
     assert status.node_id == ray.get_runtime_context().get_node_id()
     assert ray.get_actor("batcher/b1") is not None
-    first = ray.get(actor.process_id.remote(), timeout=WITHIN_S)
+    first = ray.get(actor.process_id.remote(), timeout=RAY_WITHIN_S)
     os.kill(first, signal.SIGKILL)
     # Sessions wait for the address, not for Ray.
     assert (await converse(listen, settings, epoch=2)).error is None
-    second = ray.get(actor.process_id.remote(), timeout=WITHIN_S)
+    second = ray.get(actor.process_id.remote(), timeout=RAY_WITHIN_S)
     assert second != first

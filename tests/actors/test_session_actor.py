@@ -34,18 +34,15 @@ from duologue.v1.node_pb2_grpc import NodeServiceStub
 from duologue.wire.sessions import config_to_bytes
 from tests.actors.guest import Guest
 from tests.tiny_models import write_tiny_model
-from tests.waiting import waiting_for
+from tests.waiting import RAY_WITHIN_S, waiting_for
 
 pytestmark = [
     # One worker runs all tests that start Ray: two clusters at once do not fit on two cores.
     pytest.mark.xdist_group("ray"),
     # Ray starts a dozen processes for a cluster, and another one for whatever was killed: up to
     # 20 s for a test where nobody else is at work.
-    pytest.mark.timeout(180),
+    pytest.mark.timeout(300),
 ]
-
-WITHIN_S = 60.0
-"""By then Ray has started again what was killed."""
 
 TENANT = "acme"
 
@@ -98,7 +95,7 @@ async def cluster(
 class Client(Guest):
     """A guest that finds its session's place as a gateway does."""
 
-    within_s = WITHIN_S
+    within_s = RAY_WITHIN_S
 
     def __init__(self, cluster: LocalCluster, session_id: str) -> None:
         super().__init__(TENANT, session_id)
@@ -117,7 +114,7 @@ class Client(Guest):
 
     async def bind(self, node: NodeStatus | None = None) -> None:
         """Have it brought to life and attach, however long nodes take to be well again."""
-        async with waiting_for("a node that binds the session", within_s=WITHIN_S):
+        async with waiting_for("a node that binds the session", within_s=RAY_WITHIN_S):
             while not await self._try_bind(node or (await self.nodes())[0]):
                 await asyncio.sleep(0.05)
 
@@ -210,7 +207,7 @@ async def test_kill_9_of_the_node_agent(cluster: LocalCluster) -> None:
 async def test_a_pool_is_refilled(cluster: LocalCluster) -> None:
     client = await Client.create(cluster, "takes-a-warm-one")
     await client.bind()
-    async with waiting_for("a warm actor at each node", within_s=WITHIN_S):
+    async with waiting_for("a warm actor at each node", within_s=RAY_WITHIN_S):
         while not all(node.warm_actors for node in await cluster.store.nodes()):
             await asyncio.sleep(0.05)
     await client.detach()
@@ -283,10 +280,10 @@ async def test_nothing_is_left_behind(tmp_path: Path, number: signal.Signals) ->
         assert "duologue.gateway" in names
         agents = [each.pid for each in started if is_agent(each)]
         program.send_signal(number)
-        program.wait(WITHIN_S)
+        program.wait(RAY_WITHIN_S)
     finally:
         program.kill()
-        program.communicate()
+        program.communicate(timeout=RAY_WITHIN_S)
     awaited = started if number == signal.SIGINT else [p for p in started if p.pid not in agents]
-    _, alive = await asyncio.to_thread(psutil.wait_procs, awaited, WITHIN_S)
+    _, alive = await asyncio.to_thread(psutil.wait_procs, awaited, RAY_WITHIN_S)
     assert [each for each in alive if each.status() != psutil.STATUS_ZOMBIE] == []
