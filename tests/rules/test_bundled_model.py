@@ -36,6 +36,7 @@ def test_rules_hold(world: World, check: Callable[..., None], number: int) -> No
     check(schedule, world, Random(number))
 
 
+@pytest.mark.timeout(300)  # a hundred replies by the real model, half of them one by one
 def test_replies_are_those_of_the_unmodified_model(world: World) -> None:
     """Fifty people ask at once, each in two pieces: token for token what `generate` gives."""
     crowd = Crowd(
