@@ -138,6 +138,8 @@ class Decision:
     state: State
     text: str
     probabilities: Mapping[State, float]
+    reason: str = ""
+    """Why it was decided so, if not by what the head read."""
 
 
 @dataclass(slots=True)

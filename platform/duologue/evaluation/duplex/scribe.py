@@ -14,6 +14,7 @@ from duologue.events import (
     ResponseResumed,
     ResponseStarted,
     ServerEvent,
+    StateReason,
 )
 from duologue.session.transcript import Entry
 from duologue.states import State
@@ -30,8 +31,8 @@ class Scribe:
         """Take one event at the time at which it was told."""
         record = self._record
         match event:
-            case InputState(state, probabilities, text) if state is not State.INCOMPLETE:
-                record.decisions.append(Decision(now_ms, state, text, probabilities))
+            case InputState() if event.state is not State.INCOMPLETE:
+                record.decisions.append(_decision(event, now_ms))
             case ResponseStarted(number):
                 record.replies.append(Reply(number, now_ms))
             case ResponseDelta(number, text):
@@ -86,3 +87,8 @@ class Scribe:
 
     def _reply(self, number: int) -> Reply:
         return next(each for each in self._record.replies if each.number == number)
+
+
+def _decision(told: InputState, now_ms: float) -> Decision:
+    reason = "" if told.reason is StateReason.JUDGED else str(told.reason)
+    return Decision(now_ms, told.state, told.text, told.probabilities, reason)

@@ -40,7 +40,8 @@ def _events(record: Record) -> Iterator[tuple[float, str]]:
         yield spoken.end_ms, "user ▪ ends"
     for decision in record.decisions:
         percent = 100 * decision.probabilities.get(decision.state, 0.0)
-        yield decision.at_ms, f"  <{decision.state} {percent:.0f} %> {decision.text.strip()!r}"
+        why = decision.reason or f"{percent:.0f} %"
+        yield decision.at_ms, f"  <{decision.state} {why}> {decision.text.strip()!r}"
     for reply in record.replies:
         held_ms = reply.started_ms - _held_from(record, reply)
         held = f", held back for {held_ms:.0f} ms" if held_ms else ""
