@@ -101,10 +101,10 @@ class Floor:
         if cut.is_done and cut.is_shown_whole and heard_chars == cut.num_shown_chars:
             return self.remember(cut, heard_chars, Outcome.COMPLETE)
         is_forgotten = policy is Promotion.BRANCH
+        events: list[ServerEvent] = []
+        if cut.cut_chars is None:  # otherwise it was told already, and did not go on since
+            events.append(Interrupted(cut.response_id, 0 if is_forgotten else heard_chars))
         cut.cut_chars, cut.pause = heard_chars, None
-        events: list[ServerEvent] = [
-            Interrupted(cut.response_id, 0 if is_forgotten else heard_chars)
-        ]
         events += self.done(cut, EndReason.INTERRUPTED)
         outcome = Outcome.FORGOTTEN if is_forgotten else Outcome.CUT
         return events + self.remember(cut, heard_chars, outcome)
@@ -118,13 +118,18 @@ class Floor:
         is_told = bool(response.response_id) and not was_silent
         return [ResponsePaused(response.response_id)] if is_told else []
 
-    def go_on(self, now_ms: float) -> list[ServerEvent]:
-        """What the user said is no reason for the reply to be silent: say that it goes on."""
+    def go_on(self, now_ms: float, *, asked: bool = False) -> list[ServerEvent]:
+        """What the user said is no reason for the reply to be silent: say that it goes on.
+
+        One that waits until the user lets it go on does so when it is `asked` to.
+        """
         response = self._state.response
-        if response is None or not response.response_id or response.pause is Pause.HOLD:
+        if response is None or not response.response_id:
             return []
-        if response.pause is Pause.INTERRUPTION:
+        if response.pause is Pause.INTERRUPTION or (response.pause is not None and asked):
             return self._resume()
+        if response.pause is not None:
+            return []
         if response.is_over(self._setup.floor, now_ms):
             return []
         return [ResponseResumed(response.response_id, response.num_shown_chars)]
@@ -166,7 +171,7 @@ class Floor:
     def _needs_no_confirmation(self, decision: Decision) -> bool:
         if not self._setup.holds_replies or decision.is_over:
             return True
-        if self._is_go_on(decision.text):
+        if self.is_go_on(decision.text):
             return False
         return decision.probability >= self._setup.floor.confirm_above
 
@@ -192,15 +197,19 @@ class Floor:
 
     def _dropped_at_ms(self, now_ms: float) -> float | None:
         """When an utterance leaves that nobody finished, while the reply went on over it."""
-        state, response = self._state, self._state.response
-        is_open = not state.utterance.is_empty and not state.utterance.parts
-        if not is_open or response is None or not response.may_be_shown:
-            return None
-        if state.silence.is_committed or not self._setup.strategy.takes_back:
-            return None
-        if response.is_over(self._setup.floor, now_ms):
+        state = self._state
+        if state.utterance.is_empty or not self.drops_unfinished(now_ms):
             return None
         return state.silence.last_limit_at_ms(state.utterance.text, self._setup)
+
+    def drops_unfinished(self, now_ms: float) -> bool:
+        """Whether an utterance that nobody finishes is to leave: the reply goes on over it."""
+        state, response = self._state, self._state.response
+        if response is None or not response.may_be_shown or state.utterance.parts:
+            return False
+        if state.silence.is_committed or not self._setup.strategy.takes_back:
+            return False
+        return not response.is_over(self._setup.floor, now_ms)
 
     def _resume(self) -> list[ServerEvent]:
         response = self._state.response
@@ -224,7 +233,8 @@ class Floor:
         is_silent = state.response is not None and state.response.pause is not None
         return state.response if is_silent else None
 
-    def _is_go_on(self, text: str) -> bool:
+    def is_go_on(self, text: str) -> bool:
+        """Whether the text says that a reply which waits is to go on."""
         phrases = self._setup.listening.go_on_phrases
         return self._waiting is not None and is_phrase(text, phrases)
 
@@ -239,7 +249,7 @@ class Floor:
             text, is_over = decision.text, decision.is_over
         else:
             return None
-        if not self._is_go_on(text):
+        if not self.is_go_on(text):
             return None
         return 0.0 if is_over else state.silence.confirms_at_ms(text, self._setup)
 

@@ -9,11 +9,14 @@ from duologue.session.setup import SessionSetup
 from duologue.session.state import Decision, SessionState
 from duologue.session.transcript import Role
 from duologue.states import State
+from duologue.text.continuing import sounds_continued
 from duologue.text.echo import num_echoed_chars
 from duologue.text.endings import Ending, ending_of
 from duologue.text.joining import join
 from duologue.text.phrases import is_backchannel
 from duologue.text.sameness import says_the_same
+
+_OPEN = (Ending.OPEN, Ending.DICTATION)
 
 
 class Hearing:
@@ -35,6 +38,9 @@ class Hearing:
     def take(self, event: InputAppend | InputRevise, now_ms: float) -> list[ServerEvent]:
         """Text for a segment. Raises InvalidInput and CapacityExceeded, changing nothing."""
         utterance = self._state.utterance
+        if self._is_left_behind(event, now_ms):
+            left = self._floor.decide_by_words(StateReason.SILENCE, now_ms)
+            return [*left, *self.take(event, now_ms)]
         before, corrects = utterance.text, self._is_late(event, now_ms)
         if corrects and self._corrected(event):
             return []
@@ -87,6 +93,16 @@ class Hearing:
             return False
         return is_same_segment or (decision.state is State.QUERY and self._setup.holds_replies)
 
+    def _is_left_behind(self, event: InputAppend | InputRevise, now_ms: float) -> bool:
+        """Whether what was said over a reply, and nobody went on with, is no part of this text."""
+        state, decoding = self._state, self._setup.decoding
+        is_pause = now_ms - state.silence.since_ms >= decoding.decide_after_ms
+        is_new = event.segment_id not in state.utterance.segment_ids
+        if state.utterance.is_empty or not is_pause or not is_new:
+            return False
+        is_open = ending_of(state.utterance.text) in _OPEN
+        return not is_open and self._floor.drops_unfinished(now_ms)
+
     # What belongs to the last decision.
 
     @property
@@ -103,8 +119,7 @@ class Hearing:
         within_ms = self._setup.decoding.continues_within_ms
         if decision is None or not self._can_reopen or decision.is_over or within_ms == 0:
             return False
-        is_echo = self._is_echo(state.utterance.text, now_ms, begins=True)
-        if decision.reason is not StateReason.JUDGED or is_echo:
+        if decision.reason in (StateReason.ECHO, StateReason.SILENCE, StateReason.LENGTH):
             return False
         if decision.state is State.QUERY and not decision.is_confirmed:
             return True
@@ -114,11 +129,21 @@ class Hearing:
         is_same_segment = any(map(utterance.was_decided, utterance.segment_ids))
         if is_same_segment and state.began_ms - decision.at_ms < within_ms:
             return True
-        is_open = ending_of(decision.text) in (Ending.OPEN, Ending.DICTATION)
-        within_ms = max(within_ms, self._setup.listening.dictation_after_ms if is_open else 0)
-        is_soon = state.began_ms - decision.text_ms < within_ms
-        is_half = decision.state is State.QUERY or is_open
-        return is_soon and is_half and self._setup.holds_replies
+        is_rest = self._setup.holds_replies and self._is_the_rest(decision, within_ms)
+        return is_rest and not self._may_be_echo(utterance.text, now_ms)
+
+    def _is_the_rest(self, decision: Decision, within_ms: float) -> bool:
+        """Whether text in another segment goes on with what was decided: it comes in the same
+        breath, or behind what sounded open, or it sounds like the rest of a request."""
+        state, listening = self._state, self._setup.listening
+        gap_ms = state.began_ms - decision.text_ms
+        if ending_of(decision.text) in _OPEN:
+            return gap_ms < max(within_ms, listening.dictation_after_ms)
+        if decision.state is not State.QUERY:
+            return False
+        if gap_ms < min(within_ms, state.silence.pace_pause_ms(self._setup)):
+            return True
+        return gap_ms < within_ms and sounds_continued(state.utterance.text)
 
     def _is_late(self, event: InputAppend | InputRevise, now_ms: float) -> bool:
         """Whether this is another text for what was decided."""
@@ -151,13 +176,17 @@ class Hearing:
 
     # Its own echo.
 
-    def _is_echo(self, text: str, now_ms: float, *, begins: bool = False) -> bool:
-        """Whether all of the text was said by the assistant just now; with `begins`, also if it is
-        too short to be sure."""
-        listening = self._setup.listening
-        min_words = min(listening.echo_words, len(text.split())) if begins else listening.echo_words
+    def _may_be_echo(self, text: str, now_ms: float) -> bool:
+        """The same of a text that is too short to be sure, but of several words."""
+        num_words = len(text.split())
+        return num_words > 1 and self._is_echo(text, now_ms, num_words)
+
+    def _is_echo(self, text: str, now_ms: float, min_words: int | None = None) -> bool:
+        """Whether all of the text was said by the assistant just now."""
+        most = self._setup.listening.echo_words
+        min_words = most if min_words is None else min(min_words, most)
         return any(
-            num_echoed_chars(text, response.shown_text, min_words=max(1, min_words)) >= len(text)
+            num_echoed_chars(text, response.shown_text, min_words=min_words) >= len(text)
             for response in (self._state.response, self._state.cut)
             if response is not None and self._may_echo(response, now_ms)
         )

@@ -159,6 +159,8 @@ class Narrator:
 
     def _judged(self, judgement: Judgement, hearing: Hearing) -> None:
         flight, silence = self._flight, self._state.silence
+        is_go_on = judgement.state is State.NON_QUERY and self._floor.is_go_on(flight.text)
+        reason = StateReason.GO_ON if is_go_on else StateReason.JUDGED
         self._events.append(
             InputState(
                 state=judgement.state,
@@ -166,6 +168,7 @@ class Narrator:
                 text=flight.text,
                 segment_ids=flight.segment_ids,
                 look_ahead_tokens=judgement.look_ahead_tokens,
+                reason=reason,
             )
         )
         if judgement.state is State.INCOMPLETE:
@@ -173,7 +176,7 @@ class Narrator:
                 silence.probabilities = judgement.probabilities
             return
         probability = judgement.probabilities.get(judgement.state, 1.0)
-        decision = self._decided(judgement.state, StateReason.JUDGED, probability)
+        decision = self._decided(judgement.state, reason, probability)
         if hearing.goes_on(decision):
             self._take_back(decision, hearing)
             return
@@ -182,7 +185,7 @@ class Narrator:
                 self._events += self._floor.settle(decision, self._now_ms)
             case State.NON_QUERY:
                 decision.place = self._enter(Outcome.IGNORED)
-                self._events += self._floor.go_on(self._now_ms)
+                self._events += self._floor.go_on(self._now_ms, asked=is_go_on)
             case State.HOLD:
                 decision.place = self._enter(Outcome.HELD)
                 self._hold(decision)

@@ -90,7 +90,7 @@ class Silence:
         floor, listening = terms.floor, terms.listening
         pause_ms: float = floor.confirm_after_ms
         if probability >= floor.confirm_soon_above:
-            pause_ms = min(floor.confirm_word_gaps * self.word_gap_ms, pause_ms)
+            pause_ms = self.pace_pause_ms(terms)
         pause_ms *= floor.confirm_final_scale if self.is_segment_over else 1.0
         match ending_of(text):
             case Ending.OPEN:
@@ -105,6 +105,11 @@ class Silence:
         _, out_ms = self._limits_ms(text, terms)
         is_last = out_ms == last_ms > terms.decoding.decide_after_ms
         return self.since_ms + last_ms if is_last else None
+
+    def pace_pause_ms(self, terms: Terms) -> float:
+        """A silence that is longer than this speaker's gap between two words."""
+        floor = terms.floor
+        return min(floor.confirm_word_gaps * self.word_gap_ms, floor.confirm_after_ms)
 
     def _limits_ms(self, text: str, terms: Terms) -> tuple[float, float]:
         """The silences from which on patience is low, and out. They follow what was heard."""

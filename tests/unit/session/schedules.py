@@ -1,5 +1,6 @@
 """Random schedules: whatever a client may say at any moment, and a model that heeds it all."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -7,16 +8,17 @@ from zlib import crc32
 
 from hypothesis import strategies as st
 
+from duologue.floor_settings import FloorSettings
 from duologue.lane.lane import Lane
 from duologue.session.transcript import Outcome, Role
 from duologue.session_config import SessionConfig
 from duologue.text.tokenizer import Tokenizer
 from tests.unit.session.scripted_engine import Probabilities, state_of
-from tests.unit.session.stage import DECODING, Setting, Stage, chat_of
+from tests.unit.session.stage import CONFIRMED, DECODING, EAGER, Setting, Stage, chat_of
 from tests.unit.text.tiny_tokenizers import byte_level
 
 SEGMENTS = ("a", "b", "c")
-MARKS = ("", "", "?", "?", "?", " mhm", " hush", " please", " la")
+MARKS = ("", "", "?", "?", "?", " mhm", " hush", " please", " maybe", " la")
 """What a piece of speech ends with tells the model what it is."""
 
 MIN_ACTIONS, MAX_ACTIONS = 40, 80
@@ -26,11 +28,20 @@ class Deed(Enum):
     """What happens next."""
 
     SAY = auto()
+    END = auto()
+    """The last words of a segment; what follows is in another one."""
     REVISE = auto()
+    REPEAT = auto()
+    """The text of a segment once more, written in another way: maybe of one that was decided."""
+    GO_ON = auto()
+    ECHO = auto()
+    """The assistant's own words come back."""
     COMMIT = auto()
     REPORT = auto()
     CANCEL = auto()
     WAIT = auto()
+    ELAPSE = auto()
+    """Time passes, and brings what is due."""
     DEPART = auto()
     ARRIVE = auto()
     TICK = auto()
@@ -56,11 +67,20 @@ def actions(*deeds: Deed) -> st.SearchStrategy[list[Action]]:
     return st.lists(action, min_size=MIN_ACTIONS, max_size=MAX_ACTIONS)
 
 
+FLOORS = (
+    EAGER,
+    CONFIRMED,
+    CONFIRMED,
+    FloorSettings(confirm_above=0.9),
+    FloorSettings(held_reply_tokens=2, confirm_word_gaps=6.0, late_ack_ms=2000),
+)
+
 settings_of_sessions = st.builds(
     Setting,
     stop_strings=st.sampled_from([(), (), ("e",), ("###", "th")]),
     rows_per_forward=st.sampled_from([1000, 1000, 7, 2]),
     max_positions=st.just(100_000),
+    floor=st.sampled_from(FLOORS),
 )
 
 
@@ -97,6 +117,7 @@ class Play:
     pieces: list[str] = field(default_factory=list)
     """All that the user said; none of it twice."""
     num_reports: int = 0
+    num_ended: int = 0
     _is_flying: bool = False
 
     def run(self, schedule: Sequence[Action]) -> None:
@@ -119,22 +140,32 @@ class Play:
 
     def _do(self, action: Action) -> None:
         stage, place = self.stage, action.place
-        segment = SEGMENTS[place % len(SEGMENTS)]
+        segment = f"{SEGMENTS[place % len(SEGMENTS)]}{self.num_ended}"
         response = stage.session.response
         match action.deed:
             case Deed.SAY:
                 stage.say(self._piece(place), segment)
+            case Deed.END:
+                stage.say(self._piece(place), segment, is_final=True)
+                self.num_ended += 1
             case Deed.REVISE:
                 stage.revise(self._piece(place) if place % 4 else "", segment)
+            case Deed.REPEAT:
+                self._repeat(segment, is_final=place % 2 == 0)
+            case Deed.GO_ON:
+                stage.say("go on", f"go on {len(stage.envelopes)} {place}", is_final=place % 2 == 0)
+            case Deed.ECHO if response is not None:
+                stage.say(" ".join(response.shown_text.split()[-5 - place % 3 :]), segment)
             case Deed.COMMIT:
                 stage.commit()
-            case Deed.REPORT if response is not None:
-                self.num_reports += 1
-                stage.ack(response.response_id, place * response.num_shown_chars // 80)
+            case Deed.REPORT:
+                self._report(place)
             case Deed.CANCEL if response is not None:
                 stage.cancel((None, response.response_id, 1)[place % 3])
             case Deed.WAIT:
                 stage.wait(place * 20)
+            case Deed.ELAPSE:
+                stage.elapse(place * 7)
             case Deed.DEPART if not self._is_flying:
                 self._is_flying = stage.depart() is not None
                 stage.engine.fails_after_forwards = None
@@ -156,6 +187,20 @@ class Play:
                 stage.engine.fails_after_forwards = place % 6
             case _:
                 pass
+
+    def _repeat(self, segment_id: str, *, is_final: bool) -> None:
+        segment = self.stage.session.state.utterance.segments.get(segment_id)
+        if segment is not None and segment.text and not segment.is_final:
+            self.stage.revise(f"{segment.text.replace('w', 'W')} .", segment_id, is_final)
+            self.num_ended += is_final
+
+    def _report(self, place: int) -> None:
+        """Also for a reply that was cut, of which more had been heard than was known."""
+        state = self.stage.session.state
+        meant = state.cut if state.cut is not None and place % 4 == 0 else state.response
+        if meant is not None and meant.response_id:
+            self.num_reports += 1
+            self.stage.ack(meant.response_id, place * meant.num_shown_chars // 80)
 
     def _arrive(self) -> None:
         self._is_flying = False
@@ -180,13 +225,20 @@ def play(
 
 
 def as_trunk(stage: Stage) -> str:
-    """What the trunk should be by the transcript."""
+    """What the trunk should be by the transcript: what was ignored is not in it, nor a call for
+    silence where the reply waits."""
     names = {Role.USER: "user", Role.ASSISTANT: "reply"}
+    left_out = {Outcome.IGNORED, *([Outcome.HELD] if stage.setup.strategy.takes_back else [])}
     return "".join(
         f"[{names[role]}: {text}]"
         for role, text, outcome in stage.entries
-        if outcome is not Outcome.IGNORED and text
+        if outcome not in left_out and text
     )
 
 
-__all__ = ["DECODING", "Action", "Deed", "Play", "actions", "as_trunk", "play"]
+def words_of(text: str) -> list[str]:
+    """The words by which the pieces of speech are known."""
+    return re.findall(r"w\d+x", text.lower())
+
+
+__all__ = ["DECODING", "Action", "Deed", "Play", "actions", "as_trunk", "play", "words_of"]

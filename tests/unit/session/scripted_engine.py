@@ -121,6 +121,14 @@ class Script:
         return self.tokenizer.encode(reply) if isinstance(reply, str) else list(reply)
 
 
+class Reciter(Script):
+    """Knows from the lane alone how far it has come, as models do."""
+
+    def speak(self, lane: Lane) -> int:
+        tokens, place = self.tokens(lane.reply_number), lane.num_reply_tokens
+        return tokens[place] if place < len(tokens) else self.stop_token
+
+
 class Cells:
     """Cells are numbers; one that is given up twice is an error."""
 

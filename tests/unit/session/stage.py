@@ -28,6 +28,7 @@ from duologue.events import (
 )
 from duologue.floor_settings import FloorSettings, ListeningSettings
 from duologue.lane.lane import Lane
+from duologue.lane.phase import ReplyPhase
 from duologue.lane.slices import Slice, SliceResult
 from duologue.lane.steps import Step
 from duologue.session.session import Session
@@ -45,6 +46,9 @@ TICK_MS = 160.0
 START, END = "<|im_start|>", "<|im_end|>"
 EAGER = FloorSettings(mode="eager")
 """Replies are shown at once."""
+CONFIRMED = FloorSettings()
+"""Replies wait until the decision behind them is confirmed: by default."""
+LISTENING = ListeningSettings()
 DECODING = DecodingSettings(
     look_ahead_tokens=0, continues_within_ms=0, system_prompt="Be brief.", max_reply_tokens=400
 )
@@ -80,7 +84,7 @@ class Setting:
     max_positions: int = 100_000
     decoding: DecodingSettings = DECODING
     floor: FloorSettings = EAGER
-    listening: ListeningSettings = ListeningSettings()
+    listening: ListeningSettings = LISTENING
     rows_per_forward: int = 1000
 
 
@@ -119,6 +123,8 @@ class Stage:
         self.envelopes: list[Envelope] = []
         self.slices: list[Slice] = []
         self.results: list[SliceResult] = []
+        self.reply_numbers: dict[int, int] = {}
+        """Which reply of the engine's a response is; those that were never shown are none."""
         self._flying: SliceResult | None = None
 
     # What the client does.
@@ -222,12 +228,16 @@ class Stage:
         return [(entry.role, entry.text, entry.outcome) for entry in self.session.transcript]
 
     def shown(self, response_id: int) -> str:
-        """What the client was shown of a response."""
-        return "".join(
-            event.text
-            for event in self.events
-            if isinstance(event, ResponseDelta) and event.response_id == response_id
-        )
+        """What the client was shown of a response; what was given twice counts once."""
+        text = ""
+        for event in self.events:
+            match event:
+                case ResponseDelta(number, more) if number == response_id:
+                    text += more
+                case ResponseResumed(number, from_chars) if number == response_id:
+                    assert from_chars <= len(text)
+                    text = text[:from_chars]
+        return text
 
     @property
     def trunk(self) -> str:
@@ -268,6 +278,9 @@ class Stage:
 
     def _told(self, envelopes: Sequence[Envelope]) -> list[ServerEvent]:
         self.envelopes.extend(envelopes)
+        lane, response = self.session.lane, self.session.response
+        if response is not None and response.response_id and lane.phase is not ReplyPhase.NONE:
+            self.reply_numbers.setdefault(response.response_id, lane.reply_number)
         return [envelope.event for envelope in envelopes]
 
 

@@ -1,10 +1,8 @@
 """A session that writes down what happens to it: single cases."""
 
-from typing import Any
-
 import pytest
 
-from duologue.errors import CapacityExceeded, InvalidInput, KVMemoryExhausted, SessionOver
+from duologue.errors import CapacityExceeded, InvalidInput, SessionOver
 from duologue.events import (
     InputAppend,
     ResponseCancel,
@@ -12,41 +10,13 @@ from duologue.events import (
     SessionClose,
     SessionClosed,
 )
-from duologue.lane.lane import Lane
 from duologue.lane.steps import EndReason
-from duologue.session.chronicle import Chronicle
-from duologue.session.lasting import LastingSession
-from duologue.session.records import Abandoned, Arrived, Departed, Received
+from duologue.session.records import Abandoned, Arrived, Departed, Elapsed, Received, Record
 from duologue.session.transcript import Outcome, Role
 from duologue.session_config import SessionConfig
-from duologue.session_record import TranscriptEdit
+from tests.unit.session.chronicles import REPLY, asked, new_chronicle, records_of
 from tests.unit.session.recorded import RecordedStage, fingerprint
-from tests.unit.session.scripted_engine import Script
-from tests.unit.session.stage import Setting, Stage, assistant, chat_of, user
-from tests.unit.text.tiny_tokenizers import byte_level
-
-REPLY = "The weather is fine, and it will stay so for the whole of the week."
-
-
-def new_chronicle(recent_events: int = 512) -> Chronicle:
-    return Chronicle(LastingSession("session", Stage().setup), recent_events=recent_events)
-
-
-class Reciter(Script):
-    """Knows from the lane alone how far it has come, as models do."""
-
-    def speak(self, lane: Lane) -> int:
-        tokens, place = self.tokens(lane.num_replies), lane.num_reply_tokens
-        return tokens[place] if place < len(tokens) else self.stop_token
-
-
-def asked(**decoding: Any) -> RecordedStage:
-    tokenizer = byte_level()
-    (stop_token,) = chat_of(tokenizer).stop_tokens
-    stage = RecordedStage(model=Reciter(tokenizer, stop_token, (REPLY,)), **decoding)
-    stage.say("How is it?")
-    return stage
-
+from tests.unit.session.stage import Setting, assistant, user
 
 # Client events are counted.
 
@@ -56,7 +26,7 @@ def test_a_client_event_that_comes_twice_is_taken_once() -> None:
     chronicle.receive(1, InputAppend("a", "one"), 0.0, 0)
     assert chronicle.receive(1, InputAppend("a", "one"), 5.0, 0) == []
     assert chronicle.session.utterance == "one"
-    assert len(chronicle.take_records()) == 1
+    assert len(records_of(chronicle)) == 1
 
 
 def test_a_gap_is_refused_and_changes_nothing() -> None:
@@ -66,7 +36,7 @@ def test_a_gap_is_refused_and_changes_nothing() -> None:
     with pytest.raises(InvalidInput, match=r"client_seq must be 2, .* not 3"):
         chronicle.receive(3, InputAppend("a", " three"), 0.0, 0)
     assert fingerprint(chronicle, 0.0) == before
-    assert len(chronicle.take_records()) == 1
+    assert len(records_of(chronicle)) == 1
     chronicle.receive(2, InputAppend("a", " two"), 0.0, 0)
     assert chronicle.session.utterance == "one two"
 
@@ -85,13 +55,14 @@ def test_every_call_that_changes_something_leaves_a_record() -> None:
     chronicle = new_chronicle()
     assert chronicle.next_slice(0.0, 0) is None
     assert chronicle.abandon(0.0) == []
-    assert chronicle.take_records() == ()
+    assert records_of(chronicle) == ()
     chronicle.receive(1, InputAppend("a", "one"), 0.0, 0)
     chronicle.next_slice(1.0, 0)
+    chronicle.elapse(1.5, 0)
     chronicle.abandon(2.0)
-    said, left, lost = chronicle.take_records()
+    said, left, time, lost = records_of(chronicle)
     assert said == Received(1, InputAppend("a", "one"), 0.0, 0)
-    assert (left, lost) == (Departed(1.0, 0), Abandoned(2.0))
+    assert (left, time, lost) == (Departed(1.0, 0), Elapsed(1.5, 0), Abandoned(2.0))
 
 
 @pytest.mark.parametrize(
@@ -105,7 +76,7 @@ def test_every_call_that_changes_something_leaves_a_record() -> None:
     ids=["gap", "nothing to do", "nothing under way", "two at once"],
 )
 def test_a_journal_that_cannot_have_happened_is_refused(
-    records: list[Received | Departed | Abandoned],
+    records: list[Record],
 ) -> None:
     chronicle = new_chronicle()
     with pytest.raises(InvalidInput, match="does not follow from those before it"):
@@ -152,106 +123,6 @@ def test_events_that_are_not_kept_any_more_cannot_be_told() -> None:
     assert [envelope.server_seq for envelope, _ in chronicle.events_after(2)] == [3, 4]
     with pytest.raises(CapacityExceeded, match="the 3 events after 1 are not kept"):
         chronicle.events_after(1)
-
-
-# Checkpoints.
-
-
-def test_only_a_silent_session_makes_a_checkpoint() -> None:
-    stage = asked()
-    assert stage.chronicle.checkpoint() is None, "something to hear"
-    stage.depart()
-    assert stage.chronicle.checkpoint() is None, "a slice is under way"
-    stage.arrive()
-    assert stage.chronicle.checkpoint() is None, "something to say"
-    stage.settle()
-    assert stage.chronicle.checkpoint() is not None
-
-
-def test_none_is_made_while_a_decision_is_being_taken_back() -> None:
-    stage = asked(continues_within_ms=800)
-    stage.tick(1)
-    stage.say(" In Paris?")
-    assert stage.chronicle.checkpoint() is None
-
-
-def test_none_is_made_before_what_it_stands_for_was_taken() -> None:
-    chronicle = new_chronicle()
-    chronicle.receive(1, ResponseCancel(7), 0.0, 0)
-    assert chronicle.checkpoint() is None
-    chronicle.take_records()
-    assert chronicle.checkpoint() is not None
-
-
-def test_a_decision_can_be_taken_back_after_a_checkpoint() -> None:
-    stage = RecordedStage(continues_within_ms=800)
-    stage.say("well mhm")
-    stage.tick()
-    stage.keep_checkpoint()
-    stage.crash()
-    assert stage.num_checkpoints == 1
-    stage.say(" so how are you?")
-    stage.settle()
-    assert stage.transcript_kept[0].text == "well mhm so how are you?"
-    assert len(stage.transcript_kept) == 2
-
-
-def test_a_commit_before_the_words_outlives_a_checkpoint() -> None:
-    """The words it was about were taken back before they were heard."""
-    stages = [RecordedStage(), RecordedStage()]
-    for stage in stages:
-        stage.say("something")
-        stage.commit()
-        stage.revise("")
-        stage.tick()
-    stages[1].keep_checkpoint()
-    assert stages[1].num_checkpoints == 1
-    stages[1].crash()
-    for stage in stages:
-        stage.say("la", "b")
-        stage.settle()
-    assert stages[0].slices == stages[1].slices
-
-
-def test_a_refusal_for_want_of_room_still_waits_after_a_checkpoint() -> None:
-    stage = RecordedStage()
-    stage.say("how")
-    stage.wait()
-    stage.refuse(KVMemoryExhausted("no room, not even to hear it"))
-    stage.revise("")
-    stage.keep_checkpoint()
-    assert stage.num_checkpoints == 1
-    stage.crash()
-    stage.say("How is it?", "b")
-    assert stage.tick(2) == [], "a second has not passed"
-    assert stage.settle()
-
-
-def test_a_transcript_is_kept_in_small_changes() -> None:
-    stage = asked()
-    stage.tick(2)
-    stage.say("And now?", "b")
-    stage.settle()
-    assert stage.transcript_kept == stage.session.transcript
-    stage.keep_checkpoint()
-    assert (len(stage.chronicle.transcript), stage.chronicle.num_earlier_entries) == (2, 2)
-    stage.say("mhm", "c")
-    stage.settle()
-    assert len(stage.transcript_kept) == 5
-    assert stage.chronicle.take_transcript_edit() is None
-
-
-def test_a_change_of_the_transcript_says_what_stays() -> None:
-    stage = asked(continues_within_ms=800)
-    now_ms = stage.clock.now_ms
-    stage.settle()
-    edits: list[TranscriptEdit | None] = []
-    stage.say("mhm", "b")
-    stage.tick()
-    chronicle = stage.chronicle
-    chronicle.receive(3, InputAppend("b", " right"), now_ms(), stage.tick_number)
-    edits.append(chronicle.take_transcript_edit())
-    assert edits == [TranscriptEdit(2, ())]
 
 
 # Slices that never come back.
@@ -343,7 +214,7 @@ def test_closing_is_the_last_thing_that_is_told() -> None:
     assert stage.transcript_kept[-1].outcome is Outcome.CUT
     with pytest.raises(SessionOver, match="session session is closed"):
         stage.say("more", "b")
-    assert stage.chronicle.checkpoint() is None
+    stage.keep_checkpoint()
     stage.crash()
     assert stage.session.is_closed
 

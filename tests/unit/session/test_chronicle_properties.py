@@ -1,14 +1,18 @@
 """What was written down gives the session again, whatever was happening to it."""
 
-import re
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from duologue.floor_settings import FloorSettings, ListeningSettings
+from duologue.session.setup import SessionSetup
 from duologue.session.transcript import Role
-from tests.unit.session.recorded import RecordedStage, play_recorded
-from tests.unit.session.schedules import Action, Deed, actions, settings_of_sessions
+from duologue.settings import ReplySamplingSettings
+from duologue.states import State
+from tests.unit.session.recorded import RecordedStage, fingerprint, play_recorded
+from tests.unit.session.schedules import Action, Deed, actions, settings_of_sessions, words_of
 from tests.unit.session.stage import Setting
 from tests.unit.session.test_properties import decodings, strategies
 
@@ -36,6 +40,44 @@ def test_also_across_checkpoints(
     calm = play_recorded(schedule, setting, **how)
     lost = play_recorded(schedule, setting, every=every, checkpoints=1, **how)
     assert story_of(lost) == story_of(calm)
+
+
+@settings(max_examples=30)
+@given(actions(*ALL), settings_of_sessions, decodings, strategies)
+def test_what_is_set_elsewhere_by_now_changes_no_replay(
+    schedule: list[Action], setting: Setting, decoding: dict[str, Any], strategy: str
+) -> None:
+    """A session is held by the terms that it began with, and by what its client changed of them."""
+    stage = play_recorded(schedule, setting, strategy=strategy, **decoding)
+    again = stage.restored(stage.session.epoch, other_setup(stage.first_setup))
+    now_ms = stage.clock.now_ms()
+    assert fingerprint(again, now_ms) == fingerprint(stage.chronicle, now_ms)
+
+
+def other_setup(setup: SessionSetup) -> SessionSetup:
+    """All that can be set, set otherwise; of the same words."""
+    decoding = replace(
+        setup.decoding,
+        strategy="turn" if setup.decoding.strategy == "duo" else "duo",
+        system_prompt="Be long.",
+        promotion="rebase" if setup.decoding.promotion == "branch" else "branch",
+        reconsider_after_ms=5_000,
+        decide_after_ms=20_000,
+        continues_within_ms=3_000,
+        max_reply_tokens=3,
+        reply_tokens_per_slice=2,
+    )
+    return replace(
+        setup,
+        max_positions=5_000,
+        thresholds={State.QUERY: 0.01, State.NON_QUERY: 0.99, State.HOLD: 0.99},
+        decoding=decoding,
+        sampling=ReplySamplingSettings(stop_strings=("a", "o")),
+        floor=FloorSettings(mode="eager" if setup.holds_replies else "confirmed", late_ack_ms=0),
+        listening=ListeningSettings(late_text_ms=0, last_limit_ms=0, echo_words=2, noise_tags=()),
+        max_utterance_chars=10,
+        reports_playback=True,
+    )
 
 
 @settings(max_examples=40)
@@ -69,9 +111,10 @@ def test_no_word_is_lost_with_a_batcher_and_none_is_heard_twice(
     how = {"strategy": strategy, **decoding}
     stage = play_recorded(schedule, setting, every=every, checkpoints=2, harm="take_over", **how)
     texts = [entry.text for entry in stage.transcript_kept if entry.role is Role.USER]
-    num_words = sum(action.deed is Deed.SAY for action in schedule)
-    heard = re.findall(r"w\d+x", " ".join(texts))
-    assert sorted(heard) == sorted(f"w{number}x" for number in range(1, num_words + 1))
+    num_words = sum(action.deed in (Deed.SAY, Deed.END) for action in schedule)
+    assert sorted(words_of(" ".join(texts))) == sorted(
+        f"w{number}x" for number in range(1, num_words + 1)
+    )
 
 
 @settings(max_examples=30)

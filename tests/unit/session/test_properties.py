@@ -1,7 +1,6 @@
 """What has to hold for any client, at any moment; `Stage.check` adds what holds after any slice."""
 
-import re
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -12,13 +11,25 @@ from duologue.events import (
     Interrupted,
     ResponseDelta,
     ResponseDone,
+    ResponsePaused,
     ResponseResumed,
     ResponseStarted,
+    ServerEvent,
 )
+from duologue.floor_settings import FloorSettings
 from duologue.lane.lane import Lane
 from duologue.lane.steps import EndReason, Promote, Say
 from duologue.session.transcript import Role
-from tests.unit.session.schedules import Action, Deed, Play, actions, as_trunk, play
+from tests.unit.session.schedules import (
+    FLOORS,
+    Action,
+    Deed,
+    Play,
+    actions,
+    as_trunk,
+    play,
+    words_of,
+)
 from tests.unit.session.schedules import settings_of_sessions as setting_choices
 from tests.unit.session.stage import Setting, Stage
 from tests.unit.session.test_stopping import until_a_string_is_complete
@@ -65,23 +76,29 @@ def test_no_word_is_lost_and_none_is_heard_twice(
     schedule: list[Action], setting: Setting, decoding: dict[str, Any], strategy: str
 ) -> None:
     done = play(schedule, setting, strategy=strategy, **decoding)
-    texts = [text for role, text, _ in done.stage.entries if role is Role.USER]
-    heard = re.findall(r"w\d+x", " ".join(texts))
-    assert sorted(heard) == sorted(f"w{number}x" for number in range(1, done.num_words + 1))
+    assert sorted(words_of(said_by_the_user(done.stage))) == all_words(done)
 
 
 @settings(max_examples=40)
-@given(actions(*SAFE), decodings, st.sampled_from(["duo", "turn"]))
+@given(actions(*SAFE), setting_choices, decodings, st.sampled_from(["duo", "turn"]))
 def test_every_word_is_pending_or_was_decided(
-    schedule: list[Action], decoding: dict[str, Any], strategy: str
+    schedule: list[Action], setting: Setting, decoding: dict[str, Any], strategy: str
 ) -> None:
-    """Also in the midst of things. (What is being reopened is both, until the engine knows.)"""
-    decoding["continues_within_ms"] = 0
-    done = play(schedule, Setting(), strategy=strategy, finishes=False, **decoding)
-    texts = [text for role, text, _ in done.stage.entries if role is Role.USER]
-    texts.append(done.stage.session.utterance)
-    heard = re.findall(r"w\d+x", " ".join(texts))
-    assert sorted(heard) == sorted(f"w{number}x" for number in range(1, done.num_words + 1))
+    """Also in the midst of things, where a decision may wait to be confirmed."""
+    done = play(schedule, setting, strategy=strategy, finishes=False, **decoding)
+    state = done.stage.session.state
+    said = f"{said_by_the_user(done.stage)} {state.utterance.text}"
+    if state.decision is not None and state.decision.place is None:
+        said += f" {state.decision.text}"
+    assert sorted(words_of(said)) == all_words(done)
+
+
+def said_by_the_user(stage: Stage) -> str:
+    return " ".join(text for role, text, _ in stage.entries if role is Role.USER)
+
+
+def all_words(done: Play) -> list[str]:
+    return sorted(f"w{number}x" for number in range(1, done.num_words + 1))
 
 
 @settings(max_examples=60)
@@ -101,32 +118,51 @@ def test_responses_begin_and_end_once(
     schedule: list[Action], setting: Setting, decoding: dict[str, Any], strategy: str
 ) -> None:
     done = play(schedule, setting, strategy=strategy, **decoding)
-    open_ids: set[int] = set()
-    interrupted: set[int] = set()
-    num_started = 0
+    told = Told()
     for event in done.stage.events:
+        told.take(event)
+    assert told.open_ids <= told.silent_ids, "only what waits is not over"
+
+
+@dataclass(slots=True)
+class Told:
+    """What a client knows of the responses, who checks that it makes sense."""
+
+    num_started: int = 0
+    open_ids: set[int] = field(default_factory=set)
+    """Of which more may be told."""
+    silent_ids: set[int] = field(default_factory=set)
+    """That the player paused."""
+    num_chars: dict[int, int] = field(default_factory=dict)
+
+    def take(self, event: ServerEvent) -> None:
         match event:
             case ResponseStarted(number):
-                num_started += 1
-                assert number == num_started
-                assert not open_ids, "the one before it is done"
-                open_ids.add(number)
+                self.num_started += 1
+                assert number == self.num_started
+                assert not self.open_ids, "the one before it is done"
+                self.open_ids.add(number)
+                self.num_chars[number] = 0
             case ResponseDelta(number, text):
-                assert number in open_ids
+                assert number in self.open_ids - self.silent_ids
                 assert text
+                self.num_chars[number] += len(text)
             case ResponseDone(number):
-                open_ids.remove(number)
+                self.open_ids.remove(number)
             case Interrupted(number, heard_chars):
-                assert number == num_started
-                assert number not in interrupted
-                assert 0 <= heard_chars <= len(done.stage.shown(number))
-                interrupted.add(number)
-            case ResponseResumed(number):
-                assert number == num_started
-                assert number in open_ids or done.num_reports
+                assert 0 <= heard_chars <= self.num_chars[number]
+                self.silent_ids.discard(number)
+            case ResponsePaused(number):
+                assert number not in self.silent_ids
+                self.silent_ids.add(number)
+            case ResponseResumed(number, from_chars):
+                assert 0 <= from_chars <= self.num_chars[number]
+                self.num_chars[number] = from_chars
+                self.silent_ids.discard(number)
+                assert not self.open_ids - {number}
+                self.open_ids.add(number)
             case _:
                 pass
-    assert not open_ids
 
 
 @settings(max_examples=40)
@@ -138,9 +174,10 @@ def test_what_is_shown_is_what_the_tokens_say(
     reasons = {
         event.response_id: event.reason for event in stage.events if isinstance(event, ResponseDone)
     }
-    for number, tokens in replies_by_journal(stage).items():
-        text, shown = stage.setup.tokenizer.decode(tokens), stage.shown(number)
-        match reasons[number]:
+    replies = replies_by_journal(stage)
+    for response_id, number in stage.reply_numbers.items():
+        text, shown = stage.setup.tokenizer.decode(replies[number]), stage.shown(response_id)
+        match reasons.get(response_id):
             case EndReason.STOP | EndReason.LENGTH:
                 assert shown == text
             case EndReason.STOP_STRING:
@@ -151,25 +188,25 @@ def test_what_is_shown_is_what_the_tokens_say(
 
 
 def replies_by_journal(stage: Stage) -> dict[int, list[int]]:
-    """The tokens of each reply, by its number."""
+    """The tokens of each reply, by the number that it has in the lane."""
     lane = Lane(stage.setup.chat, stage.setup.opening)
     replies: dict[int, list[int]] = {}
     for step in stage.steps:
-        if isinstance(step, Promote) and step.answer:
-            replies[lane.num_replies + 1] = []
-        elif isinstance(step, Say):
-            replies[lane.num_replies] += step.tokens
         lane.apply(step)
+        if isinstance(step, Say):
+            replies.setdefault(lane.reply_number, []).extend(step.tokens)
+        elif isinstance(step, Promote) and step.answer:
+            replies[lane.reply_number] = []
     return replies
 
 
 @settings(max_examples=40)
-@given(actions(Deed.SAY, Deed.COMMIT, Deed.WAIT), decodings)
+@given(actions(Deed.SAY, Deed.COMMIT, Deed.WAIT), st.sampled_from(FLOORS), decodings)
 def test_a_schedule_tells_the_same_story_with_and_without_its_cells(
-    schedule: list[Action], decoding: dict[str, Any]
+    schedule: list[Action], floor: FloorSettings, decoding: dict[str, Any]
 ) -> None:
     def story_of(schedule: list[Action]) -> Play:
-        return play(schedule, Setting(), **decoding)
+        return play(schedule, Setting(floor=floor), **decoding)
 
     restless = [each for action in schedule for each in (Action(Deed.REST, 0), action)]
     kept, dropped = story_of(schedule).stage, story_of(restless).stage
@@ -190,4 +227,5 @@ def test_every_deed_does_something(deed: Deed) -> None:
 
 def vars_of(done: Play) -> tuple[object, ...]:
     stage = done.stage
-    return (len(stage.slices), stage.story, stage.session.utterance, stage.clock.now_ms())
+    told = (stage.story, stage.entries, stage.session.utterance)
+    return (*told, len(stage.slices), stage.clock.now_ms())

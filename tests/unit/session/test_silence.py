@@ -27,7 +27,9 @@ def silence() -> Silence:
     return made
 
 
-def heard(silence: Silence, now_ms: float, text: str = TEXT, judged: Patience | None = None) -> None:
+def heard(
+    silence: Silence, now_ms: float, text: str = TEXT, judged: Patience | None = None
+) -> None:
     silence.heard(text, now_ms, is_final=False)
     silence.judged = judged
 

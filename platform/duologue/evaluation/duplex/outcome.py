@@ -128,11 +128,16 @@ class LineOutcome:
         return not is_broken and self.is_quiet_for(window_ms)
 
     def resumes_within(self, window_ms: float) -> bool:
-        """Whether the reply before it is given as it was, and none began, so long after it."""
+        """Whether the reply before it is given as it was, so long after it, and no other stands.
+
+        Another that was shown and taken back is counted as such (`shown_withdrawn_per_turn`).
+        """
         reply, limit_ms = self.before, self.spoken.end_ms + window_ms
-        if reply is None or not reply.is_the_same_again or not self.is_quiet_for(window_ms):
+        others = [r for r in self.inside + self.after if not r.is_taken_back]
+        if reply is None or not reply.is_the_same_again:
             return False
-        return reply.silence_at(limit_ms) is None
+        is_alone = not any(other.started_ms <= limit_ms for other in others)
+        return is_alone and reply.silence_at(limit_ms) is None
 
     def keeps_what_was_heard(self, num_chars: int) -> bool:
         """Whether the transcript has of the reply before it what was heard, up to so much."""
