@@ -1,6 +1,6 @@
 """What a session, or a tenant, has used of the model."""
 
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, fields, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,17 +17,19 @@ class Usage:
     """Of the replies' tokens, those that were computed and thrown away before they were shown."""
 
     def __post_init__(self) -> None:
-        counts = (self.input_tokens, self.output_tokens, self.slices, self.discarded_tokens)
-        assert min(counts) >= 0, f"usage cannot be negative: {counts}"
+        assert min(self.counts) >= 0, f"usage cannot be negative: {self.counts}"
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """All of them, in the order of `USAGE_NAMES`."""
+        return astuple(self)
 
     def discarding(self, tokens: int) -> "Usage":
         """The same with so many more tokens that were thrown away unseen."""
         return replace(self, discarded_tokens=self.discarded_tokens + tokens)
 
     def __add__(self, other: "Usage") -> "Usage":
-        return Usage(
-            self.input_tokens + other.input_tokens,
-            self.output_tokens + other.output_tokens,
-            self.slices + other.slices,
-            self.discarded_tokens + other.discarded_tokens,
-        )
+        return Usage(*map(sum, zip(self.counts, other.counts, strict=True)))
+
+
+USAGE_NAMES = tuple(field.name for field in fields(Usage))

@@ -1,11 +1,13 @@
 """What was acknowledged is kept, in order and once, and so are its transcript and its usage."""
 
 import pytest
+from redis import Redis
 
 from duologue.clock import ManualClock
 from duologue.errors import CapacityExceeded, StaleEpoch, UnknownSession
 from duologue.session.transcript import Entry, Outcome, Role
 from duologue.session_record import TranscriptEdit
+from duologue.store.keys import SessionKeys, TenantKeys
 from duologue.store.store import Store
 from duologue.usage import Usage
 from tests.store.records import LIMITS, LISTING_MS, a_session, new_lease, said, take
@@ -27,7 +29,7 @@ async def test_an_append_whose_answer_was_lost_is_taken_once(store: Store) -> No
     lease = await new_lease(store)
     edit = TranscriptEdit(0, (said("hello"),))
     for _ in range(3):
-        assert await store.append(lease, b"first", transcript=edit, usage=Usage(1, 2, 3)) == 1
+        assert await store.append(lease, b"first", transcript=edit, usage=Usage(1, 2, 3, 4)) == 1
         lease.num_entries = 0  # as if the answer had not come
     lease.num_entries = 1
     assert await store.append(lease, b"first") == 2  # the same again is not a repeat
@@ -95,7 +97,7 @@ async def test_a_journal_without_checkpoints_is_full_one_day(store: Store, size:
     for _ in range(taken):
         await store.append(lease, bytes(size))
     with pytest.raises(CapacityExceeded, match="'one' may have 2000 bytes and 6 entries behind"):
-        await store.append(lease, bytes(size), transcript=edit, usage=Usage(1, 1, 1))
+        await store.append(lease, bytes(size), transcript=edit, usage=Usage(1, 1, 1, 1))
     assert await store.transcript("acme", "one") == []
     assert (await store.require_session("acme", "one")).usage == Usage()
     assert len(await entries_of(store)) == taken
@@ -138,23 +140,23 @@ async def test_usage_is_counted_once_for_the_session_and_its_tenant(
     store: Store, clock: ManualClock
 ) -> None:
     lease, other = await new_lease(store), await new_lease(store, "two")
-    await store.append(lease, b"1", usage=Usage(10, 1, 2))
+    await store.append(lease, b"1", usage=Usage(10, 1, 2, 1))
     lease.num_entries = 0
-    await store.append(lease, b"1", usage=Usage(10, 1, 2))
+    await store.append(lease, b"1", usage=Usage(10, 1, 2, 1))
     await store.append(lease, b"2")
-    await store.append(other, b"1", usage=Usage(100, 0, 0))
-    assert (await store.require_session("acme", "one")).usage == Usage(10, 1, 2)
+    await store.append(other, b"1", usage=Usage(100, 0, 0, 0))
+    assert (await store.require_session("acme", "one")).usage == Usage(10, 1, 2, 1)
     clock.advance(LISTING_MS)
-    await store.append(lease, b"3", usage=Usage(11, 1, 3))
-    assert await store.usage("acme") == Usage(11, 1, 3)
+    await store.append(lease, b"3", usage=Usage(11, 1, 3, 2))
+    assert await store.usage("acme") == Usage(11, 1, 3, 2)
     await store.release_lease(other)
-    assert await store.usage("acme") == Usage(111, 1, 3)
+    assert await store.usage("acme") == Usage(111, 1, 3, 2)
     replayed = await take(store, known_epoch=1)
-    await store.append(replayed, b"4", usage=Usage(11, 1, 3))
+    await store.append(replayed, b"4", usage=Usage(11, 1, 3, 2))
     await store.close_session("acme", "one")
-    assert await store.usage("acme") == Usage(111, 1, 3)
-    await store.add_usage("acme", Usage(0, 5, 0))
-    assert await store.usage("acme") == Usage(111, 6, 3)
+    assert await store.usage("acme") == Usage(111, 1, 3, 2)
+    await store.add_usage("acme", Usage(0, 5, 0, 4))
+    assert await store.usage("acme") == Usage(111, 6, 3, 6)
     assert await store.usage("other") == Usage()
 
 
@@ -174,3 +176,21 @@ async def test_a_closed_session_can_still_be_read(store: Store) -> None:
     await store.close_session("acme", "one")
     assert await store.transcript("acme", "one") == [said("bye")]
     assert await entries_of(store) == (b"1",)
+
+
+async def test_a_count_that_an_older_record_lacks_is_zero(
+    store: Store, raw: Redis, clock: ManualClock
+) -> None:
+    """A session and a tenant of before `discarded_tokens` was counted."""
+    lease = await new_lease(store)
+    await store.append(lease, b"1", usage=Usage(10, 1, 2))
+    clock.advance(LISTING_MS)
+    await store.renew_lease(lease)
+    meta, usage = SessionKeys.of("acme", "one").meta, TenantKeys.of("acme").usage
+    assert raw.hdel(meta, "discarded_tokens") == 1
+    raw.hdel(usage, "discarded_tokens")
+    raw.hset(TenantKeys.of("acme").metered, "one", "10 1 2")
+    assert (await store.require_session("acme", "one")).usage == Usage(10, 1, 2)
+    await store.append(lease, b"2", usage=Usage(11, 2, 3, 4))
+    await store.release_lease(lease)
+    assert await store.usage("acme") == Usage(11, 2, 3, 4)

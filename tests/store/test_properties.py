@@ -129,7 +129,7 @@ class StoreMachine(RuleBasedStateMachine):
         if keep is not None:
             keep = min(keep, len(model.transcript))
             edit = TranscriptEdit(keep, (said(str(self.num_writes)),))
-        usage = model.usage + Usage(1, 2, 3)
+        usage = model.usage + Usage(1, 2, 3, 4)
         is_taken = model.takes(lease)
         for _ in range(repeats + 1):
             lease.num_entries = number

@@ -8,7 +8,7 @@ from duologue.cluster_status import BatcherStatus, NodeStatus, Shedding
 from duologue.session.transcript import Entry, Outcome, Role
 from duologue.session_record import SessionRecord, SessionStatus
 from duologue.tenants import Tenant
-from duologue.usage import Usage
+from duologue.usage import USAGE_NAMES, Usage
 
 
 def record_fields(record: SessionRecord) -> list[str | bytes | int]:
@@ -16,7 +16,7 @@ def record_fields(record: SessionRecord) -> list[str | bytes | int]:
     return [
         *("status", SessionStatus.NEW, "config", record.config, "epoch", 0),
         *("created_ms", record.created_ms, "active_ms", record.active_ms or record.created_ms),
-        *("input_tokens", 0, "output_tokens", 0, "slices", 0),
+        *(each for name in USAGE_NAMES for each in (name, 0)),
         *("entries", 0, "journal_bytes", 0, "forgotten", 0),
     ]
 
@@ -30,7 +30,7 @@ def record_from_fields(
     is_held = status is SessionStatus.LIVE and int(fields[b"lease_until_ms"]) > now_ms
     if status is SessionStatus.LIVE and not is_held:
         status = SessionStatus.ASLEEP
-    counts = (int(fields[name]) for name in (b"input_tokens", b"output_tokens", b"slices"))
+    counts = (int(fields.get(name.encode(), 0)) for name in USAGE_NAMES)
     return SessionRecord(
         tenant_id=tenant_id,
         session_id=session_id,

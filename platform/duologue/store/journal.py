@@ -42,9 +42,9 @@ class JournalStore(StorePart):
         limits, edit = self._limits, self._edit(transcript)
         self._check_size("an entry of the journal", len(entry), limits.max_entry_bytes)
         number = lease.num_entries + 1
-        counts: tuple[Argument, ...] = ("", "", "")
-        if usage is not None:
-            counts = (usage.input_tokens, usage.output_tokens, usage.slices)
+        counts: tuple[Argument, ...] = (
+            ("",) * len(Usage().counts) if usage is None else usage.counts
+        )
         arguments = (
             *(self._connection.now, lease.epoch, lease.lease_ms, self._ttl_ms, self._listing_ms),
             *(limits.max_journal_entries, limits.max_journal_bytes, limits.max_transcript_entries),
@@ -61,7 +61,7 @@ class JournalStore(StorePart):
         refuse(answer, lease.tenant_id, lease.session_id, lease.epoch)
         lease.num_entries = number
         if answer[1]:  # about once in a third of a lease
-            told = usage_of(answer[2:5])
+            told = usage_of(answer[2:])
             await self._list(lease.tenant_id, lease.session_id, told, is_live=True)
         return number
 

@@ -49,8 +49,8 @@ class StorePart:
         if is_live:
             live_ms = self._settings.lease_ms + self._listing_ms
         created: int | str = "" if created_ms is None else created_ms
-        counts = (usage.input_tokens, usage.output_tokens, usage.slices)
-        arguments = (self._connection.now, session_id, self._ttl_ms, live_ms, created, *counts)
+        told = (self._connection.now, session_id, self._ttl_ms, live_ms, created)
+        arguments = (*told, *usage.counts)
         await self._connection.run(LIST_SESSION, TenantKeys.of(tenant_id).all, arguments)
 
 

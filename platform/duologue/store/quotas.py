@@ -4,7 +4,7 @@ from duologue.errors import InvalidInput
 from duologue.store.keys import TenantKeys, rate_key
 from duologue.store.part import StorePart, usage_of
 from duologue.store.scripts import ADD_USAGE, ALLOW
-from duologue.usage import Usage
+from duologue.usage import USAGE_NAMES, Usage
 
 _MAX_AMOUNT = 10**9
 _MAX_RATE = 10**12
@@ -31,9 +31,8 @@ class QuotaStore(StorePart):
 
         A count of what was used by sessions that were forgotten too, for 400 days after the last.
         """
-        names = ("input_tokens", "output_tokens", "slices")
         (counts,) = await self._connection.read_together(
-            ("HMGET", TenantKeys.of(tenant_id).usage, *names)
+            ("HMGET", TenantKeys.of(tenant_id).usage, *USAGE_NAMES)
         )
         return usage_of([count or b"0" for count in counts])
 
@@ -42,5 +41,4 @@ class QuotaStore(StorePart):
 
         If the server's answer is lost on the way, it may be counted more than once.
         """
-        counts = (usage.input_tokens, usage.output_tokens, usage.slices)
-        await self._connection.run(ADD_USAGE, [TenantKeys.of(tenant_id).usage], counts)
+        await self._connection.run(ADD_USAGE, [TenantKeys.of(tenant_id).usage], usage.counts)

@@ -72,7 +72,7 @@ class SessionStore(StorePart):
         arguments = (self._connection.now, self._ttl_ms)
         answer = await self._connection.run(TOUCH, keys.all, arguments)
         refuse(answer, tenant_id, session_id)
-        await self._list(tenant_id, session_id, usage_of(answer[1:4]))
+        await self._list(tenant_id, session_id, usage_of(answer[1:]))
 
     async def number_connection(self, tenant_id: str, session_id: str) -> int:
         """Count a client's connection to a session it resumes, from 1 on: the newest has the
@@ -92,7 +92,7 @@ class SessionStore(StorePart):
         arguments = (self._connection.now, "", SessionStatus.CLOSED, *ttls)
         answer = await self._connection.run(END_HOLD, keys.all, arguments)
         refuse(answer, tenant_id, session_id)
-        await self._list(tenant_id, session_id, usage_of(answer[1:4]), is_live=False)
+        await self._list(tenant_id, session_id, usage_of(answer[1:]), is_live=False)
 
     async def transcript(self, tenant_id: str, session_id: str) -> list[Entry]:
         """What was said so far, also of a closed session; raises UnknownSession.

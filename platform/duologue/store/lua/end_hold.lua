@@ -1,8 +1,7 @@
 -- Nobody holds the session any more: its holder gives it up, or it is closed whoever holds it.
 -- KEYS: a session's. ARGV: now, epoch ('' for whoever), status, ttl_ms, closed_ttl_ms.
 local now = time_ms(ARGV[1])
-local meta = redis.call('HMGET', KEYS[1], 'status', 'epoch', 'claim',
-  'input_tokens', 'output_tokens', 'slices')
+local meta = redis.call('HMGET', KEYS[1], 'status', 'epoch', 'claim')
 if not meta[1] then return {'unknown'} end
 local epoch = tonumber(meta[2])
 if ARGV[2] ~= '' and ARGV[2] ~= meta[2] then return {'stale', meta[2]} end
@@ -14,4 +13,4 @@ if is_holder and meta[1] ~= 'closed' then
   expire(KEYS, ARGV[4])
   if ARGV[3] == 'closed' then expire({KEYS[2], KEYS[3]}, ARGV[5]) end
 end
-return {'ok', meta[4], meta[5], meta[6]}
+return {'ok', unpack(usage_at(KEYS[1]))}

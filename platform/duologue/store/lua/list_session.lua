@@ -1,6 +1,6 @@
 -- What a tenant's lists are to know of a session; usage that was counted already is not again.
 -- KEYS: a tenant's. ARGV: now, session_id, ttl_ms, live_ms (0: it is not live, '': leave that),
---   created_ms ('' when it is listed), input_tokens, output_tokens, slices.
+--   created_ms ('' when it is listed), then its usage.
 local now = time_ms(ARGV[1])
 local sessions, expiry, live, metered, usage = unpack(KEYS)
 local session_id, ttl_ms = ARGV[2], ARGV[3]
@@ -13,11 +13,14 @@ elseif ARGV[4] ~= '' then
   redis.call('ZADD', live, now + ARGV[4], session_id)
   redis.call('PEXPIRE', live, math.max(ARGV[4], DAY_MS))
 end
-local so_far = redis.call('HGET', metered, session_id) or '0 0 0'
-local counted = {string.match(so_far, '(%d+) (%d+) (%d+)')}
+local counted = {}
+for count in string.gmatch(redis.call('HGET', metered, session_id) or '', '%d+') do
+  counted[#counted + 1] = count
+end
 local is_more = false
-for index, name in ipairs({'input_tokens', 'output_tokens', 'slices'}) do
+for index, name in ipairs(USAGE) do
   local total = ARGV[5 + index]
+  counted[index] = counted[index] or '0'
   local more = total - counted[index]
   if more > 0 then
     redis.call('HINCRBY', usage, name, more)

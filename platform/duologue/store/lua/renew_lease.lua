@@ -1,8 +1,7 @@
 -- Hold a session on. KEYS: a session's. ARGV: now, epoch, lease_ms, ttl_ms, listing_ms.
--- Returns ok, whether the tenant's lists are to hear of it, and the session's usage.
+-- Returns ok, and whether the tenant's lists are to hear of it: then with the session's usage.
 local now = time_ms(ARGV[1])
-local meta = redis.call('HMGET', KEYS[1], 'epoch', 'claim', 'listed_ms',
-  'input_tokens', 'output_tokens', 'slices')
+local meta = redis.call('HMGET', KEYS[1], 'epoch', 'claim', 'listed_ms')
 if not meta[1] then return {'unknown'} end
 if meta[1] ~= ARGV[2] or not meta[2] then return {'stale', meta[1]} end
 redis.call('HSET', KEYS[1], 'lease_until_ms', now + ARGV[3])
@@ -11,4 +10,4 @@ if is_due then
   redis.call('HSET', KEYS[1], 'listed_ms', now)
   expire(KEYS, ARGV[4])
 end
-return {'ok', is_due and 1 or 0, meta[4], meta[5], meta[6]}
+return {'ok', is_due and 1 or 0, unpack(is_due and usage_at(KEYS[1]) or {})}

@@ -3,7 +3,7 @@
 -- The claim names this call, so that its repeat gets what the first got.
 local now = time_ms(ARGV[1])
 local meta = redis.call('HMGET', KEYS[1], 'status', 'epoch', 'claim', 'lease_until_ms', 'address',
-  'entries', 'input_tokens', 'output_tokens', 'slices')
+  'entries')
 if not meta[1] then return {'unknown'} end
 if meta[1] == 'closed' then return {'over'} end
 local epoch, known = tonumber(meta[2]), tonumber(ARGV[6])
@@ -16,4 +16,4 @@ redis.call('HSET', KEYS[1], 'status', 'live', 'epoch', epoch, 'claim', ARGV[2], 
   'address', ARGV[4], 'node_id', ARGV[5], 'lease_until_ms', now + ARGV[7], 'active_ms', now,
   'listed_ms', now)
 expire(KEYS, ARGV[8])
-return {'ok', epoch, tonumber(meta[6]), meta[7], meta[8], meta[9]}
+return {'ok', epoch, tonumber(meta[6]), unpack(usage_at(KEYS[1]))}
