@@ -4,6 +4,7 @@ Takes the platform from DUOLOGUE_ADDRESS and DUOLOGUE_API_KEY, or from what `duo
 """
 
 import asyncio
+import re
 
 from duologue.cli.endpoint import find_endpoint
 from duologue.client import (
@@ -13,6 +14,8 @@ from duologue.client import (
     Interrupted,
     ResponseDelta,
     ResponseDone,
+    ResponsePaused,
+    ResponseResumed,
     SessionConfig,
     connect,
 )
@@ -34,8 +37,8 @@ async def main() -> None:
 async def converse(client: Client, config: SessionConfig) -> str:
     """Ask, cut in, and listen to the end; returns the session's name."""
     async with client.converse(config) as conversation:
-        for word in QUESTION.split(" "):  # as it is spoken, word by word
-            await conversation.append(f"{word} ")
+        for piece in re.split("(?= )", QUESTION):  # as it is spoken, word by word
+            await conversation.append(piece)
         await conversation.commit()
         texts, has_interrupted = 0, False
         async for event in conversation:
@@ -48,6 +51,10 @@ async def converse(client: Client, config: SessionConfig) -> str:
                     if texts == 4 and not has_interrupted:
                         has_interrupted = True
                         await conversation.say(INTERRUPTION)
+                case ResponsePaused():
+                    print("\n[falls silent]")
+                case ResponseResumed(from_chars=from_chars):
+                    print(f"\n[goes on from character {from_chars}]")
                 case Interrupted(heard_chars=heard_chars):
                     print(f"\n[cut after {heard_chars} characters]")
                 case ResponseDone(response_id, reason):

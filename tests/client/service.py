@@ -130,7 +130,11 @@ class EchoSession:
     def _state(self, state: ev.State.ValueType) -> ev.ServerEvent:
         share = ev.StateProbability(state=state, probability=0.75)
         judged = ev.InputState(
-            state=state, text=self.text, probabilities=[share], segment_ids=self.segment_ids
+            state=state,
+            text=self.text,
+            probabilities=[share],
+            segment_ids=self.segment_ids,
+            reason=ev.STATE_REASON_JUDGED,
         )
         return ev.ServerEvent(input_state=judged)
 

@@ -43,9 +43,11 @@ from duologue.events import (
     Interrupted,
     ResponseDelta,
     ResponseDone,
+    ResponsePaused,
     ResponseResumed,
     ResponseStarted,
     SessionClosed,
+    StateReason,
 )
 from duologue.notices import (
     Backpressure,
@@ -88,6 +90,7 @@ __all__ = [
     "QuotaExceeded",
     "ResponseDelta",
     "ResponseDone",
+    "ResponsePaused",
     "ResponseResumed",
     "ResponseStarted",
     "SendBufferFull",
@@ -99,6 +102,7 @@ __all__ = [
     "SessionOver",
     "SessionReady",
     "SessionTaken",
+    "StateReason",
     "Timing",
     "Told",
     "Unauthenticated",

@@ -151,7 +151,11 @@ class Conversation:
         self._segment_id = None
 
     async def heard(self, response_id: int, heard_chars: int) -> None:
-        """So much of a response was really played or read, in characters from its start."""
+        """So much of a response was really played or read, in characters from its start.
+
+        From the first call on, or with `SessionConfig(reports_playback=True)` from the beginning,
+        what is not reported is not taken for heard.
+        """
         await self.send(PlaybackAck(response_id, heard_chars))
 
     async def cancel(self, response_id: int | None = None) -> None:
