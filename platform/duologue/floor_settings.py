@@ -25,7 +25,7 @@ class FloorSettings:
     confirm_after_ms: int = 600
     """Otherwise after a pause of this length ..."""
     confirm_word_gaps: float = 1.3
-    """... or of so many of the speaker's own word gaps, if that is shorter, and the query likely."""
+    """... or of so many of the speaker's word gaps, if that is shorter and the query likely."""
     confirm_soon_above: float = 0.7
     """From this probability on it is likely."""
     confirm_final_scale: float = 0.6

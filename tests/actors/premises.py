@@ -17,6 +17,7 @@ from duologue.settings import Settings
 from duologue.states import State
 from duologue.store.store import Store
 from duologue.wire.sessions import config_to_bytes
+from tests.tiny_models import VOCAB_SIZE
 from tests.unit.talk.worlds import DictatedHead, tiny_assembly
 
 TENANT = "acme"
@@ -55,10 +56,14 @@ class Premises:
         self._stack.push_async_callback(store.aclose)
         return store
 
-    async def start_batcher(self, *, max_sessions: int = 8) -> BatcherProcess:
-        """A batching actor more, which announces itself."""
+    async def start_batcher(
+        self, *, max_sessions: int = 8, vocab_size: int = VOCAB_SIZE
+    ) -> BatcherProcess:
+        """A batching actor more, which announces itself; of another vocabulary, if that is said."""
         name = f"batcher-{len(self.batchers)}"
-        assembly, head = tiny_assembly(self._folder / name, max_reply_tokens=self._max_reply_tokens)
+        assembly, head = tiny_assembly(
+            self._folder / name, max_reply_tokens=self._max_reply_tokens, vocab_size=vocab_size
+        )
         self.settings = Settings(
             store=replace(self._store_settings, url=self._url),
             batching=BatchingSettings(gather_ms=0, max_sessions=max_sessions),

@@ -14,6 +14,7 @@ from duologue.actors.session_server import Bound, SessionServer, take_all
 from duologue.errors import (
     CapacityExceeded,
     LeaseHeld,
+    ModelUnavailable,
     SessionOver,
     StaleEpoch,
     UnknownSession,
@@ -37,6 +38,7 @@ from duologue.v1 import events_pb2
 from duologue.v1 import session_pb2 as pb
 from tests.actors.guest import WITHIN_S, Guest
 from tests.actors.premises import TENANT, Premises
+from tests.tiny_models import VOCAB_SIZE
 from tests.waiting import waiting_for
 
 
@@ -100,7 +102,10 @@ async def test_a_conversation(premises: Premises, stack: AsyncExitStack) -> None
         (Role.ASSISTANT, guest.text),
     ]
     await guest.until(lambda: guest.notices, "its usage")
-    assert guest.notices[0].usage.slices == record.usage.slices
+    record = await premises.store.require_session(TENANT, guest.session_id)
+    told = guest.notices[0].usage
+    assert told.output_tokens == record.usage.output_tokens
+    assert 0 < told.slices <= record.usage.slices, "one more may have concluded the reply"
 
 
 async def test_an_interruption(premises: Premises, stack: AsyncExitStack) -> None:
@@ -168,6 +173,44 @@ async def test_two_batching_actors_and_one_of_them_goes(
     await guest.say("and what else?", "b")
     await guest.until_event(ResponseDone, 2)
     assert not any(isinstance(event, Error) for event in guest.events)
+
+
+async def test_a_session_goes_on_only_with_the_words_it_was_begun_with(
+    premises: Premises, stack: AsyncExitStack
+) -> None:
+    """Whether it loses its seat, or its process: another model's tokens say something else."""
+    server, other = await premises.server(), await premises.server()
+    guest, bound = await come(premises, server, stack)
+    await guest.say("what is it?")
+    await guest.until_event(ResponseDone)
+    stranger = await premises.start_batcher(vocab_size=VOCAB_SIZE - 8)  # comes before the next
+    await premises.start_batcher()
+    premises.dictate(State.QUERY)
+    await premises.batchers[0].stop()
+    await guest.say("and what else?", "b")
+    await guest.until_event(ResponseDone, 2)
+    await guest.detach()
+    await guest.attach(await other.bind(TENANT, guest.session_id, bound.epoch))
+    await guest.say("and then?", "c")
+    await guest.until_event(ResponseDone, 3)
+    assert not any(isinstance(event, Error) for event in guest.events)
+    assert stranger.loop.status.load.num_sessions == 0
+
+
+async def test_a_session_whose_words_nobody_has_any_more_is_refused_and_kept(
+    premises: Premises, stack: AsyncExitStack
+) -> None:
+    server, other = await premises.server(), await premises.server()
+    guest, bound = await come(premises, server, stack)
+    await guest.say("what is it?")
+    await guest.until_event(ResponseDone)
+    await premises.start_batcher(vocab_size=VOCAB_SIZE - 8)
+    await premises.batchers[0].stop()
+    with pytest.raises(ModelUnavailable, match="was begun with"):
+        await other.bind(TENANT, guest.session_id, bound.epoch)
+    record = await premises.store.require_session(TENANT, guest.session_id)
+    assert record.status is SessionStatus.ASLEEP
+    assert len(await premises.store.transcript(TENANT, guest.session_id)) == 2
 
 
 async def test_without_a_batching_actor_nothing_comes_alive(

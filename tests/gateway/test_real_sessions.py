@@ -17,6 +17,8 @@ import pytest
 from duologue.actors.launching import ActorHandle
 from duologue.actors.node_agent import NodeAgent
 from duologue.actors.session_server import Bound, Ended, SessionServer
+from duologue.client import SessionOver
+from duologue.client.status import error_of, is_worth_resuming
 from duologue.gateway.server import serving
 from duologue.service_settings import GatewaySettings
 from duologue.states import State
@@ -26,7 +28,8 @@ from duologue.v1 import conversation_pb2 as pb
 from duologue.v1 import session_pb2
 from duologue.v1.session_pb2_grpc import SessionServiceStub
 from tests.actors.premises import TENANT, Premises
-from tests.gateway.talking import Api, Talk, api, close, failure
+from tests.gateway.talking import Api, Talk, api, close, details, failure
+from tests.tiny_models import VOCAB_SIZE
 from tests.waiting import waiting_for
 
 
@@ -137,8 +140,9 @@ async def test_the_session_is_sent_to_another_actor(client: Api, building: Build
     await talk.say("what is it?")
     await talk.until_kind("response_delta")
     building.holder(talk.session_id).drain(0, "it has to go")
+    await talk.until(lambda event: event.HasField("session_moved"))
+    await talk.say("and what else?")
     await _answered(talk)
-    assert "session_moved" in talk.kinds
     assert _is_whole(talk)
 
 
@@ -214,3 +218,21 @@ async def _attach(
             answer = await call.read()
         assert isinstance(answer, session_pb2.AttachResponse)
         return answer
+
+
+async def test_a_client_learns_that_the_sessions_model_is_gone(
+    client: Api, building: Building, premises: Premises
+) -> None:
+    """At once, and why: no other attempt would mend it."""
+    talk = await client.started()
+    await talk.say("what is it?")
+    await _answered(talk)
+    await premises.start_batcher(vocab_size=VOCAB_SIZE - 8)
+    await premises.batchers[0].stop()
+    building.holder(talk.session_id).drain(0, "it has to go")
+    error = await failure(talk)
+    assert error.code() is grpc.StatusCode.FAILED_PRECONDITION
+    assert details(error)["ErrorInfo"].reason == "MODEL_UNAVAILABLE"  # type: ignore[attr-defined]
+    assert "begin a new session" in (error.details() or "")
+    assert not is_worth_resuming(error)
+    assert isinstance(error_of(error), SessionOver)

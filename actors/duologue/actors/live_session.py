@@ -2,15 +2,17 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Self
 
 from duologue.actors.attachment import Attachment
-from duologue.actors.batcher_client import describe_any
+from duologue.actors.batcher_client import describe
 from duologue.actors.journal_writer import JournalWriter
 from duologue.actors.seat_keeper import SeatKeeper
 from duologue.clock import Clock, TickClock
+from duologue.cluster_status import BatcherStatus
 from duologue.errors import (
+    BatcherUnavailable,
     CapacityExceeded,
     DuologueError,
     InvalidInput,
@@ -32,8 +34,9 @@ from duologue.hosting.actions import (
 from duologue.hosting.host import Host
 from duologue.hosting.placement import seats_in_order
 from duologue.lane.slices import SliceResult
-from duologue.session.chronicle import Chronicle
+from duologue.session.chronicle import Checkpoint, Chronicle
 from duologue.session.setup import SessionSetup
+from duologue.session.words import ModelWords
 from duologue.session_lease import Lease
 from duologue.session_record import SessionStatus
 from duologue.settings import Settings
@@ -89,8 +92,9 @@ class LiveSession:
     ) -> Self:
         """Bring the session to life: the journal is read and played, and a seat is taken.
 
-        Raises CapacityExceeded or BatcherUnavailable if no seat can be had now, InvalidInput for a
-        journal or a config that makes no sense.
+        Raises CapacityExceeded or BatcherUnavailable if no seat can be had now, ModelUnavailable if
+        it was begun with a model that is no longer there, InvalidInput for a journal or a config
+        that makes no sense.
         """
         began_ms = clock.now_ms()
         key = lease.tenant_id, lease.session_id
@@ -104,9 +108,10 @@ class LiveSession:
         choices = seats_in_order(batchers, node_id)
         if not choices:
             raise CapacityExceeded("no batching actor is there that could seat a session")
-        words = await describe_any([each.address for each in choices])
+        checkpoint = None if kept.checkpoint is None else checkpoint_from_bytes(kept.checkpoint)
+        words = await _words(choices, checkpoint)
         setup = words.setup(settings, config_from_bytes(record.config))
-        chronicle = _recalled(lease, setup, kept, settings)
+        chronicle = _recalled(lease, setup, checkpoint, kept, settings)
         host = Host(
             chronicle,
             TickClock(0.0, settings.decoding.tick_ms),
@@ -116,7 +121,9 @@ class LiveSession:
         )
         session = cls(host, lease, store, clock, on_end)
         traceparent = "" if trace is None else trace.traceparent
-        session._seats = SeatKeeper(store, lease, node_id, session, traceparent)
+        session._seats = SeatKeeper(
+            store, lease, node_id, session, words_digest=words.words_digest, traceparent=traceparent
+        )
         first = host.actions(clock.now_ms())
         wanted = [action for action in first if isinstance(action, FindSeat)]
         seats = [await session._seats.take(each, choices) for each in wanted]
@@ -305,8 +312,34 @@ class LiveSession:
             log.warning("the lease of %s cannot be released: %s", self.lease.session_id, error)
 
 
+async def _words(choices: Sequence[BatcherStatus], checkpoint: Checkpoint | None) -> ModelWords:
+    """The words that the session was begun with, of the first batching actor that has them.
+
+    For a new session, or if none has them, those of the first that answers. Raises
+    BatcherUnavailable if one that might have them does not.
+    """
+    first, silent = None, None
+    for choice in choices:
+        try:
+            words = await describe(choice.address)
+        except BatcherUnavailable as error:
+            silent = error
+            continue
+        if checkpoint is None or words.words_digest == checkpoint.state.terms.words_digest:
+            return words
+        first = first or words
+    if silent is not None:
+        raise silent
+    assert first is not None, "nobody was asked"
+    return first
+
+
 def _recalled(
-    lease: Lease, setup: SessionSetup, kept: StoredJournal, settings: Settings
+    lease: Lease,
+    setup: SessionSetup,
+    checkpoint: Checkpoint | None,
+    kept: StoredJournal,
+    settings: Settings,
 ) -> Chronicle:
     """The session as its journal tells it.
 
@@ -316,7 +349,7 @@ def _recalled(
         setup,
         lease.session_id,
         lease.epoch,
-        None if kept.checkpoint is None else checkpoint_from_bytes(kept.checkpoint),
+        checkpoint,
         recent_events=settings.sessions.recent_events,
         max_entries=settings.store.journal_entries,
     )

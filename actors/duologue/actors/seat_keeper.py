@@ -7,13 +7,14 @@ from contextlib import suppress
 from functools import partial
 from typing import Protocol
 
-from duologue.actors.batcher_client import Seat
+from duologue.actors.batcher_client import Seat, describe
 from duologue.background import Background
 from duologue.cluster_status import BatcherStatus
 from duologue.errors import (
     BatcherUnavailable,
     CapacityExceeded,
     DuologueError,
+    ModelUnavailable,
     StoreUnavailable,
 )
 from duologue.hosting.actions import FindSeat
@@ -50,12 +51,21 @@ class SeatKeeper:
     """One seat at a time. Searching goes on until there is one, or until `stop`."""
 
     def __init__(
-        self, directory: Directory, lease: Lease, node_id: str, sitter: Sitter, traceparent: str
+        self,
+        directory: Directory,
+        lease: Lease,
+        node_id: str,
+        sitter: Sitter,
+        *,
+        words_digest: str,
+        traceparent: str,
     ) -> None:
+        """`words_digest` names the session's words: a model with others cannot seat it."""
         self._directory = directory
         self._lease = lease
         self._node_id = node_id
         self._sitter = sitter
+        self._words_digest = words_digest
         self._traceparent = traceparent
         self._seat: Seat | None = None
         self._avoid: set[str] = set()  # addresses that failed last
@@ -90,7 +100,7 @@ class SeatKeeper:
         for batcher in seats_in_order(batchers, self._node_id, self._avoid):
             try:
                 return await self._take(batcher.address, wanted, had_seat)
-            except (BatcherUnavailable, CapacityExceeded) as failed:
+            except (BatcherUnavailable, CapacityExceeded, ModelUnavailable) as failed:
                 self._avoid.add(batcher.address)
                 error = failed
         raise error
@@ -107,7 +117,12 @@ class SeatKeeper:
                 batchers = await self._directory.batchers()
                 seat = await self.take(wanted, batchers, had_seat=True)
                 break
-            except (BatcherUnavailable, CapacityExceeded, StoreUnavailable) as error:
+            except (
+                BatcherUnavailable,
+                CapacityExceeded,
+                ModelUnavailable,
+                StoreUnavailable,
+            ) as error:
                 log.info("session %s has no seat: %s", self._lease.session_id, error)
             except DuologueError as error:
                 self._sitter.unseated(error)
@@ -146,8 +161,14 @@ class SeatKeeper:
         finally:
             seat.close()
 
-    def _take(self, address: str, wanted: FindSeat, had_seat: bool) -> Awaitable[Seat]:
-        return Seat.take(
+    async def _take(self, address: str, wanted: FindSeat, had_seat: bool) -> Seat:
+        words = await describe(address, within_s=SEAT_WITHIN_S)
+        if words.words_digest != self._words_digest:
+            raise ModelUnavailable(
+                f"the batching actor at {address} has a model with another tokenizer or chat "
+                f"format than session {self._lease.session_id} was begun with"
+            )
+        return await Seat.take(
             address,
             tenant_id=self._lease.tenant_id,
             session_id=self._lease.session_id,

@@ -14,6 +14,7 @@ from duologue.events import (
     Interrupted,
     ResponseDelta,
     ResponseDone,
+    ResponsePaused,
     ResponseResumed,
     ResponseStarted,
     SessionClosed,
@@ -53,14 +54,20 @@ class ChatModel:
         self.link = Link.CONNECTING
         self.notice = ""
         self.state: InputState | None = None
-        self.reply = ""
-        """The text of the reply in progress, or of the last one."""
         self.is_speaking = False
+        """Whether a reply is in progress."""
+        self.is_paused = False
+        self.is_held = False
+        """Whether a query was decided of whose reply nothing is shown yet."""
         self.usage = Usage()
         self.past: deque[Entry] = deque(maxlen=MAX_PAST)
         """What was said and decided so far."""
-        self._heard_chars: int | None = None
-        self._last_query: tuple[str, ...] = ()
+        self._replies: dict[int, str] = {}
+        """Texts by number: of the last reply, and of the one that it cut."""
+        self._response_id = 0
+        self._cut_chars: dict[int, int] = {}
+        """How much was heard of those that were cut."""
+        self._last_query: Entry | None = None
         self._meter = LatencyMeter()
 
     def typed(self, now_ms: float) -> None:
@@ -83,6 +90,11 @@ class ChatModel:
             self._follow_connection(event_of(told))
 
     @property
+    def reply(self) -> str:
+        """The text of the reply in progress, or of the last one."""
+        return self._replies.get(self._response_id, "")
+
+    @property
     def latencies_ms(self) -> list[float]:
         """From the last key to the first text of the reply, reply by reply."""
         replies = self._meter.replies
@@ -93,17 +105,20 @@ class ChatModel:
             case InputState():
                 self.state = event
                 self._heard(event)
-            case ResponseStarted():
-                self.reply, self.is_speaking, self._heard_chars = "", True, None
-            case ResponseDelta(_, text):
-                self.reply += text
-            case Interrupted(_, heard_chars):
-                self._heard_chars = heard_chars
+            case ResponseStarted(response_id):
+                self._begin(response_id)
+            case ResponseDelta(response_id, text):
+                self._replies[response_id] = self._replies.get(response_id, "") + text
+            case Interrupted(response_id, heard_chars):
+                self._cut_chars[response_id] = heard_chars
                 self.notice = f"interrupted: {heard_chars} characters of it stay"
-            case ResponseDone(_, reason):
-                self._said(reason)
-            case ResponseResumed():
-                self.notice = "not a query: the reply goes on"
+            case ResponseDone(response_id, reason):
+                self._said(response_id, reason)
+            case ResponsePaused():
+                self.is_paused = True
+                self.notice = "the reply falls silent"
+            case ResponseResumed(response_id, from_chars):
+                self._resume(response_id, from_chars)
             case ContextTrimmed(dropped_turns):
                 self.notice = f"the {dropped_turns} oldest turns were forgotten"
             case Error(_, message):
@@ -138,19 +153,44 @@ class ChatModel:
         outcome = _OUTCOMES.get(event.state)
         if outcome is None:
             return
-        goes_on = bool(event.segment_ids) and event.segment_ids == self._last_query
-        if goes_on and self.past and self.past[-1].role is Role.USER:
+        entry = Entry(Role.USER, event.text.strip(), outcome)
+        if self._goes_on(entry):
             self.past.pop()  # it was decided too early, and went on
-        self.past.append(Entry(Role.USER, event.text.strip(), outcome))
-        self._last_query = event.segment_ids if event.state is State.QUERY else ()
+        self.past.append(entry)
+        self.is_held = event.state is State.QUERY
+        self._last_query = entry if self.is_held else None
 
-    def _said(self, reason: EndReason) -> None:
-        text = self.reply if self._heard_chars is None else self.reply[: self._heard_chars]
+    def _goes_on(self, entry: Entry) -> bool:
+        """Whether it is the last query and more, which nothing was said to."""
+        last = self._last_query
+        is_last = last is not None and bool(self.past) and self.past[-1] is last
+        return is_last and last is not None and entry.text.startswith(last.text)
+
+    def _begin(self, response_id: int) -> None:
+        self._replies = {self._response_id: self.reply, response_id: ""}
+        self._cut_chars = {each: n for each, n in self._cut_chars.items() if each in self._replies}
+        self._response_id = response_id
+        self.is_speaking, self.is_paused, self.is_held = True, False, False
+
+    def _resume(self, response_id: int, from_chars: int) -> None:
+        """It goes on; if it had been cut, it is no longer of the past."""
+        text = self._replies.get(response_id, "")[:from_chars]
+        if self._cut_chars.pop(response_id, None) is not None:
+            cut = Entry(Role.ASSISTANT, text, Outcome.CUT, response_id)
+            self.past = deque((each for each in self.past if each != cut), maxlen=MAX_PAST)
+            self.is_speaking = True
+        self._replies[response_id] = text
+        self._response_id = response_id
+        self.is_paused = self.is_held = False
+        self.notice = "the reply goes on"
+
+    def _said(self, response_id: int, reason: EndReason) -> None:
+        text = self._replies.get(response_id, "")[: self._cut_chars.get(response_id)]
         is_cut = reason in (EndReason.INTERRUPTED, EndReason.CANCELLED)
         if text:
             outcome = Outcome.CUT if is_cut else Outcome.COMPLETE
-            self._add_reply(Entry(Role.ASSISTANT, text, outcome), reason)
-        self.is_speaking = False
+            self._add_reply(Entry(Role.ASSISTANT, text, outcome, response_id), reason)
+        self.is_speaking = self.is_paused = False
 
     def _add_reply(self, entry: Entry, reason: EndReason) -> None:
         """A reply that was cut stands before the query that cut it, which was told first."""

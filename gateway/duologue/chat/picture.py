@@ -30,12 +30,18 @@ def draw(model: ChatModel, typed: str, *, width: int, height: int) -> Renderable
     return Group(
         _head(model, width),
         Panel(_past(model, past_rows - 2), border_style="dim", height=past_rows),
-        Panel(Text(reply or " "), title="out ◂ model", border_style="orange3", height=REPLY_ROWS),
+        Panel(Text(reply or " "), title=_title(model), border_style="orange3", height=REPLY_ROWS),
         Panel(Text(typed[-inner + 1 :] + "▏"), title="in ▸ you", border_style="cyan", height=3),
         _state(model),
         Text(model.notice, style="bold", no_wrap=True, overflow="ellipsis"),
         Text(HELP, style="dim", no_wrap=True, overflow="ellipsis"),
     )
+
+
+def _title(model: ChatModel) -> str:
+    """Of the reply: how it stands, where that is not plain to see."""
+    standing = " · paused" if model.is_paused else ""
+    return f"out ◂ model{standing}{' · a reply is held' if model.is_held else ''}"
 
 
 def latency_line(model: ChatModel) -> str:

@@ -14,11 +14,11 @@ from duologue.client import (
     InputState,
     Notice,
     ResponseDone,
+    ResponseResumed,
     ResponseStarted,
     SessionConfig,
 )
 from duologue.clock import Clock
-from duologue.lane.steps import EndReason
 from duologue.notices import GoAway, Queued, SessionMoved, SessionReady
 from duologue.states import State
 from duologue.talk.script import MAX_WAIT_MS, After, Line, Script
@@ -36,10 +36,18 @@ class Follower:
         self._changed = asyncio.Event()
         self.has_reply_started = False
         """Since the last line began."""
-        self.is_reply_over = True
         self.decided: set[str] = set()
         """Segments that were decided."""
         self.is_over = False
+        self._running: int | None = None
+        """The reply that is shown."""
+        self._is_awaited = False
+        """Whether a query was decided whose reply is not shown yet."""
+
+    @property
+    def is_reply_over(self) -> bool:
+        """Whether no reply is shown, nor to be expected."""
+        return self._running is None and not self._is_awaited
 
     async def read(self, conversation: Conversation) -> None:
         async for told in conversation.told():
@@ -67,12 +75,14 @@ class Follower:
         match told.event:
             case InputState(state, segment_ids=segment_ids) if state is not State.INCOMPLETE:
                 self.decided.update(segment_ids)
-                if state is State.QUERY:
-                    self.is_reply_over = False
-            case ResponseStarted():
-                self.has_reply_started, self.is_reply_over = True, False
-            case ResponseDone(_, reason):
-                self.is_reply_over = reason is not EndReason.INTERRUPTED
+                self._is_awaited = state is State.QUERY
+            case ResponseStarted(response_id):
+                self.has_reply_started, self._is_awaited = True, False
+                self._running = response_id
+            case ResponseResumed(response_id):
+                self._running, self._is_awaited = response_id, False
+            case ResponseDone(response_id) if response_id == self._running:
+                self._running = None
             case _:
                 pass
 

@@ -7,7 +7,7 @@ from duologue.talk.keys import Key
 
 PAUSE_MS = 250.0
 """After so long without a key, what was typed of a word is sent, too."""
-CONTINUES_WITHIN_MS = 800.0
+CONTINUES_WITHIN_MS = 1_200.0
 """A line that was decided while it was typed goes on if the next key comes this soon."""
 MAX_LINE_CHARS = 2_000
 _ENDS = " ,.;:?!…"

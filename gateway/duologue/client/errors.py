@@ -5,7 +5,7 @@ ClientError                     base; its message is fit to be shown
 ├── Unauthenticated             no API key, or not a valid one
 ├── PermissionDenied            the key may not do this
 ├── SessionNotFound             no such session, or not with this token
-├── SessionOver                 the session is closed, or its events are no longer kept
+├── SessionOver                 the session is closed, or its events or its model are gone
 ├── SessionTaken                the session goes on at another connection
 ├── NotFound                    something else that was named does not exist
 ├── LimitReached                try again after `retry_after_s`
@@ -47,7 +47,7 @@ class SessionNotFound(ClientError):
 
 
 class SessionOver(ClientError):
-    """The session is closed, or what a resumption needs of it is no longer kept."""
+    """The session is closed, or what it needs to go on is gone: its events, or its model."""
 
 
 class SessionTaken(ClientError):

@@ -13,6 +13,7 @@ from duologue.errors import (
     CapacityExceeded,
     DuologueError,
     InvalidInput,
+    ModelUnavailable,
     SessionOver,
     UnknownSession,
 )
@@ -32,7 +33,8 @@ BIND_S = 15.0
 _ASK_AGAIN_MS = 200.0
 """How often the first in the line asks whether there is room."""
 
-_FOR_CLIENTS = (UnknownSession, SessionOver, InvalidInput)
+_FOR_CLIENTS = (UnknownSession, SessionOver, InvalidInput, ModelUnavailable)
+"""What no other node can mend."""
 
 log = logging.getLogger(__name__)
 OnQueued = Callable[[int], None]
@@ -85,8 +87,9 @@ class Binder:
     ) -> Route:
         """The session's place; one that is alive under no more than `lost_epoch` is taken for lost.
 
-        Raises UnknownSession, SessionOver, QuotaExceeded, NoRoom when its wait was in vain,
-        SessionLost when no node could be asked or none could do it, and StoreUnavailable.
+        Raises UnknownSession, SessionOver, ModelUnavailable when its model is gone, QuotaExceeded,
+        NoRoom when its wait was in vain, SessionLost when no node could be asked or none could do
+        it, and StoreUnavailable.
         """
         record = await self._store.require_session(tenant.tenant_id, session_id)
         if record.status is SessionStatus.CLOSED:

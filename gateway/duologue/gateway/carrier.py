@@ -33,13 +33,7 @@ from duologue.v1 import session_pb2 as pb
 
 log = logging.getLogger(__name__)
 
-_PASSING = (
-    SessionLost,
-    StaleEpoch,
-    StoreUnavailable,
-    BatcherUnavailable,
-    ModelUnavailable,
-)
+_PASSING = (SessionLost, StaleEpoch, StoreUnavailable, BatcherUnavailable)
 """What another attempt may mend."""
 
 
@@ -261,6 +255,6 @@ def _refused(error: events_pb2.Error) -> DuologueError:
     told = error_told(error)
     if isinstance(told, CapacityExceeded):
         return EventsGone(str(told))
-    if isinstance(told, (InvalidInput, SessionOver, *_PASSING)):
+    if isinstance(told, (InvalidInput, SessionOver, ModelUnavailable, *_PASSING)):
         return told
     return SessionLost(f"the session's actor refuses: {told}")  # it is to be found elsewhere

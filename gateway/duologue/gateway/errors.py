@@ -4,13 +4,13 @@
     Unauthenticated                     UNAUTHENTICATED
     NotAllowed                          PERMISSION_DENIED
     UnknownSession, -Tenant, -Key, -Node    NOT_FOUND        ResourceInfo
-    SessionOver                         FAILED_PRECONDITION
+    SessionOver, ModelUnavailable       FAILED_PRECONDITION
     EventsGone                          OUT_OF_RANGE
     QuotaExceeded                       RESOURCE_EXHAUSTED   RetryInfo, QuotaFailure
     NoRoom, CapacityExceeded            RESOURCE_EXHAUSTED   RetryInfo
     StaleEpoch, LeaseHeld, Replaced     ABORTED
     TooLate                             DEADLINE_EXCEEDED
-    Draining, StoreUnavailable, ModelUnavailable, BatcherUnavailable, SessionLost
+    Draining, StoreUnavailable, BatcherUnavailable, SessionLost
                                         UNAVAILABLE          RetryInfo
     anything else                       INTERNAL
 
@@ -92,6 +92,7 @@ _CODES: tuple[tuple[_Kind, grpc.StatusCode, str], ...] = (
     (tree.UnknownKey, _Code.NOT_FOUND, "UNKNOWN_KEY"),
     (tree.UnknownNode, _Code.NOT_FOUND, "UNKNOWN_NODE"),
     (tree.SessionOver, _Code.FAILED_PRECONDITION, "SESSION_OVER"),
+    (tree.ModelUnavailable, _Code.FAILED_PRECONDITION, "MODEL_UNAVAILABLE"),
     (EventsGone, _Code.OUT_OF_RANGE, "EVENTS_GONE"),
     (tree.QuotaExceeded, _Code.RESOURCE_EXHAUSTED, "QUOTA_EXCEEDED"),
     (NoRoom, _Code.RESOURCE_EXHAUSTED, "NO_ROOM"),
@@ -103,7 +104,6 @@ _CODES: tuple[tuple[_Kind, grpc.StatusCode, str], ...] = (
     (Draining, _Code.UNAVAILABLE, "DRAINING"),
     (SessionLost, _Code.UNAVAILABLE, "SESSION_LOST"),
     (tree.StoreUnavailable, _Code.UNAVAILABLE, "STORE_UNAVAILABLE"),
-    (tree.ModelUnavailable, _Code.UNAVAILABLE, "MODEL_UNAVAILABLE"),
     (tree.BatcherUnavailable, _Code.UNAVAILABLE, "BATCHER_UNAVAILABLE"),
     (DuologueError, _Code.INTERNAL, "INTERNAL"),
 )
@@ -193,7 +193,6 @@ def _details(error: DuologueError, message: str, tenant_id: str) -> Iterator[Mes
             | Draining()
             | SessionLost()
             | tree.StoreUnavailable()
-            | tree.ModelUnavailable()
             | tree.BatcherUnavailable()
         ):
             yield _retry(_RETRY_MS)

@@ -101,6 +101,16 @@ class LocalRuntime:
         dues = (session.pending(now_ms).elapse_ms for session in self.sessions)
         return min((ms for ms in dues if ms is not None), default=None)
 
+    def idle_ms(self) -> float:
+        """How long there is nothing to do: until the next tick, or until the time brings something.
+
+        What is due already is left out: `poll` first.
+        """
+        now_ms = self.clock.now_ms()
+        tick_ms, due_ms = self.ticks.until_next(now_ms), self.next_due_ms()
+        is_ahead = due_ms is not None and due_ms > now_ms
+        return min(tick_ms, due_ms - now_ms) if due_ms is not None and is_ahead else tick_ms
+
     def poll(self) -> None:
         """Let the time bring what is due, without a slice."""
         now_ms = self.clock.now_ms()

@@ -1,6 +1,6 @@
 """A live conversation: type at any time, also while the model speaks."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rich.console import Console
 from rich.live import Live
@@ -88,11 +88,15 @@ def hold_live(assembly: Assembly, console: Console | None = None) -> None:
             raw_keyboard() as keyboard,
             Live(console=console, auto_refresh=False, screen=True) as live,
         ):
+
+            def draw() -> None:
+                live.update(screen.draw(typist.text), refresh=True)
+
             while not typist.is_gone:
-                _tick(runtime, typist, keyboard, screen)
+                _tick(runtime, typist, keyboard, screen, draw)
                 if not session.utterance:
                     typist.rest(assembly.setup.decoding.continues_within_ms)
-                live.update(screen.draw(typist.text), refresh=True)
+                draw()
     except KeyboardInterrupt:
         pass
     finally:
@@ -102,13 +106,22 @@ def hold_live(assembly: Assembly, console: Console | None = None) -> None:
             console.print(f"reply {reply.response_id}: first text {reply.first_text_ms:.0f} ms")
 
 
-def _tick(runtime: LocalRuntime, typist: Typist, keyboard: Keyboard, screen: Screen) -> None:
-    """Run a tick, then listen to the keyboard until the next."""
+def _tick(
+    runtime: LocalRuntime,
+    typist: Typist,
+    keyboard: Keyboard,
+    screen: Screen,
+    draw: Callable[[], None],
+) -> None:
+    """Run a tick, then listen to the keyboard until the next; draw what comes up meanwhile."""
     runtime.run_tick()
-    while (left_ms := runtime.ticks.until_next(runtime.clock.now_ms())) > 0:
-        keys = keyboard.pressed(left_ms)
+    tick, num_told = runtime.tick, screen.num_told
+    while runtime.tick == tick and not typist.is_gone:
+        if screen.num_told != num_told:
+            num_told = screen.num_told
+            draw()
+        keys = keyboard.pressed(runtime.idle_ms())
         changes = [typist.press(key) for key in keys]
         if any(changes):
             screen.meter.heard(runtime.clock.now_ms())
-        if not keys:
-            return
+        runtime.poll()

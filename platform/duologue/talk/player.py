@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 
 from duologue.clock import Clock
-from duologue.events import Envelope, InputAppend, ResponseDone, ResponseStarted
-from duologue.lane.steps import EndReason
+from duologue.events import Envelope, InputAppend, ResponseStarted
+from duologue.lane.phase import ReplyPhase
 from duologue.runtime.local import LocalRuntime
 from duologue.session.session import Session
 from duologue.talk.script import MAX_WAIT_MS, After, Line, Script
@@ -33,30 +33,38 @@ class Player:
         self._clock: Clock = runtime.clock
         self._typing = self._type()
         self._next_ms: float = next(self._typing)
+        self._has_said_all = False
         self._has_reply_started = False
-        self._is_reply_over = True
 
     def listen(self, envelopes: Sequence[Envelope]) -> None:
         """Follow the replies, for the lines that wait for one."""
-        for envelope in envelopes:
-            match envelope.event:
-                case ResponseStarted():
-                    self._has_reply_started, self._is_reply_over = True, False
-                case ResponseDone(_, reason):
-                    self._is_reply_over = reason is not EndReason.INTERRUPTED
-                case _:
-                    pass
+        if any(isinstance(envelope.event, ResponseStarted) for envelope in envelopes):
+            self._has_reply_started = True
 
     def play(self, wait: Wait) -> None:
         """Run ticks until the script is over and the session has fallen silent."""
-        said_all = False
-        while not (said_all and self._session.is_silent):
-            while not said_all and self._next_ms <= self._clock.now_ms():
-                due_ms = next(self._typing, None)
-                said_all = due_ms is None
-                self._next_ms = due_ms if due_ms is not None else self._next_ms
+        while not (self._has_said_all and self._session.is_silent):
+            self._type_due()
             self._runtime.run_tick()
-            wait(self._runtime.ticks.until_next(self._clock.now_ms()))
+            self._pass(wait)
+
+    def _pass(self, wait: Wait) -> None:
+        """Let the rest of the tick go by; what is said or told in it comes at its time."""
+        tick = self._runtime.tick
+        while self._runtime.tick == tick:
+            self._type_due()
+            self._runtime.poll()
+            left_ms = self._runtime.idle_ms()
+            if not self._has_said_all:
+                left_ms = min(left_ms, max(0.0, self._next_ms - self._clock.now_ms()))
+            wait(left_ms)
+
+    def _type_due(self) -> None:
+        """Type the words whose time has come."""
+        while not self._has_said_all and self._next_ms <= self._clock.now_ms():
+            due_ms = next(self._typing, None)
+            self._has_said_all = due_ms is None
+            self._next_ms = due_ms if due_ms is not None else self._next_ms
 
     def _type(self) -> Iterator[float]:
         """Yields the time of the next word, then types it."""
@@ -80,7 +88,8 @@ class Player:
         """Polls every tick until the line's cue has come, or has failed to come for long."""
         give_up_ms = self._clock.now_ms() + MAX_WAIT_MS
         while not self._has_come(line.after) and self._clock.now_ms() < give_up_ms:
-            yield self._clock.now_ms() + 1
+            now_ms = self._clock.now_ms()
+            yield now_ms + self._runtime.ticks.until_next(now_ms)
 
     def _has_come(self, cue: After) -> bool:
         match cue:
@@ -89,4 +98,4 @@ class Player:
             case After.REPLY_START:
                 return self._has_reply_started
             case After.REPLY_END:
-                return self._is_reply_over and self._session.is_silent
+                return self._session.is_silent and self._session.lane.phase is ReplyPhase.NONE

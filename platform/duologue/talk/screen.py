@@ -6,7 +6,15 @@ from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.text import Text
 
-from duologue.events import Envelope, Error, InputState, Interrupted, ResponseDelta
+from duologue.events import (
+    Envelope,
+    Error,
+    InputState,
+    Interrupted,
+    ResponsePaused,
+    ResponseResumed,
+)
+from duologue.lane.phase import ReplyPhase
 from duologue.session.session import Session
 from duologue.session.transcript import Entry, Outcome, Role
 from duologue.states import State
@@ -28,9 +36,10 @@ class Screen:
     def __init__(self, session: Session, height: int) -> None:
         self._session = session
         self._height = height
-        self._reply = ""
         self._state: InputState | None = None
         self._notice = ""
+        self.num_told = 0
+        """Events so far: there is something new to draw when it grows."""
         self.meter = LatencyMeter()
 
     def told(self, envelopes: Sequence[Envelope], now_ms: float) -> None:
@@ -38,12 +47,15 @@ class Screen:
         latency = self.meter.told(envelopes, now_ms)
         if latency is not None:
             self._notice = f"first text after {latency.first_text_ms:.0f} ms"
+        self.num_told += len(envelopes)
         for envelope in envelopes:
             match envelope.event:
                 case InputState() as state:
                     self._state = state
-                case ResponseDelta(_, text):
-                    self._reply += text
+                case ResponsePaused():
+                    self._notice = "the reply falls silent"
+                case ResponseResumed():
+                    self._notice = "the reply goes on"
                 case Interrupted(_, heard_chars):
                     self._notice = f"interrupted after {heard_chars} characters"
                 case Error(_, message):
@@ -53,17 +65,34 @@ class Screen:
 
     def draw(self, typed: str) -> RenderableType:
         """The whole picture; `typed` is what stands in the input line."""
-        response = self._session.response
-        if response is None or not self._session.lane.is_speaking:
-            self._reply = "" if self._session.is_silent else self._reply
+        title = f"out ◂ model{self._standing}"
         return Group(
             Panel(self._past(), title="conversation", border_style="dim", height=self._height),
-            Panel(Text(self._reply[-600:] or " "), title="out ◂ model", border_style="orange3"),
+            Panel(Text(self._reply[-600:] or " "), title=title, border_style="orange3"),
             Panel(Text(typed + "▏"), title="in ▸ you", border_style="cyan"),
             state_bars({} if self._state is None else self._state.probabilities),
             Text(f"{self._notice}", style="bold"),
             Text(_HELP, style="dim"),
         )
+
+    @property
+    def _reply(self) -> str:
+        """What is shown of the reply; while a new one is held, of the one that it may cut."""
+        if self._session.lane.phase is ReplyPhase.NONE:
+            return ""
+        state = self._session.state
+        shown = [each for each in (state.response, state.cut) if each and each.response_id]
+        return shown[0].shown_text if shown else ""
+
+    @property
+    def _standing(self) -> str:
+        """How the reply stands, where that is not plain to see."""
+        response = self._session.response
+        if response is None or self._session.lane.phase is ReplyPhase.NONE:
+            return ""
+        if not response.is_confirmed:
+            return f" · held, {response.num_tokens} tokens so far"
+        return f" · paused: {response.pause}" if response.pause is not None else ""
 
     def _past(self) -> Text:
         """The last entries that fit."""

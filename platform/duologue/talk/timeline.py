@@ -19,6 +19,7 @@ from duologue.events import (
     ResponseStarted,
     ServerEvent,
     SessionClosed,
+    StateReason,
 )
 from duologue.lane.steps import EndReason
 from duologue.session.transcript import Entry, Role
@@ -31,6 +32,14 @@ _MARKS: Mapping[State, tuple[str, str]] = {
     State.INCOMPLETE: ("keep listening", "dim"),
     State.HOLD: ("hold: fall silent", "bold magenta"),
 }
+_REASONS: Mapping[StateReason, str] = {
+    StateReason.ECHO: "the assistant's own words",
+    StateReason.GO_ON: "go on",
+    StateReason.SILENCE: "nobody finished it",
+    StateReason.LENGTH: "a part of a long utterance",
+}
+AT_ONCE_MS = 10.0
+"""A reply that was held for less than this was not held, as people see it."""
 _IN, _OUT = ("in  ▸", "cyan"), ("out ◂", "orange3")
 
 
@@ -41,6 +50,8 @@ class Timeline:
         self._console = console
         self._start_ms = start_ms
         self._meter = LatencyMeter()
+        self._holds_reply = False
+        """Whether a query was decided of whose reply nothing was shown."""
 
     @property
     def replies(self) -> Sequence[ReplyLatency]:
@@ -66,29 +77,55 @@ class Timeline:
         """Print server events."""
         latency = self._meter.told(envelopes, now_ms)
         for envelope in envelopes:
-            line = _line(envelope.event)
+            event = envelope.event
+            if self._takes_back(event):
+                self._print(
+                    envelope, _said("the held reply is taken back, unseen", "yellow"), now_ms
+                )
+            line = _line(event)
             if line is None:
                 continue
-            if latency is not None and isinstance(envelope.event, ResponseDelta):
+            if isinstance(event, ResponseStarted):
+                line.append(self._held_for(), style="dim")
+            if latency is not None and isinstance(event, ResponseDelta):
                 line.append(f"   ← first text {latency.first_text_ms:.0f} ms", style="bold green")
                 latency = None
-            stamp = Text(f"{self._clock(now_ms)} {envelope.tick:5d}  ", style="dim")
-            self._console.print(stamp + line, soft_wrap=True)
+            self._print(envelope, line, now_ms)
 
     def summary(self, transcript: Sequence[Entry]) -> None:
         """The latency of every reply, and what both sides remember."""
         self._console.rule("[bold]Replies")
-        table = Table("reply", "to", "decided", "first text", "then", box=None)
+        table = Table("reply", "to", "decided", "held", "first text", "then", box=None)
         for reply in self.replies:
             first = "-" if reply.first_text_ms is None else f"{reply.first_text_ms:.0f} ms"
             ended = "interrupted" if reply.was_interrupted else "complete"
-            table.add_row(
-                str(reply.response_id), reply.query, f"{reply.decided_ms:.0f} ms", first, ended
-            )
+            decided, held = f"{reply.decided_ms:.0f} ms", f"{reply.held_ms:.0f} ms"
+            table.add_row(str(reply.response_id), reply.query, decided, held, first, ended)
         self._console.print(table)
         self._console.rule("[bold]Transcript")
         for entry in transcript:
             self._console.print(entry_line(entry))
+
+    def _takes_back(self, event: ServerEvent) -> bool:
+        """Whether a reply that was held is gone: its query went on, or was none."""
+        was_held = self._holds_reply
+        match event:
+            case InputState(reason=StateReason.ECHO):
+                return False
+            case InputState(state):
+                self._holds_reply = state is State.QUERY
+                return was_held
+            case ResponseStarted():
+                self._holds_reply = False
+        return False
+
+    def _held_for(self) -> str:
+        held_ms = self._meter.replies[-1].held_ms
+        return f", was held for {held_ms:.0f} ms" if held_ms >= AT_ONCE_MS else ""
+
+    def _print(self, envelope: Envelope, line: Text, now_ms: float) -> None:
+        stamp = Text(f"{self._clock(now_ms)} {envelope.tick:5d}  ", style="dim")
+        self._console.print(stamp + line, soft_wrap=True)
 
     def _clock(self, now_ms: float) -> str:
         return f"{(now_ms - self._start_ms) / 1e3:7.2f}s"
@@ -120,8 +157,8 @@ def _line(event: ServerEvent) -> Text | None:
             return _said(f"reply {response_id} cut: {heard_chars} characters were heard", "red")
         case ResponsePaused(response_id):
             return _said(f"reply {response_id} falls silent", "yellow")
-        case ResponseResumed(response_id):
-            return _said(f"reply {response_id} goes on from the same cells", "dim")
+        case ResponseResumed(response_id, from_chars):
+            return _said(f"reply {response_id} goes on, from character {from_chars}", "dim")
         case ContextTrimmed(dropped_turns):
             return _said(f"the context is full: {dropped_turns} oldest turns left it", "magenta")
         case Error(code, message):
@@ -136,6 +173,8 @@ def _judged(event: InputState) -> Text:
     line.append(f"{event.text.strip():<44.44s} ")
     line.append(_percentages(event.probabilities), style="dim")
     line.append(f"  {mark}", style=style)
+    if event.reason is not StateReason.JUDGED:
+        line.append(f" ({_REASONS[event.reason]})", style="dim")
     if event.look_ahead_tokens and event.state is not State.INCOMPLETE:
         line.append(f" (after {event.look_ahead_tokens} look-ahead)", style="dim")
     return line

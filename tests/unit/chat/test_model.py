@@ -14,6 +14,7 @@ from duologue.events import (
     Interrupted,
     ResponseDelta,
     ResponseDone,
+    ResponsePaused,
     ResponseResumed,
     ResponseStarted,
     ServerEvent,
@@ -65,14 +66,14 @@ def test_a_reply_streams_while_one_types(stage: Stage) -> None:
     stage.tell(ResponseDelta(1, " so."), ResponseDone(1, EndReason.STOP))
     assert list(stage.model.past) == [
         Entry(Role.USER, "Why?", Outcome.ANSWERED),
-        Entry(Role.ASSISTANT, "Because so.", Outcome.COMPLETE),
+        Entry(Role.ASSISTANT, "Because so.", Outcome.COMPLETE, 1),
     ]
 
 
 def test_an_interruption_keeps_what_was_heard(stage: Stage) -> None:
     stage.tell(ResponseStarted(1), ResponseDelta(1, "A long story"), Interrupted(1, 6))
     stage.tell(ResponseDone(1, EndReason.INTERRUPTED))
-    assert stage.model.past[-1] == Entry(Role.ASSISTANT, "A long", Outcome.CUT)
+    assert stage.model.past[-1] == Entry(Role.ASSISTANT, "A long", Outcome.CUT, 1)
     assert "interrupted: 6 characters" in stage.picture()
 
 
@@ -92,7 +93,7 @@ def test_long_entries_take_one_line_each(stage: Stage) -> None:
 
 
 def test_what_is_no_query_is_shown_as_such(stage: Stage) -> None:
-    stage.tell(judged(State.NON_QUERY, "uh-huh", "a"), ResponseResumed(1))
+    stage.tell(judged(State.NON_QUERY, "uh-huh", "a"), ResponseResumed(1, 0))
     shown = stage.picture()
     assert "not a query: carry on" in shown
     assert "uh-huh  (ignored)" in shown
@@ -105,6 +106,43 @@ def test_a_query_that_went_on_is_shown_once(stage: Stage) -> None:
     stage.tell(Interrupted(1, 0), ResponseDone(1, EndReason.INTERRUPTED))
     stage.tell(judged(State.QUERY, "What is it?", "a"))
     assert list(stage.model.past) == [Entry(Role.USER, "What is it?", Outcome.ANSWERED)]
+
+
+def test_a_query_that_went_on_in_another_segment_is_shown_once(stage: Stage) -> None:
+    stage.tell(judged(State.QUERY, "What is", "a"), judged(State.QUERY, "What is it?", "a", "b"))
+    assert list(stage.model.past) == [Entry(Role.USER, "What is it?", Outcome.ANSWERED)]
+
+
+def test_a_reply_that_is_held_or_paused_is_shown_as_such(stage: Stage) -> None:
+    stage.tell(judged(State.QUERY, "Why?", "a"))
+    assert "a reply is held" in stage.picture()
+    stage.tell(ResponseStarted(1), ResponseDelta(1, "Because"))
+    assert "held" not in stage.picture()
+    stage.tell(judged(State.QUERY, "And", "b"), ResponsePaused(1))
+    shown = stage.picture()
+    assert "paused · a reply is held" in shown
+    assert "Because" in shown
+    stage.tell(judged(State.NON_QUERY, "And so on", "b"), ResponseResumed(1, 7))
+    shown = stage.picture()
+    assert "paused" not in shown
+    assert "held" not in shown
+
+
+def test_a_reply_that_was_cut_and_comes_back_is_one_reply(stage: Stage) -> None:
+    """The decision that cut it is taken back: what was cut off is given again."""
+    stage.tell(judged(State.QUERY, "Tell me all", "a"), ResponseStarted(1))
+    stage.tell(ResponseDelta(1, "All of it"), judged(State.QUERY, "Wait", "b"))
+    stage.tell(Interrupted(1, 3), ResponseDone(1, EndReason.INTERRUPTED))
+    stage.tell(ResponseStarted(2), ResponseDelta(2, "Yes?"))
+    stage.tell(Interrupted(2, 0), ResponseDone(2, EndReason.INTERRUPTED), ResponseResumed(1, 3))
+    stage.tell(judged(State.NON_QUERY, "Wait a bit", "b"), ResponseDelta(1, " of this."))
+    assert "All of this." in stage.picture()
+    stage.tell(ResponseDone(1, EndReason.STOP))
+    assert list(stage.model.past) == [
+        Entry(Role.USER, "Tell me all", Outcome.ANSWERED),
+        Entry(Role.USER, "Wait a bit", Outcome.IGNORED),
+        Entry(Role.ASSISTANT, "All of this.", Outcome.COMPLETE, 1),
+    ]
 
 
 def test_latency_is_from_the_last_key_to_the_first_text(stage: Stage) -> None:

@@ -39,6 +39,8 @@ def test_what_is_typed_is_heard_and_answered(world: Theatre) -> None:
     typed(typist, "what is itt")
     assert typist.press(Key.BACKSPACE)
     world.run_ticks()
+    assert "held, 3 tokens so far" in picture(screen, typist.text)
+    world.run_ticks(6)
     screen.told(world.told, world.clock.now_ms())
     shown = picture(screen, typist.text)
     assert "what is it▏" in shown
@@ -71,7 +73,8 @@ def test_enter_commits_and_escape_cancels(tmp_path: Path) -> None:
     world.run_ticks()
     assert len(world.session.transcript) == 1
     head.state = State.QUERY
-    typed(typist, "go on")
+    typed(typist, "tell me more")
+    typist.press(Key.ENTER)
     world.run_ticks()
     typist.press(Key.ESCAPE)
     world.run_ticks()

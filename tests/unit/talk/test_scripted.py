@@ -8,6 +8,7 @@ from rich.console import Console
 
 from duologue.clock import ManualClock
 from duologue.events import Envelope, InputAppend, InputState, ResponseDelta, ResponseStarted
+from duologue.session.silence import USUAL_WORD_GAP_MS
 from duologue.states import State
 from duologue.talk.latency import LatencyMeter
 from duologue.talk.script import After, Line, Script
@@ -16,14 +17,14 @@ from tests.unit.talk.worlds import Theatre, tiny_assembly
 
 
 def test_a_script_is_played_to_its_end(tmp_path: Path) -> None:
-    assembly, head = tiny_assembly(tmp_path)
+    assembly, head = tiny_assembly(tmp_path, max_reply_tokens=128)
     head.state = State.QUERY
     script = Script(
         "A test",
         (
             Line("what is it", word_ms=0, note="a query"),
-            Line("and then", after=After.REPLY_START, delay_ms=150, word_ms=0),
-            Line("how far", after=After.REPLY_END, delay_ms=100, word_ms=0),
+            Line("and then", after=After.REPLY_START, delay_ms=1500, word_ms=0),
+            Line("how far", after=After.REPLY_END, delay_ms=1500, word_ms=0),
         ),
     )
     clock, paper = ManualClock(), StringIO()
@@ -83,3 +84,30 @@ def test_text_that_follows_at_once_takes_a_decision_back(tmp_path: Path) -> None
     world.run_ticks(8)
     assert world.session.transcript[0].text == "what is the train"
     assert len(world.session.transcript) == 2
+
+
+def test_a_reply_is_shown_when_it_is_confirmed_also_between_two_ticks(tmp_path: Path) -> None:
+    assembly, head = tiny_assembly(tmp_path)
+    head.state = State.QUERY
+    clock, paper = ManualClock(), StringIO()
+    console = Console(file=paper, width=200)
+    script = Script("", (Line("what is it", word_ms=0),))
+    timeline = hold_scripted(assembly, script, console, clock=clock, wait=clock.advance)
+    (reply,) = timeline.replies
+    pause_ms = assembly.setup.floor.confirm_word_gaps * USUAL_WORD_GAP_MS
+    assert reply.decided_ms == 0.0
+    assert reply.held_ms == reply.first_text_ms == pytest.approx(pause_ms)
+    assert pause_ms % assembly.setup.decoding.tick_ms > 0
+    assert "was held for 455 ms" in paper.getvalue()
+
+
+def test_words_that_go_on_take_a_held_reply_back_unseen(tmp_path: Path) -> None:
+    assembly, head = tiny_assembly(tmp_path)
+    head.state = State.QUERY
+    clock, paper = ManualClock(), StringIO()
+    console = Console(file=paper, width=200)
+    script = Script("", (Line("what is it", word_ms=250),))
+    timeline = hold_scripted(assembly, script, console, clock=clock, wait=clock.advance)
+    assert [reply.query for reply in timeline.replies] == ["what is it"]
+    assert "the held reply is taken back, unseen" in paper.getvalue()
+    assert "cut" not in paper.getvalue()

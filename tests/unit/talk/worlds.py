@@ -15,7 +15,7 @@ from duologue.runtime.local import Charge, LocalRuntime
 from duologue.session.setup import SessionSetup
 from duologue.settings import DecodingSettings, ReplySamplingSettings
 from duologue.states import State
-from tests.tiny_models import write_tiny_model
+from tests.tiny_models import VOCAB_SIZE, write_tiny_model
 
 THRESHOLDS = {State.QUERY: 0.5, State.NON_QUERY: 0.5, State.HOLD: 0.5}
 TICK_MS = 100
@@ -35,9 +35,12 @@ class DictatedHead(StateHead):
         return torch.tensor([row] * hidden.shape[0])
 
 
-def tiny_assembly(folder: Path, *, max_reply_tokens: int = 12) -> tuple[Assembly, DictatedHead]:
+def tiny_assembly(
+    folder: Path, *, max_reply_tokens: int = 12, vocab_size: int = VOCAB_SIZE
+) -> tuple[Assembly, DictatedHead]:
     """An assembly of a tiny Llama; its replies are random words of a fixed length."""
-    model = load_model(write_tiny_model(folder, "llama"), device="cpu", dtype="float32")
+    written = write_tiny_model(folder, "llama", vocab_size=vocab_size)
+    model = load_model(written, device="cpu", dtype="float32")
     head = DictatedHead(model.geometry.hidden_size)
     setup = SessionSetup(
         tokenizer=model.tokenizer,
