@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 
 from opentelemetry.trace import Span, SpanContext, Status, StatusCode
 
@@ -10,13 +11,16 @@ from duologue.events import (
     ContextTrimmed,
     Envelope,
     InputAppend,
+    InputCommit,
     InputRevise,
     InputState,
     Interrupted,
     ResponseDelta,
     ResponseDone,
+    ResponsePaused,
     ResponseResumed,
     ResponseStarted,
+    StateReason,
 )
 from duologue.lane.slices import Slice, SliceResult
 from duologue.states import State
@@ -78,6 +82,19 @@ class SessionTrace:
         end(span, end_ms)
 
 
+class Confirmation(StrEnum):
+    """What let a reply be shown, as far as it can be seen from outside of the session."""
+
+    AT_ONCE = "at once"
+    """The probability was high enough, or replies are not held."""
+    COMMIT = "commit"
+    """The client said that the turn is over."""
+    FINAL = "final"
+    """The pause behind the end of a segment, which is shorter."""
+    PAUSE = "pause"
+    """The pause behind the last word."""
+
+
 @dataclass(slots=True)
 class _Turn:
     """A turn under way."""
@@ -85,15 +102,30 @@ class _Turn:
     span: Span
     heard_ms: float
     """When the user said something last."""
+    is_final: bool = False
+    """Whether a segment ended with it."""
+    is_committed: bool = False
+    decided_ms: float | None = None
+    """When it was decided that it wants an answer, until that is shown or taken back."""
+    num_taken_back: int = 0
+    response_id: int = 0
     text: str = ""
     has_reply_text: bool = False
+
+    @property
+    def confirmed_by(self) -> Confirmation:
+        """What confirmed a decision that was not confirmed at once."""
+        if self.is_committed:
+            return Confirmation.COMMIT
+        return Confirmation.FINAL if self.is_final else Confirmation.PAUSE
 
 
 class SessionSpans:
     """Follows a session and makes its spans: turns, and slices below them.
 
-    Two turns can be under way at once, one that is being spoken and one that is being heard. Texts
-    are recorded only if the tenant allows it.
+    Two turns can be under way at once, one that is being spoken and one that is being heard. A turn
+    is heard until its reply is shown: what was decided before may be taken back. Texts are recorded
+    only if the tenant allows it.
     """
 
     def __init__(self, trace: SessionTrace, *, records_text: bool = False) -> None:
@@ -106,13 +138,17 @@ class SessionSpans:
 
     def received(self, event: ClientEvent, now_ms: float) -> None:
         """The client said something."""
-        if self._trace.context is None or not isinstance(event, InputAppend | InputRevise):
+        if self._trace.context is None:
+            return
+        if isinstance(event, InputCommit) and self._hearing is not None:
+            self._hearing.is_committed = True
+        if not isinstance(event, InputAppend | InputRevise):
             return
         if self._hearing is None:
             span = self._trace.begin(names.TURN, now_ms)
             assert span is not None
             self._hearing = _Turn(span, now_ms)
-        self._hearing.heard_ms = now_ms
+        self._hearing.heard_ms, self._hearing.is_final = now_ms, event.is_final
 
     def departed(self, work: Slice, now_ms: float) -> None:
         """A slice left."""
@@ -145,6 +181,7 @@ class SessionSpans:
         used: Attributes = {
             names.INPUT_TOKENS: usage.input_tokens,
             names.OUTPUT_TOKENS: usage.output_tokens,
+            names.DISCARDED_TOKENS: usage.discarded_tokens,
             names.NUM_SLICES: usage.slices,
         }
         self._trace.record(names.SESSION_CLOSE, now_ms, now_ms, used)
@@ -171,9 +208,8 @@ class SessionSpans:
                 self._judged(event, now_ms)
             case ResponseStarted(response_id):
                 self._speaking, self._hearing = self._hearing, None
-                self._note(self._speaking, names.RESPONSE_STARTED, now_ms)
                 if self._speaking is not None:
-                    self._speaking.span.set_attribute(names.RESPONSE_ID, response_id)
+                    self._started(self._speaking, response_id, now_ms)
             case ResponseDelta(_, text) if self._speaking is not None:
                 self._said(self._speaking, text, now_ms)
             case ResponseDone(_, reason) if self._speaking is not None:
@@ -182,8 +218,10 @@ class SessionSpans:
                 self._speaking = None
             case Interrupted():
                 self._note(self._speaking, names.INTERRUPTED, now_ms)
-            case ResponseResumed():
-                self._note(self._speaking, names.RESPONSE_RESUMED, now_ms)
+            case ResponsePaused():
+                self._note(self._speaking, names.RESPONSE_PAUSED, now_ms)
+            case ResponseResumed(response_id):
+                self._resumed(response_id, now_ms)
             case ContextTrimmed():
                 self._note(self._speaking, names.CONTEXT_TRIMMED, now_ms)
             case _:
@@ -193,19 +231,41 @@ class SessionSpans:
         turn = self._hearing
         if turn is None:
             return
-        told: Attributes = {
-            names.STATE: str(event.state),
-            names.LOOK_AHEAD_TOKENS: event.look_ahead_tokens,
-        }
+        if turn.decided_ms is not None and event.reason is not StateReason.ECHO:
+            turn.decided_ms = None
+            turn.num_taken_back += 1
+            turn.span.set_attribute(names.TAKEN_BACK, turn.num_taken_back)
+            self._note(turn, names.TAKEN_BACK_UNSEEN, now_ms)
+        told = _reading(event)
         turn.span.add_event(names.INPUT_STATE, told, nanoseconds(now_ms))
         if event.state is State.INCOMPLETE:
             return
-        turn.span.set_attribute(names.STATE, str(event.state))
+        turn.span.set_attributes(told)
         if self._records_text:
             turn.span.set_attribute(names.INPUT_TEXT, event.text)
-        if event.state is not State.QUERY:
+        if event.state is State.QUERY:
+            turn.decided_ms = now_ms
+        else:
             self._end(turn, now_ms)
             self._hearing = None
+
+    def _started(self, turn: _Turn, response_id: int, now_ms: float) -> None:
+        turn.response_id = response_id
+        turn.span.set_attribute(names.RESPONSE_ID, response_id)
+        if turn.decided_ms is not None:
+            held_ms = now_ms - turn.decided_ms
+            by = turn.confirmed_by if held_ms > 0 else Confirmation.AT_ONCE
+            turn.span.set_attributes({names.HELD_MS: held_ms, names.CONFIRMED_BY: str(by)})
+        turn.decided_ms = None
+        self._note(turn, names.RESPONSE_STARTED, now_ms)
+
+    def _resumed(self, response_id: int, now_ms: float) -> None:
+        """A reply goes on; the rest of one that was cut is a span of its own."""
+        if self._speaking is None:
+            span = self._trace.begin(names.RESPONSE_REST, now_ms, {names.RESPONSE_ID: response_id})
+            assert span is not None
+            self._speaking = _Turn(span, now_ms, response_id=response_id, has_reply_text=True)
+        self._note(self._speaking, names.RESPONSE_RESUMED, now_ms)
 
     def _said(self, turn: _Turn, text: str, now_ms: float) -> None:
         if not turn.has_reply_text:
@@ -222,6 +282,18 @@ class SessionSpans:
     def _note(self, turn: _Turn | None, name: str, now_ms: float) -> None:
         if turn is not None:
             turn.span.add_event(name, timestamp=nanoseconds(now_ms))
+
+
+def _reading(event: InputState) -> Attributes:
+    """What was read of an utterance, and from what."""
+    told: dict[str, str | int | float] = {
+        names.STATE: str(event.state),
+        names.LOOK_AHEAD_TOKENS: event.look_ahead_tokens,
+        names.DECISION_REASON: str(event.reason),
+    }
+    if event.state in event.probabilities:
+        told[names.DECISION_PROBABILITY] = event.probabilities[event.state]
+    return told
 
 
 def _slice_attributes(work: Slice, result: SliceResult | None) -> Attributes:

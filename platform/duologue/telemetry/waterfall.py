@@ -20,16 +20,21 @@ _MARKS = {
     names.INPUT_STATE: "·",
     names.RESPONSE_STARTED: "▶",
     names.INTERRUPTED: "✂",
+    names.RESPONSE_PAUSED: "‖",
     names.RESPONSE_RESUMED: "↻",
+    names.TAKEN_BACK_UNSEEN: "×",
 }
 _SHOWN = (
     (names.STATE, ""),
     (names.INPUT_TEXT, ""),
     (names.FIRST_TEXT_MS, "first text {:.0f} ms"),
+    (names.HELD_MS, "held {:.0f} ms"),
+    (names.CONFIRMED_BY, "by {}"),
     (names.FINISH_REASONS, ""),
     (names.OUTPUT_TEXT, ""),
     (names.NUM_RECORDS, "{} records"),
     (names.OUTPUT_TOKENS, "{} tokens said"),
+    (names.DISCARDED_TOKENS, "{} thrown away"),
     (names.INPUT_TOKENS, "{} heard"),
     (names.NUM_SLICES, "{} slices"),
     (names.NUM_FORWARDS, "{} forwards"),
@@ -61,7 +66,7 @@ def waterfall(
     Of more than `max_lines` lines the last are shown.
     """
     bar_chars = min(_MAX_BAR_CHARS, max(_MIN_BAR_CHARS, width - _OTHER_CHARS))
-    legend = "· judged  ▶ reply starts  ✂ cut off  ↻ goes on"
+    legend = "· judged  ▶ reply starts  ‖ pauses  ↻ goes on  ✂ cut off  × taken back unseen"
     table = Table(box=None, pad_edge=False, header_style="dim", caption=legend)
     table.add_column("at", justify="right", no_wrap=True)
     table.add_column("span", no_wrap=True)

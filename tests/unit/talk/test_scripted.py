@@ -91,7 +91,7 @@ def test_a_reply_is_shown_when_it_is_confirmed_also_between_two_ticks(tmp_path: 
     head.state = State.QUERY
     clock, paper = ManualClock(), StringIO()
     console = Console(file=paper, width=200)
-    script = Script("", (Line("what is it", word_ms=0),))
+    script = Script("", (Line("hello", word_ms=0),))
     timeline = hold_scripted(assembly, script, console, clock=clock, wait=clock.advance)
     (reply,) = timeline.replies
     pause_ms = assembly.setup.floor.confirm_word_gaps * USUAL_WORD_GAP_MS

@@ -6,8 +6,21 @@ from typing import Any
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 
-from duologue.events import InputAppend
+from duologue.events import (
+    Envelope,
+    InputAppend,
+    InputState,
+    ResponseDelta,
+    ResponseDone,
+    ResponsePaused,
+    ResponseResumed,
+    ResponseStarted,
+    ServerEvent,
+)
+from duologue.floor_settings import FloorSettings
+from duologue.lane.steps import EndReason
 from duologue.service_settings import TelemetrySettings
+from duologue.states import State
 from duologue.telemetry import names
 from duologue.telemetry.session_spans import SessionSpans, SessionTrace
 from duologue.telemetry.trace_ids import extract, slice_span_id, trace_id_of
@@ -113,6 +126,66 @@ def test_what_is_no_query_is_a_turn_of_its_own(memory: Memory) -> None:
     aside, answered = memory.spans(names.TURN)
     assert attributes(aside)[names.STATE] == "non_query"
     assert names.RESPONSE_RESUMED in [event.name for event in answered.events]
+
+
+def test_a_turn_says_what_decided_it_and_what_confirmed_that(memory: Memory) -> None:
+    stage = TracedStage(memory, Setting(floor=FloorSettings(confirm_above=1.01)))
+    stage.say("How is it?")
+    stage.settle()
+    stage.say("And now?", "b", is_final=True)
+    stage.settle()
+    stage.say("And then?", "c")
+    stage.commit()
+    stage.settle()
+    paused, final, committed = map(attributes, memory.spans(names.TURN))
+    assert paused[names.DECISION_REASON] == "judged"
+    assert 0.5 < paused[names.DECISION_PROBABILITY] <= 1
+    by = [told[names.CONFIRMED_BY] for told in (paused, final, committed)]
+    assert by[:2] == ["pause", "final"]
+    assert by[2] in ("commit", "at once")
+    assert paused[names.HELD_MS] > final[names.HELD_MS] > 0
+    assert paused[names.FIRST_TEXT_MS] > paused[names.HELD_MS]
+
+
+def test_a_decision_that_is_taken_back_is_told_in_its_turn(memory: Memory) -> None:
+    """And the tokens that were held for it are counted at the end."""
+    stage = TracedStage(memory, Setting(floor=FloorSettings(confirm_above=1.01)))
+    stage.say("How?")
+    stage.tick()
+    stage.say(" is it?")
+    stage.settle()
+    stage.close()
+    (turn,) = memory.spans(names.TURN)
+    told = [event.name for event in turn.events]
+    assert told.count(names.TAKEN_BACK_UNSEEN) == attributes(turn)[names.TAKEN_BACK] == 1
+    assert told.count(names.RESPONSE_STARTED) == 1
+    (closed,) = memory.spans(names.SESSION_CLOSE)
+    assert attributes(closed)[names.DISCARDED_TOKENS] > 0
+
+
+def test_a_pause_and_its_end_stand_in_the_turn_of_their_reply(memory: Memory) -> None:
+    spans = TracedStage(memory).spans
+    spans.received(InputAppend("a", "How is it?"), START_MS)
+    query, aside = (InputState(s, {s: 0.9}, "x", ("a",)) for s in (State.QUERY, State.NON_QUERY))
+    tell(spans, query, ResponseStarted(1), ResponseDelta(1, "Fine"))
+    spans.received(InputAppend("b", "And"), START_MS)
+    tell(spans, ResponsePaused(1), aside, ResponseResumed(1, 4), ResponseDone(1, EndReason.STOP))
+    _, turn = memory.spans(names.TURN)
+    told = [event.name for event in turn.events]
+    assert told[-2:] == [names.RESPONSE_PAUSED, names.RESPONSE_RESUMED]
+
+
+def test_the_rest_of_a_reply_that_comes_back_is_a_span(memory: Memory) -> None:
+    spans = TracedStage(memory).spans
+    tell(spans, ResponseResumed(1, 4), ResponseDelta(1, " today."), ResponseDone(1, EndReason.STOP))
+    (rest,) = memory.spans(names.RESPONSE_REST)
+    assert attributes(rest)[names.RESPONSE_ID] == 1
+    assert attributes(rest)[names.FINISH_REASONS] == ("stop",)
+    assert names.FIRST_TEXT_MS not in attributes(rest)
+
+
+def tell(spans: SessionSpans, *events: ServerEvent) -> None:
+    spans.elapsed([Envelope(1, 0, 1, event) for event in events], START_MS)
 
 
 @pytest.mark.parametrize("records_text", [False, True])

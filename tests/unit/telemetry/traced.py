@@ -65,5 +65,11 @@ class TracedStage(Stage):
         self.spans.arrived(self.results[-1], envelopes, self.clock.now_ms())
         return told
 
+    def elapse(self, ms: float = 0.0) -> list[ServerEvent]:
+        told_before = len(self.envelopes)
+        told = super().elapse(ms)
+        self.spans.elapsed(self.envelopes[told_before:], self.clock.now_ms())
+        return told
+
     def close(self) -> None:
         self.spans.closed(self.session.usage, self.clock.now_ms())
