@@ -18,6 +18,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -48,6 +49,13 @@ MAX_OWN_LATENESS_MS = 20.0
 """If this program sends words later than this at the 99th percentile, it was itself too busy."""
 
 
+class Floor(StrEnum):
+    """`SessionConfig.floor`, as an option of this program."""
+
+    CONFIRMED = "confirmed"
+    EAGER = "eager"
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """A run as it was asked for."""
@@ -71,6 +79,7 @@ class Outcome:
         return {
             "plan": asdict(request.plan),
             "commit_share": request.manners.commit_share,
+            "floor": request.manners.floor,
             "settings": list(settings),
             "machine": {
                 "cores": psutil.cpu_count(),
@@ -143,6 +152,9 @@ def load(
         float, typer.Option(min=0, max=1, help="Of turns that end by pressing Enter.")
     ] = 0.0,
     max_reply_tokens: Annotated[int, typer.Option(min=1)] = 160,
+    floor: Annotated[
+        Floor, typer.Option(help="Whether a reply is shown when it is sure, or at once.")
+    ] = Floor.CONFIRMED,
     scenarios: Annotated[Path | None, typer.Option(help="YAML file or folder.")] = None,
     texts: Annotated[Path | None, typer.Option(help="Queries, one a line.")] = None,
     up: Annotated[bool, typer.Option("--up", help="Start a platform for the run.")] = False,
@@ -165,7 +177,7 @@ def load(
     try:
         request = Request(
             LoadPlan(sessions, minutes * 60, ramp_s, stay_s, seed),
-            Manners(Repertoire.read(scenarios, texts), max_reply_tokens, commit_share),
+            Manners(Repertoire.read(scenarios, texts), max_reply_tokens, commit_share, floor),
             tuple(metrics_url or ()),
             pid,
         )

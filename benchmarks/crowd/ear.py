@@ -8,7 +8,10 @@ from duologue.client import (
     Interrupted,
     ResponseDelta,
     ResponseDone,
+    ResponsePaused,
+    ResponseResumed,
     ResponseStarted,
+    StateReason,
 )
 from duologue.lane.steps import EndReason
 from duologue.states import State
@@ -24,9 +27,9 @@ class Ear:
 
     @property
     def running(self) -> Reply | None:
-        """The reply in progress."""
-        last = self.notes.replies[-1] if self.notes.replies else None
-        return last if last is not None and last.ended_ms is None else None
+        """The reply in progress; not one that is silent until the person lets it go on."""
+        going = (each for each in reversed(self.notes.replies) if each.ended_ms is None)
+        return next((reply for reply in going if not reply.is_paused), None)
 
     def told(self, event: Event, now_ms: float) -> None:
         """Take an event at the time it was read."""
@@ -37,11 +40,17 @@ class Ear:
                 self.notes.replies.append(Reply(response_id, now_ms, self._query))
             case ResponseDelta(response_id, text):
                 self._text(response_id, text, now_ms)
+            case ResponsePaused(response_id):
+                self._reply(response_id).is_paused = True
+                self._fell_silent(response_id, now_ms)
+            case ResponseResumed(response_id, from_chars):
+                self._reply(response_id).resume(from_chars)
+                self._went_on(response_id)
             case Interrupted(response_id):
-                self._cut(response_id, now_ms)
+                self._fell_silent(response_id, now_ms)
             case ResponseDone(response_id, reason):
                 reply = self._reply(response_id)
-                reply.ended_ms = now_ms
+                reply.ended_ms, reply.is_paused = now_ms, False
                 reply.is_complete = reason in (EndReason.STOP, EndReason.LENGTH)
             case Error(code, message):
                 self.notes.errors.append(f"{code}: {message}")
@@ -60,6 +69,9 @@ class Ear:
         if event.state is State.INCOMPLETE:
             is_whole = last.sent_end_ms is not None and event.text.strip().endswith(last.text)
             last.num_undecided += is_whole
+            if event.reason is StateReason.JUDGED:
+                for turn in turns:  # what was decided of them was taken back
+                    turn.decided_ms = turn.decision = turn.first_text_ms = None
             return
         for turn in turns:
             turn.decided_ms, turn.decision = now_ms, event.state
@@ -74,15 +86,19 @@ class Ear:
             reply.first_text_ms = now_ms
             if reply.turn is not None:
                 reply.turn.first_text_ms = now_ms
-        else:
-            assert reply.last_text_ms is not None
+        elif reply.last_text_ms is not None:
             self.notes.gaps_ms.append((now_ms, now_ms - reply.last_text_ms))
         reply.last_text_ms = now_ms
 
-    def _cut(self, response_id: int, now_ms: float) -> None:
+    def _fell_silent(self, response_id: int, now_ms: float) -> None:
         for turn in self.notes.turns:
             if turn.interrupts == response_id and turn.cut_ms is None:
                 turn.cut_ms = now_ms
+
+    def _went_on(self, response_id: int) -> None:
+        for turn in self.notes.turns:
+            if turn.interrupts == response_id:
+                turn.cut_ms = None
 
     def _reply(self, response_id: int) -> Reply:
         return next(r for r in reversed(self.notes.replies) if r.response_id == response_id)

@@ -43,7 +43,7 @@ class Turn:
     first_text_ms: float | None = None
     """Of the last reply to it."""
     cut_ms: float | None = None
-    """When the reply that it interrupts was cut."""
+    """When the reply that it interrupts fell silent, and was not resumed since."""
     waited_ms: float | None = None
     """For how long a reply was waited for in vain."""
 
@@ -80,7 +80,7 @@ class Turn:
 
     @property
     def yield_ms(self) -> float | None:
-        """From its last word until the reply was cut; None unless it cut one behind its end."""
+        """From its last word until the reply fell silent; None unless it did so behind its end."""
         if self.cut_ms is None or self.interrupts is None or not self.asks:
             return None
         return self.cut_ms - self.due_end_ms if self.cut_ms >= self.due_end_ms else None
@@ -98,6 +98,13 @@ class Reply:
     last_text_ms: float | None = None
     ended_ms: float | None = None
     is_complete: bool = False
+    is_paused: bool = False
+
+    def resume(self, from_chars: int) -> None:
+        """It goes on; what had been cut off is given again, and the pause is no gap in its text."""
+        self.is_paused, self.last_text_ms = False, None
+        if not self.is_complete:
+            self.text, self.ended_ms = self.text[:from_chars], None
 
 
 @dataclass(slots=True)

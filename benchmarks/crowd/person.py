@@ -31,6 +31,8 @@ class Manners:
     max_reply_tokens: int
     commit_share: float = 0.0
     """Share of turns that end by pressing Enter."""
+    floor: str = "confirmed"
+    """When their replies are shown."""
 
 
 class Person:
@@ -52,7 +54,8 @@ class Person:
     async def visit(self, until_ms: float) -> None:
         """Come, talk until it is time to go, and close the session."""
         self._until_ms = until_ms
-        config = SessionConfig(max_reply_tokens=self._manners.max_reply_tokens)
+        manners = self._manners
+        config = SessionConfig(max_reply_tokens=manners.max_reply_tokens, floor=manners.floor)
         conversation = self._client.converse(config)
         try:
             async with conversation:

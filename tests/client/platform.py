@@ -111,7 +111,7 @@ def _session(session_id: str, tenant_id: str) -> pb.Session:
         tenant_id=tenant_id,
         status=pb.SESSION_STATUS_ASLEEP,
         created_at=Timestamp(seconds=1_700_000_000),
-        usage=ev.Usage(input_tokens=12, output_tokens=34),
+        usage=ev.Usage(input_tokens=12, output_tokens=34, discarded_tokens=56),
     )
 
 

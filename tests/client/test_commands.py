@@ -76,7 +76,7 @@ def test_sessions_are_listed_over_all_pages(arguments: list[str], expected: list
     told = json.loads(invoke("sessions", *arguments, "--json").stdout)
     assert [session["session_id"] for session in told] == expected
     shown = invoke("sessions", *arguments).stdout
-    assert all(name in shown for name in [*expected, "asleep", "12", "34"])
+    assert all(name in shown for name in [*expected, "asleep", "12", "34", "56"])
 
 
 @pytest.mark.usefixtures("platform")

@@ -61,7 +61,9 @@ def sessions(
     if as_json:
         print_json([as_dict(session) for session in found])
         return
-    columns = ("session", "tenant", "status", "created", "last used", "epoch", "in", "out", "node")
+    times = ("created", "last used")
+    tokens = ("in", "out", "unseen")
+    columns = ("session", "tenant", "status", *times, "epoch", *tokens, "node")
     print_table(f"{len(found)} sessions", columns, map(_row, found))
 
 
@@ -76,6 +78,7 @@ def _row(session: "Session") -> tuple[str, ...]:
         str(session.epoch),
         str(usage.input_tokens),
         str(usage.output_tokens),
+        str(usage.discarded_tokens),
         session.node_id,
     )
 

@@ -19,6 +19,10 @@ class ConversationMeter:
         """The same of the query whose answer has not begun."""
         self._showed_ms: float | None = None
         """When the reply's text came last."""
+        self._silent_ms: float | None = None
+        """When the reply fell silent that may be about to be cut."""
+        self._is_held = False
+        """Whether a query was decided of whose reply nothing was told."""
 
     def said(self, kind: str, now_ms: float) -> None:
         """A client event goes to the session."""
@@ -37,21 +41,35 @@ class ConversationMeter:
             case "input_state":
                 metrics.decisions.labels(detail).inc()
                 self._decided(detail)
+            case "response_paused":
+                self._silent_ms, self._showed_ms = now_ms, None
+            case "response_resumed":
+                self._silent_ms = self._showed_ms = None
             case "interrupted":
-                metrics.interruptions.inc()
-                if self._asked_ms is not None:
-                    metrics.yield_latency.observe((now_ms - self._asked_ms) / 1e3)
+                self._cut(now_ms)
             case "response_started":
-                self._showed_ms = None
+                self._showed_ms, self._is_held = None, False
             case "response_delta":
                 self._text_came(now_ms)
             case "response_done":
                 metrics.responses.labels(detail).inc()
                 self._showed_ms = None
 
+    def _cut(self, now_ms: float) -> None:
+        """A reply is cut, which may have fallen silent before."""
+        self._metrics.interruptions.inc()
+        silent_ms = now_ms if self._silent_ms is None else self._silent_ms
+        if self._asked_ms is not None:
+            self._metrics.yield_latency.observe(max(0.0, silent_ms - self._asked_ms) / 1e3)
+        self._silent_ms = None
+
     def _decided(self, state: str) -> None:
+        if self._is_held:  # and now it is judged again, with more
+            self._metrics.taken_back.inc()
+            self._is_held, self._asked_ms = False, None
         if state == "incomplete":
             return
+        self._is_held = state == "query"
         self._asked_ms = self._spoke_ms if state == "query" else None
         self._spoke_ms = None
 

@@ -28,7 +28,7 @@ class GatewayMetrics:
         )
         self.yield_latency = Histogram(
             names.YIELD_LATENCY,
-            "From the last input of an utterance to the interruption of the reply that it cut.",
+            "From the last input of an utterance until the reply that it cut fell silent.",
             buckets=names.LATENCY_BUCKETS_S,
             registry=registry,
         )
@@ -44,6 +44,11 @@ class GatewayMetrics:
         )
         self.decisions = Counter(
             names.DECISIONS, "Judgements of utterances, by state.", ["state"], registry=registry
+        )
+        self.taken_back = Counter(
+            names.TAKEN_BACK_DECISIONS,
+            "Queries that went on before anything of a reply was told.",
+            registry=registry,
         )
         self.responses = Counter(
             names.RESPONSES, "Replies that ended, by reason.", ["reason"], registry=registry

@@ -5,7 +5,15 @@ import pytest
 from benchmarks.crowd.ear import Ear
 from benchmarks.crowd.figures import figures_of, percentile, spread
 from benchmarks.crowd.notes import Answer, Notes, Turn
-from duologue.client import InputState, Interrupted, ResponseDelta, ResponseDone, ResponseStarted
+from duologue.client import (
+    InputState,
+    Interrupted,
+    ResponseDelta,
+    ResponseDone,
+    ResponsePaused,
+    ResponseResumed,
+    ResponseStarted,
+)
 from duologue.evaluation.duplex.acts import Act
 from duologue.lane.steps import EndReason
 from duologue.states import State
@@ -164,3 +172,48 @@ def test_figures_are_of_the_measured_time_and_count_what_is_wrong(stage: Stage) 
         assert figures_of([broken], 0)["integrity"]["sessions_not_intact"] == 1
     refused = figures_of([Notes(1, 0.0, refused="no room")], 0)["sessions"]
     assert (refused["refused"], refused["why"]) == (1, {"no room": 1})
+
+
+def test_a_decision_that_is_taken_back_is_no_answer(stage: Stage) -> None:
+    stage.judge(State.QUERY, 900, "What is")
+    stage.judge(State.INCOMPLETE, 950, "What is")
+    stage.say()
+    assert stage.turn.decision is None
+    stage.judge(State.QUERY, 1_090)
+    stage.reply(1, 1_400)
+    assert stage.answer() is Answer.AT_ONCE
+    assert stage.turn.response_ms == 400, "a held reply counts from its first shown text"
+
+
+def test_a_reply_yields_when_it_falls_silent_unless_it_goes_on(stage: Stage) -> None:
+    stage.say()
+    stage.judge(State.QUERY, 1_010)
+    stage.reply(1, 1_100)
+    cutting = Turn("turn-2", Act.QUERY, "Wait, why?", due_end_ms=2_000, interrupts=1)
+    cutting.sent_end_ms = 2_000
+    stage.notes.turns.append(cutting)
+    stage.ear.told(ResponsePaused(1), 1_800)
+    assert not stage.is_told_something()
+    stage.ear.told(ResponseResumed(1, 3), 1_900)
+    assert cutting.cut_ms is None
+    stage.ear.told(ResponseDelta(1, "and "), 1_950)
+    assert stage.notes.gaps_ms == [], "a pause is no gap in the text"
+    stage.ear.told(ResponsePaused(1), 2_050)
+    stage.ear.told(Interrupted(1, 3), 2_400)
+    stage.ear.told(ResponseDone(1, EndReason.INTERRUPTED), 2_400)
+    assert cutting.yield_ms == 50
+
+
+def test_a_reply_that_was_cut_and_comes_back_is_one_reply(stage: Stage) -> None:
+    stage.say()
+    stage.judge(State.QUERY, 1_010)
+    stage.reply(1, 1_100, 1_200)
+    stage.ear.told(Interrupted(1, 2), 1_300)
+    stage.ear.told(ResponseDone(1, EndReason.INTERRUPTED), 1_300)
+    stage.reply(2, 1_350)
+    stage.ear.told(ResponseDone(2, EndReason.INTERRUPTED), 1_400)
+    stage.ear.told(ResponseResumed(1, 2), 1_400)
+    assert stage.ear.running is stage.notes.replies[0]
+    stage.ear.told(ResponseDelta(1, " far"), 1_450)
+    stage.ear.told(ResponseDone(1, EndReason.STOP), 1_500)
+    assert (stage.notes.replies[0].text, stage.notes.replies[0].is_complete) == ("so far", True)

@@ -59,6 +59,34 @@ def test_an_interruption_counts_from_the_last_word_that_cut_in() -> None:
     assert gateway.value(f"{names.INTER_TOKEN_LATENCY}_count") == 0, "two replies"
 
 
+def test_a_reply_yields_when_it_falls_silent() -> None:
+    gateway = Gateway()
+    gateway.ask()
+    gateway.meter.told("response_started", 1200.0)
+    gateway.meter.told("response_delta", 1200.0)
+    gateway.ask(5000.0)
+    gateway.meter.told("response_paused", 5160.0)
+    gateway.meter.told("interrupted", 5460.0)
+    assert gateway.value(f"{names.YIELD_LATENCY}_sum") == pytest.approx(0.16)
+
+
+def test_a_held_reply_that_is_taken_back_is_counted_and_not_timed() -> None:
+    gateway = Gateway()
+    gateway.ask()
+    gateway.meter.told("response_started", 1200.0)
+    gateway.meter.told("response_delta", 1200.0)
+    gateway.ask(5000.0)
+    gateway.meter.told("response_paused", 5160.0)
+    gateway.meter.said("input_append", 5300.0)
+    gateway.meter.told("input_state", 5400.0, "non_query")
+    gateway.meter.told("response_resumed", 5400.0)
+    gateway.meter.told("response_delta", 5500.0)
+    assert gateway.value(f"{names.TAKEN_BACK_DECISIONS}_total") == 1
+    assert gateway.value(f"{names.TIME_TO_FIRST_TOKEN}_count") == 1
+    assert gateway.value(f"{names.YIELD_LATENCY}_count") == 0
+    assert gateway.value(f"{names.INTER_TOKEN_LATENCY}_count") == 0, "a pause is no gap"
+
+
 def test_a_backchannel_does_not_make_the_reply_look_late() -> None:
     gateway = Gateway()
     gateway.ask()

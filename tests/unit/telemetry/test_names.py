@@ -29,6 +29,7 @@ def test_every_span_is_in_the_operators_guide() -> None:
         names.SESSION_RECOVER,
         names.SESSION_CLOSE,
         names.TURN,
+        names.RESPONSE_REST,
         names.SLICE,
         names.BATCH_TICK,
     ):
