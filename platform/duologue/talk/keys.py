@@ -9,6 +9,7 @@ import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
+from typing import Protocol
 
 
 class Key(Enum):
@@ -22,6 +23,12 @@ class Key(Enum):
 
 _NAMES = {"\r": Key.ENTER, "\n": Key.ENTER, "\x7f": Key.BACKSPACE, "\x08": Key.BACKSPACE}
 _NAMES |= {"\x1b": Key.ESCAPE, "\x18": Key.ESCAPE, "\x04": Key.END}  # Ctrl-X is like Escape
+
+
+class Keys(Protocol):
+    """Where key presses come from; `Keyboard` is one."""
+
+    def pressed(self, wait_ms: float) -> list[str | Key]: ...
 
 
 class Keyboard:

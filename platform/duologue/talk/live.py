@@ -9,7 +9,7 @@ from duologue.clock import MonotonicClock
 from duologue.events import Envelope, InputAppend, InputCommit, InputRevise, ResponseCancel
 from duologue.runtime.assembly import Assembly
 from duologue.runtime.local import LocalRuntime
-from duologue.talk.keys import Key, Keyboard, raw_keyboard
+from duologue.talk.keys import Key, Keys, raw_keyboard
 from duologue.talk.screen import Screen
 
 SESSION_ID = "talk"
@@ -93,7 +93,7 @@ def hold_live(assembly: Assembly, console: Console | None = None) -> None:
                 live.update(screen.draw(typist.text), refresh=True)
 
             while not typist.is_gone:
-                _tick(runtime, typist, keyboard, screen, draw)
+                run_tick(runtime, typist, keyboard, screen, draw)
                 if not session.utterance:
                     typist.rest(assembly.setup.decoding.continues_within_ms)
                 draw()
@@ -106,10 +106,10 @@ def hold_live(assembly: Assembly, console: Console | None = None) -> None:
             console.print(f"reply {reply.response_id}: first text {reply.first_text_ms:.0f} ms")
 
 
-def _tick(
+def run_tick(
     runtime: LocalRuntime,
     typist: Typist,
-    keyboard: Keyboard,
+    keyboard: Keys,
     screen: Screen,
     draw: Callable[[], None],
 ) -> None:
