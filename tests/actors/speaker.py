@@ -42,11 +42,19 @@ class Speaker:
             await self.run_tick()
 
     async def ask(self) -> bool:
-        """Submit what the session wants now; returns whether it wants anything."""
+        """Let the time bring what is due, and submit what the session wants now; returns whether it
+        wants anything."""
+        self._elapse()
         work = self.session.next_slice(self.clock.now_ms(), self.tick)
         if work is not None:
             await self.seat.submit(work)
         return work is not None
+
+    def _elapse(self) -> None:
+        now_ms = self.clock.now_ms()
+        due_ms = self.session.pending(now_ms).elapse_ms
+        if due_ms is not None and due_ms <= now_ms:
+            self.told.extend(self.session.elapse(now_ms, self.tick))
 
     async def listen(self) -> SliceResult:
         """Take the next result; loads that come before it are passed over."""
