@@ -115,3 +115,15 @@ def test_after_a_pause_the_session_has_the_line(keys: list[tuple[str | Key, int]
     line, text = typist.segment_id, typist.text
     events += typist.rest(now_ms + PAUSE_MS)
     assert heard(events).get(line, "") == text
+
+
+def test_a_word_does_not_wait_for_the_blank_behind_it() -> None:
+    """And the blank, when it comes, is no new text."""
+    typist = Typist()
+    for number, char in enumerate("what"):
+        typist.press(char, 10.0 * number)
+    assert typist.due_ms is not None
+    (sent,) = typist.rest(typist.due_ms)
+    assert sent == InputAppend("line-1", "what")
+    assert typist.press(" ", 1_000.0) == [InputAppend("line-1", " ")]
+    assert typist.due_ms is None
