@@ -96,16 +96,18 @@ async def test_a_conversation(premises: Premises, stack: AsyncExitStack) -> None
     record = await premises.store.require_session(TENANT, guest.session_id)
     assert record.status is SessionStatus.LIVE
     assert record.address == bound.address
-    said = await premises.store.transcript(TENANT, guest.session_id)
-    assert [(entry.role, entry.text) for entry in said] == [
-        (Role.USER, "what is it?"),
-        (Role.ASSISTANT, guest.text),
-    ]
     await guest.until(lambda: guest.notices, "its usage")
     record = await premises.store.require_session(TENANT, guest.session_id)
     told = guest.notices[0].usage
     assert told.output_tokens == record.usage.output_tokens
     assert 0 < told.slices <= record.usage.slices, "one more may have concluded the reply"
+    await guest.send(SessionClose())
+    await guest.until_event(SessionClosed)
+    said = await premises.store.transcript(TENANT, guest.session_id)
+    assert [(entry.role, entry.text) for entry in said] == [
+        (Role.USER, "what is it?"),
+        (Role.ASSISTANT, guest.text),
+    ]
 
 
 async def test_an_interruption(premises: Premises, stack: AsyncExitStack) -> None:
