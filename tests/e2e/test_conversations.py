@@ -1,6 +1,8 @@
 """Conversations through the whole platform: client, gateway, session and batching actor, store."""
 
 import asyncio
+import os
+import signal
 
 import grpc
 import pytest
@@ -114,6 +116,22 @@ async def test_a_client_that_drops_out_in_a_reply_gets_the_rest_once(platform: P
     numbers = first.numbers + second.numbers
     assert numbers == list(range(1, len(numbers) + 1))
     assert seen < numbers[-1]
+
+
+async def test_a_killed_gateway_comes_back_and_the_conversation_goes_on(
+    platform: Platform,
+) -> None:
+    gateway = platform.cluster.gateway
+    assert gateway is not None
+    async with platform.client() as client, client.converse() as conversation:
+        listener = Listener(conversation)
+        await conversation.say("What is the capital of France?")
+        assert "Paris" in await listener.until_done()
+        os.kill(gateway.pid, signal.SIGKILL)
+        await conversation.say("And of Italy?")
+        assert "Rome" in await listener.until_done()
+        assert listener.numbers == list(range(1, len(listener.numbers) + 1))
+        assert conversation.stats.num_connections == 2
 
 
 async def test_a_silent_session_sleeps_and_its_next_input_wakes_it(platform: Platform) -> None:
