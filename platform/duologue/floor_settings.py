@@ -20,11 +20,11 @@ class FloorSettings:
     mode: FloorName = "confirmed"
     """"confirmed": a reply is computed at once and shown when the decision behind it is confirmed;
     "eager": it is shown at once, and withdrawn when the decision is taken back."""
-    confirm_above: float = 0.97
+    confirm_above: float = 0.995
     """From this probability of a query on, its reply is shown at once."""
     confirm_after_ms: int = 600
     """Otherwise after a pause of this length ..."""
-    confirm_word_gaps: float = 1.3
+    confirm_word_gaps: float = 1.25
     """... or of so many of the speaker's word gaps, if that is shorter and the query likely."""
     confirm_soon_above: float = 0.7
     """From this probability on it is likely."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from duologue.actors.batcher import BatcherProcess
 from duologue.actors.batcher_options import BatcherOptions
 from duologue.actors.session_server import SessionServer
+from duologue.floor_settings import FloorSettings
 from duologue.forward.state_head import StateHead
 from duologue.runtime.assembly import Assembly
 from duologue.service_settings import BatchingSettings, SessionSettings, StoreSettings
@@ -24,13 +25,15 @@ TENANT = "acme"
 TICK_MS = 50
 PATIENT_TICK_MS = 5_000
 """The batching actor's, so that it finds no tick late, however busy the machine is."""
+HELD_TOKENS = 4
+"""Of a reply at the most, before it may be shown: the longer part of it is still to come then."""
 
 
 class Premises:
     """What a session needs around it. The states of utterances are dictated: `head.state`."""
 
     def __init__(
-        self, folder: Path, url: str, stack: AsyncExitStack, *, max_reply_tokens: int = 12
+        self, folder: Path, url: str, stack: AsyncExitStack, *, max_reply_tokens: int = 24
     ) -> None:
         self._folder = folder
         self._url = url
@@ -70,6 +73,7 @@ class Premises:
             sessions=self._sessions or SessionSettings(),
             decoding=replace(assembly.setup.decoding, tick_ms=TICK_MS),
             sampling=assembly.setup.sampling,
+            floor=FloorSettings(held_reply_tokens=HELD_TOKENS),
         )
         batcher = await self._serve(assembly, name)
         self.heads.append(head)

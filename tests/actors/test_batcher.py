@@ -510,7 +510,7 @@ async def test_it_announces_itself_again_when_the_store_has_room_again(
     monkeypatch.setattr(batcher_module, "ANNOUNCE_EVERY_S", 0.001)
     notes = FullForAWhile()
     await house.start(announcer=notes)
-    async with asyncio.timeout(30):
+    async with waiting_for("another announcement"):
         await notes.is_told_again.wait()
 
 

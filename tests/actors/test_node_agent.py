@@ -233,7 +233,7 @@ async def test_an_actor_that_does_not_start_is_started_again_whatever_the_cause(
     monkeypatch.setattr(node_agent, "RELAUNCH_AFTER_S", 0.0)
     failures = [ActorLost("it did not come up"), RuntimeError("a fault")]
     agent = await node.start(failures=failures, warm_actors=1)
-    async with asyncio.timeout(WITHIN_S):
+    async with waiting_for("an actor that starts"):
         await agent.wait_warm()
 
 
@@ -254,7 +254,7 @@ async def test_an_actor_of_which_nothing_can_be_heard_any_more_is_replaced(
     await agent.bind(TENANT, await node.premises.session(), 0)
     handle = node.launcher.handles[0]
     is_faulty.set()
-    async with asyncio.timeout(WITHIN_S):
+    async with waiting_for("the end of the actor"):
         await handle.dead.wait()
     assert agent.pool.num_bound == 0
 
@@ -274,5 +274,5 @@ async def test_it_goes_on_announcing_itself_after_a_fault(
         return await announce(status, ttl_ms)
 
     monkeypatch.setattr(agent._store, "announce_node", announce_node)
-    async with asyncio.timeout(WITHIN_S):
+    async with waiting_for("another announcement"):
         await is_told_again.wait()

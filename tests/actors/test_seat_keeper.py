@@ -19,8 +19,8 @@ from duologue.lane.state import LaneState
 from duologue.session.session import Session
 from duologue.session_lease import Lease
 from duologue.store.valkey import EmbeddedValkey
-from tests.actors.guest import WITHIN_S
 from tests.actors.premises import TENANT, Premises
+from tests.waiting import waiting_for
 
 
 @pytest.fixture(scope="module")
@@ -82,8 +82,15 @@ async def test_a_batching_actor_that_comes_back_is_not_waited_for_any_longer(
     setup = (await describe(alive.address)).setup(premises.settings)
     lane = LaneState.of(Session("s", setup).lane)
     sitter = Waiting()
-    keeper = SeatKeeper(board, Lease(TENANT, "s", "me", 1, 3_000, 0), "here", sitter, "")
+    keeper = SeatKeeper(
+        board,
+        Lease(TENANT, "s", "me", 1, 3_000, 0),
+        "here",
+        sitter,
+        words_digest=setup.words_digest,
+        traceparent="",
+    )
     keeper.find(FindSeat(setup.strategy, lane, setup.profile))
-    async with asyncio.timeout(WITHIN_S):
+    async with waiting_for("a seat at the batching actor that came back"):
         await sitter.is_seated.wait()
     await keeper.stop()

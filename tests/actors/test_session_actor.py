@@ -18,7 +18,13 @@ from grpc import aio
 from duologue.actors.cluster import LocalCluster
 from duologue.actors.session_server import Bound
 from duologue.cluster_status import NodeStatus
-from duologue.events import InputCommit, ResponseDone, ResponseStarted
+from duologue.events import (
+    InputCommit,
+    ResponseDone,
+    ResponseStarted,
+    SessionClose,
+    SessionClosed,
+)
 from duologue.service_settings import (
     BatchingSettings,
     GatewaySettings,
@@ -172,6 +178,8 @@ async def test_kill_9_of_the_session_actor(cluster: LocalCluster) -> None:
     await client.until_over()
     await client.bind()
     await client.until_event(ResponseDone)
+    await client.send(SessionClose())
+    await client.until_event(SessionClosed)
     said = await cluster.store.transcript(TENANT, client.session_id)
     assert said[-1].text == client.text
     await client.detach()

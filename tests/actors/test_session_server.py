@@ -23,7 +23,9 @@ from duologue.events import (
     Error,
     InputState,
     Interrupted,
+    ResponseDelta,
     ResponseDone,
+    ResponsePaused,
     ResponseStarted,
     SessionClose,
     SessionClosed,
@@ -36,7 +38,7 @@ from duologue.states import State
 from duologue.store.valkey import EmbeddedValkey
 from duologue.v1 import events_pb2
 from duologue.v1 import session_pb2 as pb
-from tests.actors.guest import WITHIN_S, Guest
+from tests.actors.guest import Guest
 from tests.actors.premises import TENANT, Premises
 from tests.tiny_models import VOCAB_SIZE
 from tests.waiting import waiting_for
@@ -110,14 +112,24 @@ async def test_a_conversation(premises: Premises, stack: AsyncExitStack) -> None
     ]
 
 
-async def test_an_interruption(premises: Premises, stack: AsyncExitStack) -> None:
+async def test_an_interruption(
+    tmp_path: Path, valkey: EmbeddedValkey, stack: AsyncExitStack
+) -> None:
+    """The reply falls silent at once, and is over when it is confirmed that it is."""
+    premises = Premises(tmp_path, valkey.url, stack, max_reply_tokens=96)
+    await premises.open()
+    premises.dictate(State.QUERY)
     guest, _ = await come(premises, await premises.server(), stack)
     await guest.say("what is it?")
     await guest.until_event(ResponseStarted)
-    await guest.say("no, stop", "b")
+    await guest.say("tell me more", "b")
     await guest.until_event(ResponseDone)
     await guest.until_event(ResponseStarted, 2)
-    assert any(isinstance(event, Interrupted) for event in guest.events)
+    kinds = [type(event) for event in guest.events if not isinstance(event, ResponseDelta)]
+    first = [InputState, ResponseStarted]
+    assert kinds == [*first, InputState, ResponsePaused, Interrupted, ResponseDone, ResponseStarted]
+    heard = [event.text for event in guest.events if isinstance(event, InputState)]
+    assert heard == ["what is it?", "tell me more"]
 
 
 async def test_a_client_that_drops_out_resumes_behind_what_it_saw(
@@ -146,6 +158,8 @@ async def test_a_process_that_dies_is_replaced_and_every_event_comes_once(
     await guest.attach(again)
     await guest.until_event(ResponseDone)
     assert await next_ending(server) is Ending.OVERTAKEN
+    await guest.send(SessionClose())
+    await guest.until_event(SessionClosed)
     said = await premises.store.transcript(TENANT, guest.session_id)
     assert said[-1].text == guest.text
 
@@ -480,8 +494,7 @@ async def test_a_session_that_cannot_go_on_is_given_up(
     await guest.until_over()
     assert guest.farewell is not None
     assert guest.farewell.leaving.reason == "a fault of the platform's own"
-    async with asyncio.timeout(WITHIN_S):
-        assert (await server.ends.get()).ending is Ending.MOVING
+    assert await next_ending(server) is Ending.MOVING
     record = await premises.store.require_session(TENANT, guest.session_id)
     assert record.status is SessionStatus.ASLEEP
 
@@ -496,8 +509,7 @@ async def test_a_session_that_cannot_take_leave_in_order_is_gone_all_the_same(
     await guest.until_over()
     assert guest.farewell is not None
     assert guest.farewell.leaving.reason == "it has to go"
-    async with asyncio.timeout(WITHIN_S):
-        assert (await server.ends.get()).ending is Ending.MOVING
+    assert await next_ending(server) is Ending.MOVING
     assert not server.sessions
 
 

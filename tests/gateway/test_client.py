@@ -210,7 +210,7 @@ async def test_a_fault_while_writing_ends_the_conversation(
         raise RuntimeError("a fault")
 
     async def hold_with_fault(client: Client) -> None:
-        async with asyncio.timeout(30), client.converse() as conversation:
+        async with waiting_for("the fault"), client.converse() as conversation:
             monkeypatch.setattr(conversation.sent, "after", fails)
             await conversation.append("hello")
             async for _ in conversation:

@@ -23,6 +23,7 @@ from duologue.store.store import Store
 from tests.gateway.conftest import Serve
 from tests.gateway.scripted import EVENTS_PER_INPUT, Fault, ScriptedNode, World, node
 from tests.gateway.talking import START, Api, Talk, api, append, close, details, failure
+from tests.waiting import waiting_for
 
 INPUTS = 2
 ALL = list(range(1, INPUTS * EVENTS_PER_INPUT + 2))
@@ -273,10 +274,11 @@ async def test_an_event_that_an_older_connection_brings_meanwhile_is_a_repeat(
     async with serve(store=slow) as gateway, api(gateway.address, key) as client:
         talk = await client.started()
         await talk.say("hello")
-        await slow.is_asked.wait()
+        async with waiting_for("the question for the quota"):
+            await slow.is_asked.wait()
         story = world.story(talk.session_id)
         story.take(append(1, "hello").event)
-        story.news.set()
+        story.news.tell()
         await talk.until_done(1)
         slow.may_answer.set()
         await talk.say("more")

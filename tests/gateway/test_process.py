@@ -21,7 +21,7 @@ from duologue.store.store import Store
 from tests.gateway.scripted import EVENTS_PER_INPUT, ScriptedNode
 from tests.gateway.talking import api, failure
 from tests.programs import Program, running
-from tests.waiting import WITHIN_S
+from tests.waiting import WITHIN_S, waiting_for
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ async def test_a_killed_gateway_of_a_cluster_comes_back_at_the_same_address(
 
 
 async def read_until_done(conversation: Conversation) -> None:
-    async with asyncio.timeout(60):
+    async with waiting_for("the end of a response"):
         async for event in conversation:
             if isinstance(event, ResponseDone):
                 return

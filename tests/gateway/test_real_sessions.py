@@ -140,7 +140,7 @@ async def test_the_session_is_sent_to_another_actor(client: Api, building: Build
     await talk.say("what is it?")
     await talk.until_kind("response_delta")
     building.holder(talk.session_id).drain(0, "it has to go")
-    await talk.until(lambda event: event.HasField("session_moved"))
+    await talk.until(lambda event: event.HasField("session_moved"), "session_moved")
     await talk.say("and what else?")
     await _answered(talk)
     assert _is_whole(talk)

@@ -31,27 +31,32 @@ class Judge:
         acted_on = set(self.thresholds) - {State.INCOMPLETE}
         assert acted_on, "a judge must be able to come to a decision"
 
-    def decide(self, probabilities: Mapping[State, float], patience: Patience) -> State:
+    def decide(
+        self, probabilities: Mapping[State, float], patience: Patience, *, keeps: bool = False
+    ) -> State:
         """The state to act on, as it was read after one token; INCOMPLETE means not to act yet.
 
         With patience OUT, the likeliest of the states that can be acted on is taken. Nothing is
         dropped for want of time: with LOW patience, NON_QUERY keeps its threshold, and OUT does not
-        choose it for what sounds unfinished. A state that the head does not know is never acted on.
+        choose it for what sounds unfinished. One who `keeps` what was said never chooses it, if
+        anything else can be chosen. A state that the head does not know is never acted on.
         """
         if patience is Patience.OUT:
-            return decide(probabilities, dict.fromkeys(self._last_choices(probabilities), 0.0))
+            choices = self._last_choices(probabilities, keeps)
+            return decide(probabilities, dict.fromkeys(choices, 0.0))
         scale = self.low_patience_scale if patience is Patience.LOW else 1.0
         lowered = {
             state: p if state is State.NON_QUERY else p * scale
             for state, p in self.thresholds.items()
+            if not (keeps and state is State.NON_QUERY)
         }
         return decide(probabilities, lowered)
 
-    def _last_choices(self, probabilities: Mapping[State, float]) -> set[State]:
+    def _last_choices(self, probabilities: Mapping[State, float], keeps: bool) -> set[State]:
         known = (self.thresholds.keys() & probabilities) - {State.INCOMPLETE}
         is_unfinished = max(probabilities, key=lambda s: probabilities[s]) is State.INCOMPLETE
         without = known - {State.NON_QUERY}
-        return without if is_unfinished and without else known
+        return without if (is_unfinished or keeps) and without else known
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,8 @@ class Slice:
     """Keep a reply that a query cuts, so that it can go on if that was a mistake."""
     pauses: bool = False
     """The reply in the output channel does not go on in this slice; a new one may begin."""
+    keeps: bool = False
+    """The utterance is within a dictation: it is not to be found a non-query."""
     settles: bool = False
     """The utterance joins the trunk as it is, without an answer: it is too long to wait for its
     end."""

@@ -91,6 +91,13 @@ class Floor:
             state.response.is_confirmed = True
         return events
 
+    def confirm_if_held(self, now_ms: float) -> list[ServerEvent]:
+        """A query that still waits for its confirmation stands: what follows is no part of it."""
+        decision = self._state.decision
+        if decision is None or decision.state is not State.QUERY or decision.is_confirmed:
+            return []
+        return self.confirm(now_ms)
+
     def end_cut(self, cut: Response, decision: Decision, now_ms: float) -> list[ServerEvent]:
         """A reply is over that was cut when so much of it had been heard."""
         state, policy = self._state, self._setup.profile.promotion
@@ -151,7 +158,16 @@ class Floor:
             events.append(ResponseDelta(response.response_id, more))
         if response.end is not None:
             events += self.done(response, response.end)
+            if self._is_complete(response, now_ms):
+                self.remember(response, len(response.text), Outcome.COMPLETE)
         return events
+
+    def _is_complete(self, response: Response, now_ms: float) -> bool:
+        """Whether it was given to its end and heard, and nothing under way can change that."""
+        is_changing = response.is_cancelled or self._state.reopening is not None
+        if is_changing or self._state.is_judging or response.end is EndReason.CANCELLED:
+            return False
+        return response.is_over(self._setup.floor, now_ms)
 
     def done(self, response: Response, reason: EndReason) -> list[ServerEvent]:
         """Tell once that no more text follows."""
@@ -161,9 +177,10 @@ class Floor:
         return [ResponseDone(response.response_id, reason)]
 
     def remember(self, response: Response, heard_chars: int, outcome: Outcome) -> list[ServerEvent]:
-        """A reply stands in the transcript as far as it was heard; nothing more is told of it."""
-        text = response.text[:heard_chars]
-        self._state.enter(Role.ASSISTANT, text, outcome, response.response_id)
+        """A reply stands in the transcript, once, as far as it was heard; nothing is told of it."""
+        if response.place is None:
+            text, state = response.text[:heard_chars], self._state
+            response.place = state.enter(Role.ASSISTANT, text, outcome, response.response_id)
         return []
 
     # What the time brings.
@@ -267,10 +284,11 @@ class Floor:
     def decide_by_words(self, reason: StateReason, now_ms: float) -> list[ServerEvent]:
         """The utterance's words say that it wants no answer: it leaves."""
         state = self._state
+        events = self.confirm_if_held(now_ms)
         text, ids = state.utterance.text, state.utterance.segment_ids
         state.is_flight_void = state.is_judging
         state.utterance.settle_as_decided()
-        return self._tell(reason, text, ids, state.known_tokens, now_ms)
+        return events + self._tell(reason, text, ids, state.known_tokens, now_ms)
 
     def _tell(
         self,

@@ -57,7 +57,7 @@ class Hearing:
             self._state.began_ms = now_ms
         self._state.silence.heard(utterance.text, now_ms, is_final=event.is_final)
         self._part(event.segment_id)
-        if corrects and self._can_reopen:
+        if corrects and self._can_reopen and not self._only_adds(event):
             self.reopen()
         return self.consider(now_ms)
 
@@ -66,11 +66,14 @@ class Hearing:
         state = self._state
         if state.utterance.is_empty:
             return []
+        events: list[ServerEvent] = []
         if self._continues(now_ms) or self._continues_echo(now_ms):
             self.reopen()
+        elif self._can_reopen:
+            events += self._floor.confirm_if_held(now_ms)
         if self._is_echo(state.utterance.text, now_ms):
-            return self._floor.decide_by_words(StateReason.ECHO, now_ms)
-        return []
+            events += self._floor.decide_by_words(StateReason.ECHO, now_ms)
+        return events
 
     def reopen(self) -> None:
         """Take the last decision back: its text and what followed it are one utterance."""
@@ -121,16 +124,22 @@ class Hearing:
             return False
         if decision.reason in (StateReason.ECHO, StateReason.SILENCE, StateReason.LENGTH):
             return False
-        if decision.state is State.QUERY and not decision.is_confirmed:
-            return True
         utterance = state.utterance
-        if decision.state is State.QUERY and is_backchannel(utterance.text):
-            return False
         is_same_segment = any(map(utterance.was_decided, utterance.segment_ids))
-        if is_same_segment and state.began_ms - decision.at_ms < within_ms:
-            return True
+        is_held = decision.state is State.QUERY and not decision.is_confirmed
+        if is_same_segment and (is_held or state.began_ms - decision.at_ms < within_ms):
+            return is_held or not self._is_answer_to(decision)
+        if self._is_answer_to(decision):
+            return False
+        if is_held:
+            return not self._may_be_echo(utterance.text, now_ms)
         is_rest = self._setup.holds_replies and self._is_the_rest(decision, within_ms)
         return is_rest and not self._may_be_echo(utterance.text, now_ms)
+
+    def _is_answer_to(self, decision: Decision) -> bool:
+        """Whether the user only shows that they listen to what is said to their query."""
+        is_query = decision.state is State.QUERY
+        return is_query and is_backchannel(self._state.utterance.text)
 
     def _is_the_rest(self, decision: Decision, within_ms: float) -> bool:
         """Whether text in another segment goes on with what was decided: it comes in the same
@@ -152,12 +161,17 @@ class Hearing:
         return (
             isinstance(event, InputRevise)
             and decision is not None
-            and now_ms - decision.at_ms <= self._setup.listening.late_text_ms
+            and now_ms - decision.at_ms < self._setup.listening.late_text_ms
             and state.utterance.was_decided(event.segment_id)
             and segment is not None
             and not segment.active
             and not segment.is_final
         )
+
+    def _only_adds(self, event: InputAppend | InputRevise) -> bool:
+        """Whether another text for a segment keeps what was decided of it, and goes on."""
+        segment = self._state.utterance.segments[event.segment_id]
+        return segment.active != segment.text
 
     def _corrected(self, event: InputAppend | InputRevise) -> bool:
         """Take a late text that says the same; it stands in the transcript."""

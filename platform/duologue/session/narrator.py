@@ -25,6 +25,7 @@ from duologue.lane.steps import (
 )
 from duologue.session.floor import Floor
 from duologue.session.hearing import Hearing
+from duologue.session.playback import amend
 from duologue.session.response import Pause, Response
 from duologue.session.setup import SessionSetup
 from duologue.session.state import Decision, Flight, SessionState
@@ -74,7 +75,7 @@ class Narrator:
             self._undo(promoted)
         elif result.judgement is not None:
             self._judged(result.judgement, hearing)
-        elif promoted is not None:
+        elif self._flight.work.settles and result.error is None:
             self._settled_in_part()
         if self._has_to_hear_again(result):
             self._state.engine_tokens = ()
@@ -141,6 +142,8 @@ class Narrator:
         response, asked = self._state.response, self._conclude_asked
         assert response is not None
         self._conclude_asked = None
+        if asked is None and not response.is_confirmed:
+            return  # it began in this very slice, and is shown when that was decided
         if asked is EndReason.CANCELLED:
             response.end, response.pause = EndReason.CANCELLED, None
             response.text = response.shown_text
@@ -182,13 +185,15 @@ class Narrator:
             return
         match judgement.state:
             case State.QUERY:
+                if self._lane.aside is not None:  # a report may have come during the slice
+                    amend(self._state, self._now_ms)
                 self._events += self._floor.settle(decision, self._now_ms)
             case State.NON_QUERY:
                 decision.place = self._enter(Outcome.IGNORED)
                 self._events += self._floor.go_on(self._now_ms, asked=is_go_on)
             case State.HOLD:
-                decision.place = self._enter(Outcome.HELD)
                 self._hold(decision)
+                decision.place = self._enter(Outcome.HELD)
 
     def _hold(self, decision: Decision) -> None:
         """The reply waits; with a strategy that cannot let it wait, it is over."""

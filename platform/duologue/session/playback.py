@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from duologue.session.response import Response
 from duologue.session.state import SessionState
 from duologue.session.transcript import Role
 
@@ -14,15 +13,15 @@ def acknowledge(state: SessionState, response_id: int, heard_chars: int, now_ms:
         if response is not None and response.response_id == response_id:
             response.acknowledge(heard_chars, now_ms)
             if response is state.cut:
-                _amend(state, response, now_ms)
+                amend(state, now_ms)
 
 
-def _amend(state: SessionState, cut: Response, now_ms: float) -> None:
-    """A report for a reply that was cut counts if it was on its way when that happened."""
-    decision = state.decision
-    if decision is None or cut.acked_chars is None:
+def amend(state: SessionState, now_ms: float) -> None:
+    """The last report for a reply that was cut counts if it was on its way when that happened."""
+    decision, cut = state.decision, state.cut
+    if decision is None or cut is None or cut.acked_chars is None:
         return
-    heard_chars = min(cut.acked_chars, cut.num_shown_chars)
+    heard_chars = cut.reported_chars(state.terms.floor)
     is_late = now_ms - decision.at_ms > state.terms.floor.late_ack_ms
     if (is_late and decision.is_confirmed) or heard_chars == decision.cut_heard_chars:
         return

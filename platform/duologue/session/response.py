@@ -45,6 +45,8 @@ class Response:
     """What the player reported; None for a client that does not report."""
     active_ms: float = 0.0
     """When more of it was shown, or reported, for the last time."""
+    place: int | None = None
+    """Of its entry in the transcript."""
     cut_chars: int | None = None
     """How much had been heard when the client was told that it is interrupted."""
 
@@ -78,15 +80,17 @@ class Response:
         """
         if self.cut_chars is not None:
             return min(self.cut_chars, self.num_shown_chars)
+        is_late = self.is_shown_whole and now_ms >= self.heard_at_ms(floor)
+        return self.num_shown_chars if is_late else self.reported_chars(floor)
+
+    def reported_chars(self, floor: FloorSettings) -> int:
+        """What the player reported to have been heard, or all that was shown without reports."""
         acked = self.acked_chars
         if acked is None or acked >= self.num_shown_chars:
             return self.num_shown_chars
-        if not self.is_shown_whole:
-            return acked
         rest = self.text[acked:]
         is_end = len(rest) <= floor.heard_within_chars or not any(map(str.isalnum, rest))
-        is_end = is_end and acked > 0
-        return len(self.text) if is_end or now_ms >= self.heard_at_ms(floor) else acked
+        return len(self.text) if self.is_shown_whole and acked > 0 and is_end else acked
 
     def heard_at_ms(self, floor: FloorSettings) -> float:
         """When a reply that was shown whole counts as heard, if no report comes until then."""

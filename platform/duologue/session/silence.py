@@ -121,7 +121,8 @@ class Silence:
         if ending is Ending.OPEN:
             return last_ms, last_ms
         if ending is Ending.DICTATION:
-            return max(low_ms, terms.listening.dictation_after_ms), last_ms
+            between_ms = max(out_ms, terms.listening.dictation_after_ms)
+            return between_ms, between_ms
         unfinished = self.probabilities.get(State.INCOMPLETE, 0.0)
         sounds_unfinished = unfinished >= terms.listening.unfinished_above
         return low_ms, last_ms if sounds_unfinished and ending is Ending.PLAIN else out_ms

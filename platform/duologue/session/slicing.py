@@ -11,6 +11,7 @@ from duologue.lane.steps import EndReason, Hear, Say
 from duologue.session.response import Response
 from duologue.session.setup import SessionSetup
 from duologue.session.state import Flight, SessionState
+from duologue.text.endings import Ending, ending_of
 from duologue.text.token_edit import TokenEdit, token_edit
 from duologue.usage import Usage
 
@@ -122,6 +123,12 @@ class Wants:
         reply = self.reply
         return reply.heard_chars(self.setup.floor, self.now_ms) if reply is not None else 0
 
+    @property
+    def keeps(self) -> bool:
+        """Whether the utterance is dictated to an assistant that is silent."""
+        is_silent = self.lane.phase is ReplyPhase.NONE and self.state.reopening is None
+        return is_silent and ending_of(self.text) is Ending.DICTATION
+
     def patience(self) -> Patience | None:
         """With which the utterance is to be judged now, if it is."""
         if self.state.utterance.parts or not self.tokens or not self.hears:
@@ -167,6 +174,7 @@ def depart(wants: Wants, session_id: str, epoch: int, tick: int, now_ms: float) 
         sets_aside=setup.strategy.takes_back,
         pauses=not wants.speaks,
         settles=bool(state.utterance.parts),
+        keeps=wants.keeps,
         reply_tokens=wants.num_reply_tokens or setup.decoding.reply_tokens_per_slice,
         look_ahead_tokens=setup.decoding.look_ahead_tokens,
     )

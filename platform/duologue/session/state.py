@@ -129,8 +129,13 @@ class SessionState:
             return
         start = decision.place - self.num_earlier_entries
         assert start >= 0, "an entry that may change is not at hand"
-        end = None if decision.state is State.QUERY else start + 1
-        del self.transcript[start:end]
+        if decision.state is not State.QUERY:
+            del self.transcript[start]
+            return
+        del self.transcript[start:]
+        for response in (self.response, self.cut):
+            if response is not None and (response.place or 0) >= decision.place:
+                response.place = None
 
     def rewrite(self, place: int, role: Role, text: str) -> None:
         """Give the first entry of somebody from a place on another text."""

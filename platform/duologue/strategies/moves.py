@@ -164,6 +164,9 @@ def settle(run: SliceRun) -> bool:
         _promote(run, answer=False)
         make_room(run)
         return True
+    if run.work.settles and run.lane.num_utterance_in_trunk:
+        run.do(Ignore())  # time division has it in the trunk already
+        return True
     return settle_from_evidence(run)
 
 
@@ -184,7 +187,7 @@ def _judge_evidence(run: SliceRun) -> Judgement:
     """What `Listening` would come to if it read everything again."""
     patience = run.work.patience
     for num_ahead, probabilities in enumerate(run.evidence):
-        state = run.profile.judge.decide(probabilities, patience)
+        state = run.profile.judge.decide(probabilities, patience, keeps=run.work.keeps)
         if state is not State.INCOMPLETE:
             return Judgement(state, probabilities, num_ahead, patience)
     return Judgement(State.INCOMPLETE, run.evidence[0], len(run.evidence) - 1, patience)

@@ -20,8 +20,11 @@ _REPAIRS = word_set("no nope sorry oh ah actually never nevermind forget rather"
 _OWN_REPAIRS = word_set("mean meant was just")
 """The same behind "I"."""
 
-_OTHERS = word_set("he she they it we i you there this these those the")
-"""Who such a clause is about."""
+_OTHERS = word_set(
+    "he she they it we i you there this these those the "
+    "who what when where why how which is are do does did can could will would should"
+)
+"""With these a clause or a question of its own begins."""
 
 
 def sounds_continued(text: str) -> bool:

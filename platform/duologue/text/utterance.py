@@ -137,7 +137,6 @@ class Utterance:
         What was decided is remembered within bounds, in order to know what of a late text is new.
         """
         self.before_decision = {}
-        self.parts = [part for part in self.parts if part != snapshot]
         for name, text in snapshot.items():
             segment = self.segments.get(name)
             if segment is None:
@@ -148,6 +147,7 @@ class Utterance:
             if len(text) > self.max_chars and not segment.active:
                 segment = replace(segment, text="", decided="")
             self.segments[name] = segment
+        self.parts = [part for part in self.parts if part != snapshot and self.text_at(part)]
         self._forget()
         self._read()
 

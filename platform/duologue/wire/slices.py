@@ -44,6 +44,7 @@ def slice_to_pb(work: Slice) -> pb.Slice:
         sets_aside=work.sets_aside,
         pauses=work.pauses,
         settles=work.settles,
+        keeps=work.keeps,
         reply_tokens=work.reply_tokens,
         look_ahead_tokens=work.look_ahead_tokens,
     )
@@ -76,6 +77,7 @@ def slice_from_pb(message: pb.Slice, session_id: str, epoch: int) -> Slice:
         sets_aside=message.sets_aside,
         pauses=message.pauses,
         settles=message.settles,
+        keeps=message.keeps,
         reply_tokens=message.reply_tokens,
         look_ahead_tokens=message.look_ahead_tokens,
     )

@@ -147,6 +147,7 @@ class Slice(_message.Message):
     SETS_ASIDE_FIELD_NUMBER: _builtins.int
     PAUSES_FIELD_NUMBER: _builtins.int
     SETTLES_FIELD_NUMBER: _builtins.int
+    KEEPS_FIELD_NUMBER: _builtins.int
     tick: _builtins.int
     """The beat of the shared clock."""
     reopens: _builtins.bool
@@ -167,6 +168,8 @@ class Slice(_message.Message):
     """The reply in the output channel does not go on in this slice."""
     settles: _builtins.bool
     """The utterance joins the trunk as it is, without an answer: it is too long to wait for its end."""
+    keeps: _builtins.bool
+    """The utterance is within a dictation: it is not to be found a non-query."""
     @_builtins.property
     def edit(self) -> Global___TokenEdit:
         """How the utterance changed, if it did."""
@@ -195,10 +198,11 @@ class Slice(_message.Message):
         sets_aside: _builtins.bool = ...,
         pauses: _builtins.bool = ...,
         settles: _builtins.bool = ...,
+        keeps: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["amends", b"amends", "edit", b"edit", "heard", b"heard"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amends", b"amends", "conclude", b"conclude", "edit", b"edit", "heard", b"heard", "holds_reply", b"holds_reply", "look_ahead_tokens", b"look_ahead_tokens", "patience", b"patience", "pauses", b"pauses", "reopens", b"reopens", "reply_tokens", b"reply_tokens", "sets_aside", b"sets_aside", "settles", b"settles", "tick", b"tick"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amends", b"amends", "conclude", b"conclude", "edit", b"edit", "heard", b"heard", "holds_reply", b"holds_reply", "keeps", b"keeps", "look_ahead_tokens", b"look_ahead_tokens", "patience", b"patience", "pauses", b"pauses", "reopens", b"reopens", "reply_tokens", b"reply_tokens", "sets_aside", b"sets_aside", "settles", b"settles", "tick", b"tick"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

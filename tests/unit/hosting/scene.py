@@ -18,7 +18,6 @@ from duologue.hosting.actions import (
     Action,
     Adjust,
     Ending,
-    Entry,
     FindSeat,
     Keep,
     Leave,
@@ -28,28 +27,18 @@ from duologue.hosting.actions import (
     Write,
 )
 from duologue.hosting.host import Host
-from duologue.lane.lane import Lane
 from duologue.lane.slices import Slice
 from duologue.notices import NoticeEvent
 from duologue.service_settings import SessionSettings
-from duologue.session.chronicle import Chronicle
+from duologue.session.chronicle import Chronicle, JournalEntry
 from duologue.session.setup import SessionSetup
-from duologue.session.transcript import Entry as Said
+from duologue.session.transcript import Entry
 from duologue.wire.checkpoints import checkpoint_from_bytes, checkpoint_to_bytes
 from duologue.wire.journal import entry_from_bytes, entry_to_bytes
-from tests.unit.session.scripted_engine import Script, ScriptedEngine
+from tests.unit.session.scripted_engine import Reciter, ScriptedEngine
 from tests.unit.session.stage import TICK_MS, Setting, Stage
 
 SESSION_ID = "session"
-
-
-class Reciter(Script):
-    """A script that sees in the lane how far it has come, as a model does: slices may be lost."""
-
-    def speak(self, lane: Lane) -> int:
-        tokens, header = self.tokens(lane.num_replies), lane.chat.reply_header
-        place = len(lane.output.tokens) - len(header)
-        return tokens[place] if place < len(tokens) else self.stop_token
 
 
 class MemoryStore:
@@ -60,9 +49,9 @@ class MemoryStore:
         self.epoch = 0
         self.checkpoint: bytes | None = None
         self.entries: list[bytes] = []
-        self.all_entries: list[Entry] = []
+        self.all_entries: list[JournalEntry] = []
         self.num_checkpoints = 0
-        self.transcript: list[Said] = []
+        self.transcript: list[Entry] = []
 
     def take(self, action: Write | Keep, epoch: int) -> None:
         assert epoch == self.epoch, "a write under an older epoch"
@@ -89,6 +78,7 @@ class Scene:
         *,
         sessions: SessionSettings | None = None,
         max_entries: int = 400,
+        is_store_slow: bool = False,
         **decoding: Any,
     ) -> None:
         stage = Stage(setting, **decoding)
@@ -102,6 +92,7 @@ class Scene:
         self.sessions = sessions or SessionSettings()
         self.max_entries = max_entries
         self.store = MemoryStore()
+        self.store.is_slow = is_store_slow
         self.has_seats = True
         self.answers = True
         self.shown: list[Envelope] = []
@@ -127,17 +118,11 @@ class Scene:
             self.store.epoch,
             None if kept is None else checkpoint_from_bytes(kept),
             recent_events=self.sessions.recent_events,
+            max_entries=self.max_entries,
         )
         for data in self.store.entries:
             chronicle.replay(*entry_from_bytes(data, SESSION_ID))
-        self.host = Host(
-            chronicle,
-            self.ticks,
-            self.sessions,
-            self.clock.now_ms(),
-            num_entries=len(self.store.entries),
-            max_entries=self.max_entries,
-        )
+        self.host = Host(chronicle, self.ticks, self.sessions, self.clock.now_ms())
         self.left: Leave | None = None
         self._flying: Slice | None = None
         self._engine: ScriptedEngine | None = None
@@ -149,7 +134,7 @@ class Scene:
         """The client comes (back): it gets what it has not seen, and resends what is not kept."""
         self.host.attach(len(self.shown), self.clock.now_ms())
         self._read()
-        taken = self.host.ledger.kept_client_seq
+        taken = self.host.chronicle.kept_client_seq
         for seq, event in self._sent:
             if seq > taken:
                 self.host.receive(seq, event, self.clock.now_ms())

@@ -16,13 +16,15 @@ from duologue.events import (
 from duologue.hosting.actions import Ending, FindSeat
 from duologue.hosting.beat import RESULT_WITHIN_MS
 from duologue.hosting.host import LINGER_MS, SEAT_WITHIN_MS
-from duologue.hosting.ledger import MAX_PENDING_RECORDS
 from duologue.notices import Backpressure
 from duologue.service_settings import SessionSettings
+from duologue.session.chronicle import MAX_PENDING_RECORDS
 from duologue.session.records import Abandoned, Arrived, Departed, Received
+from duologue.session.state import SessionState
 from duologue.session.transcript import Role
 from duologue.session_config import SessionConfig
 from duologue.usage import Usage
+from duologue.wire.checkpoints import checkpoint_from_bytes
 from tests.unit.hosting.scene import Scene
 from tests.unit.session.stage import TICK_MS, Setting
 
@@ -80,14 +82,20 @@ def test_no_second_slice_while_one_is_under_way_and_a_late_result_is_followed_at
     assert scene.submitted_ms == [0.0, 2.5 * TICK_MS]
 
 
-def test_an_undecided_utterance_is_judged_again_when_its_time_has_come_and_not_before() -> None:
+@pytest.mark.parametrize(
+    ("text", "last_ms"), [("I was thinking maybe", 1600.0), ("I was thinking", 6080.0)]
+)
+def test_an_undecided_utterance_is_judged_again_when_its_time_has_come_and_not_before(
+    text: str, last_ms: float
+) -> None:
+    """What sounds unfinished is given longer."""
     scene = Scene(reconsider_after_ms=500, decide_after_ms=1500)
     scene.attach()
-    scene.say("I was thinking")
-    scene.run(1400)
-    assert len(scene.slices) == 2
+    scene.say(text)
+    scene.run(last_ms - 200)
+    assert scene.submitted_ms == [0.0, 640.0]
     scene.run(400)
-    assert scene.submitted_ms == [0.0, 640.0, 1600.0, *scene.submitted_ms[3:]]
+    assert scene.submitted_ms == [0.0, 640.0, last_ms, *scene.submitted_ms[3:]]
     assert any(isinstance(event, ResponseStarted) for event in scene.events)
 
 
@@ -162,7 +170,8 @@ def test_the_client_waits_while_too_much_waits_for_the_store() -> None:
     scene.attach()
     scene.store.is_slow = True
     for _ in range(MAX_PENDING_RECORDS + 2):
-        assert not scene.host.is_full or len(scene.host.ledger._pending) >= MAX_PENDING_RECORDS
+        num_waiting = len(scene.host.chronicle._records)
+        assert scene.host.is_full == (num_waiting >= MAX_PENDING_RECORDS)
         scene.say("a")
     assert scene.host.is_full
     scene.store_takes()
@@ -189,13 +198,48 @@ def test_the_usage_is_told_once_behind_each_response() -> None:
     assert [type(notice) for notice in scene.notices] == [Usage, Usage]
 
 
-def test_a_checkpoint_replaces_the_journal_when_it_is_long_and_the_session_silent() -> None:
+def test_the_beginning_of_a_session_is_kept_before_anything_else() -> None:
+    """So that its terms hold, whatever the settings are when it comes to life again."""
+    scene = Scene()
+    assert scene.store.checkpoint is not None
+    beginning = checkpoint_from_bytes(scene.store.checkpoint)
+    assert beginning.state == SessionState.new(scene.setup.terms)
+    scene.bind()
+    assert scene.store.num_checkpoints == 1, "only a new session begins"
+
+
+def test_nothing_is_kept_before_the_beginning_is() -> None:
+    scene = Scene(is_store_slow=True)
+    scene.attach()
+    scene.say("hello?")
+    scene.run_ticks(2)
+    assert (scene.store.num_checkpoints, scene.store.all_entries) == (0, [])
+    scene.store_takes()
+    assert (scene.store.num_checkpoints, scene.shown) == (1, [])
+    scene.store_takes()
+    assert len(scene.store.all_entries) == 1
+    assert scene.shown != []
+
+
+@pytest.mark.parametrize("is_reported", [False, True])
+def test_a_checkpoint_replaces_the_journal_when_it_is_long_whatever_goes_on(
+    is_reported: bool,
+) -> None:
+    """Also while a reply is given, and while one was never heard to its end."""
     scene = talking(max_entries=3)
-    assert len(scene.store.entries) >= 3
-    assert scene.store.num_checkpoints == 0
-    scene.run_ticks(200)
-    assert scene.store.num_checkpoints == 1
-    assert scene.store.entries == []
+    if is_reported:
+        scene.send(PlaybackAck(1, 1))
+    for _ in range(12):
+        before = scene.store.num_checkpoints
+        scene.run_ticks(4)
+        assert scene.store.num_checkpoints > before
+        assert len(scene.store.entries) <= 3
+    assert not any(isinstance(event, ResponseDone) for event in scene.events)
+    scene.bind()
+    scene.attach()
+    scene.run_ticks(300)
+    assert scene.text() == LONG.replies[0]
+    assert len(scene.store.entries) <= 3
 
 
 # Who has read how much.
@@ -376,7 +420,7 @@ def test_it_sleeps_after_a_checkpoint_and_wakes_as_itself() -> None:
     scene.say("hello?")
     scene.run(12_000)
     assert scene.ending is Ending.ASLEEP
-    assert scene.store.num_checkpoints == 1
+    assert scene.store.num_checkpoints == 2, "the beginning, and what it left"
     assert scene.store.entries == []
     scene.bind()
     scene.attach()
@@ -394,11 +438,11 @@ def test_input_puts_sleep_off() -> None:
     assert scene.is_held
 
 
-def test_a_session_that_nothing_happened_to_sleeps_without_a_checkpoint() -> None:
+def test_a_session_that_nothing_happened_to_sleeps_without_another_checkpoint() -> None:
     scene = Scene(sessions=SessionSettings(sleep_after_ms=5_000))
     scene.run(5_001)
     assert scene.ending is Ending.ASLEEP
-    assert scene.store.num_checkpoints == 0
+    assert scene.store.num_checkpoints == 1, "that of its beginning"
 
 
 def test_one_that_waits_for_the_end_of_a_playback_sleeps_too() -> None:
@@ -427,7 +471,7 @@ def test_a_drained_session_moves_at_its_next_silent_moment() -> None:
     assert scene.left is not None
     assert scene.left.reason == "the node is drained"
     assert scene.text() == LONG.replies[0]
-    assert scene.store.num_checkpoints == 1
+    assert scene.store.num_checkpoints == 2, "the beginning, and what it left"
 
 
 def test_a_drained_session_that_is_never_silent_moves_at_the_end_of_the_grace() -> None:

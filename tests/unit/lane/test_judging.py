@@ -23,8 +23,11 @@ def seen(query: float, non_query: float, hold: float = 0.0) -> dict[State, float
     [
         (seen(0.60, 0.10), State.QUERY, State.QUERY, State.QUERY),
         (seen(0.59, 0.10), State.INCOMPLETE, State.QUERY, State.QUERY),
-        (seen(0.29, 0.30), State.INCOMPLETE, State.INCOMPLETE, State.NON_QUERY),
-        (seen(0.05, 0.45), State.INCOMPLETE, State.NON_QUERY, State.NON_QUERY),
+        (seen(0.29, 0.40), State.INCOMPLETE, State.INCOMPLETE, State.NON_QUERY),
+        (seen(0.05, 0.75), State.INCOMPLETE, State.INCOMPLETE, State.NON_QUERY),
+        (seen(0.05, 0.80), State.NON_QUERY, State.NON_QUERY, State.NON_QUERY),
+        (seen(0.05, 0.45), State.INCOMPLETE, State.INCOMPLETE, State.QUERY),
+        (seen(0.05, 0.05, 0.4), State.INCOMPLETE, State.HOLD, State.HOLD),
         (seen(0.10, 0.10, 0.5), State.HOLD, State.HOLD, State.HOLD),
         (seen(0.02, 0.01, 0.0), State.INCOMPLETE, State.INCOMPLETE, State.QUERY),
     ],
@@ -32,6 +35,7 @@ def seen(query: float, non_query: float, hold: float = 0.0) -> dict[State, float
 def test_the_longer_the_silence_the_less_is_enough(
     probabilities: dict[State, float], normal: State, low: State, out: State
 ) -> None:
+    """But never enough to drop it: what sounds unfinished is no refusal to ask."""
     assert JUDGE.decide(probabilities, Patience.NORMAL) is normal
     assert JUDGE.decide(probabilities, Patience.LOW) is low
     assert JUDGE.decide(probabilities, Patience.OUT) is out
@@ -47,6 +51,11 @@ def test_state_that_the_head_does_not_know_is_never_decided(patience: Patience) 
 def test_state_without_a_threshold_is_never_decided() -> None:
     judge = Judge({State.QUERY: 0.6})
     assert judge.decide(seen(0.1, 0.9), Patience.OUT) is State.QUERY
+
+
+def test_what_sounds_unfinished_is_dropped_only_by_a_judge_that_knows_nothing_else() -> None:
+    judge = Judge({State.NON_QUERY: 0.6})
+    assert judge.decide(seen(0.2, 0.1), Patience.OUT) is State.NON_QUERY
 
 
 @pytest.mark.parametrize("thresholds", [{}, {State.INCOMPLETE: 0.5}])

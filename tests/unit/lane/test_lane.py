@@ -11,6 +11,7 @@ from duologue.kv.channel import Channel
 from duologue.lane.lane import Lane
 from duologue.lane.phase import ReplyPhase
 from duologue.lane.steps import (
+    Amend,
     Conclude,
     EndReason,
     Finish,
@@ -243,8 +244,13 @@ def test_reopen_keeps_a_reply_that_the_utterance_had_cut() -> None:
     assert bench.lane.utterance == [5]
 
 
-def test_reopen_needs_room_in_the_input() -> None:
-    assert not Bench(*SPEAKING, Hear(0, (5,))).lane.can_reopen
+def test_reopen_replaces_what_is_in_the_input() -> None:
+    """Which the next edit then hears behind the utterance that came back."""
+    bench = Bench(*SPEAKING, Hear(0, (5,)))
+    bench.apply(Reopen())
+    assert bench.trunk == []
+    assert bench.lane.utterance == [1, 2]
+    assert bench.lane.input.is_cached
 
 
 def test_trim_moves_what_remains_and_gives_up_its_cells() -> None:
@@ -322,7 +328,11 @@ def test_query_after_a_pause_starts_a_new_reply() -> None:
         (SPEAKING, Trim(1)),
         ((*SPEAKING, Finish(EndReason.STOP)), Say((1,))),
         ((Hear(0, (1, 2)),), Hear(3, ())),
-        ((*SPEAKING, Hear(0, (5,))), Reopen()),
+        ((*SPEAKING, Reopen()), Reopen()),
+        (SPEAKING, Amend(0)),
+        ((*SPEAKING, Hear(0, (5,)), Promote(Promotion.REBASE, aside_tokens=2)), Amend(3)),
+        ((*SPEAKING, Hear(0, (5,))), Promote(Promotion.REBASE, aside_tokens=4)),
+        ((*SPEAKING, Hear(0, (5,))), Promote(Promotion.REBASE, keep=2, aside_tokens=1)),
     ],
 )
 def test_step_that_makes_no_sense_is_a_mistake(steps: tuple[Step, ...], wrong: Step) -> None:

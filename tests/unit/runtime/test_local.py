@@ -35,11 +35,37 @@ def world(tmp_path: Path) -> Theatre:
 
 
 def test_a_query_is_answered_in_the_tick_that_hears_it(world: Theatre) -> None:
+    world.runtime.send("s", SessionUpdate(SessionConfig(floor="eager")))
     world.runtime.send("s", InputAppend("a", "what is it"))
     world.run_ticks()
     kinds = [type(envelope.event) for envelope in world.told]
     assert kinds == [InputState, ResponseStarted, ResponseDelta]
-    world.run_ticks(6)
+
+
+def test_a_reply_is_computed_at_once_and_shown_when_the_query_is_confirmed(world: Theatre) -> None:
+    """At that time, though no tick begins then."""
+    world.runtime.send("s", InputAppend("a", "what is it"))
+    world.run_ticks(4)
+    assert [type(envelope.event) for envelope in world.told] == [InputState]
+    assert world.runtime.engine.lane("s").num_reply_tokens == 12
+    due_ms = world.runtime.next_due_ms()
+    assert due_ms is not None
+    assert 4 * TICK_MS < due_ms < 5 * TICK_MS
+    assert world.runtime.idle_ms() == due_ms - world.clock.now_ms()
+    world.runtime.poll()
+    assert len(world.told) == 1
+    world.clock.advance(world.runtime.idle_ms())
+    world.runtime.poll()
+    kinds = [type(envelope.event) for envelope in world.told]
+    assert kinds == [InputState, ResponseStarted, ResponseDelta, ResponseDone]
+    assert world.runtime.next_due_ms() is None
+    world.clock.advance(world.runtime.idle_ms())
+    assert world.clock.now_ms() == 5 * TICK_MS
+
+
+def test_events_are_numbered_and_a_response_ends_once(world: Theatre) -> None:
+    world.runtime.send("s", InputAppend("a", "what is it"))
+    world.run_ticks(7)
     done = [envelope.event for envelope in world.told if isinstance(envelope.event, ResponseDone)]
     assert [event.response_id for event in done] == [1]
     assert [envelope.server_seq for envelope in world.told] == list(range(1, len(world.told) + 1))
@@ -65,9 +91,9 @@ def test_a_session_that_gave_up_its_cells_goes_on_as_before(tmp_path: Path) -> N
         world = Theatre(assembly)
         world.runtime.send("s", InputAppend("a", "what is it"))
         world.run_ticks(8)
-        if naps:
-            world.clock.advance(IDLE_AFTER_MS)
-            world.run_ticks(2)
+        world.clock.advance(IDLE_AFTER_MS if naps else IDLE_AFTER_MS / 2)
+        world.run_ticks(2)
+        assert world.runtime.engine.memory.num_slots == (0 if naps else 1)
         world.runtime.send("s", InputAppend("b", "and then"))
         world.run_ticks(8)
         replies.append(world.session.transcript)
@@ -80,9 +106,8 @@ def test_the_session_and_the_engine_agree_on_every_token(world: Theatre) -> None
         world.runtime.send("s", InputAppend(f"a{number}", "how far is the train"))
         world.run_ticks(2)
     engine_lane, session_lane = world.runtime.engine.lane("s"), world.session.lane
-    replayed = Lane.replay(
-        world.session.setup.chat, world.session.setup.opening, world.session.journal
-    )
+    setup = world.session.setup
+    replayed = Lane.replay(setup.chat, setup.opening, world.steps)
     for lane in (session_lane, replayed):
         assert lane.trunk.tokens == engine_lane.trunk.tokens
         assert lane.output.tokens == engine_lane.output.tokens
@@ -159,5 +184,5 @@ def test_other_settings_reach_the_engine(world: Theatre) -> None:
     world.runtime.send("s", SessionUpdate(SessionConfig(max_reply_tokens=2)))
     world.runtime.send("s", InputAppend("a", "what is it"))
     world.run_ticks(6)
-    said = sum(len(step.tokens) for step in world.session.journal if isinstance(step, Say))
+    said = sum(len(step.tokens) for step in world.steps if isinstance(step, Say))
     assert said == 2

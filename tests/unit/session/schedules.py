@@ -161,7 +161,7 @@ class Play:
             case Deed.REPORT:
                 self._report(place)
             case Deed.CANCEL if response is not None:
-                stage.cancel((None, response.response_id, 1)[place % 3])
+                stage.cancel((None, response.response_id or None, 1)[place % 3])
             case Deed.WAIT:
                 stage.wait(place * 20)
             case Deed.ELAPSE:

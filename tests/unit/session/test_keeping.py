@@ -46,15 +46,16 @@ def test_one_write_is_under_way_and_what_happens_meanwhile_is_one_entry() -> Non
 
 
 def test_nothing_counts_as_shown_before_it_is_kept() -> None:
+    def progress() -> tuple[bool, int, int]:
+        return (chronicle.has_events, chronicle.shown_seq, chronicle.kept_client_seq)
+
     chronicle = new_chronicle()
     chronicle.receive(1, ResponseCancel(7), 0.0, 0)
-    assert chronicle.has_events
-    assert (chronicle.shown_seq, chronicle.kept_client_seq) == (0, 0)
+    assert progress() == (True, 0, 0)
     chronicle.next_write()
-    assert not chronicle.has_events, "they are being kept"
-    assert (chronicle.shown_seq, chronicle.kept_client_seq) == (0, 0)
+    assert progress() == (False, 0, 0), "they are being kept"
     assert chronicle.kept() is True
-    assert (chronicle.shown_seq, chronicle.kept_client_seq) == (1, 1)
+    assert progress() == (False, 1, 1)
 
 
 def test_too_much_that_waits_is_told() -> None:

@@ -1,6 +1,7 @@
 """The steps of a slice become events in an order that a client can follow."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -43,11 +44,12 @@ def say(text: str) -> Say:
 class Scene:
     """A session that has come so far, and the response to what was said before."""
 
-    def __init__(self, *steps: Step, shown: str | None = None) -> None:
-        self.state = SessionState.new(SETUP.terms)
+    def __init__(self, *steps: Step, shown: str | None = None, **decoding: Any) -> None:
+        setup = Stage(**decoding).setup
+        self.state = SessionState.new(setup.terms)
         self.state.utterance.append("a", TEXT)
-        lane = Lane.replay(SETUP.chat, SETUP.opening, steps)
-        self.session = Session("session", SETUP, state=self.state, lane=lane)
+        lane = Lane.replay(setup.chat, setup.opening, steps)
+        self.session = Session("session", setup, state=self.state, lane=lane)
         if shown is not None:
             self.state.response = _shown(shown)
             self.state.num_responses = 1
@@ -92,9 +94,11 @@ def listening() -> Scene:
     return Scene(HEARD)
 
 
-def speaking(*more: Step, shown: str = "It is me, ") -> Scene:
+def speaking(*more: Step, **decoding: Any) -> Scene:
     """A reply is under way, and a new utterance has begun."""
-    return Scene(HEARD, Promote(Promotion.REBASE), say(shown), HEARD, *more, shown=shown)
+    shown = "It is me, "
+    steps = (HEARD, Promote(Promotion.REBASE), say(shown), HEARD, *more)
+    return Scene(*steps, shown=shown, **decoding)
 
 
 def test_the_judgement_is_told_before_what_follows_from_it() -> None:
@@ -138,7 +142,7 @@ def test_an_end_in_the_slice_of_the_interruption_is_not_told_either() -> None:
 
 @pytest.mark.parametrize(("promotion", "kept"), [(Promotion.REBASE, 3), (Promotion.BRANCH, 0)])
 def test_an_interruption_tells_what_stays(promotion: Promotion, kept: int) -> None:
-    scene = speaking()
+    scene = speaking(promotion=promotion)
     told = scene.tell(Promote(promotion), state=State.QUERY, heard_chars=3)
     assert story(told)[1] == f"1 interrupted at {kept}"
     remembered = Outcome.CUT if kept else Outcome.FORGOTTEN

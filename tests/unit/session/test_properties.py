@@ -133,6 +133,7 @@ class Told:
     """Of which more may be told."""
     silent_ids: set[int] = field(default_factory=set)
     """That the player paused."""
+    cut_ids: set[int] = field(default_factory=set)
     num_chars: dict[int, int] = field(default_factory=dict)
 
     def take(self, event: ServerEvent) -> None:
@@ -152,6 +153,7 @@ class Told:
             case Interrupted(number, heard_chars):
                 assert 0 <= heard_chars <= self.num_chars[number]
                 self.silent_ids.discard(number)
+                self.cut_ids.add(number)
             case ResponsePaused(number):
                 assert number not in self.silent_ids
                 self.silent_ids.add(number)
@@ -160,7 +162,9 @@ class Told:
                 self.num_chars[number] = from_chars
                 self.silent_ids.discard(number)
                 assert not self.open_ids - {number}
-                self.open_ids.add(number)
+                if number in self.cut_ids:
+                    self.cut_ids.remove(number)
+                    self.open_ids.add(number)
             case _:
                 pass
 
@@ -188,13 +192,18 @@ def test_what_is_shown_is_what_the_tokens_say(
 
 
 def replies_by_journal(stage: Stage) -> dict[int, list[int]]:
-    """The tokens of each reply, by the number that it has in the lane."""
+    """The tokens of each reply, by the number that it has in the lane.
+
+    What it said in the slice that cut it was not said, should it go on.
+    """
     lane = Lane(stage.setup.chat, stage.setup.opening)
     replies: dict[int, list[int]] = {}
     for step in stage.steps:
+        if isinstance(step, Promote) and step.aside_tokens is not None:
+            del replies[lane.reply_number][step.aside_tokens :]
         lane.apply(step)
         if isinstance(step, Say):
-            replies.setdefault(lane.reply_number, []).extend(step.tokens)
+            replies[lane.reply_number] += step.tokens
         elif isinstance(step, Promote) and step.answer:
             replies[lane.reply_number] = []
     return replies

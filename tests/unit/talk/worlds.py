@@ -9,6 +9,7 @@ from duologue.clock import ManualClock
 from duologue.engine.engine import Engine
 from duologue.events import Envelope, ServerEvent
 from duologue.forward.state_head import AdapterCard, StateHead
+from duologue.lane.steps import Step
 from duologue.model.loading import load_model
 from duologue.runtime.assembly import Assembly
 from duologue.runtime.local import Charge, LocalRuntime
@@ -63,6 +64,8 @@ class Theatre:
     ) -> None:
         self.clock = ManualClock()
         self.told: list[Envelope] = []
+        self.steps: list[Step] = []
+        """All that the engine did."""
         self.runtime = LocalRuntime(
             assembly.engine, self.clock, tick_ms=TICK_MS, listener=self._listen, charge=charge
         )
@@ -70,7 +73,8 @@ class Theatre:
 
     def run_ticks(self, count: int = 1) -> None:
         for _ in range(count):
-            self.runtime.run_tick()
+            for result in self.runtime.run_tick().results:
+                self.steps.extend(result.steps)
             self.clock.advance(TICK_MS)
 
     def events(self, kind: type[ServerEvent]) -> list[ServerEvent]:

@@ -31,6 +31,7 @@ def test_the_rest_of_a_request(text: str) -> None:
         "and",
         "i",
         "and he passes to the left wing",
+        "And who painted the Mona Lisa?",
         "the minister said on tuesday",
         "honey have you seen my keys",
         "what about Italy?",

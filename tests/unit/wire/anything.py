@@ -17,19 +17,22 @@ from duologue.events import (
     ResponseCancel,
     ResponseDelta,
     ResponseDone,
+    ResponsePaused,
     ResponseResumed,
     ResponseStarted,
     SessionClose,
     SessionClosed,
     SessionUpdate,
+    StateReason,
 )
 from duologue.forward.sampling_settings import SamplingSettings
 from duologue.lane.judging import Judge, Judgement, Patience
 from duologue.lane.phase import ReplyPhase
 from duologue.lane.profile import LaneProfile
 from duologue.lane.slices import Heard, Slice, SliceResult
-from duologue.lane.state import LaneState
+from duologue.lane.state import AsideState, LaneState
 from duologue.lane.steps import (
+    Amend,
     Conclude,
     EndReason,
     Finish,
@@ -51,7 +54,7 @@ from duologue.notices import (
     SessionMoved,
     SessionReady,
 )
-from duologue.session.records import Abandoned, Arrived, Departed, Received
+from duologue.session.records import Abandoned, Arrived, Departed, Elapsed, Received
 from duologue.session_config import SessionConfig
 from duologue.states import State
 from duologue.text.token_edit import TokenEdit
@@ -83,6 +86,8 @@ configs = st.builds(
     max_reply_tokens=st.none() | st.integers(1, 2**20),
     reply_tokens_per_slice=st.none() | st.integers(1, 64),
     look_ahead_tokens=st.none() | st.integers(0, 64),
+    floor=st.none() | st.sampled_from(["confirmed", "eager"]),
+    reports_playback=st.none() | st.booleans(),
     labels=st.dictionaries(texts, texts | times | st.booleans(), max_size=16),
 )
 client_events = st.one_of(
@@ -96,19 +101,26 @@ client_events = st.one_of(
 )
 server_events = st.one_of(
     st.builds(
-        InputState, st.sampled_from(State), probabilities, texts, st.lists(texts).map(tuple), counts
+        InputState,
+        st.sampled_from(State),
+        probabilities,
+        texts,
+        st.lists(texts).map(tuple),
+        counts,
+        st.sampled_from(StateReason),
     ),
     st.builds(ResponseStarted, counts),
     st.builds(ResponseDelta, counts, texts),
     st.builds(ResponseDone, counts, st.sampled_from(EndReason)),
     st.builds(Interrupted, counts, counts),
-    st.builds(ResponseResumed, counts),
+    st.builds(ResponsePaused, counts),
+    st.builds(ResponseResumed, counts, counts),
     st.builds(ContextTrimmed, counts),
     st.builds(Error, st.sampled_from(ErrorCode), texts),
     st.just(SessionClosed()),
 )
 envelopes = st.builds(Envelope, st.integers(1, 2**64 - 1), ticks, bigs, server_events)
-usages = st.builds(Usage, bigs, bigs, bigs)
+usages = st.builds(Usage, bigs, bigs, bigs, bigs)
 notices = st.builds(
     Notice,
     ticks,
@@ -125,8 +137,17 @@ notices = st.builds(
 steps = st.one_of(
     st.builds(Hear, counts, tokens),
     st.just(Ignore()),
-    st.builds(Promote, st.sampled_from(Promotion), counts, tokens, st.booleans()),
+    st.builds(
+        Promote,
+        st.sampled_from(Promotion),
+        counts,
+        tokens,
+        st.booleans(),
+        st.none() | counts,
+        st.booleans(),
+    ),
     st.just(Reopen()),
+    st.builds(Amend, counts, tokens),
     st.builds(Say, tokens),
     st.builds(Finish, st.sampled_from(EndReason)),
     st.builds(Conclude, counts, tokens),
@@ -140,11 +161,15 @@ slices = st.builds(
     epoch=st.just(EPOCH),
     tick=ticks,
     reopens=st.booleans(),
+    amends=st.none() | st.builds(Heard, counts, tokens),
     edit=st.none() | st.builds(TokenEdit, counts, tokens),
     patience=st.sampled_from(Patience),
     heard=st.none() | st.builds(Heard, counts, tokens),
     conclude=st.none() | st.sampled_from(EndReason),
     holds_reply=st.booleans(),
+    sets_aside=st.booleans(),
+    pauses=st.booleans(),
+    settles=st.booleans(),
     reply_tokens=counts,
     look_ahead_tokens=counts,
 )
@@ -173,7 +198,24 @@ records = st.one_of(
     st.builds(Departed, times, ticks),
     st.builds(Arrived, results, times),
     st.builds(Abandoned, times),
+    st.builds(Elapsed, times, ticks),
 )
+
+
+@st.composite
+def asides(draw: st.DrawFn, num_trunk_tokens: int) -> AsideState:
+    """A reply that was set aside, and of which the trunk keeps a part."""
+    start = draw(st.integers(0, num_trunk_tokens))
+    num_kept = draw(st.integers(0, num_trunk_tokens - start))
+    said = draw(tokens)
+    return AsideState(
+        number=draw(counts),
+        phase=draw(st.sampled_from(ReplyPhase)),
+        tokens=said,
+        start=start,
+        num_joined=draw(st.integers(0, min(num_kept, len(said)))),
+        num_kept=num_kept,
+    )
 
 
 @st.composite
@@ -188,12 +230,14 @@ def lane_states(draw: st.DrawFn) -> LaneState:
         output=draw(tokens),
         phase=draw(st.sampled_from(ReplyPhase)),
         num_replies=draw(counts),
+        reply_number=draw(counts),
         was_answered=draw(st.booleans()),
         num_opening_tokens=opening,
         turn_starts=tuple(starts),
         num_last_input_tokens=draw(st.integers(0, last_turn)),
         num_utterance_in_trunk=draw(st.integers(0, len(trunk))),
         num_reply_in_trunk=draw(st.integers(0, len(trunk))),
+        aside=draw(st.none() | asides(len(trunk))),
     )
 
 

@@ -10,7 +10,8 @@ import pytest
 from duologue.errors import InvalidInput, InvalidSetting
 from duologue.events import ClientEvent, InputAppend, PlaybackAck, ResponseCancel
 from duologue.lane.lane import Lane
-from duologue.lane.state import LaneState
+from duologue.lane.phase import ReplyPhase
+from duologue.lane.state import AsideState, LaneState
 from duologue.session_config import SessionConfig
 from duologue.settings import Settings
 from duologue.states import State
@@ -167,6 +168,11 @@ def test_slices_and_steps() -> None:
         step_from_pb(lane_pb2.Step(promote=lane_pb2.Promote()))
 
 
+def aside_at(start: int = 0, num_joined: int = 0, num_kept: int = 5) -> AsideState:
+    """A reply of three tokens."""
+    return AsideState(1, ReplyPhase.SPEAKING, (1, 2, 3), start, num_joined, num_kept)
+
+
 def some_lane() -> LaneState:
     stage = Stage()
     stage.say("How is it?")
@@ -183,6 +189,9 @@ def some_lane() -> LaneState:
         ({"num_last_input_tokens": 999}, "lane.num_last_input_tokens must be a whole number"),
         ({"num_reply_in_trunk": 999}, "lane.num_reply_in_trunk must be a whole number"),
         ({"num_utterance_in_trunk": 999}, "lane.num_utterance_in_trunk must be a whole number"),
+        ({"aside": aside_at(999)}, "lane.aside.start must be a whole number from 0"),
+        ({"aside": aside_at(num_kept=999)}, "lane.aside.num_kept must be a whole number from 0"),
+        ({"aside": aside_at(num_joined=4)}, "lane.aside.num_joined must be a whole number from 0"),
     ],
 )
 def test_lanes_that_contradict_themselves(change: dict[str, Any], complaint: str) -> None:
@@ -194,6 +203,10 @@ def test_a_phase_that_there_is_not() -> None:
     message = lane_state_to_pb(some_lane())
     message.phase = "SINGING"
     with pytest.raises(InvalidInput, match=r"lane\.phase must be one of NONE, SPEAKING"):
+        lane_state_from_pb(message)
+    message = lane_state_to_pb(replace(some_lane(), aside=aside_at()))
+    message.aside.phase = "SINGING"
+    with pytest.raises(InvalidInput, match=r"lane\.aside\.phase must be one of NONE, SPEAKING"):
         lane_state_from_pb(message)
 
 
@@ -225,19 +238,40 @@ def test_profiles(fields: dict[str, Any], complaint: str) -> None:
 def test_bytes_that_are_something_else(read: Callable[[bytes], object]) -> None:
     with pytest.raises(InvalidInput, match="these bytes are no"):
         read(b"\xff\xff\xff")
-    with pytest.raises(InvalidInput, match="must have version 1, not 0"):
+    with pytest.raises(InvalidInput, match="must have version 2, not 0"):
         read(b"")
 
 
-def test_records() -> None:
-    nothing = journal_pb2.JournalEntry(version=1, records=[journal_pb2.JournalRecord()])
-    with pytest.raises(InvalidInput, match="record must be set to one of received, departed"):
-        entry_from_bytes(nothing.SerializeToString(), "s")
+@pytest.mark.parametrize(
+    ("record", "complaint"),
+    [
+        ({}, "record must be set to one of received, departed"),
+        ({"received": b"\xff\xff"}, "these bytes are no record.received"),
+        ({"arrived": b"\xff\xff"}, "these bytes are no record.arrived"),
+        ({"received": b""}, "client_seq must be a whole number from 1"),
+        ({"at_ms": float("inf"), "elapsed": journal_pb2.Elapsed()}, "record.at_ms must be a finite"),
+    ],
+)
+def test_records(record: dict[str, Any], complaint: str) -> None:
+    one = journal_pb2.JournalRecord(**record)
+    entry = journal_pb2.JournalEntry(version=2, records=[one])
+    with pytest.raises(InvalidInput, match=complaint):
+        entry_from_bytes(entry.SerializeToString(), "s")
+
+
+@pytest.mark.parametrize("version", [0, 1, 3])
+def test_another_version_of_what_was_written_is_refused(version: int) -> None:
+    for read, message in (
+        (lambda data: entry_from_bytes(data, "s"), journal_pb2.JournalEntry(version=version)),
+        (checkpoint_from_bytes, journal_pb2.Checkpoint(version=version)),
+    ):
+        with pytest.raises(InvalidInput, match=f"must have version 2, not {version}"):
+            read(message.SerializeToString())
 
 
 def test_a_checkpoint_without_its_session() -> None:
-    empty = journal_pb2.Checkpoint(version=1, session="{}")
-    with pytest.raises(InvalidInput, match="session must be the JSON of a session's memory"):
+    empty = journal_pb2.Checkpoint(version=2, session="{}")
+    with pytest.raises(InvalidInput, match="session must be the JSON of a session's state"):
         checkpoint_from_bytes(empty.SerializeToString())
 
 

@@ -13,9 +13,10 @@ from duologue.lane.slices import Slice, SliceResult
 from duologue.lane.state import LaneState
 from duologue.lane.steps import Step
 from duologue.notices import Notice
-from duologue.session.records import Record
+from duologue.session.records import Arrived, Received, Record
 from duologue.session_config import SessionConfig
 from duologue.usage import Usage
+from duologue.v1.journal_pb2 import JournalEntry
 from duologue.wire.events import (
     client_event_from_pb,
     client_event_to_pb,
@@ -116,6 +117,20 @@ def test_lanes(state: LaneState) -> None:
 @given(anything.profiles)
 def test_profiles(profile: LaneProfile) -> None:
     assert profile_from_pb(sent(profile_to_pb(profile))) == profile
+
+
+@given(anything.client_events, anything.results)
+def test_what_came_as_bytes_is_written_down_as_those_bytes(
+    event: ClientEvent, result: SliceResult
+) -> None:
+    """Also what a newer client put into them."""
+    unknown = b"\xfa\x07\x03new"
+    source = client_event_to_pb(3, event).SerializeToString() + unknown
+    result = result_from_pb(sent(result_to_pb(result)), anything.SESSION, anything.EPOCH)
+    entry = entry_to_bytes(1, [Received(3, event, 0.0, 0, source), Arrived(result, 0.0)])
+    message = JournalEntry.FromString(entry)
+    assert [message.records[0].received, message.records[1].arrived] == [source, result.source]
+    assert entry_from_bytes(entry, anything.SESSION)[1][0] == Received(3, event, 0.0, 0)
 
 
 @given(st.lists(anything.records, max_size=4))

@@ -1,0 +1,182 @@
+"""A call for silence lets a reply wait, whole, until the user lets it go on or asks anew."""
+
+import pytest
+
+from duologue.events import InputState, ResponseResumed, StateReason
+from duologue.session.transcript import Outcome
+from duologue.states import State
+from tests.unit.session.recorded import RecordedStage
+from tests.unit.session.scenes import LONG, REPLIES, scene, speaking
+from tests.unit.session.scripted_engine import Reciter, sure
+from tests.unit.session.stage import CONFIRMED, Setting, Stage, assistant, chat_of, story, user
+from tests.unit.text.tiny_tokenizers import byte_level
+
+SHOWN = "I am quite well today, thank yo"
+
+
+def holding() -> Stage:
+    """The reply was asked to wait when "thank yo" was shown of "thank you"."""
+    stage = speaking()
+    assert stage.shown(1) == SHOWN
+    stage.say("hush", "b")
+    assert story(stage.tick()) == ["hold: hush", "1 pauses"]
+    return stage
+
+
+def reasons(stage: Stage) -> list[StateReason]:
+    return [event.reason for event in stage.events if isinstance(event, InputState)]
+
+
+def test_a_reply_waits_in_silence_and_costs_nothing() -> None:
+    stage = holding()
+    num_slices = len(stage.slices)
+    assert stage.tick(100) == []
+    assert len(stage.slices) == num_slices
+    assert stage.session.is_silent
+    assert stage.session.lane.is_speaking
+    assert stage.trunk == "[user: How are you?]"
+
+
+@pytest.mark.parametrize("phrase", ["go on", "Please continue.", "okay, I'm back"])
+def test_a_phrase_lets_it_go_on_in_mid_word(phrase: str) -> None:
+    stage = holding()
+    stage.tick(20)
+    stage.say(phrase, "c")
+    told = story(stage.settle())
+    resumed = told.index("1 resumes")
+    assert told[resumed - 1 : resumed + 2] == [
+        f"non_query: {phrase}",
+        "1 resumes",
+        "1 says: u for asking me.",
+    ]
+    assert ResponseResumed(1, len(SHOWN)) in stage.events
+    assert reasons(stage)[-1] is StateReason.GO_ON
+    assert stage.shown(1) == LONG
+    assert stage.trunk == f"[user: How are you?][reply: {LONG}]"
+    assert stage.entries == [
+        user("How are you?"),
+        user("hush", Outcome.HELD),
+        user(phrase, Outcome.IGNORED),
+        assistant(LONG),
+    ]
+
+
+def test_a_phrase_counts_when_nothing_more_seems_to_follow() -> None:
+    stage = holding()
+    stage.tick(20)
+    stage.say("go on", "c")
+    stage.tick(2)
+    assert "1 resumes" not in stage.story
+    stage.say(" and on, what?", "c")
+    stage.settle()
+    assert "1 resumes" not in stage.story
+    assert user("go on and on, what?") in stage.entries
+
+
+def test_a_commit_lets_it_go_on_at_once() -> None:
+    stage = holding()
+    stage.tick(20)
+    stage.say("go on", "c")
+    assert story(stage.commit())[:2] == ["non_query: go on", "1 resumes"]
+
+
+@pytest.mark.parametrize("state", [State.NON_QUERY, State.QUERY])
+def test_a_phrase_lets_it_go_on_whatever_the_model_makes_of_it(state: State) -> None:
+    setting = Setting(replies=REPLIES, floor=CONFIRMED, states={"go on": sure(state)})
+    stage = Stage(setting, continues_within_ms=1200)
+    stage.say("How are you?")
+    stage.tick(5)
+    stage.say("hush", "b")
+    stage.tick(20)
+    stage.say("go on", "c")
+    told = story(stage.settle())
+    assert "1 resumes" in told
+    assert "2 starts" not in told
+    assert stage.shown(1) == LONG
+    assert stage.trunk == f"[user: How are you?][reply: {LONG}]"
+    assert stage.entries[-1] == assistant(LONG)
+    assert user("go on", Outcome.IGNORED) in stage.entries
+
+
+def test_a_backchannel_lets_nothing_go_on() -> None:
+    stage = holding()
+    stage.say("mhm", "c")
+    assert story(stage.settle()) == ["non_query: mhm"]
+    assert stage.session.lane.is_speaking
+
+
+def test_a_query_ends_the_wait_and_the_reply() -> None:
+    stage = holding()
+    stage.tick(20)
+    stage.say("And who?", "c")
+    told = story(stage.settle())
+    assert told == [
+        "query: And who?",
+        f"1 interrupted at {len(SHOWN)}",
+        "1 done: interrupted",
+        "2 starts",
+        "2 says: Second.",
+        "2 done: stop",
+    ]
+    assert stage.trunk == (
+        f"[user: How are you?][reply: {SHOWN}][user: And who?][reply: Second.]"
+    )
+
+
+def test_a_query_that_is_taken_back_leaves_the_reply_waiting() -> None:
+    stage = holding()
+    stage.tick(20)
+    stage.say("And who?", "c")
+    stage.tick()
+    stage.say(" mhm", "c")
+    stage.settle()
+    assert "1 resumes" not in stage.story
+    stage.say("go on", "d")
+    stage.settle()
+    assert stage.shown(1) == LONG
+
+
+def test_words_that_let_a_reply_go_on_are_words_like_others_when_none_waits() -> None:
+    stage = speaking()
+    stage.settle()
+    stage.say("go on", "c")
+    stage.settle()
+    assert StateReason.GO_ON not in reasons(stage)
+
+
+def test_nothing_waits_when_nothing_is_being_said() -> None:
+    stage = scene()
+    stage.say("hush")
+    assert story(stage.settle()) == ["hold: hush"]
+    assert stage.entries == [user("hush", Outcome.HELD)]
+    assert stage.trunk == ""
+
+
+def test_an_interruption_that_is_confirmed_is_taken_back_by_go_on_no_more() -> None:
+    stage = speaking()
+    stage.say("And who?", "b")
+    stage.settle()
+    stage.say("go on", "c")
+    stage.settle()
+    assert "1 resumes" not in stage.story
+
+
+@pytest.mark.parametrize("harm", ["crash", "take_over"])
+def test_a_reply_still_waits_after_a_checkpoint(harm: str) -> None:
+    tokenizer = byte_level()
+    (stop_token,) = chat_of(tokenizer).stop_tokens
+    stage = RecordedStage(
+        Setting(floor=CONFIRMED), model=Reciter(tokenizer, stop_token, REPLIES)
+    )
+    stage.say("How are you?")
+    stage.tick(5)
+    stage.say("hush", "b")
+    stage.tick()
+    stage.keep_checkpoint()
+    getattr(stage, harm)()
+    assert stage.tick(100) == []
+    stage.say("go on", "c")
+    stage.settle()
+    assert ResponseResumed(1, len(SHOWN)) in stage.events
+    assert stage.shown(1) == LONG
+    assert stage.trunk == f"[user: How are you?][reply: {LONG}]"

@@ -1,0 +1,212 @@
+"""What was heard of a reply is what the player reports, also when the report is late or missing."""
+
+import pytest
+
+from duologue.floor_settings import FloorSettings
+from duologue.lane.steps import Amend
+from duologue.session.transcript import Outcome
+from duologue.session_config import SessionConfig
+from tests.unit.session.scenes import LONG, held, num_started, scene, speaking
+from tests.unit.session.schedules import as_trunk
+from tests.unit.session.stage import Stage, assistant, story, user
+
+TEXT = "Yes, it is so."
+
+
+def cut(**decoding: str) -> Stage:
+    """A query waits to be confirmed that cut the reply when "I am" of it was heard."""
+    stage = speaking(**decoding)
+    stage.ack(1, 4)
+    stage.say("And who?", "b")
+    assert story(stage.tick()) == ["query: And who?", "1 pauses"]
+    return stage
+
+
+def amends(stage: Stage) -> list[Amend]:
+    return [step for step in stage.steps if isinstance(step, Amend)]
+
+
+# Of a reply that was cut.
+
+
+def test_a_report_before_the_cut_is_confirmed_counts() -> None:
+    stage = cut()
+    stage.ack(1, 10)
+    stage.settle()
+    assert "1 interrupted at 10" in stage.story
+    assert len(amends(stage)) == 1
+    assert stage.entries[1] == assistant("I am quite", Outcome.CUT)
+    assert stage.trunk == as_trunk(stage)
+    assert "[reply: I am quite][user: And who?]" in stage.trunk
+
+
+def test_a_report_soon_after_the_confirmation_counts_too() -> None:
+    stage = cut()
+    assert "1 interrupted at 4" in story(stage.commit())
+    stage.ack(1, 10)
+    assert stage.entries[1] == assistant("I am quite", Outcome.CUT)
+    stage.settle()
+    assert len(amends(stage)) == 1
+    assert stage.trunk == as_trunk(stage)
+    assert "[reply: I am quite][user: And who?]" in stage.trunk
+    assert stage.shown(2) == "Second."
+
+
+@pytest.mark.parametrize(("ms", "counts"), [(500, True), (501, False)])
+def test_a_report_counts_for_so_long(ms: float, counts: bool) -> None:
+    stage = cut()
+    stage.commit()
+    stage.elapse(ms)
+    stage.ack(1, 10)
+    stage.settle()
+    assert stage.entries[1] == assistant("I am quite" if counts else "I am", Outcome.CUT)
+    assert bool(amends(stage)) is counts
+    assert stage.trunk == as_trunk(stage)
+
+
+def test_while_the_cut_is_not_confirmed_there_is_no_limit() -> None:
+    stage = held(floor=FloorSettings(confirm_word_gaps=20.0, confirm_after_ms=60_000))
+    stage.commit()
+    stage.tick(4)
+    stage.ack(1, 4)
+    stage.say("And who?", "b")
+    stage.tick()
+    stage.elapse(3_000)
+    stage.ack(1, 12)
+    stage.settle()
+    assert stage.entries[1] == assistant("I am quite w", Outcome.CUT)
+    assert stage.trunk == as_trunk(stage)
+
+
+def test_the_last_report_counts_also_when_it_is_the_smaller() -> None:
+    stage = cut()
+    stage.ack(1, 10)
+    stage.tick()
+    stage.ack(1, 2)
+    stage.settle()
+    assert stage.entries[1] == assistant("I ", Outcome.CUT)
+    assert stage.trunk == as_trunk(stage)
+
+
+@pytest.mark.parametrize("heard_chars", [0, 1000])
+def test_a_report_of_nothing_or_of_all_that_was_shown(heard_chars: int) -> None:
+    stage = cut()
+    shown = stage.shown(1)
+    stage.ack(1, heard_chars)
+    stage.settle()
+    assert stage.entries[1] == assistant(shown[:heard_chars], Outcome.CUT)
+    assert stage.trunk == as_trunk(stage)
+
+
+def test_the_same_report_again_amends_nothing() -> None:
+    stage = cut()
+    stage.ack(1, 4)
+    stage.settle()
+    assert amends(stage) == []
+
+
+def test_a_report_with_a_cut_that_is_taken_back_is_a_report_like_any() -> None:
+    stage = cut()
+    stage.ack(1, 10)
+    stage.say(" mhm", "b")
+    stage.settle()
+    stage.ack(1, len(LONG))
+    stage.settle()
+    assert stage.shown(1) == LONG
+    assert stage.entries[-1] == assistant(LONG)
+    assert stage.trunk == f"[user: How are you?][reply: {LONG}]"
+
+
+def test_a_reply_that_is_forgotten_is_not_amended() -> None:
+    stage = cut(promotion="branch")
+    stage.ack(1, 10)
+    stage.settle()
+    assert amends(stage) == []
+    assert stage.trunk == "[user: How are you?][user: And who?][reply: Second.]"
+    assert stage.entries[1] == assistant("I am quite", Outcome.FORGOTTEN)
+
+
+def test_a_report_on_a_reply_before_the_last_but_one_changes_nothing() -> None:
+    stage = cut()
+    stage.settle()
+    stage.say("Or else?", "c")
+    stage.settle()
+    before = (stage.entries, stage.trunk)
+    assert stage.ack(1, 10) == []
+    stage.settle()
+    assert (stage.entries, stage.trunk) == before
+
+
+# Of a reply that was given to its end.
+
+
+def given(text: str = TEXT) -> Stage:
+    """Shown whole to a client that reports."""
+    stage = scene(text, "Second.")
+    stage.change(SessionConfig(reports_playback=True))
+    stage.say("Is it so?")
+    stage.commit()
+    while "1 done: stop" not in stage.story:
+        stage.tick()
+    return stage
+
+
+def test_the_first_report_may_come_when_all_was_shown() -> None:
+    stage = given()
+    stage.tick(2)
+    assert stage.session.lane.num_reply_tokens > 0, "it waits until it was heard"
+    stage.ack(1, 5)
+    stage.say("And who?", "b")
+    stage.settle()
+    assert stage.entries[1] == assistant("Yes, ", Outcome.CUT)
+    assert stage.trunk == as_trunk(stage)
+
+
+def test_who_declares_reports_and_gives_none_has_heard_nothing_yet() -> None:
+    stage = given()
+    stage.say("And who?", "b")
+    stage.commit()
+    assert "1 interrupted at 0" in story(stage.tick())
+    assert stage.trunk == "[user: Is it so?][user: And who?]"
+
+
+@pytest.mark.parametrize("short_by", [1, 3])
+def test_reports_that_stop_at_a_few_characters_are_reports_of_all(short_by: int) -> None:
+    stage = given()
+    stage.ack(1, len(TEXT) - short_by)
+    stage.tick()
+    assert stage.entries[1] == assistant(TEXT)
+    assert stage.trunk == f"[user: Is it so?][reply: {TEXT}]"
+
+
+def test_reports_that_stop_before_marks_are_reports_of_all() -> None:
+    stage = given("It is so ... (!!)")
+    stage.ack(1, len("It is so"))
+    stage.tick()
+    assert stage.entries[1] == assistant("It is so ... (!!)")
+
+
+def test_reports_that_stop_in_its_midst_are_waited_for() -> None:
+    stage = given()
+    stage.ack(1, 5)
+    (at_ms,) = {stage.session.pending(stage.clock.now_ms()).next_ms}
+    assert at_ms == stage.clock.now_ms() + stage.setup.floor.heard_after_ms
+    stage.elapse(3_999)
+    assert stage.depart() is None
+    stage.tick()
+    assert stage.entries[1] == assistant(TEXT)
+    assert stage.trunk == f"[user: Is it so?][reply: {TEXT}]"
+
+
+def test_a_report_that_is_late_but_on_its_way_counts_with_its_end() -> None:
+    stage = given()
+    stage.ack(1, 5)
+    stage.say("And who?", "b")
+    stage.tick()
+    stage.ack(1, len(TEXT) - 1)
+    stage.settle()
+    assert stage.entries[1] == assistant(TEXT)
+    assert "1 interrupted" not in " ".join(stage.story)
+    assert num_started(stage) == 2
+    assert stage.trunk == as_trunk(stage)
+    assert stage.entries[0] == user("Is it so?")
