@@ -31,7 +31,7 @@ SHOWN = {
 }
 MIN_CASES = 10
 """A share of fewer is not drawn: it would look like a finding."""
-COLOURS = {"duo": "#d1733a", "turn": "#3b6fb6", "tdm": "#8a8f98"}
+COLOURS = {"duo": "#d1733a", "duo, held right": "#e9b38d", "turn": "#3b6fb6", "tdm": "#8a8f98"}
 Json = Mapping[str, Any]
 
 
@@ -44,7 +44,7 @@ def main(
 ) -> None:
     """Keep the figures of these reports."""
     if duplex:
-        kept = duplex_figures([_read(folder) for folder in duplex])
+        kept = {**_kept("duplex"), **duplex_figures([_read(folder) for folder in duplex])}
         _write("duplex", kept)
         draw(kept, PICTURE)
     if states:
@@ -55,12 +55,23 @@ def main(
 
 
 def duplex_figures(reports: Sequence[Json]) -> dict[str, Any]:
-    """Every strategy of some reports, with the latencies that the picture needs."""
+    """Every strategy of some reports, with the latencies that the picture needs.
+
+    A run with recognition held right is kept beside the one with the real head.
+    """
     return {
-        name: {"run": report["run"], **_strategy(panel)}
+        _run_name(name, report["run"]): {
+            "run": report["run"],
+            **_strategy(panel),
+        }
         for report in reports
         for name, panel in report["strategies"].items()
     }
+
+
+def _run_name(strategy: str, run: Json) -> str:
+    is_held_right = run.get("recognition") == "held right"
+    return f"{strategy}, held right" if is_held_right else strategy
 
 
 def _strategy(panel: Json) -> dict[str, Any]:
@@ -150,6 +161,11 @@ def _name(name: str, kept: Json) -> str:
 
 def _read(folder: Path) -> Json:
     found: Json = json.loads((folder / REPORT).read_text(encoding="utf-8"))
+    return found
+
+
+def _kept(name: str) -> Json:
+    found: Json = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
     return found
 
 

@@ -106,7 +106,8 @@ class Floor:
             return []
         heard_chars = min(decision.cut_heard_chars, cut.num_shown_chars)
         if cut.is_done and cut.is_shown_whole and heard_chars == cut.num_shown_chars:
-            return self.remember(cut, heard_chars, Outcome.COMPLETE)
+            self.remember(cut, heard_chars, Outcome.COMPLETE)
+            return []
         is_forgotten = policy is Promotion.BRANCH
         events: list[ServerEvent] = []
         if cut.cut_chars is None:  # otherwise it was told already, and did not go on since
@@ -114,7 +115,8 @@ class Floor:
         cut.cut_chars, cut.pause = heard_chars, None
         events += self.done(cut, EndReason.INTERRUPTED)
         outcome = Outcome.FORGOTTEN if is_forgotten else Outcome.CUT
-        return events + self.remember(cut, heard_chars, outcome)
+        self.remember(cut, heard_chars, outcome)
+        return events
 
     def pause(self, reason: Pause, now_ms: float) -> list[ServerEvent]:
         """The reply in the output channel falls silent, unless it is over."""
@@ -176,12 +178,11 @@ class Floor:
         response.is_done = True
         return [ResponseDone(response.response_id, reason)]
 
-    def remember(self, response: Response, heard_chars: int, outcome: Outcome) -> list[ServerEvent]:
-        """A reply stands in the transcript, once, as far as it was heard; nothing is told of it."""
+    def remember(self, response: Response, heard_chars: int, outcome: Outcome) -> None:
+        """A reply stands in the transcript, once, as far as it was heard."""
         if response.place is None:
             text, state = response.text[:heard_chars], self._state
             response.place = state.enter(Role.ASSISTANT, text, outcome, response.response_id)
-        return []
 
     # What the time brings.
 

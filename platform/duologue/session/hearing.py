@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from duologue.events import InputAppend, InputRevise, ServerEvent, StateReason
 from duologue.session.floor import Floor
-from duologue.session.response import Response
+from duologue.session.response import Pause, Response
 from duologue.session.setup import SessionSetup
 from duologue.session.state import Decision, SessionState
 from duologue.session.transcript import Role
@@ -29,11 +29,13 @@ class Hearing:
         setup: SessionSetup,
         floor: Floor,
         encode: Callable[[str], Sequence[int]],
+        max_part_tokens: int,
     ) -> None:
         self._state = state
         self._setup = setup
         self._floor = floor
         self._encode = encode
+        self._max_part_tokens = max_part_tokens
 
     def take(self, event: InputAppend | InputRevise, now_ms: float) -> list[ServerEvent]:
         """Text for a segment. Raises InvalidInput and CapacityExceeded, changing nothing."""
@@ -85,6 +87,13 @@ class Hearing:
         state.strike(decision)
         if decision.state is State.QUERY:
             state.reopening = decision
+        elif decision.state is State.HOLD and state.response is not None:
+            self._doubt_hold(state.response)
+
+    def _doubt_hold(self, response: Response) -> None:
+        """More was said than "hold on": the reply waits only until it is clear what."""
+        if response.pause is Pause.HOLD:
+            response.pause = Pause.INTERRUPTION
 
     def goes_on(self, decision: Decision) -> bool:
         """Whether text that came while this was being decided belongs to it."""
@@ -146,13 +155,15 @@ class Hearing:
         breath, or behind what sounded open, or it sounds like the rest of a request."""
         state, listening = self._state, self._setup.listening
         gap_ms = state.began_ms - decision.text_ms
+        # A word's text is there when the word was said: the silence was a word shorter.
+        silent_ms = gap_ms - state.silence.word_gap_ms
         if ending_of(decision.text) in _OPEN:
-            return gap_ms < max(within_ms, listening.dictation_after_ms)
+            return silent_ms < max(within_ms, listening.dictation_after_ms)
         if decision.state is not State.QUERY:
             return False
         if gap_ms < min(within_ms, state.silence.pace_pause_ms(self._setup)):
             return True
-        return gap_ms < within_ms and sounds_continued(state.utterance.text)
+        return silent_ms < within_ms and sounds_continued(state.utterance.text)
 
     def _is_late(self, event: InputAppend | InputRevise, now_ms: float) -> bool:
         """Whether this is another text for what was decided."""
@@ -221,7 +232,7 @@ class Hearing:
 
     def _part(self, segment_id: str) -> None:
         """Close a part where the model could not hold the whole beside the conversation."""
-        utterance, limit = self._state.utterance, self._setup.max_part_tokens
+        utterance, limit = self._state.utterance, self._max_part_tokens
         num_tokens = len(self._encode(utterance.heard_text))
         if num_tokens > limit:
             max_chars = max(1, len(utterance.heard_text) * limit // num_tokens)

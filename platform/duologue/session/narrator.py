@@ -156,7 +156,7 @@ class Narrator:
             heard_chars = shown_chars if asked is None else self._flight.heard_chars
             is_whole = heard_chars >= shown_chars and asked is not EndReason.CANCELLED
             outcome = Outcome.COMPLETE if is_whole else Outcome.CUT
-            self._events += self._floor.remember(response, heard_chars, outcome)
+            self._floor.remember(response, heard_chars, outcome)
 
     # What was made of the utterance.
 

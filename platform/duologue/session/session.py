@@ -202,7 +202,8 @@ class Session:
 
     @property
     def _hearing(self) -> Hearing:
-        return Hearing(self.state, self.setup, self._floor, self._encode)
+        max_part_tokens = self.setup.max_part_tokens(self.lane.num_opening_tokens)
+        return Hearing(self.state, self.setup, self._floor, self._encode, max_part_tokens)
 
     def _wants(self, now_ms: float) -> Wants:
         return Wants(self.state, self.setup, self.lane, self._encode, now_ms)

@@ -57,11 +57,10 @@ class SessionSetup(Terms):
         limit = self.decoding.context_limit_tokens or self.max_positions
         return min(limit, self.max_positions)
 
-    @property
-    def max_part_tokens(self) -> int:
+    def max_part_tokens(self, num_opening_tokens: int) -> int:
         """Tokens of an utterance, or of a part of it, beside which the last turn, a whole reply and
         another part still fit into the context."""
-        room = self.context_limit_tokens - len(self.opening) - self.decoding.max_reply_tokens
+        room = self.context_limit_tokens - num_opening_tokens - self.decoding.max_reply_tokens
         return max(MIN_PART_TOKENS, room // 2 - RESERVE_TOKENS)
 
     @property

@@ -2,6 +2,9 @@
 
 from duologue.text.words import word_set, words_of
 
+MAX_CHARS = 400
+"""So much of a text is read."""
+
 _OPENERS = word_set(
     "to from at on in for with without by near about of between before after under over around "
     "until till during through towards across behind beside inside outside per via than as "
@@ -20,6 +23,9 @@ _REPAIRS = word_set("no nope sorry oh ah actually never nevermind forget rather"
 _OWN_REPAIRS = word_set("mean meant was just")
 """The same behind "I"."""
 
+_POINTERS = word_set("one ones same other others first last next")
+"""Behind "the" they point to what was just spoken of."""
+
 _OTHERS = word_set(
     "he she they it we i you there this these those the "
     "who what when where why how which is are do does did can could will would should"
@@ -34,11 +40,18 @@ def sounds_continued(text: str) -> bool:
     English only; any other text does not. False too while a joint ("and") stands alone: the next
     word will tell.
     """
-    words = [word.key for word in words_of(text[:200])]
+    words = [word.key for word in words_of(text[:MAX_CHARS])]
     if not words:
         return False
     if words[0] in _JOINTS:
         return len(words) > 1 and words[1] not in _OTHERS
     if words[0] == "i":
         return len(words) > 1 and words[1] in _OWN_REPAIRS
-    return words[0] in _OPENERS | _REPAIRS
+    if words[0] == "the":
+        return (len(words) > 1 and words[1] in _POINTERS) or _ends_in_repair(words)
+    return words[0] in _OPENERS | _REPAIRS or _ends_in_repair(words)
+
+
+def _ends_in_repair(words: list[str]) -> bool:
+    """Whether what was said is changed by it: "the one after five, I mean"."""
+    return len(words) > 2 and words[-2] == "i" and words[-1] in ("mean", "meant")

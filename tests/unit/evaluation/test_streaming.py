@@ -16,6 +16,7 @@ from duologue.evaluation.streaming.course import Course, Decision
 from duologue.evaluation.streaming.figures import StreamingFigures
 from duologue.evaluation.streaming.play import Play, StreamingSettings, play
 from duologue.evaluation.streaming.report import outcomes, show_streaming, streaming_json
+from duologue.floor_settings import ListeningSettings
 from duologue.runtime.assembly import Assembly
 from duologue.settings import DecodingSettings
 from duologue.states import State
@@ -34,13 +35,18 @@ def played(
     state: State | None,
     rows: list[Row],
     decoding: DecodingSettings | None = None,
+    listening: ListeningSettings | None = None,
 ) -> list[Course]:
     """What comes of it when every judgement is `state`."""
     assert assembly.head is not None
     head = ForcedHead(assembly.head)
     head.state = state
     engine = Engine(assembly.model, head.as_head)
-    setup = replace(assembly.setup, decoding=decoding or assembly.setup.decoding)
+    setup = replace(
+        assembly.setup,
+        decoding=decoding or assembly.setup.decoding,
+        listening=listening or assembly.setup.listening,
+    )
     advanced: list[int] = []
     found = play(engine, setup, rows, SETTINGS, 0, advanced.append)
     assert sum(advanced) == len(rows)
@@ -67,12 +73,18 @@ def test_triggers_stand_when_nothing_can_be_reopened(assembly: Assembly) -> None
 
 
 def test_silence_decides_in_the_end(assembly: Assembly) -> None:
-    brief = DecodingSettings(decide_after_ms=1000)
-    (course,) = played(assembly, INCOMPLETE, [row("how far", QUERY)], brief)
+    brief, last = DecodingSettings(decide_after_ms=1000), ListeningSettings(last_limit_ms=1000)
+    (course,) = played(assembly, INCOMPLETE, [row("how far", QUERY)], brief, last)
     assert course.premature == ()
     assert course.last is not None
     assert course.last.delay_ms == 1030, "said at 250 ms, decided in the tick at 1280"
     assert course.last.delay_ticks == 6, "heard in the tick at 320"
+
+
+def test_what_sounds_unfinished_is_waited_for_until_the_last_limit(assembly: Assembly) -> None:
+    (course,) = played(assembly, INCOMPLETE, [row("how far", QUERY)])
+    assert course.last is not None
+    assert course.last.delay_ms == 6150, "said at 250 ms, decided in the tick at 6400"
 
 
 def test_an_incomplete_text_is_not_waited_for(assembly: Assembly) -> None:

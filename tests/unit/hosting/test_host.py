@@ -1,14 +1,24 @@
 """One session among its client, its seat and its journal, without sockets and with a clock that
 is moved by hand."""
 
+from dataclasses import replace
+
 import pytest
 
-from duologue.errors import CapacityExceeded, InvalidInput, SessionOver, StaleEpoch
+from duologue.errors import (
+    CapacityExceeded,
+    InvalidInput,
+    ModelUnavailable,
+    SessionOver,
+    StaleEpoch,
+)
 from duologue.events import (
     InputAppend,
     InputState,
     PlaybackAck,
     ResponseDone,
+    ResponsePaused,
+    ResponseResumed,
     ResponseStarted,
     SessionClosed,
     SessionUpdate,
@@ -19,14 +29,15 @@ from duologue.hosting.host import LINGER_MS, SEAT_WITHIN_MS
 from duologue.notices import Backpressure
 from duologue.service_settings import SessionSettings
 from duologue.session.chronicle import MAX_PENDING_RECORDS
-from duologue.session.records import Abandoned, Arrived, Departed, Received
+from duologue.session.records import Abandoned, Arrived, Departed, Elapsed, Received
+from duologue.session.silence import USUAL_WORD_GAP_MS
 from duologue.session.state import SessionState
 from duologue.session.transcript import Role
 from duologue.session_config import SessionConfig
 from duologue.usage import Usage
 from duologue.wire.checkpoints import checkpoint_from_bytes
 from tests.unit.hosting.scene import Scene
-from tests.unit.session.stage import TICK_MS, Setting
+from tests.unit.session.stage import CONFIRMED, TICK_MS, Setting, story
 
 LONG = Setting(replies=("one two three four five six seven eight nine ten " * 8,))
 
@@ -537,3 +548,141 @@ def test_a_host_asks_for_a_seat_before_anything_else() -> None:
     assert scene.slices == []
     scene.give_seat()
     assert len(scene.slices) == 1
+
+
+# A reply that waits.
+
+
+def confirmed(text: str = "tell me?", **options: object) -> Scene:
+    """A scene in which a reply is computed and waits until its query is confirmed."""
+    scene = Scene(replace(LONG, floor=CONFIRMED), **options)  # type: ignore[arg-type]
+    scene.attach()
+    scene.say(text)
+    scene.run_ticks(2)
+    assert [type(event) for event in scene.events] == [InputState]
+    return scene
+
+
+def test_a_query_is_confirmed_at_its_time_and_not_at_a_tick() -> None:
+    scene = confirmed()
+    due_ms = scene.host.wakes_at_ms(scene.clock.now_ms())
+    assert due_ms is not None
+    pending = scene.host.chronicle.pending(scene.clock.now_ms())
+    assert pending.elapse_ms == CONFIRMED.confirm_word_gaps * USUAL_WORD_GAP_MS
+    assert pending.elapse_ms % TICK_MS, "or this shows nothing"
+    scene.run(pending.elapse_ms - scene.clock.now_ms() - 0.5)
+    assert scene.text() == ""
+    scene.run(0.5)
+    assert scene.text() != ""
+    kinds = [type(record) for record in scene.store.all_entries[-1].records]
+    assert kinds[-1] is Elapsed
+
+
+def test_what_the_time_brought_is_kept_before_it_is_shown_and_is_not_brought_twice() -> None:
+    scene = confirmed()
+    scene.store.is_slow = True
+    scene.answers = False
+    scene.run_ticks(4)
+    assert scene.text() == ""
+    scene.store_takes()
+    if scene.text() == "":  # the slice that left before the time had come was being kept
+        scene.store_takes()
+    said = scene.text()
+    assert said != ""
+    scene.store.is_slow, scene.answers = False, True
+    scene.bind()
+    scene.attach()
+    assert scene.text().startswith(said)
+    scene.run_ticks(300)
+    assert scene.text() == LONG.replies[0]
+    assert sum(isinstance(event, ResponseStarted) for event in scene.events) == 1
+
+
+def test_time_passes_for_a_session_whose_slice_is_under_way() -> None:
+    scene = confirmed()
+    scene.answers = False
+    scene.run_ticks(1)
+    assert scene.is_flying
+    scene.run_ticks(6)
+    assert scene.is_flying
+    assert scene.text() != ""
+
+
+def test_time_passes_for_a_session_without_a_seat() -> None:
+    scene = confirmed()
+    scene.has_seats = False
+    scene.lose_seat()
+    scene.run_ticks(6)
+    assert scene.text() != ""
+
+
+def test_a_session_taken_over_before_a_query_was_confirmed_confirms_it_all_the_same() -> None:
+    calm, scene = confirmed(), confirmed()
+    scene.bind()
+    scene.attach()
+    for each in (calm, scene):
+        each.run_ticks(300)
+    assert story(scene.events) == story(calm.events)
+
+
+def held(**options: object) -> Scene:
+    """A scene in which the user has asked for silence, in the midst of a reply."""
+    scene = talking(**options)
+    scene.say("hush", "b")
+    scene.run_ticks(3)
+    assert isinstance(scene.events[-1], ResponsePaused)
+    return scene
+
+
+def test_a_session_whose_reply_is_paused_sleeps() -> None:
+    scene = held(sessions=SessionSettings(sleep_after_ms=5_000))
+    num_slices, said = len(scene.slices), scene.text()
+    scene.run(10_000)
+    assert scene.ending is Ending.ASLEEP
+    assert (len(scene.slices), scene.text()) == (num_slices, said)
+    assert scene.store.entries == [], "a checkpoint stands for them"
+
+
+def test_a_paused_reply_goes_on_where_it_was_after_the_sleep() -> None:
+    scene = held(sessions=SessionSettings(sleep_after_ms=5_000))
+    said = scene.text()
+    scene.run(10_000)
+    assert scene.ending is Ending.ASLEEP
+    scene.bind()
+    scene.attach()
+    assert scene.text() == said
+    scene.say("go on", "c")
+    scene.run_ticks(300)
+    assert scene.text() == LONG.replies[0]
+    resumed = [event for event in scene.events if isinstance(event, ResponseResumed)]
+    assert [event.from_chars for event in resumed] == [len(said)]
+
+
+def test_a_drained_session_whose_reply_is_paused_moves() -> None:
+    scene = held()
+    scene.host.drain(scene.clock.now_ms() + 60_000, "the node is drained")
+    scene.perform()
+    assert scene.ending is Ending.MOVING
+
+
+# A seat that is sought.
+
+
+def test_a_session_that_no_seat_takes_as_it_is_is_given_up() -> None:
+    scene = talking()
+    scene.has_seats = False
+    scene.lose_seat()
+    scene.lose_seat(ModelUnavailable("another tokenizer"))
+    assert scene.ending is Ending.MOVING
+    assert scene.left is not None
+    assert "another tokenizer" in scene.left.reason
+
+
+def test_a_seat_that_is_lost_while_it_is_taken_is_sought_anew() -> None:
+    scene = talking()
+    scene.has_seats = False
+    scene.lose_seat()
+    assert scene.is_held
+    scene.give_seat()
+    scene.run_ticks(300)
+    assert scene.text() == LONG.replies[0]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from duologue.kv.channel import Channel
 from duologue.lane.lane import Lane
 from duologue.lane.phase import ReplyPhase
+from duologue.lane.state import LaneState
 from duologue.lane.steps import (
     Amend,
     Conclude,
@@ -26,7 +27,7 @@ from duologue.lane.steps import (
     Step,
     Trim,
 )
-from tests.unit.lane.fake_cells import CHAT, OPENING, FakeCells, check_cells, compute
+from tests.unit.lane.fake_cells import CHAT, OPENING, FakeCells, check_pasts, compute
 
 QUESTION = [110, 111, 1, 2, 112]  # a user's turn of the tokens 1 and 2
 
@@ -43,13 +44,13 @@ class Bench:
     def do(self, *steps: Step) -> None:
         for step in steps:
             self.lane.apply(step)
-            check_cells(self.lane, self.cells)
+            check_pasts(self.lane, self.cells)
             compute(self.lane, self.cells)
 
     def apply(self, step: Step) -> None:
         """A step after which nothing is computed."""
         self.lane.apply(step)
-        check_cells(self.lane, self.cells)
+        check_pasts(self.lane, self.cells)
 
     @property
     def trunk(self) -> list[int]:
@@ -351,7 +352,7 @@ def test_dropped_cells_leave_the_tokens() -> None:
     bench = Bench(*SPEAKING, Hear(0, (5,)))
     tokens = [list(bench.lane.channel(owner).tokens) for owner in Channel]
     bench.lane.drop_cells()
-    check_cells(bench.lane, bench.cells)
+    check_pasts(bench.lane, bench.cells)
     assert not bench.cells.owners
     assert [bench.lane.channel(owner).tokens for owner in Channel] == tokens
 
@@ -360,21 +361,22 @@ def test_dropped_cells_leave_the_tokens() -> None:
 def test_replay_leads_to_the_same_lane_whatever_was_computed(seed: int) -> None:
     """With cells that come and go at random, no step may find one where none belongs."""
     random = Random(seed)
-    bench = Bench()
+    bench = Bench(adapts_input=random.random() < 0.3)
     steps: list[Step] = []
     for _ in range(random.randint(1, 30)):
         steps.append(random.choice(possible_steps(bench.lane, random)))
         bench.apply(steps[-1])
         if random.random() < 0.6:
-            compute(bench.lane, bench.cells)
-        if random.random() < 0.1:
-            bench.lane.drop_cells()
+            compute(bench.lane, bench.cells, random.choice((10**6, random.randint(1, 12))))
+            check_pasts(bench.lane, bench.cells)
+        if random.random() < 0.2:
+            random.choice((bench.lane.drop_cells, bench.lane.drop_aside_cells))()
+            check_pasts(bench.lane, bench.cells)
     replayed = Lane.replay(CHAT, OPENING, steps)
     for owner in Channel:
         assert replayed.channel(owner).tokens == bench.lane.channel(owner).tokens
         assert replayed.channel(owner).num_cached == 0
-    for name in ("phase", "num_replies", "num_turns", "num_reply_tokens", "num_utterance_tokens"):
-        assert getattr(replayed, name) == getattr(bench.lane, name), name
+    assert LaneState.of(replayed) == LaneState.of(bench.lane)
 
 
 def possible_steps(lane: Lane, random: Random) -> list[Step]:
@@ -386,8 +388,14 @@ def possible_steps(lane: Lane, random: Random) -> list[Step]:
         found.append(Hear(random.randint(0, lane.num_utterance_tokens), spoken))
     if lane.is_listening:
         found += [Ignore(), Promote(random.choice(tuple(Promotion)), keep, spoken)]
+        if lane.phase in (ReplyPhase.SPEAKING, ReplyPhase.FINISHED) and not lane.num_reply_in_trunk:
+            found += [_promote_aside(lane, keep, spoken, random)] * 2
     if lane.is_speaking:
-        found += [Say(spoken), Finish(EndReason.STOP), Pause()]
+        found += [Say(spoken), Finish(EndReason.STOP)]
+    if lane.is_speaking and lane.aside is None:  # time division sets no reply aside
+        found.append(Pause())
+    if lane.aside is not None:
+        found.append(Amend(random.randint(0, lane.num_aside_tokens), spoken))
     if lane.phase is ReplyPhase.PAUSED:
         found += [Resume(), Resume(is_decided=True)]
     elif lane.phase is not ReplyPhase.NONE:
@@ -397,3 +405,14 @@ def possible_steps(lane: Lane, random: Random) -> list[Step]:
     if lane.num_turns > 1:
         found.append(Trim(random.randint(1, lane.num_turns - 1)))
     return found
+
+
+def _promote_aside(lane: Lane, keep: int, spoken: tuple[int, ...], random: Random) -> Promote:
+    return Promote(
+        random.choice(tuple(Promotion)),
+        keep,
+        spoken,
+        answer=random.random() < 0.7,
+        aside_tokens=random.randint(keep, lane.num_reply_tokens),
+        aside_is_finished=lane.phase is ReplyPhase.FINISHED,
+    )

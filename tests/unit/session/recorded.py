@@ -172,9 +172,14 @@ def fingerprint(chronicle: Chronicle, now_ms: float) -> dict[str, object]:
         "seqs": (chronicle.last_client_seq, chronicle.last_server_seq),
         "events": chronicle.events_after(0),
         "pending": session.pending(now_ms),
-        "next": [deepcopy(session).next_slice(now_ms + ms, 10**6) for ms in AT_ONCE_AND_LATER_MS],
-        "elapses": [deepcopy(session).elapse(now_ms + ms, 10**6) for ms in AT_ONCE_AND_LATER_MS],
+        "next": [copy_of(session).next_slice(now_ms + ms, 10**6) for ms in AT_ONCE_AND_LATER_MS],
+        "elapses": [copy_of(session).elapse(now_ms + ms, 10**6) for ms in AT_ONCE_AND_LATER_MS],
     }
+
+
+def copy_of(session: Session) -> Session:
+    """All that may change is copied; the setup is a plain value, and its tokenizer a large one."""
+    return deepcopy(session, {id(session.setup): session.setup})
 
 
 class RecordedPlay(Play):

@@ -20,7 +20,7 @@ ALL = tuple(Deed)
 SAFE = tuple(deed for deed in Deed if deed is not Deed.REVISE)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(actions(*ALL), settings_of_sessions, decodings, strategies, st.integers(1, 9))
 def test_a_session_lost_at_any_moment_goes_on_as_if_nothing_had_been(
     schedule: list[Action], setting: Setting, decoding: dict[str, Any], strategy: str, every: int
@@ -31,7 +31,7 @@ def test_a_session_lost_at_any_moment_goes_on_as_if_nothing_had_been(
     assert story_of(lost) == story_of(calm)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(actions(*ALL), settings_of_sessions, decodings, strategies, st.integers(1, 9))
 def test_also_across_checkpoints(
     schedule: list[Action], setting: Setting, decoding: dict[str, Any], strategy: str, every: int

@@ -133,7 +133,7 @@ def test_behind_that_pace_it_is_something_else() -> None:
 
 def test_the_rest_comes_within_its_time_or_not_at_all() -> None:
     stage = speaking("A table?")
-    stage.elapse(400)
+    stage.elapse(800)
     stage.say("to Boston?", "b")
     stage.settle()
     assert said(stage) == ["A table?", "to Boston?"]

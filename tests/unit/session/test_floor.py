@@ -1,22 +1,24 @@
 """A reply is computed at once, and shown when it is sure that the user leaves the floor to it."""
 
 from dataclasses import replace
+from math import ceil
 
 import pytest
 
 from duologue.floor_settings import FloorSettings
 from duologue.lane.phase import ReplyPhase
+from duologue.session.silence import USUAL_WORD_GAP_MS
 from duologue.session.transcript import Outcome
 from duologue.states import State
 from tests.unit.session.scenes import LONG, held, num_started, scene, speaking
 from tests.unit.session.schedules import HashedModel
 from tests.unit.session.scripted_engine import sure
-from tests.unit.session.stage import CONFIRMED, Setting, Stage, assistant, story, user
+from tests.unit.session.stage import CONFIRMED, LISTENING, Setting, Stage, assistant, story, user
 from tests.unit.text.tiny_tokenizers import byte_level
 
 PATIENT = FloorSettings(confirm_word_gaps=20.0, confirm_after_ms=60_000)
-PACE_MS = 455
-"""The pause that confirms: 1.3 of the gaps that speakers usually leave between words."""
+PACE_MS = CONFIRMED.confirm_word_gaps * USUAL_WORD_GAP_MS
+"""The pause that confirms, for a speaker of whose pace nothing is known yet."""
 
 # Held, and then shown.
 
@@ -32,17 +34,13 @@ def shown_after_ms(stage: Stage) -> float:
 
 def test_a_reply_is_computed_at_once_and_shown_after_a_pause() -> None:
     stage = held()
+    assert stage.session.pending(stage.clock.now_ms()).elapse_ms == PACE_MS
     assert stage.session.lane.num_reply_tokens > 0
     assert stage.story == ["query: How are you?"]
-    assert shown_after_ms(stage) == PACE_MS
+    assert shown_after_ms(stage) == ceil(PACE_MS)
     stage.settle()
     assert stage.story[1:] == ["1 starts", f"1 says: {LONG}", "1 done: stop"]
     assert stage.entries == [user("How are you?"), assistant(LONG)]
-
-
-def test_the_session_says_when_it_will_be_shown() -> None:
-    stage = held()
-    assert stage.session.pending(stage.clock.now_ms()).elapse_ms == PACE_MS
 
 
 def test_a_reply_is_shown_when_the_client_says_that_the_turn_is_over() -> None:
@@ -58,7 +56,7 @@ def test_a_commit_before_the_decision_counts_as_well() -> None:
 
 
 def test_what_is_sure_to_be_a_query_is_answered_at_once() -> None:
-    states = {"How are you?": {**sure(State.QUERY), State.QUERY: 0.97}}
+    states = {"How are you?": {**sure(State.QUERY), State.QUERY: CONFIRMED.confirm_above}}
     stage = Stage(Setting(floor=CONFIRMED, states=states))
     stage.say("How are you?")
     assert story(stage.tick())[:2] == ["query: How are you?", "1 starts"]
@@ -69,23 +67,29 @@ def test_what_may_be_no_query_waits_longer() -> None:
     stage = Stage(Setting(floor=CONFIRMED, states=states))
     stage.say("How are you?")
     stage.tick()
-    assert shown_after_ms(stage) == 600
+    assert shown_after_ms(stage) == CONFIRMED.confirm_after_ms
 
 
 def test_a_reply_is_shown_sooner_behind_the_end_of_a_segment() -> None:
     stage = scene()
     stage.say("How are you?", is_final=True)
     stage.tick()
-    assert shown_after_ms(stage) == 0.6 * PACE_MS
+    assert shown_after_ms(stage) == ceil(CONFIRMED.confirm_final_scale * PACE_MS)
 
 
 def test_also_when_the_end_is_told_later() -> None:
     stage = held()
     stage.say("", is_final=True)
-    assert shown_after_ms(stage) == 0.6 * PACE_MS
+    assert shown_after_ms(stage) == ceil(CONFIRMED.confirm_final_scale * PACE_MS)
 
 
-@pytest.mark.parametrize(("text", "pause_ms"), [("it is 0 1 7 2", 2200), ("I'd like to, um", 1200)])
+@pytest.mark.parametrize(
+    ("text", "pause_ms"),
+    [
+        ("it is 0 1 7 2", LISTENING.dictation_after_ms),
+        ("I'd like to, um", LISTENING.open_after_ms),
+    ],
+)
 def test_a_reply_is_shown_later_where_more_is_to_come(text: str, pause_ms: float) -> None:
     stage = Stage(Setting(floor=CONFIRMED, states={text: sure(State.QUERY)}))
     stage.say(text)

@@ -118,9 +118,7 @@ def test_a_query_ends_the_wait_and_the_reply() -> None:
         "2 says: Second.",
         "2 done: stop",
     ]
-    assert stage.trunk == (
-        f"[user: How are you?][reply: {SHOWN}][user: And who?][reply: Second.]"
-    )
+    assert stage.trunk == (f"[user: How are you?][reply: {SHOWN}][user: And who?][reply: Second.]")
 
 
 def test_a_query_that_is_taken_back_leaves_the_reply_waiting() -> None:
@@ -161,13 +159,24 @@ def test_an_interruption_that_is_confirmed_is_taken_back_by_go_on_no_more() -> N
     assert "1 resumes" not in stage.story
 
 
+@pytest.mark.parametrize("strategy", ["tdm", "turn"])
+@pytest.mark.parametrize("promotion", ["rebase", "branch"])
+def test_a_reply_that_could_not_wait_is_over_for_good(strategy: str, promotion: str) -> None:
+    stage = scene(strategy=strategy, promotion=promotion)
+    stage.say("How are you?")
+    stage.tick(3)
+    stage.say("hush", "b")
+    stage.settle()
+    stage.say("mhm", "c")
+    stage.settle()
+    assert "1 resumes" not in stage.story
+
+
 @pytest.mark.parametrize("harm", ["crash", "take_over"])
 def test_a_reply_still_waits_after_a_checkpoint(harm: str) -> None:
     tokenizer = byte_level()
     (stop_token,) = chat_of(tokenizer).stop_tokens
-    stage = RecordedStage(
-        Setting(floor=CONFIRMED), model=Reciter(tokenizer, stop_token, REPLIES)
-    )
+    stage = RecordedStage(Setting(floor=CONFIRMED), model=Reciter(tokenizer, stop_token, REPLIES))
     stage.say("How are you?")
     stage.tick(5)
     stage.say("hush", "b")

@@ -16,7 +16,10 @@ from tests.unit.session.stage import CONFIRMED, EAGER, Setting, Stage, user
 
 def limited(max_chars: int = 100, setting: Setting | None = None, **decoding: Any) -> Stage:
     """So many characters may wait to be decided, or one part of them."""
-    stage = Stage(setting or Setting(replies=REPLIES, floor=CONFIRMED), **{"continues_within_ms": 1200, **decoding})
+    stage = Stage(
+        setting or Setting(replies=REPLIES, floor=CONFIRMED),
+        **{"continues_within_ms": 1200, **decoding},
+    )
     stage.setup = replace(stage.setup, max_utterance_chars=max_chars)
     stage.session = Session("session", stage.setup)
     return stage

@@ -197,14 +197,17 @@ def held() -> Stage:
     return stage
 
 
-def test_a_report_during_the_slice_that_cuts_comes_too_late() -> None:
+def test_a_report_during_the_slice_that_cuts_counts() -> None:
+    """It was on its way; the trunk is put right with the next slice."""
     stage = held()
     stage.say("And who?", "b")
     stage.depart()
     stage.ack(1, 10)
-    assert story(stage.arrive())[1] == "1 interrupted at 4"
-    assert stage.entries[1] == assistant("I am", Outcome.CUT)
-    assert "[reply: I am]" in stage.trunk
+    assert story(stage.arrive())[1] == "1 interrupted at 10"
+    assert stage.entries[1] == assistant("I am quite", Outcome.CUT)
+    stage.settle()
+    assert "[reply: I am quite][user: And who?]" in stage.trunk
+    assert stage.shown(2) == "Second."
 
 
 def test_a_report_during_the_slice_that_cancels_comes_too_late() -> None:

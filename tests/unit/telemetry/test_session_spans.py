@@ -149,7 +149,8 @@ def test_a_turn_says_what_decided_it_and_what_confirmed_that(memory: Memory) -> 
 
 def test_a_decision_that_is_taken_back_is_told_in_its_turn(memory: Memory) -> None:
     """And the tokens that were held for it are counted at the end."""
-    stage = TracedStage(memory, Setting(floor=FloorSettings(confirm_above=1.01)))
+    held = Setting(floor=FloorSettings(confirm_above=1.01))
+    stage = TracedStage(memory, held, continues_within_ms=1200)
     stage.say("How?")
     stage.tick()
     stage.say(" is it?")

@@ -17,6 +17,8 @@ from duologue.text.continuing import sounds_continued
         "oh you said that already",
         "I mean the one after five",
         "in the afternoon",
+        "the one after five",
+        "half past five, I mean",
     ],
 )
 def test_the_rest_of_a_request(text: str) -> None:

@@ -249,7 +249,7 @@ def test_bytes_that_are_something_else(read: Callable[[bytes], object]) -> None:
         ({"received": b"\xff\xff"}, "these bytes are no record.received"),
         ({"arrived": b"\xff\xff"}, "these bytes are no record.arrived"),
         ({"received": b""}, "client_seq must be a whole number from 1"),
-        ({"at_ms": float("inf"), "elapsed": journal_pb2.Elapsed()}, "record.at_ms must be a finite"),
+        ({"at_ms": float("inf")}, "record.at_ms must be a finite number"),
     ],
 )
 def test_records(record: dict[str, Any], complaint: str) -> None:
