@@ -88,10 +88,12 @@ class Host:
         self._require_held()
         is_new = client_seq > self.chronicle.last_client_seq
         tick = self._tick(now_ms)
-        self._note(self.chronicle.receive(client_seq, event, now_ms, tick, source))
+        envelopes = self.chronicle.receive(client_seq, event, now_ms, tick, source)
+        self._note(envelopes)
         self._active_ms = now_ms
         if is_new:
             self._observer.received(event, now_ms)
+            self._observer.elapsed(envelopes, now_ms)
 
     def attach(self, server_seq: int, now_ms: float) -> None:
         """A client connects that has seen the events up to this one.

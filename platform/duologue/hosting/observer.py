@@ -21,7 +21,7 @@ class Observer(Protocol):
         """A slice came back, and this is what the client will be told of it."""
 
     def elapsed(self, envelopes: Sequence[Envelope], now_ms: float) -> None:
-        """Time alone brought something, and this is what the client will be told of it."""
+        """Time, or what the client said, brought this: the client will be told of it."""
 
     def abandoned(self, now_ms: float) -> None:
         """A slice will never come back."""

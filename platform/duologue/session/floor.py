@@ -137,7 +137,7 @@ class Floor:
             return []
         if response.pause is Pause.INTERRUPTION or (response.pause is not None and asked):
             return self._resume()
-        if response.pause is not None:
+        if response.pause is not None or response.cut_chars is not None:
             return []
         if response.is_over(self._setup.floor, now_ms):
             return []

@@ -11,6 +11,8 @@ def acknowledge(state: SessionState, response_id: int, heard_chars: int, now_ms:
     state.terms = replace(state.terms, reports_playback=True)
     for response in (state.response, state.cut):
         if response is not None and response.response_id == response_id:
+            if response is state.response and response.place is not None:
+                continue  # it counted as heard before anybody reported anything
             response.acknowledge(heard_chars, now_ms)
             if response is state.cut:
                 amend(state, now_ms)

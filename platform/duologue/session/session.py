@@ -289,7 +289,7 @@ class Session:
         else:
             state.retry_at_ms = now_ms + RETRY_AFTER_MS
             was_amended = any(isinstance(step, Amend) for step in result.steps)
-            state.amends = flight.work.amends is not None and not was_amended
+            state.amends |= flight.work.amends is not None and not was_amended
             if result.judgement is None:
                 state.silence.failed()
         return [Error.of(error)]

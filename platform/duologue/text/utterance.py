@@ -1,7 +1,7 @@
 """The user's utterance in progress: text in named segments that may still change."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from duologue.errors import CapacityExceeded, InvalidInput
 from duologue.text.joining import join
@@ -143,10 +143,9 @@ class Utterance:
                 continue
             if segment.active:
                 self.before_decision[name] = segment.decided
-            segment = Segment.of(segment.text, text, segment.is_final)
-            if len(text) > self.max_chars and not segment.active:
-                segment = replace(segment, text="", decided="")
-            self.segments[name] = segment
+            self.segments[name] = Segment.of(segment.text, text, segment.is_final)
+            if len(text) > self.max_chars * MAX_PARTS:
+                self._shorten(name)
         self.parts = [part for part in self.parts if part != snapshot and self.text_at(part)]
         self._forget()
         self._read()
@@ -157,13 +156,15 @@ class Utterance:
 
     def reopen(self) -> None:
         """Take the last decision back: its text is to be decided again, with what follows it."""
-        reopened = {name: s for name, s in self.segments.items() if name in self.before_decision}
+        reopened: dict[str, Segment] = {}
         for name, decided in self.before_decision.items():
-            if (segment := reopened.get(name)) is not None:
+            if (segment := self.segments.get(name)) is not None:
                 reopened[name] = Segment.of(segment.text, decided, segment.is_final)
         later = {name: s for name, s in self.segments.items() if name not in reopened}
         self.segments = {**reopened, **later}  # what was said first stands first
         self.before_decision = {}
+        if self.segment_ids:
+            self.part(self.segment_ids[-1], self.max_chars)
         self._read()
 
     def settle_as_decided(self) -> None:
@@ -197,6 +198,7 @@ class Utterance:
         if before is not None and before.decided and not before.active:
             del self.segments[segment_id]  # it begins anew, behind the others
         self.segments[segment_id] = segment
+        self.parts = [p for p in self.parts if segment.text.startswith(p.get(segment_id, ""))]
         self.part(segment_id, self.max_chars)
         self._forget()
         self._read()
@@ -211,6 +213,17 @@ class Utterance:
             snapshot = {name: segment.text for name, segment in self.segments.items()}
             snapshot[segment_id] = text[: at_word if at_word > 0 else end]
             self.parts.append(snapshot)
+
+    def _shorten(self, name: str) -> None:
+        """Let go of what was decided of a segment before the last decision, unless it is needed."""
+        segment, before = self.segments[name], self.before_decision.get(name, "")
+        is_needed = bool(segment.active) or any(name in part for part in self.parts)
+        if is_needed or not segment.decided.startswith(before):
+            return
+        text, decided = segment.text[len(before) :], segment.decided[len(before) :]
+        self.segments[name] = Segment.of(text, decided, segment.is_final)
+        if name in self.before_decision:
+            self.before_decision[name] = ""
 
     def _num_open_chars(self) -> int:
         """Characters behind the last part."""

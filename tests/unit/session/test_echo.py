@@ -7,15 +7,15 @@ from duologue.floor_settings import ListeningSettings
 from duologue.session.transcript import Outcome, Role
 from duologue.states import State
 from tests.unit.session.scenes import num_started, scene
-from tests.unit.session.stage import Stage, assistant, story, user
+from tests.unit.session.stage import LISTENING, Stage, assistant, story, user
 
 REPLY = "Are you quite well today? And who would not be, with the sun so bright? Ask me more."
 ECHO = "are you quite well today?"
 
 
-def speaking(**settings: ListeningSettings) -> Stage:
+def speaking(listening: ListeningSettings = LISTENING) -> Stage:
     """The reply was shown as far as "bright"."""
-    stage = scene(REPLY, "Second.", **settings)
+    stage = scene(REPLY, "Second.", listening=listening)
     stage.say("How are you?")
     while "bright" not in stage.shown(1):
         stage.tick()

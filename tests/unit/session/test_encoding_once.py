@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,7 @@ class CountingTokenizer(Tokenizer):
         return taken
 
 
-def counted(setting: Setting | None = None, **decoding: str) -> tuple[Stage, CountingTokenizer]:
+def counted(setting: Setting | None = None, **decoding: Any) -> tuple[Stage, CountingTokenizer]:
     stage, tokenizer = Stage(setting, **decoding), CountingTokenizer()
     stage.session = Session("session", replace(stage.setup, tokenizer=tokenizer))
     tokenizer.taken()

@@ -92,6 +92,20 @@ def test_a_report_of_nothing_or_of_all_that_was_shown(heard_chars: int) -> None:
     assert stage.trunk == as_trunk(stage)
 
 
+def test_a_report_during_a_slice_that_cuts_and_then_runs_out_of_room_is_not_lost() -> None:
+    stage = speaking()
+    stage.ack(1, 4)
+    stage.say("And who?", "b")
+    stage.engine.fails_after_forwards = 2
+    stage.depart()
+    stage.ack(1, 10)
+    assert "error: capacity_exceeded" in story(stage.arrive())
+    stage.engine.fails_after_forwards = None
+    stage.settle()
+    assert stage.entries[1] == assistant("I am quite", Outcome.CUT)
+    assert stage.trunk == as_trunk(stage)
+
+
 def test_a_report_with_a_cut_that_is_taken_back_is_a_report_like_any() -> None:
     stage = cut()
     stage.ack(1, 10)

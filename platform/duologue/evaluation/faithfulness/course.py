@@ -10,7 +10,7 @@ from duologue.engine.engine import Engine
 from duologue.evaluation.faithfulness.prompts import DISTURBANCES, NUM_PIECES, in_pieces
 from duologue.evaluation.faithfulness.reply import Reply
 from duologue.evaluation.forced import ForcedHead
-from duologue.events import Envelope, InputAppend, InputState
+from duologue.events import Envelope, InputAppend, InputCommit, InputState
 from duologue.lane.slices import SliceResult
 from duologue.lane.steps import Conclude, EndReason, Finish, Promote, Say
 from duologue.runtime.local import LocalRuntime
@@ -78,6 +78,10 @@ def answer(
     return Answers(course, replies, decisions, num_forwards, num_rows)
 
 
+MAX_TICKS = 10_000
+"""More than the longest reply takes."""
+
+
 class _Wave:
     """Sessions that are answered in step, so that all can be forced to the same decision."""
 
@@ -104,6 +108,8 @@ class _Wave:
         for name, prompt in self._prompts.items():
             self._runtime.open(name, self._setup)
             self._runtime.send(name, InputAppend("prompt", prompt, is_final=True))
+            # Whatever is said next is a disturbance, and no part of the prompt.
+            self._runtime.send(name, InputCommit())
         try:
             self._tick()
             self._is_disturbed = self._course is not Course.QUIET
@@ -113,6 +119,7 @@ class _Wave:
                     self._disturb(tick, first)
                 self._tick()
                 tick += 1
+                assert tick < MAX_TICKS, "a reply does not end"
         finally:
             for name in self._prompts:
                 self._runtime.close(name)

@@ -107,7 +107,8 @@ class _Stage:
 
     def _open(self, name: str, row: Row) -> None:
         decoding = self._setup.decoding
-        patience_ms = decoding.decide_after_ms + 3 * decoding.tick_ms
+        limit_ms = max(decoding.decide_after_ms, self._setup.listening.last_limit_ms)
+        patience_ms = limit_ms + 3 * decoding.tick_ms
         self._runtime.open(name, with_past(self._setup, row.heard_context))
         now_ms, word_ms = self._clock.now_ms(), self._settings.word_ms
         self._speakers[name] = Speaker(row, now_ms, word_ms, patience_ms)
