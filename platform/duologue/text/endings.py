@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
+from functools import lru_cache
 
 import regex
 
@@ -73,6 +74,7 @@ _BEGINNINGS = frozenset(
 _BEFORE_BEGINNINGS = word_set("and but so because hi hello hey yes yeah no okay ok well um uh")
 
 
+@lru_cache(maxsize=256)  # sessions ask again with every look at the clock
 def ending_of(text: str) -> Ending:
     """How the text ends. Words are understood in English; of others, only marks and digits are."""
     bare = text.rstrip(_CLOSING)[-_MAX_CHARS:]
