@@ -36,6 +36,7 @@ from duologue.evaluation.duplex.run import chosen_scenarios
 from duologue.evaluation.duplex.scenario import Scenario
 from duologue.evaluation.duplex.stage import Stage
 from duologue.evaluation.metrics import Spread
+from duologue.floor_settings import FloorSettings
 from duologue.forward.packed import pack_linears
 from duologue.forward.state_head import StateHead
 from duologue.lane.slices import SliceResult
@@ -110,7 +111,9 @@ class Variant:
 
     def play(self, scenario: Scenario, theatre: "Theatre", forward_ms: float | None) -> None:
         """Play a scenario and count its slices."""
-        setup = replace(theatre.setup, decoding=self.decoding)
+        # What differs is to be how the time is shared, and not when a reply is shown.
+        eager = FloorSettings(mode="eager")
+        setup = replace(theatre.setup, decoding=self.decoding, floor=eager)
         stage = Stage(scenario, theatre.engine, setup, forward_ms=forward_ms, oracle=theatre.oracle)
         was_speaking = False
         for report in stage.ticks():

@@ -140,7 +140,7 @@ class Actor:
                 edit=self._edit(action, self.last_utterance if reopens else self.utterance),
                 patience=action.patience,
                 heard=self._heard(action.report, reopens),
-                conclude=EndReason.CANCELLED if action.concludes else None,
+                conclude=EndReason.CANCELLED if action.concludes and not reopens else None,
                 holds_reply=plan.holds_reply,
                 amends=None if reopens else self._amends(action.amends),
                 sets_aside=plan.sets_aside and STRATEGIES[plan.strategy].takes_back,

@@ -69,9 +69,9 @@ def test_non_query_costs_a_speaking_session_nothing() -> None:
 
 @pytest.mark.parametrize("patience", [Patience.NORMAL, Patience.LOW, Patience.OUT])
 def test_silence_is_judged_without_a_forward(patience: Patience) -> None:
-    """Of what was read before; that it is no query, once patience is out."""
+    """Of what was read before; that the user asks for silence, once patience is low."""
     crowd = Crowd()
-    crowd.head.script = [State.NON_QUERY] * 3
+    crowd.head.script = [State.HOLD] * 3
     crowd.head.probability = 0.4  # clear only when patience is low
     crowd.do({name: hear(50, k=4, ahead=2) for name in NAMES})
     results = crowd.do({name: {"patience": patience} for name in NAMES})

@@ -32,6 +32,8 @@ def check(run: SliceRun) -> None:
         has_reply, num_tokens = lane.aside is not None, lane.num_aside_tokens
     if heard is not None and has_reply and not 0 <= heard.keep <= num_tokens:
         raise InvalidInput(f"heard.keep is {heard.keep}; the reply has {num_tokens} tokens")
+    if run.work.reopens and run.work.conclude is not None:
+        raise InvalidInput("conclude and reopens must not be asked for in one slice")
     if run.work.reopens and not lane.can_reopen:
         raise InvalidInput("there is no utterance to reopen")
     amends, most = run.work.amends, lane.num_aside_tokens
