@@ -109,7 +109,7 @@ class LiveSession:
         if not choices:
             raise CapacityExceeded("no batching actor is there that could seat a session")
         checkpoint = None if kept.checkpoint is None else checkpoint_from_bytes(kept.checkpoint)
-        words = await _words(choices, checkpoint)
+        described, words = await _words(choices, checkpoint)
         setup = words.setup(settings, config_from_bytes(record.config))
         chronicle = _recalled(lease, setup, checkpoint, kept, settings)
         host = Host(
@@ -122,7 +122,13 @@ class LiveSession:
         session = cls(host, lease, store, clock, on_end)
         traceparent = "" if trace is None else trace.traceparent
         session._seats = SeatKeeper(
-            store, lease, node_id, session, words_digest=words.words_digest, traceparent=traceparent
+            store,
+            lease,
+            node_id,
+            session,
+            words_digest=words.words_digest,
+            traceparent=traceparent,
+            described=described,
         )
         first = host.actions(clock.now_ms())
         wanted = [action for action in first if isinstance(action, FindSeat)]
@@ -312,8 +318,10 @@ class LiveSession:
             log.warning("the lease of %s cannot be released: %s", self.lease.session_id, error)
 
 
-async def _words(choices: Sequence[BatcherStatus], checkpoint: Checkpoint | None) -> ModelWords:
-    """The words that the session was begun with, of the first batching actor that has them.
+async def _words(
+    choices: Sequence[BatcherStatus], checkpoint: Checkpoint | None
+) -> tuple[str, ModelWords]:
+    """The words that the session was begun with, and the first batching actor that has them.
 
     For a new session, or if none has them, those of the first that answers. Raises
     BatcherUnavailable if one that might have them does not.
@@ -326,8 +334,8 @@ async def _words(choices: Sequence[BatcherStatus], checkpoint: Checkpoint | None
             silent = error
             continue
         if checkpoint is None or words.words_digest == checkpoint.state.terms.words_digest:
-            return words
-        first = first or words
+            return choice.address, words
+        first = first or (choice.address, words)
     if silent is not None:
         raise silent
     assert first is not None, "nobody was asked"

@@ -59,14 +59,19 @@ class SeatKeeper:
         *,
         words_digest: str,
         traceparent: str,
+        described: str = "",
     ) -> None:
-        """`words_digest` names the session's words: a model with others cannot seat it."""
+        """`words_digest` names the session's words: a model with others cannot seat it.
+
+        The batching actor at the address `described` has said already that it has them.
+        """
         self._directory = directory
         self._lease = lease
         self._node_id = node_id
         self._sitter = sitter
         self._words_digest = words_digest
         self._traceparent = traceparent
+        self._described = described
         self._seat: Seat | None = None
         self._avoid: set[str] = set()  # addresses that failed last
         self._holding: asyncio.Task[None] | None = None
@@ -161,13 +166,18 @@ class SeatKeeper:
         finally:
             seat.close()
 
-    async def _take(self, address: str, wanted: FindSeat, had_seat: bool) -> Seat:
+    async def _require_words(self, address: str) -> None:
         words = await describe(address, within_s=SEAT_WITHIN_S)
         if words.words_digest != self._words_digest:
             raise ModelUnavailable(
                 f"the batching actor at {address} has a model with another tokenizer or chat "
                 f"format than session {self._lease.session_id} was begun with"
             )
+
+    async def _take(self, address: str, wanted: FindSeat, had_seat: bool) -> Seat:
+        is_described, self._described = address == self._described, ""
+        if not is_described:
+            await self._require_words(address)
         return await Seat.take(
             address,
             tenant_id=self._lease.tenant_id,
