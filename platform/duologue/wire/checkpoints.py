@@ -1,7 +1,5 @@
 """Checkpoints as bytes."""
 
-from functools import cache
-
 from pydantic import TypeAdapter, ValidationError
 
 from duologue.errors import InvalidInput
@@ -12,6 +10,9 @@ from duologue.wire.fields import parse
 from duologue.wire.journal import VERSION, check_version
 from duologue.wire.lanes import lane_state_from_pb, lane_state_to_pb
 from duologue.wire.server_events import server_event_from_pb, server_event_to_pb
+
+# Made when a process starts: it takes longer than all the rest of opening a session.
+_STATES = TypeAdapter(SessionState)
 
 
 def checkpoint_to_bytes(checkpoint: Checkpoint) -> bytes:
@@ -24,7 +25,7 @@ def checkpoint_to_bytes(checkpoint: Checkpoint) -> bytes:
             server_event_to_pb(envelope, client_seq)
             for envelope, client_seq in checkpoint.recent_events
         ],
-        session=_states().dump_json(checkpoint.state).decode(),
+        session=_STATES.dump_json(checkpoint.state).decode(),
     ).SerializeToString()
 
 
@@ -34,7 +35,7 @@ def checkpoint_from_bytes(data: bytes) -> Checkpoint:
     parse(message, data, "checkpoint")
     check_version("a checkpoint", message.version)
     try:
-        state = _states().validate_json(message.session)
+        state = _STATES.validate_json(message.session)
     except ValidationError as error:
         raise InvalidInput(f"session must be the JSON of a session's state: {error}") from None
     return Checkpoint(
@@ -45,8 +46,3 @@ def checkpoint_from_bytes(data: bytes) -> Checkpoint:
             (server_event_from_pb(event), event.client_seq) for event in message.recent_events
         ),
     )
-
-
-@cache
-def _states() -> TypeAdapter[SessionState]:
-    return TypeAdapter(SessionState)
