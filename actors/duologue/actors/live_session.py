@@ -110,7 +110,10 @@ class LiveSession:
             raise CapacityExceeded("no batching actor is there that could seat a session")
         checkpoint = None if kept.checkpoint is None else checkpoint_from_bytes(kept.checkpoint)
         described, words = await _words(choices, checkpoint)
-        setup = words.setup(settings, config_from_bytes(record.config))
+        if checkpoint is None:
+            setup = words.setup(settings, config_from_bytes(record.config))
+        else:  # whatever the settings are today
+            setup = words.under(checkpoint.state.terms)
         chronicle = _recalled(lease, setup, checkpoint, kept, settings)
         host = Host(
             chronicle,
@@ -130,20 +133,24 @@ class LiveSession:
             traceparent=traceparent,
             described=described,
         )
-        first = host.actions(clock.now_ms())
-        wanted = [action for action in first if isinstance(action, FindSeat)]
-        seats = [await session._seats.take(each, choices) for each in wanted]
-        session._journal = JournalWriter(store, lease, session._kept, session.fail)
-        for seat in seats:
-            session._seats.hold(seat)
-        for action in first:
-            if not isinstance(action, FindSeat):
-                session._do(action)
+        await session._begin(choices)
         if trace is not None:
             replayed = {names.NUM_RECORDS: len(kept.entries)}
             trace.record(names.SESSION_RECOVER, began_ms, clock.now_ms(), replayed)
         session._pump()
         return session
+
+    async def _begin(self, choices: Sequence[BatcherStatus]) -> None:
+        """Take a seat, and do what else the host wants first."""
+        first = self.host.actions(self._now_ms)
+        wanted = [action for action in first if isinstance(action, FindSeat)]
+        seats = [await self._seats.take(each, choices) for each in wanted]
+        self._journal = JournalWriter(self._store, self.lease, self._kept, self.fail)
+        for seat in seats:
+            self._seats.hold(seat)
+        for action in first:
+            if not isinstance(action, FindSeat):
+                self._do(action)
 
     # What clients do.
 

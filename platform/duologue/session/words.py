@@ -1,11 +1,11 @@
 """What a session must know of a model, wherever the model runs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from duologue.errors import InvalidSetting
 from duologue.session.setup import SessionSetup
-from duologue.session.terms import UNTRAINED_THRESHOLDS
+from duologue.session.terms import UNTRAINED_THRESHOLDS, Terms
 from duologue.session_config import SessionConfig
 from duologue.settings import Settings
 from duologue.states import State
@@ -51,6 +51,11 @@ class ModelWords:
         )
         self._check(setup)
         return setup
+
+    def under(self, terms: Terms) -> SessionSetup:
+        """The setup of a session that goes on under the terms that it began with."""
+        setup = SessionSetup(tokenizer=self.tokenizer, chat=self.chat)
+        return setup.under(replace(terms, words_digest=self.words_digest))
 
     def _check(self, setup: SessionSetup) -> None:
         if setup.strategy.judges and not self.thresholds:
