@@ -53,11 +53,14 @@ class BatcherStatus:
     model: str = ""
     is_healthy: bool = True
     """Whether a real forward ended lately."""
+    is_draining: bool = False
+    """Whether its sessions are to sit elsewhere, by its own will or by an operator's."""
 
     @property
     def room(self) -> int:
         """Sessions that it seats now."""
-        is_open = self.is_healthy and self.shedding is not Shedding.ADMISSION
+        is_well = self.is_healthy and not self.is_draining
+        is_open = is_well and self.shedding is not Shedding.ADMISSION
         return max(0, self.max_sessions - self.sessions) if is_open else 0
 
 

@@ -10,7 +10,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -43,6 +43,8 @@ from duologue.settings import (
 
 DEFAULT_FILE = "duologue.toml"
 ENVIRONMENT_PREFIX = "DUOLOGUE_"
+OF_A_MODEL = ("model", "kv", "forward", "batching")
+"""Sections of which each model may have its own; all models share the others."""
 
 _Sections = dict[str, Any]  # by section, and in it by name
 _OriginOf = Callable[[str], str]
@@ -101,14 +103,58 @@ def read_configuration(
         for section, name, value in _entries(values, origin_of):
             merged.setdefault(section, {})[name] = value
             origins[f"{section}.{name}"] = origin_of(f"{section}.{name}")
+    return Configuration(_validated(merged, origins), origins)
+
+
+def with_models_beside(settings: Settings) -> tuple[Settings, ...]:
+    """These settings, and for each file of `model.beside` those of the model that it describes.
+
+    Raises InvalidSetting naming the file, also where two models have the same name, or one of
+    several has none.
+    """
+    found = [settings]
+    for path in settings.model.beside:
+        found.append(_laid_over(settings, Path(path)))
+    named = [each.model.name for each in found]
+    if len(found) > 1 and None in named:
+        raise InvalidSetting(
+            "model.name must be set for each of several models, so that sessions can ask for it"
+        )
+    for name in named:
+        if named.count(name) > 1:
+            raise InvalidSetting(f"model.name must be different for each model, not {name!r} twice")
+    return tuple(found)
+
+
+def _laid_over(settings: Settings, path: Path) -> Settings:
+    """The settings of the model that a file describes."""
+    values, origin_of = _from_file(path)
+    given = list(_entries(values, origin_of))
+    if others := {section for section, _, _ in given}.difference(OF_A_MODEL):
+        raise InvalidSetting(
+            f"{path} must hold only settings of a model, in {', '.join(OF_A_MODEL)}, "
+            f"not of {', '.join(sorted(others))}"
+        )
+    if any((section, name) == ("model", "beside") for section, name, _ in given):
+        raise InvalidSetting(f"{path} must not name further models itself")
+    merged: _Sections = {
+        section.name: asdict(getattr(settings, section.name))
+        for section in fields(Settings)
+        if section.name != "model"
+    }
+    for section, name, value in given:
+        merged.setdefault(section, {})[name] = value
+    return _validated(merged, {f"{s}.{n}": str(path) for s, n, _ in given})
+
+
+def _validated(merged: _Sections, origins: Mapping[str, str]) -> Settings:
     try:
         read = _Reader.model_validate(merged)
     except ValidationError as error:
         _refuse(_first_problem(error), origins)
     except InvalidSetting as error:
         _refuse(str(error), origins)
-    sections = {field.name: getattr(read, field.name) for field in fields(Settings)}
-    return Configuration(Settings(**sections), origins)
+    return Settings(**{field.name: getattr(read, field.name) for field in fields(Settings)})
 
 
 def setting_names() -> tuple[str, ...]:

@@ -35,7 +35,19 @@ class BatchingSettings:
     """The actors that hold the model."""
 
     num_batchers: int = 1
-    """Batching actors, one per device."""
+    """Batching actors of a model, one per device; the least of them where their number follows the
+    load."""
+    max_batchers: int | None = None
+    """The most of them; none is a fixed number."""
+    scale_up_after_s: float = 15.0
+    """For how long more of them must have been wanted before one is added."""
+    scale_down_after_s: float = 600.0
+    """For how long fewer must have been enough before one is taken away."""
+    drain_ms: int = 30_000
+    """How long sessions may take to leave one that is taken away or replaced."""
+    surge_percent: int = 100
+    """How many more there may be while they are replaced, of their number. With 0 the old ones go
+    first: there need be no device for both, and sessions wait while a model is loaded."""
     max_sessions: int = 64
     """Sessions that one of them seats."""
     threads: int | None = None
@@ -46,11 +58,17 @@ class BatchingSettings:
     healthy_within_ms: int = 5_000
     """A batching actor is healthy if a real forward ended within this time."""
     metrics_port: int | None = None
-    """Port for Prometheus metrics of the first batching actor, the next ones take the ports behind
-    it; none for no port, 0 for free ones."""
+    """Port for Prometheus metrics; where it is taken, the first free one of the 63 behind it. None
+    for no port, 0 for a free one."""
 
     def __post_init__(self) -> None:
         check_range("batching.num_batchers", self.num_batchers, 1, 1024)
+        if self.max_batchers is not None:
+            check_range("batching.max_batchers", self.max_batchers, self.num_batchers, 1024)
+        check_number("batching.scale_up_after_s", self.scale_up_after_s, 0.0, 86_400.0)
+        check_number("batching.scale_down_after_s", self.scale_down_after_s, 0.0, 86_400.0)
+        check_range("batching.drain_ms", self.drain_ms, 0, 3_600_000)
+        check_range("batching.surge_percent", self.surge_percent, 0, 100)
         check_range("batching.max_sessions", self.max_sessions, 1, 100_000)
         if self.threads is not None:
             check_range("batching.threads", self.threads, 1, 1024)

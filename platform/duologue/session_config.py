@@ -7,7 +7,12 @@ from typing import Any, TypeVar
 from duologue.errors import InvalidSetting
 from duologue.floor_settings import FloorSettings
 from duologue.setting_checks import check
-from duologue.settings import DecodingSettings, ReplySamplingSettings
+from duologue.settings import (
+    MODEL_NAME,
+    MODEL_NAME_RULE,
+    DecodingSettings,
+    ReplySamplingSettings,
+)
 
 Label = str | float | bool
 _Section = TypeVar("_Section", DecodingSettings, ReplySamplingSettings)
@@ -17,7 +22,7 @@ MAX_STOP_STRING_CHARS = 256
 MAX_LABELS = 16
 MAX_LABEL_CHARS = 256
 
-_FIXED = ("strategy", "system_prompt", "labels")
+_FIXED = ("model", "strategy", "system_prompt", "labels")
 _DECODING = (
     "strategy",
     "system_prompt",
@@ -36,6 +41,8 @@ class SessionConfig:
     Raises InvalidSetting naming the field as `config.name`, as the API does.
     """
 
+    model: str | None = None
+    """The one that holds it, by the name that it is served under."""
     strategy: str | None = None
     system_prompt: str | None = None
     temperature: float | None = None
@@ -55,6 +62,8 @@ class SessionConfig:
     """The caller's own."""
 
     def __post_init__(self) -> None:
+        is_name = self.model is None or MODEL_NAME.fullmatch(self.model) is not None
+        check(is_name, "config.model", MODEL_NAME_RULE, self.model)
         _check_text("system_prompt", self.system_prompt, MAX_SYSTEM_PROMPT_CHARS)
         for text in self.stop_strings or ():
             _check_text("stop_strings", text, MAX_STOP_STRING_CHARS)

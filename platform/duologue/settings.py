@@ -4,6 +4,7 @@ Where settings are read from is `configuration.py`'s business. Each section is r
 (InvalidSetting) if a value of it is out of range; the message names it as `section.name`.
 """
 
+import re
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -23,11 +24,16 @@ StrategyName = Literal["duo", "tdm", "turn"]
 PromotionName = Literal["rebase", "branch"]
 DtypeName = Literal["auto", "float32", "bfloat16", "float16"]
 
+MODEL_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
+MODEL_NAME_RULE = "1 to 63 letters, digits, '.', '_' or '-', with a letter or digit at both ends"
+
 
 @dataclass(frozen=True, slots=True)
 class ModelSettings:
     """Which model runs, where and in which number format."""
 
+    name: str | None = None
+    """What sessions call it (`SessionConfig.model`); none is a name that follows from its source."""
     source: str = "bundled"
     """"bundled", a folder with a Hugging Face causal language model, or a .gguf file."""
     device: str = "auto"
@@ -36,8 +42,15 @@ class ModelSettings:
     """"auto": bfloat16 where the device computes in it, otherwise float32."""
     adapter: str | None = None
     """A folder with a state head; None takes the one that is shipped for the model."""
+    beside: tuple[str, ...] = ()
+    """TOML files of further models that are served beside this one. What such a file sets is laid
+    over these settings, but for `model`, of which it has to say all that is to hold."""
 
     def __post_init__(self) -> None:
+        if self.name is not None:
+            is_name = MODEL_NAME.fullmatch(self.name) is not None
+            check(is_name, "model.name", MODEL_NAME_RULE, self.name)
+        check(all(self.beside), "model.beside", "a list of paths", self.beside)
         check(bool(self.source), "model.source", "a name or path", self.source)
         check(bool(self.device), "model.device", "a device or 'auto'", self.device)
         check_choice("model.dtype", self.dtype, get_args(DtypeName))

@@ -20,13 +20,15 @@ from duologue.actors.batcher_server import BatchingServer
 from duologue.actors.grpc_lifetime import GrpcLifetime
 from duologue.actors.grpc_options import SERVER
 from duologue.background import Background
+from duologue.batching.draining import STEP_MS, Drain
 from duologue.batching.loop import BatchLoop
 from duologue.batching.observer import Observer
 from duologue.batching.seating import Seating
 from duologue.batching.vetting import Vetting
 from duologue.clock import Clock, TickClock, UnixClock
 from duologue.cluster_status import BatcherStatus
-from duologue.errors import BatcherUnavailable, DuologueError
+from duologue.errors import BatcherUnavailable, CapacityExceeded, DuologueError
+from duologue.hosting.scaling import Demand
 from duologue.runtime.assembly import Assembly
 from duologue.settings import Settings
 from duologue.v1.batching_pb2 import DescribeResponse
@@ -43,8 +45,9 @@ ANNOUNCED_FOR_MS = 5_000
 class Announcer(Protocol):
     """Where a batching actor says that it is there; `duologue.store.Store` is one."""
 
-    async def announce_batcher(self, status: BatcherStatus, ttl_ms: int = 5_000) -> None: ...
+    async def announce_batcher(self, status: BatcherStatus, ttl_ms: int = 5_000) -> bool: ...
     async def retract_batcher(self, batcher_id: str) -> None: ...
+    async def batchers(self) -> tuple[BatcherStatus, ...]: ...
 
 
 class BatcherProcess:
@@ -78,12 +81,18 @@ class BatcherProcess:
         self._batching.serve(self.loop)
         self._thread = threading.Thread(target=self._run_forwards, name="forwards", daemon=True)
         self._background = Background()
+        self._drain: Drain | None = None
         self._death: BaseException | None = None
 
     @property
     def address(self) -> str:
         """Where sessions find it."""
         return self.addresses[0]
+
+    @property
+    def model_name(self) -> str:
+        """What sessions call the model."""
+        return self.settings.model.name or self.assembly.model.name
 
     @property
     def is_healthy(self) -> bool:
@@ -102,8 +111,20 @@ class BatcherProcess:
             max_sessions=self.settings.batching.max_sessions,
             shedding=told.load.shedding,
             late_tick_share=told.late_tick_share,
-            model=self.assembly.model.name,
+            model=self.model_name,
             is_healthy=self.is_healthy,
+            is_draining=self._drain is not None,
+        )
+
+    @property
+    def demand(self) -> Demand:
+        """What it says about how many batching actors there should be."""
+        told, memory = self.loop.status, self.assembly.engine.memory
+        return Demand(
+            seats_share=told.load.num_sessions / self.settings.batching.max_sessions,
+            cells_share=memory.num_cells_used * memory.cell_bytes / memory.budget_bytes,
+            tick_slack=told.tick_slack,
+            late_tick_share=told.late_tick_share,
         )
 
     async def start(self) -> None:
@@ -115,6 +136,23 @@ class BatcherProcess:
         await self._lifetime.start()
         await self._keep_up()
         self._background.repeat(ANNOUNCE_EVERY_S, self._keep_up, "the announcement")
+
+    async def drain(self) -> int:
+        """Seat nobody any more, and let those who sit here go where there is room for them, within
+        `batching.drain_ms`; returns how many stayed."""
+        if self._drain is None:
+            self._drain = Drain(self.clock.now_ms(), self.settings.batching.drain_ms)
+            log.info("the batching actor %s is drained", self.options.batcher_id)
+            self.loop.drain()
+            await self._announce()
+        while not self._drain.is_over(self.clock.now_ms(), self._num_seated):
+            room = await self._room_elsewhere()
+            step = self._drain.step(self.clock.now_ms(), self._num_seated, room)
+            if step is not None:
+                with suppress(CapacityExceeded):  # then it is done in the next step
+                    self.loop.post(step)
+            await asyncio.sleep(STEP_MS / 1e3)
+        return self._num_seated
 
     async def stop(self) -> None:
         """Say that nobody should come any more, take the seats away, and end the thread."""
@@ -196,17 +234,46 @@ class BatcherProcess:
             ("grpc.max_receive_message_length", max_bytes),
         ]
 
+    @property
+    def _num_seated(self) -> int:
+        return self.loop.status.load.num_sessions
+
+    async def _room_elsewhere(self) -> int:
+        """Sessions that others of the same model seat now."""
+        if self._announcer is None:
+            return 0
+        try:
+            batchers = await self._announcer.batchers()
+        except DuologueError as error:
+            log.warning("nobody knows where there is room: %s", error)
+            return 0
+        mine = self.options.batcher_id
+        return sum(
+            each.room
+            for each in batchers
+            if each.batcher_id != mine and each.model == self.model_name
+        )
+
     async def _keep_up(self) -> None:
         """Say how things stand, to the store and to whoever asks for the health."""
         serving = health_pb2.HealthCheckResponse.ServingStatus
         state = serving.SERVING if self.is_healthy else serving.NOT_SERVING
         for service in ("", SERVICE):
             await self._health.set(service, state)
+        if await self._announce() and self._drain is None:
+            self._background.start(self._drain_by_mark(), "draining")
+
+    async def _announce(self) -> bool:
+        """Tell the store; returns whether an operator wants it drained."""
         try:
             if self._announcer is not None:
-                await self._announcer.announce_batcher(self.status, ANNOUNCED_FOR_MS)
+                return await self._announcer.announce_batcher(self.status, ANNOUNCED_FOR_MS)
         except DuologueError as error:
             log.warning("the store cannot be told of this batching actor: %s", error)
+        return False
+
+    async def _drain_by_mark(self) -> None:
+        await self.drain()
 
 
 def _description(assembly: Assembly) -> DescribeResponse:

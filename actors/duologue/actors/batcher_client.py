@@ -26,9 +26,12 @@ SEAT_WITHIN_S = 10.0
 CLOSE_WITHIN_S = 1.0
 MAX_DESCRIPTION_BYTES = 256 << 20
 MAX_KNOWN_WORDS = 4
+MAX_KNOWN_ADDRESSES = 256
 
 _known_words: dict[str, ModelWords] = {}
 """By digest: parsing a tokenizer takes longer than all the rest of a session's start."""
+_digest_at: dict[str, str] = {}
+"""Of those words, by the address where they were told last."""
 
 
 async def describe_any(addresses: Sequence[str]) -> ModelWords:
@@ -53,10 +56,10 @@ async def describe(
     With `waits`, nobody need listen there yet: those that are announced do so already. Words that
     this process knows are not sent again. Raises BatcherUnavailable.
     """
-    newest = next(reversed(_known_words), "")
+    likely = _digest_at.get(address) or next(reversed(_known_words), "")
     options = (*CLIENT, ("grpc.max_receive_message_length", MAX_DESCRIPTION_BYTES))
     async with aio.insecure_channel(address, options=options) as channel:
-        request = pb.DescribeRequest(known_digest=newest)
+        request = pb.DescribeRequest(known_digest=likely)
         try:
             told = await BatchingServiceStub(channel).Describe(
                 request, timeout=within_s, wait_for_ready=waits
@@ -67,14 +70,18 @@ async def describe(
                 )
         except aio.AioRpcError as error:
             _unavailable(address, error)
-    return _remember(told)
+    return _remember(address, told)
 
 
-def _remember(told: pb.DescribeResponse) -> ModelWords:
+def _remember(address: str, told: pb.DescribeResponse) -> ModelWords:
     words = _known_words.pop(told.digest, None) or words_from_pb(told)
     _known_words[told.digest] = words
     while len(_known_words) > MAX_KNOWN_WORDS:
         del _known_words[next(iter(_known_words))]
+    _digest_at.pop(address, None)
+    _digest_at[address] = told.digest
+    while len(_digest_at) > MAX_KNOWN_ADDRESSES:
+        del _digest_at[next(iter(_digest_at))]
     return words
 
 

@@ -20,6 +20,7 @@ import uvloop
 
 from duologue.actors.batcher_options import BatcherOptions
 from duologue.cluster_status import BatcherStatus
+from duologue.hosting.scaling import Demand
 from duologue.settings import Settings
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class BatcherHost:
     _ready: "Future[BatcherProcess]" = field(default_factory=Future)
     _stop: Callable[[], object] | None = None
     _thread: threading.Thread | None = None
+    _event_loop: asyncio.AbstractEventLoop | None = None
 
     def start(self) -> str:
         """Returns the address once sessions can come; raises what kept it from that."""
@@ -64,6 +66,22 @@ class BatcherHost:
     def status(self) -> BatcherStatus:
         """How it stands."""
         return self._ready.result().status
+
+    @property
+    def demand(self) -> Demand:
+        """What it says about how many batching actors there should be."""
+        return self._ready.result().demand
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it was stopped, or did not start."""
+        return self._thread is None or not self._thread.is_alive()
+
+    def drain(self) -> int:
+        """Let sessions go elsewhere; waits for it, and returns how many stayed."""
+        batcher, event_loop = self._ready.result(), self._event_loop
+        assert event_loop is not None, "it is ready, and has no loop"
+        return asyncio.run_coroutine_threadsafe(batcher.drain(), event_loop).result()
 
     def stop(self) -> None:
         """Take the seats away and end; waits for it."""
@@ -88,6 +106,7 @@ class BatcherHost:
         from duologue.store.store import Store
 
         stopping, event_loop = asyncio.Event(), asyncio.get_running_loop()
+        self._event_loop = event_loop
         # On a thread that ends with it. One that has computed keeps helpers (OpenMP's team), and
         # with more of them than cores every step of a forward waits asleep: 1.6 times as long.
         with ThreadPoolExecutor(1, "load") as loader:

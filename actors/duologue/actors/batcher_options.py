@@ -18,8 +18,6 @@ class BatcherOptions:
     batcher_id: str
     node_id: str = ""
     """Where it runs; empty is the Ray node, if there is one."""
-    index: int = 0
-    """Its number among those of a node: ports that are set for several count on from the first."""
     listen: tuple[str, ...] = ("127.0.0.1:0",)
     """Addresses, "host:port" or "unix:/path"; port 0 is a free one. The first is announced."""
     advertised_host: str | None = None
@@ -36,7 +34,5 @@ class BatcherOptions:
         return "127.0.0.1" if first.startswith("unix:") else first.rpartition(":")[0]
 
     def __post_init__(self) -> None:
-        if self.index < 0:
-            raise InvalidInput(f"index must be at least 0, not {self.index}")
         if not self.batcher_id or not self.listen or not all(self.listen):
             raise InvalidInput("a batching actor needs a batcher_id, and an address to listen at")

@@ -27,8 +27,7 @@ class BatcherTelemetry:
     def _open_port(self, first: int | None, options: BatcherOptions) -> MetricsPort | None:
         if first is None:
             return None
-        port = first + options.index if first else 0
-        return MetricsPort(self.metrics.registry, options.host, port)
+        return MetricsPort.first_free(self.metrics.registry, options.host, first)
 
     def close(self) -> None:
         """Send what is left; takes a moment."""

@@ -9,11 +9,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from duologue.actors.batcher_options import BatcherOptions
 from duologue.actors.gateway_child import GatewayChild
 from duologue.actors.gateway_keeper import GatewayKeeper
 from duologue.actors.local_ray import LOCAL_HOST, RayNode, ray_nodes, ray_session
+from duologue.actors.serve_apps import running_apps, wait_ready
+from duologue.configuration import with_models_beside
 from duologue.errors import BatcherUnavailable, DuologueError, InvalidSetting
+from duologue.model.sources import model_name
 from duologue.settings import Settings
 from duologue.store.store import Store
 from duologue.store.valkey import EmbeddedValkey
@@ -46,8 +48,8 @@ class LocalCluster:
     store: Store = field(init=False)
     agents: list[Any] = field(init=False, default_factory=list)
     """Handles of the node agents."""
-    batchers: list[Any] = field(init=False, default_factory=list)
-    """Handles of the batching actors."""
+    apps: dict[str, Any] = field(init=False, default_factory=dict)
+    """The Serve applications of the models, by name."""
     gateway: GatewayChild | None = field(init=False, default=None)
     _keeper: GatewayKeeper | None = field(init=False, default=None)
     _stack: AsyncExitStack = field(init=False, default_factory=AsyncExitStack)
@@ -93,7 +95,7 @@ class LocalCluster:
         self._stack.enter_context(ray_session(self.ray_address))
         await asyncio.sleep(0)  # whoever wanted to stop us meanwhile can do so now
         nodes = self.nodes()
-        self._start_batchers(nodes)
+        await self._start_models(nodes)
         for node in nodes:
             self.add_agent(node)
         await self._await_actors()
@@ -117,27 +119,15 @@ class LocalCluster:
         )
         self.say(f"the store is {'embedded' if url.startswith('unix:') else 'connected'}")
 
-    def _start_batchers(self, nodes: list[RayNode]) -> None:
-        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+    async def _start_models(self, nodes: list[RayNode]) -> None:
+        from duologue.actors.serving import model_app
 
-        from duologue.actors.batcher_actor import start_batcher
-
-        for number in range(self.settings.batching.num_batchers):
-            node = nodes[number % len(nodes)]
-            options = BatcherOptions(
-                f"{node.node_id[:12]}-{number // len(nodes)}",
-                node_id=node.node_id[:12],
-                index=number // len(nodes),
-                listen=(f"{node.host}:0",),
-            )
-            actor = start_batcher(
-                self.settings,
-                options,
-                num_gpus=1 if node.num_gpus else 0,
-                scheduling_strategy=NodeAffinitySchedulingStrategy(node.node_id, soft=False),
-            )
-            self.batchers.append(actor)
-            self._stack.push_async_callback(_terminate, actor)
+        num_gpus = 1 if any(node.num_gpus for node in nodes) else 0
+        host = LOCAL_HOST if self.ray_address is None else None
+        for settings in with_models_beside(self.settings):
+            name = f"model-{settings.model.name or model_name(settings.model.source)}"
+            self.apps[name] = model_app(settings, num_gpus=num_gpus, host=host)
+        await self._stack.enter_async_context(running_apps(self.apps))
 
     def add_agent(self, node: RayNode) -> Any:
         """Let a node take sessions; returns the handle of its agent."""
@@ -154,8 +144,9 @@ class LocalCluster:
         self.say(f"loading {self.settings.model.source}")
         try:
             async with asyncio.timeout(MODEL_WITHIN_S):
-                for actor in self.batchers:
-                    self.say(f"a batching actor is at {await actor.address.remote()}")
+                await wait_ready(self.apps)
+                for batcher in await self.store.batchers():
+                    self.say(f"a batching actor is at {batcher.address}")
                 for agent in self.agents:
                     await agent.wait_warm.remote()
                     self.say(f"a node agent is at {await agent.address.remote()}")
@@ -169,13 +160,6 @@ class LocalCluster:
         self._stack.push_async_callback(self._keeper.stop)
         await self._keeper.start()
         self.say(f"the gateway is at {self.gateway.address}")
-
-
-async def _terminate(actor: Any) -> None:
-    """End an actor in order, or let Ray's end be its own."""
-    with suppress(Exception):
-        async with asyncio.timeout(STOP_WITHIN_S):
-            await actor.__ray_terminate__.remote()
 
 
 async def _stop_agent(agent: Any) -> None:

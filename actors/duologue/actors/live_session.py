@@ -105,13 +105,19 @@ class LiveSession:
         if tracing is not None:
             trace = SessionTrace(tracing, lease.session_id, lease.tenant_id, lease.epoch)
         records_text = tenant is not None and tenant.records_text
-        choices = seats_in_order(batchers, node_id)
-        if not choices:
-            raise CapacityExceeded("no batching actor is there that could seat a session")
+        config = config_from_bytes(record.config)
         checkpoint = None if kept.checkpoint is None else checkpoint_from_bytes(kept.checkpoint)
+        if checkpoint is None:
+            model = config.model or settings.model.name or ""
+        else:
+            model = checkpoint.state.terms.model
+        choices = seats_in_order(batchers, node_id, model=model)
+        if not choices:
+            of_it = f" of the model {model}" if model else ""
+            raise CapacityExceeded(f"no batching actor{of_it} is there that could seat a session")
         described, words = await _words(choices, checkpoint)
         if checkpoint is None:
-            setup = words.setup(settings, config_from_bytes(record.config))
+            setup = words.setup(settings, config)
         else:  # whatever the settings are today
             setup = words.under(checkpoint.state.terms)
         chronicle = _recalled(lease, setup, checkpoint, kept, settings)
@@ -129,6 +135,7 @@ class LiveSession:
             lease,
             node_id,
             session,
+            model=model,
             words_digest=words.words_digest,
             traceparent=traceparent,
             described=described,

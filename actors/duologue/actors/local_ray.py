@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from duologue.actors.serve_apps import calm_control
+
 LOCAL_HOST = "127.0.0.1"
 NAMESPACE = "duologue"
 OBJECT_STORE_BYTES = 100 << 20
@@ -21,6 +23,8 @@ class RayNode:
     node_id: str
     host: str
     num_gpus: int
+    resources: frozenset[str] = frozenset()
+    """Names of what it has."""
 
 
 @contextmanager
@@ -30,6 +34,7 @@ def ray_session(address: str | None = None) -> Iterator[None]:
     It is called on the main thread: Linux ends Ray's processes with the thread that started them.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    calm_control()
     if address is None:
         # Nobody else can reach a Ray that listens at this machine only; without this, Ray would
         # write a token into the user's home.
@@ -68,6 +73,7 @@ def ray_nodes(host: str | None = None) -> list[RayNode]:
             node["NodeID"],
             host or node["NodeManagerAddress"],
             int(node["Resources"].get("GPU", 0)),
+            frozenset(node["Resources"]),
         )
         for node in ray.nodes()  # type: ignore[no-untyped-call]
         if node["Alive"]

@@ -1,6 +1,7 @@
 """The node agent as a Ray actor: one per node, named by it, and started again when it dies."""
 
 import asyncio
+import hashlib
 import logging
 import os
 import threading
@@ -12,6 +13,7 @@ import ray
 import uvloop
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from duologue.actors.local_ray import NAMESPACE
 from duologue.actors.node_agent import NodeAgent
 from duologue.actors.ray_launcher import RayLauncher
 from duologue.settings import Settings
@@ -20,6 +22,11 @@ from duologue.store.store import Store
 log = logging.getLogger(__name__)
 
 CALL_WITHIN_S = 120.0
+
+
+def settings_digest(settings: Settings) -> str:
+    """Equal for equal settings, in every process."""
+    return hashlib.sha256(repr(settings).encode()).hexdigest()
 
 _Result = TypeVar("_Result")
 
@@ -45,6 +52,18 @@ class NodeAgentActor:
     def wait_warm(self) -> None:
         """Wait for the warm pool to be full."""
         self._do(self._started.result().wait_warm())
+
+    def digest(self) -> str:
+        """Names its settings."""
+        return settings_digest(self._settings)
+
+    def drain(self, grace_ms: float) -> int:
+        """Take no new sessions, and let those that are here move; returns how many there are."""
+        return self._do(self._started.result().drain(grace_ms))
+
+    def num_sessions(self) -> int:
+        """Sessions that it holds."""
+        return self._started.result().pool.num_bound
 
     def stop(self) -> None:
         """End all session actors in order."""
@@ -77,10 +96,18 @@ class NodeAgentActor:
         return agent
 
 
-def start_node_agent(settings: Settings, ray_node_id: str, *, host: str | None = None) -> Any:
-    """Start the agent of a node; returns its handle at once."""
+def start_node_agent(
+    settings: Settings, ray_node_id: str, *, host: str | None = None, is_detached: bool = False
+) -> Any:
+    """Start the agent of a node; returns its handle at once.
+
+    One that is detached outlives whoever starts it; where the node has one already, it is that.
+    """
+    lasting: dict[str, Any] = {"lifetime": "detached", "get_if_exists": True} if is_detached else {}
     actor: Any = ray.remote(NodeAgentActor).options(
         name=f"node/{ray_node_id[:12]}",
+        namespace=NAMESPACE,
+        **lasting,
         num_cpus=0,
         max_restarts=-1,
         max_task_retries=0,

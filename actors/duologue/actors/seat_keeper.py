@@ -57,11 +57,13 @@ class SeatKeeper:
         node_id: str,
         sitter: Sitter,
         *,
+        model: str,
         words_digest: str,
         traceparent: str,
         described: str = "",
     ) -> None:
-        """`words_digest` names the session's words: a model with others cannot seat it.
+        """`model` is the one that the session is to be held by, if there is one to be;
+        `words_digest` names the session's words: a model with others cannot seat it.
 
         The batching actor at the address `described` has said already that it has them.
         """
@@ -69,6 +71,7 @@ class SeatKeeper:
         self._lease = lease
         self._node_id = node_id
         self._sitter = sitter
+        self._model = model
         self._words_digest = words_digest
         self._traceparent = traceparent
         self._described = described
@@ -102,7 +105,8 @@ class SeatKeeper:
     ) -> Seat:
         """A seat at the best of these. Raises StaleEpoch, or why the last one gave none."""
         error: DuologueError = CapacityExceeded("no batching actor has a seat")
-        for batcher in seats_in_order(batchers, self._node_id, self._avoid):
+        choices = seats_in_order(batchers, self._node_id, self._avoid, model=self._model)
+        for batcher in choices:
             try:
                 return await self._take(batcher.address, wanted, had_seat)
             except (BatcherUnavailable, CapacityExceeded, ModelUnavailable) as failed:

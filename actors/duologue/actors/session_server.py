@@ -99,7 +99,8 @@ class SessionServer(SessionServiceServicer):
             self._learning = asyncio.create_task(self._learn_words())
 
     async def ready(self) -> None:
-        """Wait until a model's words are known: a session can be opened at once."""
+        """Wait until the words of a model, or of several, are known: a session can be opened at
+        once."""
         if self._learning is not None:
             await asyncio.shield(self._learning)
 
@@ -217,8 +218,8 @@ class SessionServer(SessionServiceServicer):
     async def _knows_words(self) -> bool:
         try:
             batchers = seats_in_order(await self._store.batchers(), self._node_id)
-            if batchers:
-                await describe_any([each.address for each in batchers])
+            for model in {each.model for each in batchers}:
+                await describe_any([each.address for each in batchers if each.model == model])
         except (BatcherUnavailable, StoreUnavailable) as error:
             log.info("the model's words cannot be had yet: %s", error)
             return False

@@ -67,6 +67,8 @@ def batcher_to_pb(batcher: BatcherStatus) -> admin_pb2.Batcher:
         shedding=batcher.shedding,
         late_tick_share=batcher.late_tick_share,
         model=batcher.model,
+        is_draining=batcher.is_draining,
+        is_healthy=batcher.is_healthy,
     )
 
 

@@ -17,6 +17,7 @@ from duologue.batching.messages import (
     Change,
     Command,
     Delivery,
+    Dismiss,
     GiveCells,
     Leave,
     Seated,
@@ -54,6 +55,8 @@ class LoopStatus:
     num_ticks: int = 0
     """Ticks with slices, since the start."""
     num_late_ticks: int = 0
+    tick_slack: float = 1.0
+    """What the longest slices of recent ticks left of the time that they had, as a share."""
 
 
 class BatchLoop:
@@ -103,6 +106,10 @@ class BatchLoop:
         self._settle(self._settles_at_ms)  # the tick that has begun is told of too
         self._flush()
 
+    def drain(self) -> None:
+        """Seat nobody from now on, from any thread. Those who sit here stay until `Dismiss`."""
+        self._seating.is_draining = True
+
     def stop(self) -> None:
         """Let `run` return after the present forward, from any thread."""
         self._is_stopping = True
@@ -148,6 +155,9 @@ class BatchLoop:
             if isinstance(command, Take):
                 self._take_seat(command)
                 continue
+            if isinstance(command, Dismiss):
+                self._dismiss(command)
+                continue
             sitting = self._seating.roster.at(command.stream)
             if sitting is not None:  # otherwise the stream has lost its seat meanwhile
                 self._follow(sitting, command)
@@ -167,6 +177,10 @@ class BatchLoop:
             self._forget_slice(displaced)
             self._answer(displaced.stream, Unseated(overtaken(take.epoch)))
         self._answer(take.stream, Seated(self._load()))
+
+    def _dismiss(self, dismiss: Dismiss) -> None:
+        for sitting in self._seating.those_who_can_go(dismiss):
+            self._unseat(sitting, BatcherUnavailable("the batching actor is being drained"))
 
     def _follow(self, sitting: Sitting, command: Work | Change | GiveCells | Leave) -> None:
         try:
@@ -282,6 +296,7 @@ class BatchLoop:
             self.account.late_share,
             self.account.num_ticks,
             self.account.num_late_ticks,
+            self.account.slack,
         )
         self._settles_at_ms = self._ticks.start_of(tick + 1)
 

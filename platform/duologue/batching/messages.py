@@ -63,7 +63,17 @@ class Leave:
     stream: Stream
 
 
-Command = Take | Work | Change | GiveCells | Leave
+@dataclass(frozen=True, slots=True)
+class Dismiss:
+    """Some sessions are to sit elsewhere; nobody's slice is cut short by it."""
+
+    num_sessions: int
+    """The most of them."""
+    also_speaking: bool
+    """Whether also those whose reply is under way."""
+
+
+Command = Take | Work | Change | GiveCells | Leave | Dismiss
 
 
 @dataclass(frozen=True, slots=True)

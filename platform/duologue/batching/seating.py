@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from duologue.batching.messages import Change, GiveCells, Take
+from duologue.batching.messages import Change, Dismiss, GiveCells, Take
 from duologue.batching.roster import Roster, Sitting
 from duologue.batching.vetting import Vetting
 from duologue.errors import CapacityExceeded, InvalidInput
@@ -43,14 +43,17 @@ class Seating:
         self.engine = engine
         self.roster = Roster()
         self.max_sessions = max_sessions
+        self.is_draining = False
+        """Whether nobody is seated any more."""
         self._chat = chat
         self._vetting = vetting
 
     def take(self, take: Take, *, admits: bool) -> Sitting | None:
         """Seat a session; returns who lost the seat by it.
 
-        A session that had a seat, here or elsewhere, is seated whatever the load. Raises
-        StaleEpoch, CapacityExceeded or InvalidInput, and then nothing has changed.
+        A session that had a seat, here or elsewhere, is seated whatever the load, but not where
+        sessions are sent away. Raises StaleEpoch, CapacityExceeded or InvalidInput, and then
+        nothing has changed.
         """
         if self.roster.at(take.stream) is not None:
             raise InvalidInput("take_seat must be the first message of a stream, and the only one")
@@ -72,6 +75,13 @@ class Seating:
         """Give a seat up, with its cells and the slice under way."""
         self.engine.close(sitting.key, sitting.epoch)
         self.roster.remove(sitting)
+
+    def those_who_can_go(self, dismiss: Dismiss) -> list[Sitting]:
+        """Sessions that are not in the middle of a slice, those that are silent first."""
+        idle = [sitting for sitting in self.roster if not sitting.is_busy]
+        speaking = [sitting for sitting in idle if self.engine.lane(sitting.key).is_speaking]
+        silent = [sitting for sitting in idle if sitting not in speaking]
+        return (silent + speaking * dismiss.also_speaking)[: dismiss.num_sessions]
 
     def change(self, sitting: Sitting, change: Change) -> None:
         """Other ways from the next slice on; raises InvalidInput."""
@@ -111,6 +121,8 @@ class Seating:
         return True
 
     def _check_room(self, admits: bool) -> None:
+        if self.is_draining:
+            raise CapacityExceeded("this batching actor is being drained and seats nobody")
         if len(self.roster) >= self.max_sessions:
             raise CapacityExceeded(
                 f"all {self.max_sessions} seats of this batching actor are taken"

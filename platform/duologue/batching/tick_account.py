@@ -182,6 +182,12 @@ class TickAccount:
         with_slices = [record for record in self.records.values() if record.num_slices]
         return sum(record.is_late for record in with_slices) / max(1, len(with_slices))
 
+    @property
+    def slack(self) -> float:
+        """What the longest slices of the remembered ticks left of their period: the mean share."""
+        longest = [record.longest_ms for record in self.records.values() if record.num_done]
+        return 1.0 - min(1.0, fmean(longest or (0.0,)) / self.ticks.period_ms)
+
     def _record(self, tick: int) -> TickRecord:
         record = self.records.get(tick)
         if record is None:

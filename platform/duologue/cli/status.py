@@ -49,7 +49,7 @@ def status(
     )
     node_columns = ("node", "address", "sessions", "warm actors", "")
     print_table("Nodes", node_columns, map(_node_row, nodes.nodes))
-    batcher_columns = ("batcher", "model", "node", "address", "sessions", "late ticks", "sheds")
+    batcher_columns = ("batcher", "model", "node", "address", "sessions", "late ticks", "sheds", "")
     print_table("Batching actors", batcher_columns, map(_batcher_row, nodes.batchers))
 
 
@@ -69,7 +69,8 @@ def _batcher_row(batcher: "Batcher") -> tuple[str | Text, ...]:
     sheds = Text(batcher.shedding, style="" if is_calm else "red")
     sessions = f"{batcher.sessions}/{batcher.max_sessions}"
     places = (batcher.batcher_id, batcher.model, batcher.node_id, batcher.address)
-    return (*places, sessions, late, sheds)
+    state = "draining" if batcher.is_draining else "" if batcher.is_healthy else "not healthy"
+    return (*places, sessions, late, sheds, Text(state, style="yellow"))
 
 
 def register(app: typer.Typer) -> None:

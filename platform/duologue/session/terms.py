@@ -20,6 +20,8 @@ class Terms:
     Played again under other terms, a journal would tell another story.
     """
 
+    model: str = ""
+    """The name of the model that holds it; empty where any with the same words may."""
     words_digest: str = ""
     """Names the tokenizer and the chat format that its tokens are of."""
     max_positions: int = 8192

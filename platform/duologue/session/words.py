@@ -37,6 +37,7 @@ class ModelWords:
         """
         config = config or SessionConfig()
         setup = SessionSetup(
+            model=config.model or settings.model.name or "",
             tokenizer=self.tokenizer,
             chat=self.chat,
             max_positions=self.max_positions,

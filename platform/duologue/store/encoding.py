@@ -82,7 +82,8 @@ def node_from_json(text: bytes, is_marked: bool) -> NodeStatus:
     return dataclasses.replace(status, is_draining=status.is_draining or is_marked)
 
 
-def batcher_from_json(text: bytes) -> BatcherStatus:
-    """The same, back."""
+def batcher_from_json(text: bytes, is_marked: bool) -> BatcherStatus:
+    """The same, back; an operator's mark counts like its own will."""
     values = json.loads(text)
-    return BatcherStatus(**{**values, "shedding": Shedding(values["shedding"])})
+    status = BatcherStatus(**{**values, "shedding": Shedding(values["shedding"])})
+    return dataclasses.replace(status, is_draining=status.is_draining or is_marked)

@@ -37,19 +37,21 @@ class NodeStore(StorePart):
 
         The mark stays for as long as the node lives. Returns its status as it stands now.
         """
-        mark = "1" if is_draining else "0"
-        arguments = (self._connection.now, node_id, mark)
-        answer = await self._connection.run(MARK_DRAINING, _NODES, arguments)
-        if answer[0] == b"unknown":
-            raise UnknownNode(f"there is no node {node_id[:80]!r} that is alive")
-        return node_from_json(answer[1], is_draining)
+        return node_from_json(await self._mark(_NODES, node_id, is_draining), is_draining)
 
-    async def announce_batcher(self, status: BatcherStatus, ttl_ms: int = 5_000) -> None:
-        """Tell that the batching actor is alive.
+    async def mark_batcher_draining(self, batcher_id: str) -> BatcherStatus:
+        """Note that a batching actor is to send its sessions elsewhere; raises UnknownNode.
+
+        There is no way back: its sessions do not come back either.
+        """
+        return batcher_from_json(await self._mark(_BATCHERS, batcher_id, True), True)
+
+    async def announce_batcher(self, status: BatcherStatus, ttl_ms: int = 5_000) -> bool:
+        """Tell that the batching actor is alive; returns whether an operator wants it drained.
 
         Raises CapacityExceeded when the cluster has too many.
         """
-        await self._announce(_BATCHERS, status.batcher_id, status_to_json(status), ttl_ms)
+        return await self._announce(_BATCHERS, status.batcher_id, status_to_json(status), ttl_ms)
 
     async def retract_batcher(self, batcher_id: str) -> None:
         """The batching actor goes, in order."""
@@ -57,12 +59,21 @@ class NodeStore(StorePart):
 
     async def batchers(self) -> tuple[BatcherStatus, ...]:
         """Those alive, by name."""
-        found = [batcher_from_json(text) for text, _ in await self._members(_BATCHERS)]
+        found = [batcher_from_json(*member) for member in await self._members(_BATCHERS)]
         return tuple(sorted(found, key=lambda batcher: batcher.batcher_id))
 
     async def capacity(self) -> Capacity:
         """How much room the cluster has."""
         return Capacity.of(await self.nodes(), await self.batchers())
+
+    async def _mark(self, keys: tuple[str, str, str], name: str, is_draining: bool) -> bytes:
+        arguments = (self._connection.now, name, "1" if is_draining else "0")
+        answer = await self._connection.run(MARK_DRAINING, keys, arguments)
+        if answer[0] == b"unknown":
+            kind = "node" if keys == _NODES else "batching actor"
+            raise UnknownNode(f"there is no {kind} {name[:80]!r} that is alive")
+        status: bytes = answer[1]
+        return status
 
     async def _announce(
         self, keys: tuple[str, str, str], name: str, status: str, ttl_ms: int

@@ -3,10 +3,16 @@
 Session actors have none: they come and go, and what clients notice is measured at the gateway.
 """
 
+from contextlib import suppress
+from typing import Self
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
 from duologue.errors import InvalidSetting
 from duologue.telemetry import names
+
+
+PORTS_TO_TRY = 64
 
 
 class GatewayMetrics:
@@ -129,6 +135,18 @@ class MetricsPort:
             raise InvalidSetting(
                 f"metrics_port must be a port that is free, not {port}: {error}"
             ) from error
+
+    @classmethod
+    def first_free(cls, registry: CollectorRegistry, host: str, first: int) -> Self:
+        """At this port, or at the first behind it that is free: for several on one machine.
+
+        Raises InvalidSetting if all of them are taken.
+        """
+        *others, last = range(first, first + PORTS_TO_TRY) if first else (0,)
+        for port in others:
+            with suppress(InvalidSetting):
+                return cls(registry, host, port)
+        return cls(registry, host, last)
 
     @property
     def port(self) -> int:

@@ -22,6 +22,7 @@ _SCALARS = (
     "look_ahead_tokens",
     "floor",
     "reports_playback",
+    "model",
 )
 
 

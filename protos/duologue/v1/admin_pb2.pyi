@@ -174,6 +174,8 @@ class Batcher(_message.Message):
     SHEDDING_FIELD_NUMBER: _builtins.int
     LATE_TICK_SHARE_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
+    IS_DRAINING_FIELD_NUMBER: _builtins.int
+    IS_HEALTHY_FIELD_NUMBER: _builtins.int
     batcher_id: _builtins.str
     """Its name."""
     address: _builtins.str
@@ -190,6 +192,10 @@ class Batcher(_message.Message):
     """Share of recent ticks that ended after their deadline."""
     model: _builtins.str
     """The model's name."""
+    is_draining: _builtins.bool
+    """Whether it seats nobody any more, and sends away who is there."""
+    is_healthy: _builtins.bool
+    """Whether a forward ended well lately."""
     def __init__(
         self,
         *,
@@ -201,10 +207,12 @@ class Batcher(_message.Message):
         shedding: _builtins.str = ...,
         late_tick_share: _builtins.float = ...,
         model: _builtins.str = ...,
+        is_draining: _builtins.bool = ...,
+        is_healthy: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "batcher_id", b"batcher_id", "late_tick_share", b"late_tick_share", "max_sessions", b"max_sessions", "model", b"model", "node_id", b"node_id", "sessions", b"sessions", "shedding", b"shedding"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "batcher_id", b"batcher_id", "is_draining", b"is_draining", "is_healthy", b"is_healthy", "late_tick_share", b"late_tick_share", "max_sessions", b"max_sessions", "model", b"model", "node_id", b"node_id", "sessions", b"sessions", "shedding", b"shedding"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

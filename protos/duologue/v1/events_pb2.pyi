@@ -383,6 +383,7 @@ class SessionConfig(_message.Message):
     LABELS_FIELD_NUMBER: _builtins.int
     FLOOR_FIELD_NUMBER: _builtins.int
     REPORTS_PLAYBACK_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
     strategy: _builtins.str
     """"duo", or for comparison "tdm" or "turn". Fixed when the session is created."""
     system_prompt: _builtins.str
@@ -407,6 +408,10 @@ class SessionConfig(_message.Message):
     """When a reply is shown: "confirmed", when the decision behind it is, or "eager", at once."""
     reports_playback: _builtins.bool
     """Whether the client reports what was heard of a reply; its first `playback_ack` says so too."""
+    model: _builtins.str
+    """The model that holds the session, by the name that it is served under. Fixed when the session is
+    created.
+    """
     @_builtins.property
     def stop_strings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Texts that end a reply and are not shown, at most 16. Replaced as a whole when any is given."""
@@ -432,10 +437,11 @@ class SessionConfig(_message.Message):
         labels: _struct_pb2.Struct | None = ...,
         floor: _builtins.str | None = ...,
         reports_playback: _builtins.bool | None = ...,
+        model: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_floor", b"_floor", "_look_ahead_tokens", b"_look_ahead_tokens", "_max_reply_tokens", b"_max_reply_tokens", "_repetition_penalty", b"_repetition_penalty", "_reply_tokens_per_slice", b"_reply_tokens_per_slice", "_reports_playback", b"_reports_playback", "_seed", b"_seed", "_strategy", b"_strategy", "_system_prompt", b"_system_prompt", "_temperature", b"_temperature", "_top_k", b"_top_k", "_top_p", b"_top_p", "floor", b"floor", "labels", b"labels", "look_ahead_tokens", b"look_ahead_tokens", "max_reply_tokens", b"max_reply_tokens", "repetition_penalty", b"repetition_penalty", "reply_tokens_per_slice", b"reply_tokens_per_slice", "reports_playback", b"reports_playback", "seed", b"seed", "strategy", b"strategy", "system_prompt", b"system_prompt", "temperature", b"temperature", "top_k", b"top_k", "top_p", b"top_p"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_floor", b"_floor", "_look_ahead_tokens", b"_look_ahead_tokens", "_max_reply_tokens", b"_max_reply_tokens", "_model", b"_model", "_repetition_penalty", b"_repetition_penalty", "_reply_tokens_per_slice", b"_reply_tokens_per_slice", "_reports_playback", b"_reports_playback", "_seed", b"_seed", "_strategy", b"_strategy", "_system_prompt", b"_system_prompt", "_temperature", b"_temperature", "_top_k", b"_top_k", "_top_p", b"_top_p", "floor", b"floor", "labels", b"labels", "look_ahead_tokens", b"look_ahead_tokens", "max_reply_tokens", b"max_reply_tokens", "model", b"model", "repetition_penalty", b"repetition_penalty", "reply_tokens_per_slice", b"reply_tokens_per_slice", "reports_playback", b"reports_playback", "seed", b"seed", "strategy", b"strategy", "system_prompt", b"system_prompt", "temperature", b"temperature", "top_k", b"top_k", "top_p", b"top_p"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_floor", b"_floor", "_look_ahead_tokens", b"_look_ahead_tokens", "_max_reply_tokens", b"_max_reply_tokens", "_repetition_penalty", b"_repetition_penalty", "_reply_tokens_per_slice", b"_reply_tokens_per_slice", "_reports_playback", b"_reports_playback", "_seed", b"_seed", "_strategy", b"_strategy", "_system_prompt", b"_system_prompt", "_temperature", b"_temperature", "_top_k", b"_top_k", "_top_p", b"_top_p", "floor", b"floor", "labels", b"labels", "look_ahead_tokens", b"look_ahead_tokens", "max_reply_tokens", b"max_reply_tokens", "repetition_penalty", b"repetition_penalty", "reply_tokens_per_slice", b"reply_tokens_per_slice", "reports_playback", b"reports_playback", "seed", b"seed", "stop_strings", b"stop_strings", "strategy", b"strategy", "system_prompt", b"system_prompt", "temperature", b"temperature", "top_k", b"top_k", "top_p", b"top_p"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_floor", b"_floor", "_look_ahead_tokens", b"_look_ahead_tokens", "_max_reply_tokens", b"_max_reply_tokens", "_model", b"_model", "_repetition_penalty", b"_repetition_penalty", "_reply_tokens_per_slice", b"_reply_tokens_per_slice", "_reports_playback", b"_reports_playback", "_seed", b"_seed", "_strategy", b"_strategy", "_system_prompt", b"_system_prompt", "_temperature", b"_temperature", "_top_k", b"_top_k", "_top_p", b"_top_p", "floor", b"floor", "labels", b"labels", "look_ahead_tokens", b"look_ahead_tokens", "max_reply_tokens", b"max_reply_tokens", "model", b"model", "repetition_penalty", b"repetition_penalty", "reply_tokens_per_slice", b"reply_tokens_per_slice", "reports_playback", b"reports_playback", "seed", b"seed", "stop_strings", b"stop_strings", "strategy", b"strategy", "system_prompt", b"system_prompt", "temperature", b"temperature", "top_k", b"top_k", "top_p", b"top_p"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__floor: _TypeAlias = _typing.Literal["floor"]  # noqa: Y015
     _WhichOneofArgType__floor: _TypeAlias = _typing.Literal["_floor", b"_floor"]  # noqa: Y015
@@ -443,6 +449,8 @@ class SessionConfig(_message.Message):
     _WhichOneofArgType__look_ahead_tokens: _TypeAlias = _typing.Literal["_look_ahead_tokens", b"_look_ahead_tokens"]  # noqa: Y015
     _WhichOneofReturnType__max_reply_tokens: _TypeAlias = _typing.Literal["max_reply_tokens"]  # noqa: Y015
     _WhichOneofArgType__max_reply_tokens: _TypeAlias = _typing.Literal["_max_reply_tokens", b"_max_reply_tokens"]  # noqa: Y015
+    _WhichOneofReturnType__model: _TypeAlias = _typing.Literal["model"]  # noqa: Y015
+    _WhichOneofArgType__model: _TypeAlias = _typing.Literal["_model", b"_model"]  # noqa: Y015
     _WhichOneofReturnType__repetition_penalty: _TypeAlias = _typing.Literal["repetition_penalty"]  # noqa: Y015
     _WhichOneofArgType__repetition_penalty: _TypeAlias = _typing.Literal["_repetition_penalty", b"_repetition_penalty"]  # noqa: Y015
     _WhichOneofReturnType__reply_tokens_per_slice: _TypeAlias = _typing.Literal["reply_tokens_per_slice"]  # noqa: Y015
@@ -467,6 +475,8 @@ class SessionConfig(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__look_ahead_tokens) -> _WhichOneofReturnType__look_ahead_tokens | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_reply_tokens) -> _WhichOneofReturnType__max_reply_tokens | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__model) -> _WhichOneofReturnType__model | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__repetition_penalty) -> _WhichOneofReturnType__repetition_penalty | None: ...
     @_typing.overload
