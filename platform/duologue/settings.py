@@ -33,7 +33,7 @@ class ModelSettings:
     """Which model runs, where and in which number format."""
 
     name: str | None = None
-    """What sessions call it (`SessionConfig.model`); none is a name that follows from its source."""
+    """What sessions call it (`SessionConfig.model`); None takes a name from its source."""
     source: str = "bundled"
     """"bundled", a folder with a Hugging Face causal language model, or a .gguf file."""
     device: str = "auto"

@@ -13,33 +13,16 @@ from typing import Any
 import psutil
 import pytest
 import pytest_asyncio
-from grpc import aio
 
 from duologue.actors.cluster import LocalCluster
-from duologue.actors.session_server import Bound
-from duologue.cluster_status import NodeStatus
 from duologue.events import (
-    InputCommit,
     ResponseDone,
     ResponseStarted,
     SessionClose,
     SessionClosed,
 )
-from duologue.service_settings import (
-    BatchingSettings,
-    GatewaySettings,
-    SessionSettings,
-    StoreSettings,
-)
-from duologue.session_config import SessionConfig
-from duologue.session_record import SessionRecord
-from duologue.settings import DecodingSettings, ModelSettings, ReplySamplingSettings, Settings
 from duologue.store.valkey import EmbeddedValkey
-from duologue.v1 import node_pb2 as pb
-from duologue.v1.node_pb2_grpc import NodeServiceStub
-from duologue.wire.sessions import config_to_bytes
-from tests.actors.guest import Guest
-from tests.tiny_models import write_tiny_model
+from tests.actors.caller import TENANT, Caller, process_at, tiny_settings
 from tests.waiting import RAY_WITHIN_S, waiting_for
 
 pytestmark = [
@@ -49,27 +32,6 @@ pytestmark = [
     # 20 s for a test where nobody else is at work.
     pytest.mark.timeout(300),
 ]
-
-TENANT = "acme"
-
-
-def tiny_settings(folder: Path, url: str | None = None, *, num_batchers: int = 1) -> Settings:
-    """Turn by turn, since the tiny model has no state head."""
-    return Settings(
-        model=ModelSettings(source=str(write_tiny_model(folder)), device="cpu", dtype="float32"),
-        decoding=DecodingSettings(
-            strategy="turn",
-            tick_ms=100,
-            max_reply_tokens=24,
-            reply_tokens_per_slice=1,
-            system_prompt="hi",
-        ),
-        sampling=ReplySamplingSettings(temperature=1.0, seed=7),
-        store=StoreSettings(url=url),
-        batching=BatchingSettings(num_batchers=num_batchers, max_sessions=8, threads=1),
-        sessions=SessionSettings(warm_actors=1, max_sessions=8),
-        gateway=GatewaySettings(port=0),
-    )
 
 
 @pytest.fixture(scope="module")
@@ -98,67 +60,8 @@ async def cluster(
             yield cluster
 
 
-class Client(Guest):
-    """A guest that finds its session's place as a gateway does."""
-
-    within_s = RAY_WITHIN_S
-
-    def __init__(self, cluster: LocalCluster, session_id: str) -> None:
-        super().__init__(TENANT, session_id)
-        self._cluster = cluster
-        self._num_turns = 0
-        self.bound = Bound("", 0)
-
-    @classmethod
-    async def create(cls, cluster: LocalCluster, session_id: str) -> "Client":
-        config = config_to_bytes(SessionConfig())
-        await cluster.store.create_session(SessionRecord(TENANT, session_id, config, b"digest", 1))
-        return cls(cluster, session_id)
-
-    async def nodes(self) -> list[NodeStatus]:
-        return [node for node in await self._cluster.store.nodes() if not node.is_draining]
-
-    async def bind(self, node: NodeStatus | None = None) -> None:
-        """Have it brought to life and attach, however long nodes take to be well again."""
-        async with waiting_for("a node that binds the session", within_s=RAY_WITHIN_S):
-            while not await self._try_bind(node or (await self.nodes())[0]):
-                await asyncio.sleep(0.05)
-
-    async def _try_bind(self, node: NodeStatus) -> bool:
-        request = pb.BindRequest(
-            tenant_id=TENANT, session_id=self.session_id, known_epoch=self.bound.epoch
-        )
-        async with aio.insecure_channel(node.address) as channel:
-            try:
-                told = await NodeServiceStub(channel).Bind(request, timeout=20)
-            except aio.AioRpcError:
-                return False
-        if told.HasField("error"):
-            return False
-        await self.detach()
-        self.bound = Bound(told.address, told.epoch)
-        await self.attach(self.bound)
-        return True
-
-    async def ask(self) -> None:
-        self._num_turns += 1
-        await self.say("what is it?", str(self._num_turns))
-        await self.send(InputCommit())
-
-
-def process_at(address: str) -> psutil.Process:
-    """The process that listens at an address."""
-    port = int(address.rpartition(":")[2])
-    listening = (
-        each
-        for each in psutil.net_connections("tcp")
-        if each.status == psutil.CONN_LISTEN and each.laddr and each.laddr.port == port
-    )
-    return psutil.Process(next(listening).pid)
-
-
 async def test_a_conversation_in_a_process_without_torch(cluster: LocalCluster) -> None:
-    client = await Client.create(cluster, "talks")
+    client = await Caller.create(cluster.store, "talks")
     await client.bind()
     await client.ask()
     await client.until_event(ResponseDone)
@@ -170,7 +73,7 @@ async def test_a_conversation_in_a_process_without_torch(cluster: LocalCluster) 
 
 
 async def test_kill_9_of_the_session_actor(cluster: LocalCluster) -> None:
-    client = await Client.create(cluster, "loses-its-actor")
+    client = await Caller.create(cluster.store, "loses-its-actor")
     await client.bind()
     await client.ask()
     await client.until_event(ResponseStarted)
@@ -186,7 +89,7 @@ async def test_kill_9_of_the_session_actor(cluster: LocalCluster) -> None:
 
 
 async def test_kill_9_of_the_batching_actor(cluster: LocalCluster) -> None:
-    client = await Client.create(cluster, "loses-its-batcher")
+    client = await Caller.create(cluster.store, "loses-its-batcher")
     await client.bind()
     await client.ask()
     await client.until_event(ResponseStarted)
@@ -200,7 +103,7 @@ async def test_kill_9_of_the_batching_actor(cluster: LocalCluster) -> None:
 
 
 async def test_kill_9_of_the_node_agent(cluster: LocalCluster) -> None:
-    client = await Client.create(cluster, "loses-its-agent")
+    client = await Caller.create(cluster.store, "loses-its-agent")
     node = (await client.nodes())[0]
     await client.bind(node)
     await client.ask()
@@ -213,7 +116,7 @@ async def test_kill_9_of_the_node_agent(cluster: LocalCluster) -> None:
 
 
 async def test_a_pool_is_refilled(cluster: LocalCluster) -> None:
-    client = await Client.create(cluster, "takes-a-warm-one")
+    client = await Caller.create(cluster.store, "takes-a-warm-one")
     await client.bind()
     async with waiting_for("a warm actor at each node", within_s=RAY_WITHIN_S):
         while not all(node.warm_actors for node in await cluster.store.nodes()):
@@ -224,7 +127,7 @@ async def test_a_pool_is_refilled(cluster: LocalCluster) -> None:
 async def test_a_node_is_drained_and_its_sessions_go_on_at_the_other(
     cluster: LocalCluster,
 ) -> None:
-    client = await Client.create(cluster, "moves")
+    client = await Caller.create(cluster.store, "moves")
     first = (await client.nodes())[0]
     await client.bind(first)
     await client.ask()

@@ -13,9 +13,9 @@ from duologue.actors.gateway_child import GatewayChild
 from duologue.actors.gateway_keeper import GatewayKeeper
 from duologue.actors.local_ray import LOCAL_HOST, RayNode, ray_nodes, ray_session
 from duologue.actors.serve_apps import running_apps, wait_ready
+from duologue.actors.serve_config import app_name
 from duologue.configuration import with_models_beside
 from duologue.errors import BatcherUnavailable, DuologueError, InvalidSetting
-from duologue.model.sources import model_name
 from duologue.settings import Settings
 from duologue.store.store import Store
 from duologue.store.valkey import EmbeddedValkey
@@ -125,8 +125,8 @@ class LocalCluster:
         num_gpus = 1 if any(node.num_gpus for node in nodes) else 0
         host = LOCAL_HOST if self.ray_address is None else None
         for settings in with_models_beside(self.settings):
-            name = f"model-{settings.model.name or model_name(settings.model.source)}"
-            self.apps[name] = model_app(settings, num_gpus=num_gpus, host=host)
+            app = model_app(settings, num_gpus=num_gpus, host=host)
+            self.apps[app_name(settings)] = app
         await self._stack.enter_async_context(running_apps(self.apps))
 
     def add_agent(self, node: RayNode) -> Any:

@@ -28,6 +28,7 @@ def settings_digest(settings: Settings) -> str:
     """Equal for equal settings, in every process."""
     return hashlib.sha256(repr(settings).encode()).hexdigest()
 
+
 _Result = TypeVar("_Result")
 
 

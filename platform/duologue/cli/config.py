@@ -47,6 +47,49 @@ def show(
         _print_table(configuration)
 
 
+@app.command(
+    "serve",
+    epilog=(
+        "[b]Examples[/b]\n\n"
+        "duologue config serve --config duologue.toml > serve.yaml\n\n"
+        "serve deploy serve.yaml                       on a Ray cluster; its processes have "
+        "DUOLOGUE_STORE__URL in their environment\n\n"
+        "duologue config serve --gpus 1                a GPU for each batching actor"
+    ),
+)
+def serve(
+    config: ConfigOption = None,
+    assignments: SetOption = None,
+    gpus: Annotated[float, typer.Option(min=0, help="GPUs that each batching actor takes.")] = 0,
+    device_resource: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="A Ray resource of which each batching actor takes one: so many fit on a node as "
+            "it has of it.",
+            show_default=False,
+        ),
+    ] = None,
+    node_resource: Annotated[
+        str, typer.Option(metavar="NAME", help="The Ray resource of nodes that hold sessions.")
+    ] = "duologue_node",
+) -> None:
+    """Print a Ray Serve config file: the models, and node agents on the nodes.
+
+    What is not a default here is in the file, but for [b]store.url[/b], which may hold a password,
+    and for what concerns gateways. Those come from the environment.
+    """
+    settings = read_options(config, assignments).settings
+    import yaml
+
+    from duologue.actors.serve_config import serve_config
+
+    document = serve_config(
+        settings, num_gpus=gpus, device_resource=device_resource, node_resource=node_resource
+    )
+    typer.echo(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), nl=False)
+
+
 def register(parent: typer.Typer) -> None:
     """Add the group of commands."""
     parent.add_typer(app, name="config", rich_help_panel="Setting up")

@@ -22,9 +22,7 @@ def seats_in_order(
         (
             batcher
             for batcher in batchers
-            if batcher.is_healthy
-            and not batcher.is_draining
-            and model in ("", batcher.model)
+            if batcher.is_healthy and not batcher.is_draining and model in ("", batcher.model)
         ),
         key=lambda batcher: (
             batcher.address in avoid,

@@ -11,7 +11,6 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, star
 from duologue.errors import InvalidSetting
 from duologue.telemetry import names
 
-
 PORTS_TO_TRY = 64
 
 

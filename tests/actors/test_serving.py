@@ -1,0 +1,191 @@
+"""Batching actors and node agents as Ray Serve runs them: their number, their replacement, a config
+file; with sessions that go on meanwhile."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from duologue.actors.cluster import LocalCluster
+from duologue.actors.serve_apps import CALM_CONTROL
+from duologue.actors.serve_config import serve_config
+from duologue.cluster_status import BatcherStatus
+from duologue.events import ResponseDone, ResponseStarted
+from duologue.service_settings import BatchingSettings
+from duologue.session_config import SessionConfig
+from duologue.settings import Settings
+from duologue.store.store import Store
+from duologue.store.valkey import EmbeddedValkey
+from tests.actors.caller import Caller, tiny_settings
+from tests.programs import running
+from tests.tiny_models import write_tiny_model
+from tests.waiting import RAY_WITHIN_S, waiting_for
+
+pytestmark = [
+    # One worker runs all tests that start Ray: two clusters at once do not fit on two cores.
+    pytest.mark.xdist_group("ray"),
+    # Ray and Serve start a dozen processes, and a replica takes seconds to come or to go.
+    pytest.mark.timeout(300),
+]
+
+
+@pytest.fixture(scope="module")
+def ray_address() -> Iterator[str]:
+    """A node for sessions, whose Serve looks often."""
+    variables = dict.fromkeys(CALM_CONTROL, "0.2") | {
+        "RAY_AUTH_MODE": "disabled",
+        "RAY_USAGE_STATS_ENABLED": "0",
+    }
+    patch = pytest.MonkeyPatch()
+    for name, value in variables.items():
+        patch.setenv(name, value)
+    from ray.cluster_utils import Cluster
+
+    sizes: dict[str, Any] = {
+        "num_cpus": 1,
+        "object_store_memory": 80 << 20,
+        "resources": {"duologue_node": 1},
+        "include_dashboard": False,
+    }
+    cluster = Cluster(initialize_head=True, head_node_args=sizes)
+    yield cluster.address
+    cluster.shutdown()  # type: ignore[no-untyped-call]
+    patch.undo()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Of a tiny model, with as few seats as there are people here."""
+    batching = BatchingSettings(threads=1, max_sessions=4, drain_ms=20_000)
+    return replace(tiny_settings(tmp_path / "tiny"), batching=batching)
+
+
+@asynccontextmanager
+async def cluster_with(settings: Settings, ray_address: str) -> AsyncIterator[LocalCluster]:
+    async with EmbeddedValkey() as valkey:
+        stored = replace(settings, store=replace(settings.store, url=valkey.url))
+        async with LocalCluster(stored, ray_address, with_gateway=False) as cluster:
+            yield cluster
+
+
+async def until_batchers(
+    store: Store, is_so: Callable[[tuple[BatcherStatus, ...]], bool], what: str
+) -> tuple[BatcherStatus, ...]:
+    """Wait until the batching actors stand so."""
+    found: tuple[BatcherStatus, ...] = ()
+    async with waiting_for(what, lambda: found, within_s=RAY_WITHIN_S):
+        while not is_so(found := await store.batchers()):
+            await asyncio.sleep(0.1)
+    return found
+
+
+async def talking(cluster: LocalCluster, name: str) -> Caller:
+    """A session that is alive, and has been answered once."""
+    client = await Caller.create(cluster.store, name)
+    await client.bind()
+    await client.ask()
+    await client.until_event(ResponseDone)
+    return client
+
+
+async def test_their_number_follows_the_load_and_back(settings: Settings, ray_address: str) -> None:
+    scaling = replace(
+        settings.batching, max_batchers=2, scale_up_after_s=0.0, scale_down_after_s=2.0
+    )
+    async with cluster_with(replace(settings, batching=scaling), ray_address) as cluster:
+        [first] = await cluster.store.batchers()
+        clients = [await talking(cluster, f"s{number}") for number in range(4)]
+        await until_batchers(cluster.store, lambda found: len(found) == 2, "a second one")
+        newcomer = await talking(cluster, "newcomer")  # there was no seat for it before
+        *others, stayer = clients
+        for client in (*others, newcomer):
+            await client.close()
+        await stayer.ask()
+        left = await until_batchers(
+            cluster.store,
+            lambda found: len([each for each in found if not each.is_draining]) == 1,
+            "one to go",
+        )
+        assert first.batcher_id  # whichever of them stays
+        await stayer.until_event(ResponseDone, 2)
+        await stayer.ask()
+        await stayer.until_event(ResponseDone, 3)
+        assert len(left) <= 2
+        await stayer.close()
+
+
+async def test_a_rolling_update_loses_no_event_of_a_conversation_under_way(
+    settings: Settings, ray_address: str
+) -> None:
+    from duologue.actors.serve_apps import _run
+    from duologue.actors.serving import model_app
+
+    async with cluster_with(settings, ray_address) as cluster:
+        [old] = await cluster.store.batchers()
+        speaking, silent = await talking(cluster, "speaking"), await talking(cluster, "silent")
+        await speaking.ask()
+        await speaking.until_event(ResponseStarted, 2)
+        changed = replace(cluster.settings.batching, gather_ms=1)
+        apps = {
+            name: model_app(replace(cluster.settings, batching=changed)) for name in cluster.apps
+        }
+        await asyncio.to_thread(_run, apps)
+        await until_batchers(
+            cluster.store,
+            lambda found: bool(found) and old.batcher_id not in {b.batcher_id for b in found},
+            "the old one to go",
+        )
+        await speaking.until_event(ResponseDone, 2)
+        for client in (speaking, silent):
+            await client.ask()
+            await client.until_event(ResponseDone, 3 if client is speaking else 2)
+            await client.close()
+
+
+async def test_models_side_by_side(settings: Settings, ray_address: str, tmp_path: Path) -> None:
+    other = write_tiny_model(tmp_path / "other", "qwen2")
+    beside = tmp_path / "other.toml"
+    beside.write_text(f'[model]\nname = "other"\nsource = "{other}"\ndevice = "cpu"\n')
+    model = replace(settings.model, name="first", beside=(str(beside),))
+    async with cluster_with(replace(settings, model=model), ray_address) as cluster:
+        assert {each.model for each in await cluster.store.batchers()} == {"first", "other"}
+        default = await talking(cluster, "default")
+        asked = await Caller.create(cluster.store, "asked", SessionConfig(model="other"))
+        await asked.bind()
+        await asked.ask()
+        await asked.until_event(ResponseDone)
+        await until_batchers(
+            cluster.store,
+            lambda found: {each.model: each.sessions for each in found} == {"first": 1, "other": 1},
+            "a session at each",
+        )
+        await default.close()
+        await asked.close()
+
+
+async def test_the_config_file_runs_the_models_and_the_node_agents(
+    settings: Settings, ray_address: str, tmp_path: Path
+) -> None:
+    async with EmbeddedValkey() as valkey, await Store.connect(valkey.url) as store:
+        document = serve_config(replace(settings, model=replace(settings.model, name="tiny")))
+        for each in document["applications"]:  # Ray's processes have it in no environment here
+            each["args"]["settings"]["store.url"] = valkey.url
+        file = tmp_path / "serve.yaml"
+        file.write_text(yaml.safe_dump(document), encoding="utf-8")
+        serve = Path(sys.executable).with_name("serve")
+        async with running(str(serve), "run", str(file), "--address", ray_address):
+            await until_batchers(store, lambda found: len(found) == 1, "a batching actor")
+            caller = await Caller.create(store, "served", SessionConfig(model="tiny"))
+            async with waiting_for("a node agent", within_s=RAY_WITHIN_S):
+                while not await store.nodes():
+                    await asyncio.sleep(0.1)
+            await caller.bind()
+            await caller.ask()
+            await caller.until_event(ResponseDone)
+            await caller.close()
