@@ -467,8 +467,12 @@ class Notes:
         self.announced: list[BatcherStatus] = []
         self.retracted: list[str] = []
 
-    async def announce_batcher(self, status: BatcherStatus, ttl_ms: int = 5_000) -> None:
+    async def announce_batcher(self, status: BatcherStatus, ttl_ms: int = 5_000) -> bool:
         self.announced.append(status)
+        return False
+
+    async def batchers(self) -> tuple[BatcherStatus, ...]:
+        return ()
 
     async def retract_batcher(self, batcher_id: str) -> None:
         self.retracted.append(batcher_id)
@@ -496,12 +500,13 @@ class FullForAWhile(Notes):
         self.refusals = [CapacityExceeded("the store is full"), RuntimeError("a fault")]
         self.is_told_again = asyncio.Event()
 
-    async def announce_batcher(self, status: BatcherStatus, ttl_ms: int = 5_000) -> None:
+    async def announce_batcher(self, status: BatcherStatus, ttl_ms: int = 5_000) -> bool:
         if self.announced and self.refusals:
             raise self.refusals.pop()
-        await super().announce_batcher(status, ttl_ms)
+        is_wanted = await super().announce_batcher(status, ttl_ms)
         if not self.refusals:
             self.is_told_again.set()
+        return is_wanted
 
 
 async def test_it_announces_itself_again_when_the_store_has_room_again(

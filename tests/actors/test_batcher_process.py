@@ -1,12 +1,10 @@
 """A batching actor as a process: without Ray, under Ray, and after it was killed."""
 
 import asyncio
-import os
 import re
 import signal
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -106,8 +104,6 @@ def test_options_name_what_is_missing() -> None:
         BatcherOptions("")
     with pytest.raises(InvalidInput, match="address"):
         BatcherOptions("b1", listen=())
-    with pytest.raises(InvalidInput, match="index"):
-        BatcherOptions("b1", index=-1)
 
 
 def _flags(settings: Settings) -> list[str]:
@@ -137,46 +133,3 @@ async def test_a_process_that_cannot_start_says_why_in_a_line(tmp_path: Path) ->
     async with running(*command, "--set", f"model.source={tmp_path}/nothing") as batcher:
         assert await batcher.ended() == 1
         assert batcher.errors.splitlines()[-1].startswith("duologue: ")
-
-
-@pytest.fixture(scope="module")
-def local_ray() -> Iterator[None]:
-    """A Ray of one node, for the tests of this module."""
-    import ray
-
-    os.environ["RAY_AUTH_MODE"] = "disabled"  # otherwise a token is written to the home folder
-    ray.init(
-        address="local",
-        num_cpus=1,
-        include_dashboard=False,
-        configure_logging=False,
-        log_to_driver=False,
-        namespace="test",
-    )
-    yield
-    ray.shutdown()
-
-
-@pytest.mark.xdist_group("ray")  # one worker runs all tests that start Ray
-@pytest.mark.timeout(300)  # Ray's own start is part of it, and that of two batching actors
-async def test_ray_starts_it_again_when_it_is_killed(
-    settings: Settings, tmp_path: Path, local_ray: None
-) -> None:
-    import ray
-
-    from duologue.actors.batcher_actor import start_batcher
-
-    listen = f"unix:{tmp_path}/b.sock"
-    actor = start_batcher(settings, BatcherOptions("b1", listen=(listen,)))
-    async with waiting_for("the actor's start", within_s=RAY_WITHIN_S):
-        assert await asyncio.wrap_future(actor.address.remote().future()) == listen
-    assert (await converse(listen, settings)).error is None
-    status = ray.get(actor.status.remote(), timeout=RAY_WITHIN_S)
-    assert status.node_id == ray.get_runtime_context().get_node_id()
-    assert ray.get_actor("batcher/b1") is not None
-    first = ray.get(actor.process_id.remote(), timeout=RAY_WITHIN_S)
-    os.kill(first, signal.SIGKILL)
-    # Sessions wait for the address, not for Ray.
-    assert (await converse(listen, settings, epoch=2)).error is None
-    second = ray.get(actor.process_id.remote(), timeout=RAY_WITHIN_S)
-    assert second != first

@@ -87,6 +87,7 @@ async def test_a_batching_actor_that_comes_back_is_not_waited_for_any_longer(
         Lease(TENANT, "s", "me", 1, 3_000, 0),
         "here",
         sitter,
+        model="",
         words_digest=setup.words_digest,
         traceparent="",
     )

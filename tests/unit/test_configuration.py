@@ -7,7 +7,12 @@ from typing import Any, get_args
 import pytest
 
 from duologue import configuration
-from duologue.configuration import environment_variable, read_configuration, setting_names
+from duologue.configuration import (
+    environment_variable,
+    read_configuration,
+    setting_names,
+    with_models_beside,
+)
 from duologue.errors import InvalidSetting
 from duologue.model.device import DTYPES
 from duologue.settings import (
@@ -202,3 +207,35 @@ def test_reply_sampling_is_what_the_sampler_takes() -> None:
     settings = ReplySamplingSettings(temperature=0.5, stop_strings=("User:",))
     assert not settings.is_greedy
     assert settings.stop_strings == ("User:",)
+
+
+def settings_with(*files: str, name: str | None = "first") -> Settings:
+    return Settings(
+        model=ModelSettings(name=name, adapter="mine", beside=files), kv=KVSettings(memory_mib=7)
+    )
+
+
+def test_a_model_beside_has_its_own_and_shares_the_rest() -> None:
+    write("[model]\nname = 'second'\nsource = 'x'\n[batching]\nnum_batchers = 2", "b.toml")
+    first, second = with_models_beside(settings_with("b.toml"))
+    assert first == settings_with("b.toml")
+    assert second.model == ModelSettings(name="second", source="x")  # and not the other's adapter
+    assert (second.batching.num_batchers, second.kv.memory_mib) == (2, 7)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "message"),
+    [
+        ("[model]\nsource = 'x'", "first", "model.name must be set for each of several models"),
+        ("[model]\nname = 'second'", None, "model.name must be set for each of several models"),
+        ("[model]\nname = 'first'", "first", "must be different for each model, not 'first'"),
+        ("[model]\nname = 'a b'", "first", "model.name must be 1 to 63 letters.*from .*b.toml"),
+        ("[store]\nurl = 'redis://x'", "first", "b.toml must hold only .* not of store"),
+        ("[model]\nbeside = ['c.toml']", "first", "b.toml must not name further models"),
+        ("[model]\nsorce = 'x'", "first", "unknown setting 'model.sorce' .*b.toml"),
+    ],
+)
+def test_a_bad_model_beside_is_refused_by_name(text: str, name: str | None, message: str) -> None:
+    write(text, "b.toml")
+    with pytest.raises(InvalidSetting, match=message):
+        with_models_beside(settings_with("b.toml", name=name))

@@ -4,7 +4,6 @@ A Serve config file names them as `duologue.actors.serving:app` and `:nodes`; `d
 serve` prints such a file.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -34,8 +33,8 @@ class _Arguments(BaseModel):
     environment, which is where secrets belong."""
 
     def read(self) -> Settings:
-        flags = [f"{name}={_as_text(value)}" for name, value in self.settings.items()]
-        return read_configuration(flags=flags).settings
+        nones = [f"{name}=none" for name, value in self.settings.items() if value is None]
+        return read_configuration(flags=nones, named_flags=self.settings).settings
 
 
 class ModelArguments(_Arguments):
@@ -90,17 +89,6 @@ def model_app(
         **_number(batching),
     )(BatcherReplica)
     return batcher.bind(settings, host)
-
-
-def _as_text(value: Any) -> str:
-    """As a flag has it."""
-    match value:
-        case None:
-            return "none"
-        case str():
-            return value
-        case _:
-            return json.dumps(value)
 
 
 def _number(batching: BatchingSettings) -> dict[str, Any]:

@@ -171,3 +171,17 @@ def test_those_without_room_or_that_failed_come_last_and_sick_ones_not_at_all() 
         {"at-failed"},
     )
     assert [each.batcher_id for each in found] == ["far", "overloaded", "full", "failed"]
+
+
+def test_those_that_are_drained_are_passed_over_and_those_of_other_models() -> None:
+    found = seats_in_order(
+        [
+            batcher("going", is_draining=True),
+            batcher("other", model="large"),
+            batcher("right", model="small"),
+        ],
+        "n",
+        model="small",
+    )
+    assert [each.batcher_id for each in found] == ["right"]
+    assert batcher("going", is_draining=True).room == 0
