@@ -23,6 +23,7 @@ class Crowd:
         self._clock = clock
         self.start_ms = 0.0
         self.notes: list[Notes] = []
+        self._people: list[Person] = []
         self.num_present = 0
         """People who are there and whose session is open or being opened."""
 
@@ -46,9 +47,15 @@ class Crowd:
             await asyncio.wait(running)
             progress.cancel()
 
+    def leave(self) -> None:
+        """Everybody is to go when they have said what they are saying."""
+        for person in self._people:
+            person.leave()
+
     async def _visit(self, notes: Notes, until_ms: float) -> None:
         random = Random(f"{self._plan.seed}/{notes.number}")
         person = Person(self._client, self._manners, self._clock, random, notes)
+        self._people.append(person)
         self.num_present += 1
         try:
             await person.visit(until_ms)

@@ -70,6 +70,10 @@ class Person:
         finally:
             self._count(conversation)
 
+    def leave(self) -> None:
+        """Go as soon as this is over, whenever it was to be."""
+        self._until_ms = self._clock.now_ms()
+
     async def _talk(self, conversation: Conversation) -> None:
         listening = asyncio.create_task(self._listen(conversation))
         talking = asyncio.create_task(self._go_on(conversation))

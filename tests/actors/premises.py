@@ -7,17 +7,18 @@ from pathlib import Path
 
 from duologue.actors.batcher import BatcherProcess
 from duologue.actors.batcher_options import BatcherOptions
-from duologue.actors.session_server import SessionServer
+from duologue.actors.session_server import Bound, SessionServer
 from duologue.floor_settings import FloorSettings
 from duologue.forward.state_head import StateHead
 from duologue.runtime.assembly import Assembly
 from duologue.service_settings import BatchingSettings, SessionSettings, StoreSettings
 from duologue.session_config import SessionConfig
 from duologue.session_record import SessionRecord
-from duologue.settings import Settings
+from duologue.settings import ModelSettings, Settings
 from duologue.states import State
 from duologue.store.store import Store
 from duologue.wire.sessions import config_to_bytes
+from tests.actors.guest import Guest
 from tests.tiny_models import VOCAB_SIZE
 from tests.unit.talk.worlds import DictatedHead, tiny_assembly
 
@@ -60,7 +61,7 @@ class Premises:
         return store
 
     async def start_batcher(
-        self, *, max_sessions: int = 8, vocab_size: int = VOCAB_SIZE
+        self, *, max_sessions: int = 8, vocab_size: int = VOCAB_SIZE, drain_ms: int = 30_000
     ) -> BatcherProcess:
         """A batching actor more, which announces itself; of another vocabulary, if that is said."""
         name = f"batcher-{len(self.batchers)}"
@@ -68,8 +69,9 @@ class Premises:
             self._folder / name, max_reply_tokens=self._max_reply_tokens, vocab_size=vocab_size
         )
         self.settings = Settings(
+            model=ModelSettings(name="tiny"),  # in whatever folder it lies
             store=replace(self._store_settings, url=self._url),
-            batching=BatchingSettings(gather_ms=0, max_sessions=max_sessions),
+            batching=BatchingSettings(gather_ms=0, max_sessions=max_sessions, drain_ms=drain_ms),
             sessions=self._sessions or SessionSettings(),
             decoding=replace(assembly.setup.decoding, tick_ms=TICK_MS),
             sampling=assembly.setup.sampling,
@@ -114,3 +116,17 @@ class Premises:
             )
         )
         return session_id
+
+
+async def come(
+    premises: Premises,
+    server: SessionServer,
+    stack: AsyncExitStack,
+    session_id: str | None = None,
+) -> tuple[Guest, Bound]:
+    """A guest at a session that was brought to life for it."""
+    guest = Guest(TENANT, session_id or await premises.session())
+    bound = await server.bind(TENANT, guest.session_id, 0)
+    stack.push_async_callback(guest.detach)
+    await guest.attach(bound)
+    return guest, bound

@@ -99,7 +99,7 @@ async def test_their_number_follows_the_load_and_back(settings: Settings, ray_ad
         settings.batching, max_batchers=2, scale_up_after_s=0.0, scale_down_after_s=2.0
     )
     async with cluster_with(replace(settings, batching=scaling), ray_address) as cluster:
-        [first] = await cluster.store.batchers()
+        assert len(await cluster.store.batchers()) == 1
         clients = [await talking(cluster, f"s{number}") for number in range(4)]
         await until_batchers(cluster.store, lambda found: len(found) == 2, "a second one")
         newcomer = await talking(cluster, "newcomer")  # there was no seat for it before
@@ -107,23 +107,21 @@ async def test_their_number_follows_the_load_and_back(settings: Settings, ray_ad
         for client in (*others, newcomer):
             await client.close()
         await stayer.ask()
-        left = await until_batchers(
+        await until_batchers(
             cluster.store,
             lambda found: len([each for each in found if not each.is_draining]) == 1,
             "one to go",
         )
-        assert first.batcher_id  # whichever of them stays
         await stayer.until_event(ResponseDone, 2)
         await stayer.ask()
         await stayer.until_event(ResponseDone, 3)
-        assert len(left) <= 2
         await stayer.close()
 
 
 async def test_a_rolling_update_loses_no_event_of_a_conversation_under_way(
     settings: Settings, ray_address: str
 ) -> None:
-    from duologue.actors.serve_apps import _run
+    from duologue.actors.serve_apps import deploy
     from duologue.actors.serving import model_app
 
     async with cluster_with(settings, ray_address) as cluster:
@@ -135,7 +133,7 @@ async def test_a_rolling_update_loses_no_event_of_a_conversation_under_way(
         apps = {
             name: model_app(replace(cluster.settings, batching=changed)) for name in cluster.apps
         }
-        await asyncio.to_thread(_run, apps)
+        await asyncio.to_thread(deploy, apps)
         await until_batchers(
             cluster.store,
             lambda found: bool(found) and old.batcher_id not in {b.batcher_id for b in found},

@@ -1,7 +1,6 @@
 """Sessions on real sockets, with a real store and a tiny model."""
 
-import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -39,46 +38,9 @@ from duologue.store.valkey import EmbeddedValkey
 from duologue.v1 import events_pb2
 from duologue.v1 import session_pb2 as pb
 from tests.actors.guest import Guest
-from tests.actors.premises import TENANT, Premises
+from tests.actors.premises import TENANT, Premises, come
 from tests.tiny_models import VOCAB_SIZE
 from tests.waiting import waiting_for
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[EmbeddedValkey]:
-    server = EmbeddedValkey()
-    asyncio.run(server.start())
-    yield server
-    asyncio.run(server.stop())
-
-
-@pytest.fixture
-async def stack() -> AsyncIterator[AsyncExitStack]:
-    async with AsyncExitStack() as stack:
-        yield stack
-
-
-@pytest.fixture
-async def premises(tmp_path: Path, valkey: EmbeddedValkey, stack: AsyncExitStack) -> Premises:
-    """With a batching actor that takes everything for a query."""
-    premises = Premises(tmp_path, valkey.url, stack)
-    await premises.open()
-    premises.dictate(State.QUERY)
-    return premises
-
-
-async def come(
-    premises: Premises,
-    server: SessionServer,
-    stack: AsyncExitStack,
-    session_id: str | None = None,
-) -> tuple[Guest, Bound]:
-    """A guest at a session that was brought to life for it."""
-    guest = Guest(TENANT, session_id or await premises.session())
-    bound = await server.bind(TENANT, guest.session_id, 0)
-    stack.push_async_callback(guest.detach)
-    await guest.attach(bound)
-    return guest, bound
 
 
 async def next_ending(server: SessionServer) -> Ending:

@@ -145,14 +145,14 @@ class BatcherProcess:
             log.info("the batching actor %s is drained", self.options.batcher_id)
             self.loop.drain()
             await self._announce()
-        while not self._drain.is_over(self.clock.now_ms(), self._num_seated):
+        while not self._drain.is_over(self.clock.now_ms(), self.loop.num_seated):
             room = await self._room_elsewhere()
-            step = self._drain.step(self.clock.now_ms(), self._num_seated, room)
+            step = self._drain.step(self.clock.now_ms(), self.loop.num_seated, room)
             if step is not None:
                 with suppress(CapacityExceeded):  # then it is done in the next step
                     self.loop.post(step)
             await asyncio.sleep(STEP_MS / 1e3)
-        return self._num_seated
+        return self.loop.num_seated
 
     async def stop(self) -> None:
         """Say that nobody should come any more, take the seats away, and end the thread."""
@@ -233,10 +233,6 @@ class BatcherProcess:
             ("grpc.max_concurrent_streams", num_streams),
             ("grpc.max_receive_message_length", max_bytes),
         ]
-
-    @property
-    def _num_seated(self) -> int:
-        return self.loop.status.load.num_sessions
 
     async def _room_elsewhere(self) -> int:
         """Sessions that others of the same model seat now."""

@@ -39,7 +39,7 @@ async def running_apps(apps: "Mapping[str, Application]") -> AsyncIterator[None]
     """
     from ray import serve
 
-    await asyncio.to_thread(_run, apps)
+    await asyncio.to_thread(deploy, apps)
     try:
         yield
     finally:
@@ -64,7 +64,8 @@ async def wait_ready(apps: "Mapping[str, Application]") -> None:
         await asyncio.sleep(LOOK_EVERY_S)
 
 
-def _run(apps: "Mapping[str, Application]") -> None:
+def deploy(apps: "Mapping[str, Application]") -> None:
+    """Run the applications, or bring those that run up to date; returns at once."""
     import logging
 
     from ray import serve

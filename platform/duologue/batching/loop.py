@@ -90,6 +90,11 @@ class BatchLoop:
         self._is_stopping = False
         self.status = LoopStatus(self._load())
 
+    @property
+    def num_seated(self) -> int:
+        """Sessions that sit here at this moment; may be asked from any thread."""
+        return len(self._seating.roster)
+
     def post(self, command: Command) -> None:
         """Hand in a command, from any thread; raises CapacityExceeded when too many wait."""
         self.inbox.put(command)

@@ -1,0 +1,35 @@
+"""A store and a batching actor with a tiny model, for tests on real sockets."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from duologue.states import State
+from duologue.store.valkey import EmbeddedValkey
+from tests.actors.premises import Premises
+
+
+@pytest.fixture(scope="module")
+def valkey() -> Iterator[EmbeddedValkey]:
+    server = EmbeddedValkey()
+    asyncio.run(server.start())
+    yield server
+    asyncio.run(server.stop())
+
+
+@pytest.fixture
+async def stack() -> AsyncIterator[AsyncExitStack]:
+    async with AsyncExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+async def premises(tmp_path: Path, valkey: EmbeddedValkey, stack: AsyncExitStack) -> Premises:
+    """With a batching actor that takes everything for a query."""
+    premises = Premises(tmp_path, valkey.url, stack)
+    await premises.open()
+    premises.dictate(State.QUERY)
+    return premises
