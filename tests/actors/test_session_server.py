@@ -197,7 +197,7 @@ async def test_without_a_batching_actor_nothing_comes_alive(
     server = await premises.server()
     session_id = await premises.session()
     await premises.batchers[0].stop()
-    with pytest.raises(CapacityExceeded, match="no batching actor is there"):
+    with pytest.raises(CapacityExceeded, match="no batching actor of the model tiny is there"):
         await server.bind(TENANT, session_id, 0)
     record = await premises.store.require_session(TENANT, session_id)
     assert record.status is SessionStatus.ASLEEP

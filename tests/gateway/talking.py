@@ -36,9 +36,17 @@ class Api:
 
     async def started(self) -> "Talk":
         """A new conversation that is ready."""
-        talk = self.converse()
-        await talk.write(START)
+        talk = await self.starting()
         await talk.until_ready()
+        return talk
+
+    async def starting(self, config: events_pb2.SessionConfig | None = None) -> "Talk":
+        """A new conversation that was only asked for."""
+        talk = self.converse()
+        start = (
+            START if config is None else pb.ConverseRequest(start=pb.SessionStart(config=config))
+        )
+        await talk.write(start)
         return talk
 
     async def resumed(self, talk: "Talk", last_server_seq: int | None = None) -> "Talk":

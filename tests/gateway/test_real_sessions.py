@@ -25,7 +25,7 @@ from duologue.states import State
 from duologue.store.valkey import EmbeddedValkey
 from duologue.tenants import Tenant
 from duologue.v1 import conversation_pb2 as pb
-from duologue.v1 import session_pb2
+from duologue.v1 import events_pb2, session_pb2
 from duologue.v1.session_pb2_grpc import SessionServiceStub
 from tests.actors.premises import TENANT, Premises
 from tests.gateway.talking import Api, Talk, api, close, details, failure
@@ -236,3 +236,13 @@ async def test_a_client_learns_that_the_sessions_model_is_gone(
     assert "begin a new session" in (error.details() or "")
     assert not is_worth_resuming(error)
     assert isinstance(error_of(error), SessionOver)
+
+
+async def test_a_session_asks_for_a_model_by_name(client: Api, premises: Premises) -> None:
+    talk = await client.starting(events_pb2.SessionConfig(model="tiny"))
+    await talk.until_ready()
+    await talk.say("what is it?")
+    await _answered(talk)
+    refused = await failure(await client.starting(events_pb2.SessionConfig(model="huge")))
+    assert refused.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert "config.model must be 'tiny'" in (refused.details() or "")

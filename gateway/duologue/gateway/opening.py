@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from duologue.clock import Clock
-from duologue.errors import InvalidInput, ModelUnavailable, SessionOver
+from duologue.errors import InvalidInput, SessionOver
 from duologue.gateway.carrier import Ticket
 from duologue.gateway.errors import NotAllowed
 from duologue.gateway.quotas import Quotas
@@ -54,8 +54,7 @@ class Doorkeeper:
                 )
 
     async def create(self, tenant: Tenant, config: events_pb2.SessionConfig) -> NewSession:
-        """Make a session; raises InvalidInput naming the field, ModelUnavailable for one that is
-        not served here, or QuotaExceeded."""
+        """Make a session; raises InvalidInput naming the field, or QuotaExceeded."""
         await self._check_model(config_from_pb(config).model)
         await self.quotas.open_session(tenant)
         token = self.random_text(24)
@@ -70,15 +69,13 @@ class Doorkeeper:
         return NewSession(record, token)
 
     async def _check_model(self, model: str | None) -> None:
-        """While no batching actor is there at all, nobody can say."""
+        """Whether it is served here; while no batching actor is there at all, nobody can say."""
         if model is None:
             return
         served = {batcher.model for batcher in await self.store.batchers()}
         if served and model not in served:
-            raise ModelUnavailable(
-                f"config.model must be served here, as {', '.join(sorted(served))} "
-                f"{'is' if len(served) == 1 else 'are'}, not {model!r}"
-            )
+            allowed = " or ".join(repr(name) for name in sorted(served))
+            raise InvalidInput(f"config.model must be {allowed}, by what is served, not {model!r}")
 
     async def _resume(self, tenant: Tenant, resume: pb.SessionResume) -> Ticket:
         session_id = _session_id("resume", resume.session_id)
