@@ -174,8 +174,11 @@ class TelemetrySettings:
     """Share of sessions that are traced."""
     slices: bool = True
     """Whether single slices have spans; turns always have."""
+    named_tenants: int = 100
+    """Tenants that a gateway's metrics tell of by name; the others are counted together."""
 
     def __post_init__(self) -> None:
         check(self.otlp_endpoint != "", "telemetry.otlp_endpoint", "a URL or none", "")
         check(self.trace_dir != "", "telemetry.trace_dir", "a path or none", self.trace_dir)
         check_number("telemetry.sample_ratio", self.sample_ratio, 0.0, 1.0)
+        check_range("telemetry.named_tenants", self.named_tenants, 0, 10_000)

@@ -4,6 +4,8 @@ import asyncio
 import urllib.request
 from pathlib import Path
 
+from prometheus_client.utils import floatToGoString
+
 from duologue.actors.batcher import BatcherProcess
 from duologue.actors.batcher_options import BatcherOptions
 from duologue.actors.batcher_telemetry import BatcherTelemetry
@@ -32,6 +34,7 @@ async def test_the_store_metrics_and_traces_are_told(tmp_path: Path) -> None:
         batcher = BatcherProcess(
             assembly, settings, options, announcer=store, observer=telemetry.observer
         )
+        telemetry.watch(lambda: batcher.is_healthy)
         async with batcher:
             (announced,) = await store.batchers()
             assert (announced.batcher_id, announced.address) == ("b1", batcher.address)
@@ -40,12 +43,19 @@ async def test_the_store_metrics_and_traces_are_told(tmp_path: Path) -> None:
             one.send(InputAppend("a", "what is it"))
             await one.run_ticks(2)
             await one.seat.close()
+            assert telemetry.port is not None
+            url = f"http://127.0.0.1:{telemetry.port.port}/metrics"
+            assert "duologue_healthy 1.0" in await asyncio.to_thread(_get, url)
         assert await store.batchers() == ()
-    assert telemetry.port is not None
-    page = await asyncio.to_thread(_get, f"http://127.0.0.1:{telemetry.port.port}/metrics")
+    page = await asyncio.to_thread(_get, url)
+    assert "duologue_healthy 0.0" in page, "its thread of forwards has ended"
     assert "duologue_slices_total 2.0" in page
     assert "duologue_seated_sessions" in page
     assert 'duologue_kv_cells{use="used"}' in page
+    assert f"duologue_seats_limit {settings.batching.max_sessions}.0" in page
+    budget_bytes = assembly.engine.memory.budget_bytes
+    assert f"duologue_kv_budget_bytes {floatToGoString(budget_bytes)}" in page
+    assert f'model="{assembly.model.name}"' in page
     await asyncio.to_thread(telemetry.close)
     spans = read_trace(tmp_path / "traces", "ses_traced")
     assert {span.name for span in spans} == {"batch.tick"}

@@ -165,8 +165,17 @@ async def test_metrics(flags: list[str], scripted: ScriptedNode, key: str) -> No
             text = await asyncio.to_thread(_fetch, f"http://{where}/metrics")
     assert 'duologue_session_open_seconds_count{kind="new"} 1.0' in text
     assert 'duologue_events_total{direction="in"} 1.0' in text
-    assert 'duologue_rejections_total{code="INVALID_ARGUMENT"} 1.0' in text
+    refused = 'code="INVALID_ARGUMENT",reason="INVALID_INPUT"'
+    assert f"duologue_rejections_total{{{refused}}} 1.0" in text
     assert "duologue_streams 1.0" in text
+    assert "duologue_streams_limit 1000.0" in text
+    assert 'duologue_tenant_streams{tenant="acme"} 1.0' in text
+    assert 'duologue_tenant_sessions_total{tenant="acme"} 1.0' in text
+    assert 'duologue_tenant_input_characters_total{tenant="acme"} 5.0' in text
+    assert 'duologue_tenant_rejections_total{reason="INVALID_INPUT",tenant="acme"} 1.0' in text
+    assert 'duologue_nodes{state="open"} 1.0' in text
+    assert "duologue_store_check_failures_total 0.0" in text
+    assert 'duologue_build_info{component="gateway",' in text
 
 
 def _fetch(url: str) -> str:

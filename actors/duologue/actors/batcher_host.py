@@ -122,6 +122,7 @@ class BatcherHost:
                 announcer=store,
                 observer=telemetry.observer,
             )
+            telemetry.watch(lambda: batcher.is_healthy)
             async with batcher:
                 self._stop = partial(event_loop.call_soon_threadsafe, stopping.set)
                 self._ready.set_result(batcher)

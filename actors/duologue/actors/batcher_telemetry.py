@@ -1,5 +1,7 @@
 """What a batching actor tells of its inner life: spans of its ticks, and metrics."""
 
+from collections.abc import Callable
+
 from duologue.actors.batcher_options import BatcherOptions
 from duologue.batching.load_plan import Load
 from duologue.clock import TickClock
@@ -17,12 +19,19 @@ class BatcherTelemetry:
     def __init__(self, settings: Settings, assembly: Assembly, options: BatcherOptions) -> None:
         """Raises InvalidSetting if spans or metrics cannot go where the settings say."""
         self.tracing = Tracing.start(settings.telemetry, "batcher", instance=options.batcher_id)
-        self.metrics = BatcherMetrics()
+        memory = assembly.engine.memory
+        self.metrics = BatcherMetrics(model=assembly.model.name, device=str(memory.device))
+        self.metrics.seats_limit.set(settings.batching.max_sessions)
+        self.metrics.kv_budget.set(memory.budget_bytes)
         ticks = TickClock(0.0, settings.decoding.tick_ms)
         self.observer = MemoryObserver(
-            self.tracing, self.metrics, ticks, assembly.model.name, assembly.engine.memory
+            self.tracing, self.metrics, ticks, assembly.model.name, memory
         )
         self.port = self._open_port(settings.batching.metrics_port, options)
+
+    def watch(self, is_healthy: Callable[[], bool]) -> None:
+        """Tell of the health whenever somebody asks for metrics; it is not healthy before."""
+        self.metrics.healthy.set_function(lambda: float(is_healthy()))
 
     def _open_port(self, first: int | None, options: BatcherOptions) -> MetricsPort | None:
         if first is None:

@@ -120,7 +120,9 @@ class Conversing:
         carrier = await self._ready_carrier()
         event = event_of(request)
         if carrier.relay.is_news(event):
-            await self._desk.quotas.say(self._tenant, self._known_text.num_new_chars(event))
+            num_chars = self._known_text.num_new_chars(event)
+            await self._desk.quotas.say(self._tenant, num_chars)
+            self._desk.watcher.metrics.tenants.said(self._tenant.tenant_id, num_chars)
             await carrier.room()
             carrier.say(event)
 
@@ -185,8 +187,9 @@ class ConversationServicer(ConversationServiceServicer):
         self, request_iterator: AsyncIterator[pb.ConverseRequest], context: Any
     ) -> None:
         """Holds a conversation."""
-        with self._desk.streams.opened() as stream:
-            await Conversing(self._desk, stream, caller()).hold(request_iterator, context)
+        tenant, tenants = caller(), self._desk.watcher.metrics.tenants
+        with self._desk.streams.opened() as stream, tenants.conversing(tenant.tenant_id):
+            await Conversing(self._desk, stream, tenant).hold(request_iterator, context)
 
     async def CreateSession(
         self, request: pb.CreateSessionRequest, context: Any

@@ -12,7 +12,7 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from duologue.errors import InvalidInput
-from duologue.gateway.errors import TooLate, refusal_of, refuse
+from duologue.gateway.errors import Refusal, TooLate, refusal_of, refuse
 from duologue.gateway.keys import KeyRing, require_operator
 from duologue.tenants import Tenant
 
@@ -23,19 +23,23 @@ if TYPE_CHECKING:
     Handler = grpc.RpcMethodHandler[Any, Any]
 else:
     Handler = grpc.RpcMethodHandler  # generic for type checkers only
-OnEnd = Callable[[str, str], None]
-"""Is told of each call's method and how it ended, in gRPC's name of it."""
+OnRefusal = Callable[[str, Refusal], None]
+"""on_refusal(tenant_id, refusal): a call ends so; of nobody, if no valid key came with it."""
 
 
 class Guard(grpc.aio.ServerInterceptor):
     """For all services of ours; health and reflection need no key."""
 
     def __init__(
-        self, keys: KeyRing, *, unary_ms: int, on_end: OnEnd = lambda _method, _code: None
+        self,
+        keys: KeyRing,
+        *,
+        unary_ms: int,
+        on_refusal: OnRefusal = lambda _tenant_id, _refusal: None,
     ) -> None:
         self._keys = keys
         self._unary_s = unary_ms / 1e3
-        self._on_end = on_end
+        self._on_refusal = on_refusal
 
     async def intercept_service(
         self,
@@ -87,20 +91,16 @@ class Guard(grpc.aio.ServerInterceptor):
 
     async def _guarded(self, method: str, context: Any, work: Callable[[], Awaitable[Any]]) -> Any:
         tenant: Tenant | None = None
-        code = "CANCELLED"
         try:
             tenant = await self._keys.admit(context.invocation_metadata() or ())
             if method.startswith(_OPERATORS):
                 require_operator(tenant)
-            answer = await work()
-            code = "OK"
-            return answer
+            return await work()
         except Exception as error:
-            refusal = refusal_of(error, tenant.tenant_id if tenant else "")
-            code = refusal.code.name
+            tenant_id = tenant.tenant_id if tenant is not None else ""
+            refusal = refusal_of(error, tenant_id)
+            self._on_refusal(tenant_id, refusal)
             await refuse(context, refusal)
-        finally:
-            self._on_end(method, code)
 
 
 def _parsed(handler: Handler, data: bytes) -> Any:

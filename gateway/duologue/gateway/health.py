@@ -1,11 +1,14 @@
 """Whether this gateway is alive (service ""), and whether clients should come to it."""
 
 import logging
+from collections.abc import Callable, Sequence
 
 from grpc_health.v1 import health_pb2  # type: ignore[import-untyped]
 from grpc_health.v1.health import aio  # type: ignore[import-untyped]
 
 from duologue.background import repeatedly
+from duologue.clock import Clock, MonotonicClock
+from duologue.cluster_status import NodeStatus
 from duologue.errors import DuologueError
 from duologue.store.store import Store
 
@@ -14,15 +17,26 @@ LIVENESS = ""
 
 _CHECK_S = 1.0
 
+OnCheck = Callable[[Sequence[NodeStatus] | None, float], None]
+"""on_check(nodes, took_ms): what the store answered; None when it did not."""
+
 log = logging.getLogger(__name__)
 
 
 class Health:
     """Ready while the store answers and the gateway is not told to stop."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        on_check: OnCheck = lambda _nodes, _took_ms: None,
+        clock: Clock | None = None,
+    ) -> None:
         self.servicer = aio.HealthServicer()
         self._store = store
+        self._on_check = on_check
+        self._clock = clock or MonotonicClock()
         self._is_draining = False
 
     async def start(self) -> None:
@@ -36,13 +50,13 @@ class Health:
 
     async def check(self) -> None:
         """Ask the store, and tell those who watch."""
+        nodes, began_ms = None, self._clock.now_ms()
         try:
-            await self._store.nodes()
-            is_ready = not self._is_draining
+            nodes = await self._store.nodes()
         except DuologueError as error:
             log.warning("not ready: %s", error)
-            is_ready = False
-        await self._tell(is_ready)
+        self._on_check(nodes, self._clock.now_ms() - began_ms)
+        await self._tell(nodes is not None and not self._is_draining)
 
     async def drain(self) -> None:
         """From now on not ready; still alive."""

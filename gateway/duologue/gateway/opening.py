@@ -39,6 +39,8 @@ class Doorkeeper:
     clock: Clock
     """Unix milliseconds."""
     random_text: RandomText = secrets.token_urlsafe
+    on_made: Callable[[str], None] = lambda _tenant_id: None
+    """Is told of each session that was made, by its tenant."""
 
     async def admit(self, tenant: Tenant, request: pb.ConverseRequest) -> Ticket:
         """Follow the first request; raises the DuologueError that says why not."""
@@ -66,6 +68,7 @@ class Doorkeeper:
             created_ms=int(self.clock.now_ms()),
         )
         await self.store.create_session(record)
+        self.on_made(tenant.tenant_id)
         return NewSession(record, token)
 
     async def _check_model(self, model: str | None) -> None:

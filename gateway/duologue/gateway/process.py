@@ -17,7 +17,7 @@ from duologue.gateway.server import serving
 from duologue.gateway.watching import Watcher
 from duologue.settings import Settings
 from duologue.store.store import Store
-from duologue.telemetry.metrics import MetricsPort
+from duologue.telemetry.metrics import GatewayMetrics, MetricsPort
 from duologue.telemetry.tracing import Tracing
 
 _PARENT_S = 0.25
@@ -66,7 +66,8 @@ async def _serve(settings: Settings, ready_file: Path | None, parent: int | None
 async def _watching(settings: Settings) -> AsyncIterator[Watcher]:
     """Traces and metrics, for as long as the block."""
     tracing = Tracing.start(settings.telemetry, "gateway")
-    watcher = Watcher(UnixClock(), tracing)
+    metrics = GatewayMetrics(max_named_tenants=settings.telemetry.named_tenants)
+    watcher = Watcher(UnixClock(), tracing, metrics)
     try:
         if settings.gateway.metrics_port is None:
             yield watcher

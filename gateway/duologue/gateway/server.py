@@ -72,11 +72,11 @@ async def serving(
     """A gateway for as long as the block; raises InvalidSetting for its port or its keys."""
     watcher = watcher or Watcher(UnixClock())
     desk = _desk(settings, store, watcher, random or Random(), rhythm or Rhythm())
-    health_ = Health(store)
+    health_ = Health(store, on_check=watcher.store_checked)
     guard = Guard(
         KeyRing(store.tenant_of, MonotonicClock()),
         unary_ms=settings.gateway.unary_ms,
-        on_end=watcher.call_ended,
+        on_refusal=watcher.refused,
     )
     server = grpc.aio.server(interceptors=[guard], options=server_options(settings.gateway))
     _add_services(server, desk, health_)
@@ -103,10 +103,13 @@ def _desk(
         random=random,
     )
     watcher.metrics.streams.set_function(lambda: len(streams))
+    watcher.metrics.streams_limit.set(settings.gateway.max_streams)
     watcher.metrics.queue_depth.set_function(lambda: binder.num_waiting)
     return Desk(
         *(settings, store, quotas, binder, channels, streams),
-        doorkeeper=Doorkeeper(store, quotas, watcher.clock),
+        doorkeeper=Doorkeeper(
+            store, quotas, watcher.clock, on_made=watcher.metrics.tenants.session_made
+        ),
         announcer=Announcer(watcher.clock, settings.decoding.tick_ms),
         random=random,
         watcher=watcher,

@@ -1,22 +1,24 @@
 """What is told of the conversations that pass by: metrics, and one span for each opening."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from duologue.clock import Clock
+from duologue.cluster_status import NodeStatus
 from duologue.errors import InvalidInput
+from duologue.gateway.errors import Refusal
 from duologue.telemetry import names
 from duologue.telemetry.conversation_meter import ConversationMeter
 from duologue.telemetry.metrics import GatewayMetrics
 from duologue.telemetry.session_spans import SessionTrace
+from duologue.telemetry.trace_ids import exemplar
 from duologue.telemetry.tracing import Tracing
 from duologue.v1 import events_pb2 as pb
 from duologue.wire.enums import END_REASONS, STATES, Codes
 
 _M = TypeVar("_M")
 _N = TypeVar("_N", bound=int)
-
-_IN_ORDER = {"OK", "CANCELLED"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +30,27 @@ class Watcher:
     tracing: Tracing | None = None
     metrics: GatewayMetrics = field(default_factory=GatewayMetrics)
 
-    def call_ended(self, _method: str, code: str) -> None:
-        """A call ended, with this status."""
-        if code not in _IN_ORDER:
-            self.metrics.rejections.labels(code).inc()
+    def refused(self, tenant_id: str, refusal: Refusal) -> None:
+        """A call is refused; nobody's, if no valid key came with it."""
+        self.metrics.rejections.labels(refusal.code.name, refusal.reason).inc()
+        if tenant_id:
+            self.metrics.tenants.refused(tenant_id, refusal.reason)
+
+    def store_checked(self, nodes: Sequence[NodeStatus] | None, took_ms: float) -> None:
+        """The store told of the cluster's nodes, or did not answer."""
+        metrics = self.metrics
+        metrics.store_check.observe(took_ms / 1e3)
+        if nodes is None:
+            metrics.store_check_failures.inc()
+            return
+        open_ = [node for node in nodes if not node.is_draining]
+        num_full = sum(not node.room for node in open_)
+        metrics.nodes.labels("open").set(len(open_) - num_full)
+        metrics.nodes.labels("full").set(num_full)
+        metrics.nodes.labels("draining").set(len(nodes) - len(open_))
+        metrics.live_sessions.set(sum(node.sessions for node in nodes))
+        places = (node.sessions if node.is_draining else node.max_sessions for node in nodes)
+        metrics.live_sessions_limit.set(sum(places))
 
     def conversation(
         self, tenant_id: str, session_id: str, *, is_resumed: bool, began_ms: float
@@ -52,7 +71,10 @@ class Watch:
         self._is_resumed = is_resumed
         self._began_ms = began_ms
         self._is_open = False
-        self._meter = ConversationMeter(watcher.metrics)
+        tracing = watcher.tracing
+        context = tracing.context_of(session_id) if tracing is not None else None
+        self._exemplar = exemplar(context)
+        self._meter = ConversationMeter(watcher.metrics, self._exemplar)
 
     @property
     def traceparent(self) -> str:
@@ -65,7 +87,8 @@ class Watch:
         self._is_open = True
         now_ms = self._watcher.clock.now_ms()
         kind = "resume" if self._is_resumed else "new"
-        self._watcher.metrics.open_seconds.labels(kind).observe((now_ms - self._began_ms) / 1e3)
+        took_s = (now_ms - self._began_ms) / 1e3
+        self._watcher.metrics.open_seconds.labels(kind).observe(took_s, self._exemplar)
         self._record(epoch, now_ms, None)
 
     def failed(self, error: Exception) -> None:

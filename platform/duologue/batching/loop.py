@@ -246,7 +246,7 @@ class BatchLoop:
             if sitting is not None and sitting.epoch == result.epoch and sitting.is_busy:
                 self._finish(sitting, result)
             if isinstance(result.error, KVMemoryExhausted):
-                self._seating.reclaim_cells()
+                self._reclaim_cells()
 
     def _finish(self, sitting: Sitting, result: SliceResult) -> None:
         assert sitting.work is not None
@@ -318,13 +318,20 @@ class BatchLoop:
             self._engine.probe()
         except KVMemoryExhausted as error:
             # Sessions that ask for nothing hold all cells: theirs are only a cache.
-            if not self._seating.reclaim_cells():
+            if not self._reclaim_cells():
                 self.pulse.fail(error, self.clock.now_ms())
         except Exception as error:
             log.exception("the model does not compute any more")
             self.pulse.fail(error, self.clock.now_ms())
         else:
             self.pulse.beat(self.clock.now_ms())
+
+    def _reclaim_cells(self) -> bool:
+        """Whether an idle session had cells to give."""
+        is_freed = self._seating.reclaim_cells()
+        if is_freed:
+            self._observer.cells_reclaimed()
+        return is_freed
 
     def _load(self) -> Load:
         plan, num_sessions = self.plan, len(self._seating.roster)

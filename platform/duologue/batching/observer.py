@@ -15,6 +15,9 @@ class Observer:
     def slice_over(self, sitting: Sitting, result: SliceResult, now_ms: float) -> None:
         """A slice is done; `sitting.work` is still that slice."""
 
+    def cells_reclaimed(self) -> None:
+        """Memory had run out, and an idle session's cells were taken back."""
+
     def tick_began(self, load: Load) -> None:
         """The loop has looked at the clock: this is how it stands at the start of a tick."""
 

@@ -1,5 +1,7 @@
 """What a client notices of one conversation, measured where its events pass by."""
 
+from collections.abc import Mapping
+
 from duologue.telemetry.metrics import GatewayMetrics
 
 _SPEAKING = ("input_append", "input_revise", "input_commit")
@@ -11,8 +13,10 @@ class ConversationMeter:
     One for each connection, so that what a client missed while it was away is not taken for delay.
     """
 
-    def __init__(self, metrics: GatewayMetrics) -> None:
+    def __init__(self, metrics: GatewayMetrics, exemplar: Mapping[str, str] | None = None) -> None:
+        """The exemplar leads to the conversation's trace, if it is traced."""
         self._metrics = metrics
+        self._exemplar = dict(exemplar) if exemplar is not None else None
         self._spoke_ms: float | None = None
         """When the user said something last that is not decided."""
         self._asked_ms: float | None = None
@@ -60,7 +64,8 @@ class ConversationMeter:
         self._metrics.interruptions.inc()
         silent_ms = now_ms if self._silent_ms is None else self._silent_ms
         if self._asked_ms is not None:
-            self._metrics.yield_latency.observe(max(0.0, silent_ms - self._asked_ms) / 1e3)
+            took_s = max(0.0, silent_ms - self._asked_ms) / 1e3
+            self._metrics.yield_latency.observe(took_s, self._exemplar)
         self._silent_ms = None
 
     def _decided(self, state: str) -> None:
@@ -75,7 +80,8 @@ class ConversationMeter:
 
     def _text_came(self, now_ms: float) -> None:
         if self._asked_ms is not None:
-            self._metrics.time_to_first_token.observe((now_ms - self._asked_ms) / 1e3)
+            took_s = (now_ms - self._asked_ms) / 1e3
+            self._metrics.time_to_first_token.observe(took_s, self._exemplar)
             self._asked_ms = None
         elif self._showed_ms is not None:
             self._metrics.inter_token_latency.observe((now_ms - self._showed_ms) / 1e3)

@@ -10,15 +10,24 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, star
 
 from duologue.errors import InvalidSetting
 from duologue.telemetry import names
+from duologue.telemetry.build_info import tell_build
+from duologue.telemetry.tenant_metrics import MAX_NAMED_TENANTS, TenantMetrics
 
 PORTS_TO_TRY = 64
 
 
 class GatewayMetrics:
-    """What clients notice, and what a gateway is busy with."""
+    """What clients notice, what a gateway is busy with, and how it finds store and cluster."""
 
-    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+    def __init__(
+        self,
+        registry: CollectorRegistry | None = None,
+        *,
+        max_named_tenants: int = MAX_NAMED_TENANTS,
+    ) -> None:
         self.registry = registry = registry or CollectorRegistry()
+        self.tenants = TenantMetrics(registry, max_named_tenants)
+        tell_build(registry, "gateway")
         self.time_to_first_token = Histogram(
             names.TIME_TO_FIRST_TOKEN,
             "From the last input of an utterance to the first text of the reply to it.",
@@ -59,11 +68,17 @@ class GatewayMetrics:
             names.RESPONSES, "Replies that ended, by reason.", ["reason"], registry=registry
         )
         self.streams = Gauge(names.STREAMS, "Open conversations.", registry=registry)
+        self.streams_limit = Gauge(
+            names.STREAMS_LIMIT, "Conversations that this gateway carries.", registry=registry
+        )
         self.queue_depth = Gauge(
             names.QUEUE_DEPTH, "Sessions that wait for room.", registry=registry
         )
         self.rejections = Counter(
-            names.REJECTIONS, "Calls that were refused, by error code.", ["code"], registry=registry
+            names.REJECTIONS,
+            "Calls that were refused, by gRPC's code and our reason.",
+            ["code", "reason"],
+            registry=registry,
         )
         self.moves = Counter(
             names.REBINDINGS, "Sessions bound anew under an open conversation.", registry=registry
@@ -71,13 +86,42 @@ class GatewayMetrics:
         self.events = Counter(
             names.EVENTS, "Events by direction.", ["direction"], registry=registry
         )
+        self.nodes = Gauge(
+            names.NODES,
+            "Nodes in the store: open to sessions, full, or draining.",
+            ["state"],
+            registry=registry,
+        )
+        self.live_sessions = Gauge(
+            names.LIVE_SESSIONS, "Live sessions on all nodes.", registry=registry
+        )
+        self.live_sessions_limit = Gauge(
+            names.LIVE_SESSIONS_LIMIT,
+            "Live sessions that all nodes may have; a draining one has no place but those in use.",
+            registry=registry,
+        )
+        self.store_check = Histogram(
+            names.STORE_CHECK,
+            "How long the store took to answer this gateway's check, once a second.",
+            buckets=names.STORE_BUCKETS_S,
+            registry=registry,
+        )
+        self.store_check_failures = Counter(
+            names.STORE_CHECK_FAILURES, "Checks that the store did not answer.", registry=registry
+        )
 
 
 class BatcherMetrics:
     """What a model is busy with."""
 
-    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+    def __init__(
+        self, registry: CollectorRegistry | None = None, *, model: str = "", device: str = ""
+    ) -> None:
         self.registry = registry = registry or CollectorRegistry()
+        tell_build(registry, "batcher", model=model, device=device)
+        self.healthy = Gauge(
+            names.HEALTHY, "1 if a real forward ended lately, 0 otherwise.", registry=registry
+        )
         self.tick_duration = Histogram(
             names.TICK_DURATION,
             "The longest time from taking a slice in to its result, per tick.",
@@ -111,10 +155,19 @@ class BatcherMetrics:
             names.TOKENS, "Tokens heard and said.", ["direction"], registry=registry
         )
         self.seats = Gauge(names.SEATS, "Sessions that are seated.", registry=registry)
+        self.seats_limit = Gauge(names.SEATS_LIMIT, "Sessions that it seats.", registry=registry)
         self.cells = Gauge(
             names.CELLS, "Cells, by whether they are used.", ["use"], registry=registry
         )
         self.kv_bytes = Gauge(names.KV_BYTES, "Memory for keys and values.", registry=registry)
+        self.kv_budget = Gauge(
+            names.KV_BUDGET, "How much memory for keys and values it may take.", registry=registry
+        )
+        self.kv_reclaims = Counter(
+            names.KV_RECLAIMS,
+            "Sessions whose cells were taken back because memory had run out.",
+            registry=registry,
+        )
         self.shedding_level = Gauge(
             names.SHEDDING_LEVEL,
             "What is left out because of load: 0 nothing, 1 look-ahead, 2 reply tokens, "

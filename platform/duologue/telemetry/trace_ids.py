@@ -7,9 +7,11 @@ from functools import lru_cache
 from hashlib import sha256
 
 from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
-from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, format_trace_id
 from opentelemetry.trace.propagation import get_current_span, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from duologue.telemetry import names
 
 
 def trace_id_of(session_id: str) -> int:
@@ -43,6 +45,13 @@ def inject(context: SpanContext) -> str:
     around = set_span_in_context(NonRecordingSpan(context))
     TraceContextTextMapPropagator().inject(carrier, around)
     return carrier["traceparent"]
+
+
+def exemplar(context: SpanContext | None) -> dict[str, str] | None:
+    """What leads from an observation to the trace that it is from; None without one."""
+    if context is None or not context.trace_flags.sampled:
+        return None
+    return {names.EXEMPLAR_TRACE_ID: format_trace_id(context.trace_id)}
 
 
 def extract(traceparent: str) -> SpanContext | None:

@@ -87,6 +87,16 @@ def test_ticks_without_traced_slices_have_no_spans(settings: TelemetrySettings) 
     observed.close()
 
 
+def test_memory_that_runs_out_is_counted() -> None:
+    observed = Observed()
+    observed.play("ses_idle")
+    observed.stage.engine.runs_out_of_memory = True
+    observed.stage.ask(0, "ses_idle")
+    observed.stage.run_until_idle()
+    assert observed.value(f"{names.KV_RECLAIMS}_total") == 1
+    observed.close()
+
+
 def test_forwards_and_slices_are_measured() -> None:
     observed = Observed()
     observed.play("ses_a", "ses_b")

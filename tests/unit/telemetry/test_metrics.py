@@ -1,5 +1,6 @@
 """What is counted and measured, and how it is served."""
 
+from importlib.metadata import version
 from urllib.request import urlopen
 
 import pytest
@@ -120,6 +121,17 @@ def test_every_set_of_metrics_has_a_registry_of_its_own() -> None:
     first, second = GatewayMetrics(), GatewayMetrics()
     first.streams.inc()
     assert second.registry.get_sample_value(names.STREAMS) == 0
+
+
+def test_every_process_tells_what_it_runs() -> None:
+    gateway, batcher = GatewayMetrics(), BatcherMetrics(model="tiny", device="cpu")
+    for registry, component in ((gateway.registry, "gateway"), (batcher.registry, "batcher")):
+        (told,) = (metric for metric in registry.collect() if metric.name == names.BUILD)
+        (sample,) = told.samples
+        assert (sample.name, sample.value) == (f"{names.BUILD}_info", 1)
+        assert sample.labels["component"] == component
+        assert sample.labels["version"] == version("duologue")
+    assert (sample.labels["model"], sample.labels["device"]) == ("tiny", "cpu")
 
 
 def test_metrics_are_served_until_the_port_is_closed() -> None:
