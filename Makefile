@@ -12,15 +12,15 @@ BUSY ?= 2
 
 VENV := .venv
 BIN := $(VENV)/bin
-CODE := $(wildcard platform actors gateway tests benchmarks scripts)
+CODE := $(wildcard platform actors gateway helm tests benchmarks scripts)
 # The environment is rebuilt when what it is made from changes, or when the checkout has moved.
 STAMP := $(VENV)/.installed-$(shell (cat pyproject.toml constraints.txt; pwd) | cksum | tr ' ' '-')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup model run test repeat lint format types check protos clean
+.PHONY: help setup model run test repeat lint format types check protos dashboards clean
 
 help:  ## Show this list.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP)  ## Create .venv and install everything (done by the other targets when needed).
 	@:
@@ -56,6 +56,9 @@ protos: setup  ## Generate the gRPC code anew, after a change of protos/ (its ou
 	  --plugin=protoc-gen-mypy=../$(BIN)/protoc-gen-mypy \
 	  --plugin=protoc-gen-mypy_grpc=../$(BIN)/protoc-gen-mypy_grpc \
 	  --mypy_out=quiet:. --mypy_grpc_out=quiet,only_async:. $$(find duologue -name '*.proto')
+
+dashboards: setup  ## Write the Grafana dashboards anew, after a change of helm/dashboards.
+	@$(BIN)/python -m helm.dashboards
 
 clean:  ## Remove .venv and the tools' caches. The prepared model stays in its cache folder.
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

@@ -167,6 +167,8 @@ async def test_metrics(flags: list[str], scripted: ScriptedNode, key: str) -> No
     assert 'duologue_events_total{direction="in"} 1.0' in text
     refused = 'code="INVALID_ARGUMENT",reason="INVALID_INPUT"'
     assert f"duologue_rejections_total{{{refused}}} 1.0" in text
+    never = 'code="INTERNAL",reason="INTERNAL"'
+    assert f"duologue_rejections_total{{{never}}} 0.0" in text, "so that the first is an increase"
     assert "duologue_streams 1.0" in text
     assert "duologue_streams_limit 1000.0" in text
     assert 'duologue_tenant_streams{tenant="acme"} 1.0' in text

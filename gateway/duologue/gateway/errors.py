@@ -107,6 +107,9 @@ _CODES: tuple[tuple[_Kind, grpc.StatusCode, str], ...] = (
     (tree.BatcherUnavailable, _Code.UNAVAILABLE, "BATCHER_UNAVAILABLE"),
     (DuologueError, _Code.INTERNAL, "INTERNAL"),
 )
+REASONS: tuple[tuple[str, str], ...] = tuple((code.name, reason) for _, code, reason in _CODES)
+"""How calls can end: gRPC's code by its name, and our reason."""
+
 _TOLD: dict[str, _Kind] = {
     "invalid_input": tree.InvalidInput,
     "invalid_setting": tree.InvalidSetting,

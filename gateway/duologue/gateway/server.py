@@ -102,6 +102,7 @@ def _desk(
         wait_ms=settings.gateway.queue_ms,
         random=random,
     )
+    watcher.begin()
     watcher.metrics.streams.set_function(lambda: len(streams))
     watcher.metrics.streams_limit.set(settings.gateway.max_streams)
     watcher.metrics.queue_depth.set_function(lambda: binder.num_waiting)

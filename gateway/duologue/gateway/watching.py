@@ -7,7 +7,7 @@ from typing import TypeVar
 from duologue.clock import Clock
 from duologue.cluster_status import NodeStatus
 from duologue.errors import InvalidInput
-from duologue.gateway.errors import Refusal
+from duologue.gateway.errors import REASONS, Refusal
 from duologue.telemetry import names
 from duologue.telemetry.conversation_meter import ConversationMeter
 from duologue.telemetry.metrics import GatewayMetrics
@@ -29,6 +29,11 @@ class Watcher:
     """Unix milliseconds."""
     tracing: Tracing | None = None
     metrics: GatewayMetrics = field(default_factory=GatewayMetrics)
+
+    def begin(self) -> None:
+        """Show all refusals as 0: a count that appears as 1 is no increase to Prometheus."""
+        for labels in REASONS:
+            self.metrics.rejections.labels(*labels)
 
     def refused(self, tenant_id: str, refusal: Refusal) -> None:
         """A call is refused; nobody's, if no valid key came with it."""

@@ -37,7 +37,8 @@ def fetched(metrics: GatewayMetrics | BatcherMetrics, accept: str) -> str:
 
 
 def with_exemplars(metrics: GatewayMetrics | BatcherMetrics) -> list[Sample]:
-    families = text_string_to_metric_families(fetched(metrics, OPEN_METRICS))
+    page = fetched(metrics, OPEN_METRICS)
+    families = text_string_to_metric_families(page)  # type: ignore[no-untyped-call]
     return [sample for family in families for sample in family.samples if sample.exemplar]
 
 
