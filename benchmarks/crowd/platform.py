@@ -25,7 +25,7 @@ async def own_platform(settings: Sequence[str], log: Path) -> AsyncIterator[tupl
 
     Raises InvalidInput with the end of its log if it does not come up.
     """
-    metrics_port = _free_port()
+    metrics_port = free_port()
     settings = ["gateway.port=0", f"batching.metrics_port={metrics_port}", *settings]
     arguments = [part for setting in settings for part in ("--set", setting)]
     command = [str(Path(sys.executable).parent / "duologue"), "up", *arguments]
@@ -40,7 +40,7 @@ async def own_platform(settings: Sequence[str], log: Path) -> AsyncIterator[tupl
         await _stop(process)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         return int(held.getsockname()[1])
