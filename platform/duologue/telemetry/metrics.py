@@ -6,7 +6,14 @@ Session actors have none: they come and go, and what clients notice is measured 
 from contextlib import suppress
 from typing import Self
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    start_http_server,
+)
 
 from duologue.errors import InvalidSetting
 from duologue.telemetry import names
@@ -181,6 +188,8 @@ class MetricsPort:
 
     def __init__(self, registry: CollectorRegistry, host: str, port: int) -> None:
         """Port 0 takes a free one. Raises InvalidSetting if it cannot be had."""
+        # One more series for each count, which nobody asks for.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         try:
             self._server, self._thread = start_http_server(port, host, registry)
         except OSError as error:

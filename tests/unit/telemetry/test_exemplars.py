@@ -75,6 +75,10 @@ def test_what_clients_notice_leads_to_the_trace() -> None:
         assert sample.exemplar.labels == {"trace_id": trace_id(SESSION)}
 
 
+def test_no_series_tell_when_others_began() -> None:
+    assert "_created" not in fetched(talked(None), OPEN_METRICS)
+
+
 def test_a_scraper_of_the_old_format_is_told_the_same_without_exemplars() -> None:
     metrics = talked(TelemetrySettings())
     page = fetched(metrics, "text/plain")
