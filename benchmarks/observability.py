@@ -50,6 +50,9 @@ LOOK_EVERY_S = 1.0
 FETCH_EVERY_S = 5.0
 OPEN_METRICS = "application/openmetrics-text; version=1.0.0"
 ALL = "all"
+BATCHER = "batcher"
+ALL_BUT_BATCHER = "all but batcher"
+"""Without the forwards, which vary more from run to run than watching can cost."""
 
 
 class Watching(StrEnum):
@@ -136,7 +139,8 @@ def run_of(
     admitted = sum(not each.refused for each in notes)
     conversation_s = admitted * (plan.duration_s - plan.ramp_s)
     cpu_s = {group: float(use["cpu_s"]) for group, use in processes.to_json().items()}
-    cpu_s[ALL] = sum(cpu_s.values())
+    total_s = sum(cpu_s.values())
+    cpu_s |= {ALL_BUT_BATCHER: total_s - cpu_s.get(BATCHER, 0.0), ALL: total_s}
     return Run(
         number,
         watching,
@@ -163,9 +167,10 @@ class Cost:
 
 
 def costs_of(runs: Sequence[Run]) -> dict[str, Cost]:
-    """By kind of process, and of all together at the end."""
-    groups = sorted({group for run in runs for group in run.cpu_ms} - {ALL})
-    return {group: _cost(runs, group) for group in (*groups, ALL)}
+    """By kind of process, and of all together at the end, with and without the model's."""
+    sums = (ALL_BUT_BATCHER, ALL)
+    groups = sorted({group for run in runs for group in run.cpu_ms} - set(sums))
+    return {group: _cost(runs, group) for group in (*groups, *sums)}
 
 
 def _cost(runs: Sequence[Run], group: str) -> Cost:

@@ -5,14 +5,29 @@ from pathlib import Path
 import pytest
 
 from benchmarks.counting import counting_us
-from benchmarks.observability import ALL, NOTHING, Ports, Run, Watching, costs_of, turns
+from benchmarks.crowd.notes import Notes
+from benchmarks.crowd.plan import LoadPlan
+from benchmarks.crowd.processes import ProcessUse, ProcessWatch
+from benchmarks.observability import (
+    ALL,
+    ALL_BUT_BATCHER,
+    NOTHING,
+    Ports,
+    Run,
+    Watching,
+    costs_of,
+    run_of,
+    turns,
+)
 from duologue.cli.options import read_options
 
 ON, OFF = Watching.ON, Watching.OFF
 
 
 def run(number: int, watching: Watching, **cpu_ms: float) -> Run:
-    spent = {**cpu_ms, ALL: sum(cpu_ms.values())}
+    total_ms = sum(cpu_ms.values())
+    others_ms = total_ms - cpu_ms.get("batcher", 0.0)
+    spent = {**cpu_ms, ALL_BUT_BATCHER: others_ms, ALL: total_ms}
     return Run(number, watching, spent, 1, 60.0, lines_said=1, replies=1, is_intact=True)
 
 
@@ -34,8 +49,19 @@ def test_only_runs_of_one_round_are_compared() -> None:
 
 def test_all_processes_count_together_too() -> None:
     costs = costs_of([run(0, ON, gateway=2.0, batcher=10.0), run(0, OFF, gateway=1.0, batcher=9.0)])
-    assert list(costs) == ["batcher", "gateway", ALL]
+    assert list(costs) == ["batcher", "gateway", ALL_BUT_BATCHER, ALL]
     assert costs[ALL].ratio == pytest.approx(1.2)
+    assert costs[ALL_BUT_BATCHER].ratio == pytest.approx(2)
+
+
+def test_a_run_counts_the_seconds_of_those_who_were_let_in() -> None:
+    processes = ProcessWatch(1, began_s=0.0, ended_s=50.0)
+    processes.seen[1, 0.0] = ProcessUse("gateway", first_cpu_s=1.0, last_cpu_s=2.0)
+    processes.seen[2, 0.0] = ProcessUse("batcher", first_cpu_s=0.0, last_cpu_s=9.0)
+    notes = [Notes(0, 0.0), Notes(1, 0.0), Notes(2, 0.0, refused="full")]
+    seen = run_of(0, ON, processes, notes, LoadPlan(3, 60.0, ramp_s=10.0))
+    assert (seen.sessions, seen.conversation_s) == (2, 100.0)
+    assert seen.cpu_ms == {"gateway": 10.0, "batcher": 90.0, ALL_BUT_BATCHER: 10.0, ALL: 100.0}
 
 
 def test_a_process_that_does_nothing_has_no_ratio() -> None:
