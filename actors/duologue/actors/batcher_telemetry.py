@@ -61,6 +61,7 @@ class MemoryObserver(BatchObserver):
         self._memory = memory
 
     def tick_began(self, load: Load) -> None:
+        super().tick_began(load)
         gauges, memory = self._gauges, self._memory
         num_used = memory.num_cells_used
         num_held = memory.allocated_bytes // memory.cell_bytes

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from opentelemetry.trace import SpanContext, TraceFlags
 
-from duologue.batching.load_plan import LoadPlan
+from duologue.batching.load_plan import Load, LoadPlan
 from duologue.batching.observer import Observer
 from duologue.batching.roster import Sitting
 from duologue.batching.tick_account import TickRecord
@@ -69,6 +69,9 @@ class BatchObserver(Observer):
             if self._tracing.settings.slices and len(carried.links) < MAX_LINKS:
                 carried.links.append(_link(session, sitting, result.tick))
 
+    def tick_began(self, load: Load) -> None:
+        self._metrics.shedding_level.set(_LEVELS[load.shedding])  # also when nobody is there
+
     def tick_over(self, record: TickRecord, plan: LoadPlan) -> None:
         metrics = self._metrics
         carried = self._carried.pop(record.tick, None) or _Carried()
@@ -76,7 +79,6 @@ class BatchObserver(Observer):
         metrics.tick_duration.observe(record.longest_ms / 1e3, exemplar(carried.slowest))
         metrics.missed_ticks.inc(record.is_late)
         metrics.missed_slices.inc(record.num_misses)
-        metrics.shedding_level.set(_LEVELS[plan.shedding])
         if carried.links:
             self._record(record, plan, carried.links)
 

@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 
+from duologue.batching.load_plan import CALM_TICKS, LoadPlan
 from duologue.clock import TickClock
+from duologue.cluster_status import Shedding
 from duologue.service_settings import TelemetrySettings
 from duologue.telemetry import names
 from duologue.telemetry.batch_observer import BatchObserver
@@ -84,6 +86,19 @@ def test_ticks_without_traced_slices_have_no_spans(settings: TelemetrySettings) 
     observed.play("ses_a")
     assert observed.memory.spans() == []
     assert observed.value(f"{names.TICKS}_total") == 1, "but they are counted"
+    observed.close()
+
+
+def test_what_is_left_out_is_told_also_when_nobody_is_there() -> None:
+    observed = Observed()
+    stage = observed.stage
+    stage.loop.plan = LoadPlan(Shedding.ADMISSION, 1)
+    stage.go_to_tick(1)
+    assert observed.value(names.SHEDDING_LEVEL) == 3
+    for tick in range(2, 2 + CALM_TICKS):
+        stage.go_to_tick(tick)
+    assert stage.loop.plan.admits
+    assert observed.value(names.SHEDDING_LEVEL) == 2
     observed.close()
 
 
