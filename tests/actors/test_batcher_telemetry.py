@@ -54,7 +54,7 @@ async def test_the_store_metrics_and_traces_are_told(tmp_path: Path) -> None:
     assert 'duologue_kv_cells{use="used"}' in page
     assert f"duologue_seats_limit {settings.batching.max_sessions}.0" in page
     budget_bytes = assembly.engine.memory.budget_bytes
-    assert f"duologue_kv_budget_bytes {floatToGoString(budget_bytes)}" in page
+    assert f"duologue_kv_budget_bytes {floatToGoString(budget_bytes)}" in page  # type: ignore[no-untyped-call]
     assert f'model="{assembly.model.name}"' in page
     await asyncio.to_thread(telemetry.close)
     spans = read_trace(tmp_path / "traces", "ses_traced")
