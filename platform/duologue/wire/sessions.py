@@ -1,13 +1,17 @@
 """How a client wants its session held."""
 
+from typing import TYPE_CHECKING
+
 from google.protobuf.struct_pb2 import Struct
 
-from duologue.session.setup import SessionSetup
-from duologue.session.words import ModelWords
 from duologue.session_config import Label, SessionConfig
 from duologue.settings import Settings
 from duologue.v1 import events_pb2 as pb
 from duologue.wire.fields import finite, parse, refuse
+
+if TYPE_CHECKING:  # gateway and client have no tokenizer
+    from duologue.session.setup import SessionSetup
+    from duologue.session.words import ModelWords
 
 _SCALARS = (
     "strategy",
@@ -27,8 +31,8 @@ _SCALARS = (
 
 
 def config_to_setup(
-    message: pb.SessionConfig, settings: Settings, words: ModelWords
-) -> SessionSetup:
+    message: pb.SessionConfig, settings: Settings, words: "ModelWords"
+) -> "SessionSetup":
     """The platform's settings with the client's in their place.
 
     Raises InvalidSetting naming the field as `config.name`, and what is allowed.
