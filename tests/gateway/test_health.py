@@ -124,7 +124,7 @@ async def test_keys_that_cannot_be_read(serve: Serve) -> None:
 
 
 async def test_tls(serve: Serve, scripted: ScriptedNode, key: str, tmp_path: Path) -> None:
-    certificate, secret = _certificate(tmp_path)
+    certificate, secret = certificate_for(tmp_path)
     async with serve(tls_certificate=str(certificate), tls_key=str(secret)) as gateway:
         credentials = grpc.ssl_channel_credentials(certificate.read_bytes())
         async with grpc.aio.secure_channel(gateway.address, credentials) as channel:
@@ -133,14 +133,14 @@ async def test_tls(serve: Serve, scripted: ScriptedNode, key: str, tmp_path: Pat
             await talk.until_done(1)
 
 
-def _certificate(folder: Path) -> tuple[Path, Path]:
-    """For 127.0.0.1, made by the library that Python's ssl is built with."""
+def certificate_for(folder: Path, name: str = "IP:127.0.0.1") -> tuple[Path, Path]:
+    """With its key, made by the library that Python's ssl is built with."""
     certificate, key = folder / "certificate.pem", folder / "key.pem"
     subprocess.run(
         [
             *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
             *("-nodes", "-days", "2", "-subj", "/CN=duologue", "-keyout", str(key)),
-            *("-addext", "subjectAltName=IP:127.0.0.1", "-out", str(certificate)),
+            *("-addext", f"subjectAltName={name}", "-out", str(certificate)),
         ],
         check=True,
         capture_output=True,

@@ -8,8 +8,7 @@ from pathlib import Path
 import grpc
 
 from duologue.client.errors import InvalidRequest
-
-TLS_SYSTEM = "system"
+from duologue.trust import trusting
 
 _OPTIONS: tuple[tuple[str, int], ...] = (
     # A gateway that is gone without a word is noticed by its missing answers.
@@ -95,9 +94,7 @@ def _addresses(address: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def _credentials(tls_ca: str | Path) -> grpc.ChannelCredentials:
-    if tls_ca == TLS_SYSTEM:
-        return grpc.ssl_channel_credentials()
     try:
-        return grpc.ssl_channel_credentials(Path(tls_ca).read_bytes())
+        return trusting(tls_ca)
     except OSError as error:
         raise InvalidRequest(f"tls_ca cannot be read: {error}", "tls_ca") from error

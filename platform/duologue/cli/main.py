@@ -10,12 +10,14 @@ import typer
 
 from duologue.cli import (
     chat,
+    check,
     config,
     data,
     demo,
     drain,
     eval,
     gateway,
+    health,
     model,
     sessions,
     status,
@@ -40,6 +42,8 @@ _COMMANDS = (
     sessions,
     trace,
     tenants,
+    check,
+    health,
     data,
     train,
     eval,

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from duologue.cli.options import ConfigOption, SetOption, read_options
 from duologue.cli.remote import (
     PANEL,
     AddressOption,
@@ -19,6 +20,8 @@ from duologue.cli.terminal import messages, output
 
 if TYPE_CHECKING:
     from duologue.client import Client
+    from duologue.service_settings import StoreSettings
+    from duologue.tenants import NewKey
     from duologue.v1.admin_pb2 import Tenant
 
 _EPILOG = (
@@ -26,8 +29,10 @@ _EPILOG = (
     "duologue tenants add acme --max-sessions 20     make a tenant, or change it\n\n"
     "duologue tenants key acme                       an API key, shown this once\n\n"
     "duologue tenants revoke k7f3                    take a key back\n\n"
-    "All of them need an operator's key."
+    "All of them need an operator's key. The first one is made at the store itself:\n\n"
+    "duologue tenants operator-key -s store.url=redis://store:6379"
 )
+OPERATOR_TENANT = "operator"
 TenantArgument = Annotated[str, typer.Argument(metavar="TENANT", show_default=False)]
 
 _tenants = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
@@ -123,6 +128,42 @@ def revoke(
     """Take an API key back; KEY_ID is its name in the list, not the key."""
     ask(lambda client: client.admin.revoke_key(key_id), address, api_key, tls_ca)
     messages().print(f"key {key_id} is no longer valid")
+
+
+@_tenants.command("operator-key")
+def operator_key(
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+    assignments: SetOption = None,
+) -> None:
+    """Make a key of the tenant [b]operator[/b] at the store itself, and print it this once.
+
+    For the beginning, when nobody has a key yet. It needs [b]store.url[/b], and asks no gateway.
+    """
+    import asyncio
+
+    store = read_options(config, assignments).settings.store
+    made = asyncio.run(_make_operator_key(store))
+    if as_json:
+        print_json({"key_id": made.key_id, "key": made.key})
+        return
+    messages().print(f"key {made.key_id} of tenant {OPERATOR_TENANT}; it is not shown again:")
+    output().print(made.key, soft_wrap=True)
+
+
+async def _make_operator_key(settings: "StoreSettings") -> "NewKey":
+    from dataclasses import replace
+
+    from duologue.errors import InvalidSetting
+    from duologue.store.store import Store
+    from duologue.tenants import Tenant
+
+    if settings.url is None:
+        raise InvalidSetting("store.url must be set: the key is made at the platform's store")
+    async with await Store.connect(settings.url, settings) as store:
+        tenant = await store.tenant(OPERATOR_TENANT) or Tenant(OPERATOR_TENANT)
+        await store.put_tenant(replace(tenant, is_operator=True))
+        return await store.create_key(OPERATOR_TENANT)
 
 
 @_tenants.command()
