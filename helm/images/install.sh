@@ -31,6 +31,7 @@ case $step in
     "${PYTHON:-python3}" -m venv "$tools"
     "$tools/bin/python" -m pip install --no-input --only-binary :all: --no-deps \
       -r "$here/build.requirements.txt"
+    "$tools/bin/python" -m pip check
     ;;
   packages)
     venv=$1

@@ -93,3 +93,9 @@ def main() -> None:
     except DuologueError as error:
         show_error(str(error))
         sys.exit(EXIT_ERROR)
+    except ModuleNotFoundError as error:
+        # The gateway's image has the commands and not all that they need.
+        if error.name is None or error.name.partition(".")[0] == "duologue":
+            raise
+        show_error(f"this command needs {error.name}, which is not installed here")
+        sys.exit(EXIT_ERROR)
