@@ -10,6 +10,10 @@ SUITE ?= tests/gateway
 TIMES ?= 20
 BUSY ?= 2
 
+# Of `make sbom`.
+ENVIRONMENT ?= $(VENV)
+BILL ?= build/duologue.cdx.json
+
 VENV := .venv
 BIN := $(VENV)/bin
 CODE := $(wildcard platform actors gateway helm tests benchmarks scripts)
@@ -17,7 +21,7 @@ CODE := $(wildcard platform actors gateway helm tests benchmarks scripts)
 STAMP := $(VENV)/.installed-$(shell (cat pyproject.toml constraints.txt; pwd) | cksum | tr ' ' '-')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup model run test repeat lint format types check protos dashboards clean
+.PHONY: help setup model run test repeat lint format types check protos dashboards images sbom clean
 
 help:  ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +63,15 @@ protos: setup  ## Generate the gRPC code anew, after a change of protos/ (its ou
 
 dashboards: setup  ## Write the Grafana dashboards anew, after a change of helm/dashboards.
 	@$(BIN)/python -m helm.dashboards
+
+images: setup  ## Check the Dockerfiles (hadolint).
+	@$(BIN)/hadolint --config helm/images/hadolint.yaml helm/images/*.Dockerfile
+
+sbom: setup  ## Write what is in ENVIRONMENT, a virtual environment, to BILL, as CycloneDX JSON.
+	@mkdir -p $(dir $(BILL))
+	@$(BIN)/cyclonedx-py environment --output-reproducible --pyproject pyproject.toml \
+	  --output-file $(BILL) $(ENVIRONMENT)/bin/python
+	@echo "written: $(BILL)"
 
 clean:  ## Remove .venv and the tools' caches. The prepared model stays in its cache folder.
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

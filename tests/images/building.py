@@ -93,12 +93,10 @@ class Building:
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
 
 
-def built(name: str, folder: Path, **arguments: str) -> tuple[Building, Stage]:
-    """The image of that name, built in the folder, and its last stage."""
-    file = ROOT / "helm" / "images" / f"{name}.Dockerfile"
-    *stages, last = Dockerfile.parse(file.read_text(encoding="utf-8")).stages
-    building = Building(folder, arguments)
+def built(name: str, folder: Path, **arguments: str) -> tuple[Building, Dockerfile]:
+    """The image of that name, built in the folder."""
+    text = (ROOT / "helm" / "images" / f"{name}.Dockerfile").read_text(encoding="utf-8")
+    building, file = Building(folder, arguments), Dockerfile.parse(text)
     (folder / "tmp").mkdir(parents=True)
-    for stage in stages:
-        building.follow(stage)
-    return building, last
+    building.follow(file.stage("build"))
+    return building, file

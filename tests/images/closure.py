@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from importlib.metadata import requires
 from pathlib import Path
 
-from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -40,8 +39,7 @@ def closure(roots: Iterable[str]) -> set[str]:
 def _is_needed(requirement: Requirement, extras: Iterable[str]) -> bool:
     if requirement.marker is None:
         return True
-    environment = {**default_environment(), **_THERE}
-    return any(requirement.marker.evaluate({**environment, "extra": extra}) for extra in extras)
+    return any(requirement.marker.evaluate({**_THERE, "extra": extra}) for extra in extras)
 
 
 def pins(file: Path) -> dict[str, str]:

@@ -4,7 +4,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,6 +40,9 @@ class Stage:
     """From one FROM to the next."""
 
     base: str
+    """What it starts from: an image, or an earlier stage by its name."""
+    name: str
+    """Empty if it has none."""
     instructions: tuple[Instruction, ...]
 
     def all(self, keyword: str) -> list[Instruction]:
@@ -70,20 +73,29 @@ class Dockerfile:
         stages: list[Stage] = []
         for each in _instructions(text):
             if each.keyword == "FROM":
-                stages.append(Stage(each.value, ()))
+                base, _, name = each.value.partition(" AS ")
+                stages.append(Stage(base, name, ()))
             elif stages:
                 last = stages.pop()
-                stages.append(Stage(last.base, (*last.instructions, each)))
+                stages.append(replace(last, instructions=(*last.instructions, each)))
             else:
                 assert each.keyword == "ARG", each
                 name, _, value = each.value.partition("=")
                 arguments[name] = value
         return cls(arguments, tuple(stages))
 
+    @property
+    def image(self) -> Stage:
+        """The stage that is the image, unless another one is asked for."""
+        return self.stages[-1]
+
+    def stage(self, name: str) -> Stage:
+        (found,) = (stage for stage in self.stages if stage.name == name)
+        return found
+
     def base_of(self, stage: Stage) -> str:
-        """The image's name, with the arguments' defaults in place."""
-        name = stage.base.split(" AS ")[0]
-        return re.sub(r"\$\{(\w+)\}", lambda found: self.arguments[found[1]], name)
+        """The base's name, with the arguments' defaults in place."""
+        return re.sub(r"\$\{(\w+)\}", lambda found: self.arguments[found[1]], stage.base)
 
 
 def _instructions(text: str) -> Iterator[Instruction]:

@@ -25,28 +25,25 @@ def _name(path: Path) -> str:
 def offences(text: str) -> Iterator[str]:
     """What is wrong with a Dockerfile, by our own rules."""
     file = Dockerfile.parse(text)
-    *builders, last = file.stages
-    everything = [each for stage in file.stages for each in stage.instructions]
-    if not builders:
-        yield "one stage only: what builds would be in the image"
-    yield from (
-        f"the base {file.base_of(stage)} is not pinned"
-        for stage in file.stages
-        if not PINNED.fullmatch(file.base_of(stage))
-    )
-    yield from (
-        f"{stage.base} cannot be pinned by digest"
-        for stage in file.stages
-        if "${BASE_DIGEST}" not in stage.base
-    )
+    last, names = file.image, {stage.name for stage in file.stages}
+    if "build" not in names or last.name:
+        yield "what builds must be a stage of its own, and the image the last one"
+    for stage in file.stages:
+        if stage.base in names or stage.base == "scratch":
+            continue
+        if not PINNED.fullmatch(file.base_of(stage)):
+            yield f"the base {file.base_of(stage)} is not pinned"
+        if "${BASE_DIGEST}" not in stage.base:
+            yield f"{stage.base} cannot be pinned by digest"
     if [each.value for each in last.all("USER")] != ["1000:1000"]:
         yield "the user must be 1000:1000, in numbers: a cluster cannot tell who a name is"
     for keyword in ("ENTRYPOINT", "CMD", "HEALTHCHECK"):
         found = last.all(keyword)
         if len(found) != 1 or found[0].command is None:
             yield f"{keyword} must be there once, in exec form"
-    for each in everything:
-        yield from _offences_of(each, is_last=each in last.instructions)
+    for stage in file.stages:
+        for each in stage.instructions:
+            yield from _offences_of(each, is_last=stage is last)
 
 
 def _offences_of(each: Instruction, *, is_last: bool) -> Iterator[str]:
@@ -78,6 +75,7 @@ def test_there_are_images() -> None:
         ("3.11.14-slim-bookworm", "latest", "not pinned"),
         ("3.11.14-slim-bookworm", "3.11", "not pinned"),
         ("FROM ${BASE}${BASE_DIGEST}\n", "FROM ${BASE}\n", "by digest"),
+        ("FROM ${BASE}${BASE_DIGEST} AS build", "FROM ${BASE}${BASE_DIGEST} AS x", "of its own"),
         ("USER 1000:1000\n", "", "in numbers"),
         ("USER 1000:1000\n", "USER duologue\n", "in numbers"),
         ("USER 1000:1000\n", "USER 0\n", "in numbers"),

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -17,13 +18,14 @@ from duologue.store.valkey import EmbeddedValkey
 from tests.gateway.scripted import World, node
 from tests.images.building import Building, built
 from tests.images.closure import listed
-from tests.images.dockerfile import Stage
+from tests.images.dockerfile import Dockerfile, Stage
 from tests.programs import Program, running
 
 # The first test installs the image's packages: 12 s here, minutes where they have to be fetched.
 pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("gateway image")]
 
 READ_ONLY = Path(__file__).parent / "read_only"
+VERSION = version("duologue")
 NOT_THERE = ("torch", "ray", "transformers", "tokenizers", "numpy", "pip", "setuptools", "pytest")
 
 
@@ -32,7 +34,11 @@ class Image:
     """As the last stage leaves it, with the root file system read-only."""
 
     building: Building
-    stage: Stage
+    file: Dockerfile
+
+    @property
+    def stage(self) -> Stage:
+        return self.file.image
 
     def environment(self, **changes: str) -> dict[str, str]:
         writable = {"PYTHONPATH": str(READ_ONLY), "WRITABLE": self.building.place("/tmp/")}
@@ -65,10 +71,10 @@ class Image:
 
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
-    building, last = built("gateway", tmp_path_factory.mktemp("gateway") / "root")
-    # `COPY --from=build` of a folder to the place where it is.
-    assert [each.value for each in last.all("COPY")] == ["--from=build /opt/venv /opt/venv"]
-    return Image(building, last)
+    building, file = built("gateway", tmp_path_factory.mktemp("gateway") / "root")
+    # It is copied to the place where it is already.
+    assert [each.value for each in file.image.all("COPY")] == ["--from=build /opt/venv /opt/venv"]
+    return Image(building, file)
 
 
 @pytest.fixture
@@ -103,9 +109,22 @@ def test_it_has_what_is_listed_and_duologue(image: Image) -> None:
     )
     told, found = image.run("python", "-c", program, *NOT_THERE).stdout.splitlines()
     installed = {canonicalize_name(name): version for name, version in json.loads(told).items()}
-    assert installed.pop(canonicalize_name("duologue")) == "0.1.0"
+    assert installed.pop(canonicalize_name("duologue")) == VERSION
     assert installed == listed("gateway")
     assert json.loads(found) == []
+
+
+def test_its_bill_of_materials(image: Image) -> None:
+    image.building.follow(image.file.stage("billing"))
+    assert image.file.stage("bill").one("COPY").value == "--from=billing /opt/bill/ /"
+    (file,) = Path(image.building.place("/opt/bill")).iterdir()
+    bill = json.loads(file.read_text(encoding="utf-8"))
+    assert bill["bomFormat"] == "CycloneDX"
+    subject = bill["metadata"]["component"]
+    assert (subject["name"], subject["version"]) == ("duologue", VERSION)
+    told = {canonicalize_name(each["name"]): each["version"] for each in bill["components"]}
+    assert told == listed("gateway")
+    assert "grpcio" in told
 
 
 async def test_it_serves_and_is_healthy(image: Image, where: dict[str, str]) -> None:

@@ -65,6 +65,10 @@ def test_a_node_has_what_the_project_depends_on() -> None:
     assert set(listed("node")) | set(listed("torch")) == closure(project())
 
 
+def test_what_writes_the_bill_is_complete() -> None:
+    assert set(listed("bill")) == closure(["cyclonedx-bom"])
+
+
 def _gateways_own() -> set[str]:
     """Of the project's dependencies, those that the gateway's list has."""
     names = {canonicalize_name(Requirement(each).name) for each in project()}

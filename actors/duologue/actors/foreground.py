@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from contextlib import suppress
+from pathlib import Path
 
 from duologue.actors.cluster import LocalCluster, Say
 from duologue.cli.endpoint import Endpoint, remove_endpoint
@@ -41,14 +42,26 @@ async def _run(settings: Settings, ray_address: str | None, say: Say, pid: int) 
     async with LocalCluster(settings, ray_address, say=say) as cluster:
         key = await development_key(cluster.store)
         endpoint = Endpoint(cluster.address, key, pid=pid)
-        path = endpoint.write()
+        path = write_endpoint(endpoint, say)
         try:
             say(f"address  {cluster.address}")
             say(f"api key  {key}")
-            say(f"both are in {path}, where `duologue chat` finds them; Ctrl-C stops everything")
+            if path is not None:
+                say(f"both are in {path}, where `duologue chat` finds them")
+            say("Ctrl-C stops everything")
             raise DuologueError(await cluster.failed())
         finally:
-            remove_endpoint(pid, path)
+            if path is not None:
+                remove_endpoint(pid, path)
+
+
+def write_endpoint(endpoint: Endpoint, say: Say) -> Path | None:
+    """The endpoint file; None where there is no place for it, such as in a read-only container."""
+    try:
+        return endpoint.write()
+    except OSError as error:
+        say(f"other commands need --address and --api-key: {error}")
+        return None
 
 
 async def development_key(store: Store) -> str:
