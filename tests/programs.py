@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from tests.waiting import News, waiting_for
+from tests.waiting import WITHIN_S, News, waiting_for
 
 
 class Program:
@@ -44,9 +44,9 @@ class Program:
         """Wait for a text; fails when the program falls silent without it."""
         await self._until(lambda: text in self.output, repr(text))
 
-    async def ended(self) -> int:
+    async def ended(self, *, within_s: float = WITHIN_S) -> int:
         """The exit code, once nobody holds its output any more."""
-        async with waiting_for("the program's end", self._told):
+        async with waiting_for("the program's end", self._told, within_s=within_s):
             await asyncio.wait({self._reader})
             return await self._process.wait()
 

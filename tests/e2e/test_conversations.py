@@ -1,8 +1,10 @@
 """Conversations through the whole platform: client, gateway, session and batching actor, store."""
 
 import asyncio
+import json
 import os
 import signal
+import sys
 
 import grpc
 import pytest
@@ -26,6 +28,7 @@ from duologue.v1.conversation_pb2_grpc import ConversationServiceStub
 from duologue.v1.events_pb2 import SessionConfig
 from tests.e2e.conftest import Platform
 from tests.e2e.listening import REPLY_WITHIN_S, Listener
+from tests.programs import running
 from tests.waiting import waiting_for
 
 pytestmark = [
@@ -36,6 +39,7 @@ pytestmark = [
     pytest.mark.timeout(300),
 ]
 
+COMMAND = (sys.executable, "-c", "from duologue.cli.main import main; main()")
 LONG = "Tell me a long story about a dragon who learns to cook."
 
 
@@ -247,3 +251,14 @@ async def test_plain_stubs_converse_too(platform: Platform) -> None:
                     pass
         call.cancel()
     assert "Paris" in text
+
+
+async def test_a_check_says_that_it_works(platform: Platform) -> None:
+    flags = ("--address", platform.cluster.address, "--api-key", platform.api_key, "--json")
+    # No step may be taken for a failure because the cores are others' too.
+    command = (*COMMAND, "check", *flags, "--within-s", str(REPLY_WITHIN_S))
+    async with running(*command) as check:
+        assert await check.ended(within_s=2 * REPLY_WITHIN_S) == 0, check.output
+        told = json.loads(check.output)
+    assert told["works"]
+    assert "Paris" in next(step["told"] for step in told["steps"] if step["name"] == "answer")
