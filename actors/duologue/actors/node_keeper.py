@@ -119,6 +119,7 @@ class NodeKeeper:
         self._resource = resource
         self._roll = AgentRoll(settings_digest(settings), start)
         self._background = Background()
+        self._background.start(self._look(), "the first look at the nodes")
         self._background.repeat(LOOK_EVERY_S, self._look, "the look at the nodes")
 
     async def _look(self) -> None:

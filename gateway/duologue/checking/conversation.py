@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import replace
 
 from duologue.checking.health import ask_health
 from duologue.checking.steps import Finding, Steps
@@ -45,15 +46,24 @@ async def reach(address: str, tls_ca: str | None, steps: Steps) -> None:
 
 
 async def converse(
-    address: str, api_key: str | None, tls_ca: str | None, steps: Steps, clock: Clock
+    address: str,
+    api_key: str | None,
+    tls_ca: str | None,
+    steps: Steps,
+    clock: Clock,
+    *,
+    model: str | None = None,
 ) -> None:
-    """The key is taken, a session opens, a query is answered with text, the session closes."""
+    """The key is taken, a session opens, a query is answered with text, the session closes.
+
+    `model` is the one to ask; None leaves it to the platform.
+    """
     async with AsyncExitStack() as stack:
         async with steps.step("key") as finding:
             client = await stack.enter_async_context(connect(address, api_key=api_key, tls=tls_ca))
             await client.list_sessions(1)
             finding.told = "the API key is valid"
-        async with _session(client, steps) as conversation:
+        async with _session(client, replace(_CONFIG, model=model), steps) as conversation:
             async with steps.step("answer") as finding:
                 await _answer(conversation, finding, clock)
             async with steps.step("closed") as finding:
@@ -62,10 +72,12 @@ async def converse(
 
 
 @asynccontextmanager
-async def _session(client: Client, steps: Steps) -> AsyncIterator[Conversation]:
+async def _session(
+    client: Client, config: SessionConfig, steps: Steps
+) -> AsyncIterator[Conversation]:
     """A conversation; if the block fails, its session is closed as far as that is possible."""
     positions: list[int] = []
-    conversation = client.converse(_CONFIG, on_queued=positions.append)
+    conversation = client.converse(config, on_queued=positions.append)
     async with AsyncExitStack() as stack:
         async with steps.step("session") as finding:
             await stack.enter_async_context(conversation)

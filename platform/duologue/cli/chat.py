@@ -34,6 +34,10 @@ def chat(
             show_default=False,
         ),
     ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="One of those that are served there, by its name.", show_default=False),
+    ] = None,
     strategy: Annotated[
         str | None, typer.Option(help="[b]duo[/b], tdm or turn.", show_default=False)
     ] = None,
@@ -56,6 +60,7 @@ def chat(
 
     endpoint = find_endpoint(address, api_key, tls_ca)
     config = SessionConfig(
+        model=model,
         strategy=strategy,
         system_prompt=system_prompt,
         temperature=temperature,

@@ -37,6 +37,10 @@ def check(
     address: AddressOption = None,
     api_key: ApiKeyOption = None,
     tls_ca: TlsOption = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="One of those that are served there, by its name.", show_default=False),
+    ] = None,
     within_s: Annotated[
         float, typer.Option(min=0.1, help="No step may take longer than so many seconds.")
     ] = 60.0,
@@ -55,7 +59,7 @@ def check(
         raise InvalidInput(
             "there is no API key: give --api-key or DUOLOGUE_API_KEY, or store.url to make one"
         )
-    taken = _run(endpoint, store, within_s, as_json)
+    taken = _run(endpoint, store, within_s, as_json, model)
     works = all(step.is_good for step in taken)
     if as_json:
         from dataclasses import asdict
@@ -69,7 +73,11 @@ def check(
 
 
 def _run(
-    endpoint: Endpoint, store: "StoreSettings | None", within_s: float, is_quiet: bool
+    endpoint: Endpoint,
+    store: "StoreSettings | None",
+    within_s: float,
+    is_quiet: bool,
+    model: str | None,
 ) -> "list[Step]":
     from duologue.checking.conversation import converse, reach
     from duologue.checking.guest import guest_key
@@ -87,10 +95,10 @@ def _run(
         address, tls_ca = endpoint.address, endpoint.tls_ca
         await reach(address, tls_ca, steps)
         if store is None:
-            await converse(address, endpoint.api_key, tls_ca, steps, clock)
+            await converse(address, endpoint.api_key, tls_ca, steps, clock, model=model)
             return
         async with guest_key(store, steps) as key:
-            await converse(address, key, tls_ca, steps, clock)
+            await converse(address, key, tls_ca, steps, clock, model=model)
 
     try:
         asyncio.run(run())
