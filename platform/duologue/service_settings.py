@@ -1,16 +1,18 @@
 """The settings of the distributed service; the same manner as `settings.py`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from duologue.setting_checks import check, check_number, check_range
+from duologue.store.address import StoreAddress
 
 
 @dataclass(frozen=True, slots=True)
 class StoreSettings:
     """Where sessions are kept."""
 
-    url: str | None = None
-    """redis://, rediss:// or unix:// of a Redis or Valkey; None starts an embedded Valkey."""
+    url: str | None = field(default=None, repr=False)
+    """A Redis or Valkey, by its URL: redis://, rediss:// or unix:// for one server, else
+    redis+sentinel:// or redis+cluster://; None starts an embedded Valkey."""
     data_dir: str | None = None
     """Where the embedded Valkey keeps its data; None keeps it only as long as it runs."""
     lease_ms: int = 3_000
@@ -21,9 +23,8 @@ class StoreSettings:
     """A session writes a checkpoint, at a silent moment, after so many entries of its journal."""
 
     def __post_init__(self) -> None:
-        schemes = ("redis://", "rediss://", "unix://")
-        is_url = self.url is None or self.url.startswith(schemes)
-        check(is_url, "store.url", f"none or a URL with {', '.join(schemes)}", self.url)
+        if self.url is not None:
+            StoreAddress.parse(self.url)
         check(self.data_dir != "", "store.data_dir", "a path or none", self.data_dir)
         check_range("store.lease_ms", self.lease_ms, 500, 600_000)
         check_range("store.session_ttl_s", self.session_ttl_s, 10, 31_536_000)

@@ -132,7 +132,7 @@ async def test_a_limit_holds_although_the_library_swallows_the_breaking_off(
         raise ConnectionError("the connection is gone")
 
     monkeypatch.setattr("duologue.store.connection._CALL_S", 0.01)
-    monkeypatch.setattr(store._connection._redis, "evalsha", swallow)
+    monkeypatch.setattr("duologue.store.connection.send", swallow)
     async with waiting_for("the end of the call", lambda: num_calls):
         with pytest.raises(StoreUnavailable, match=r"nothing within 0\.01 s"):
             await store.mark_draining("n1")

@@ -32,12 +32,14 @@ class Store(TenantStore, SessionStore, LeaseStore, JournalStore, NodeStore, Quot
     ) -> Self:
         """Connect to the Redis or Valkey at the URL, and check that its contents are of our schema.
 
-        Raises StoreUnavailable, or StoreIncompatible. Leases and rates go by the server's clock;
-        `now_ms` (Unix milliseconds) replaces it in tests.
+        A server that throws out keys is named in the log. Raises StoreUnavailable, or
+        StoreIncompatible. Leases and rates go by the server's clock; `now_ms` (Unix milliseconds)
+        replaces it in tests.
         """
         connection = Connection(url, now_ms)
         try:
             await connection.check_schema()
+            await connection.warn_of_eviction()
         except BaseException:
             await connection.aclose()
             raise
