@@ -1,4 +1,7 @@
-"""One real server for all tests of the store, emptied before each, and a clock that tests move."""
+"""Real servers for all tests of the store, emptied before each, and a clock that tests move.
+
+Whatever asks for the `server` runs against a single one and against a cluster.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -10,12 +13,17 @@ from duologue.clock import ManualClock
 from duologue.service_settings import StoreSettings
 from duologue.store.store import Store
 from duologue.store.valkey import EmbeddedValkey
+from tests.store.raw_cluster import RawClients, RawCluster, Servers, behind
 from tests.store.records import LEASE_MS, LIMITS, START_MS, TTL_S
 
 
-@pytest.fixture(scope="session")
-def server() -> Iterator[EmbeddedValkey]:
-    server = EmbeddedValkey()
+@pytest.fixture(scope="session", params=["single", "cluster"])
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Servers]:
+    server: Servers = EmbeddedValkey()
+    if request.param == "cluster":
+        server = RawCluster(tmp_path_factory.mktemp("cluster"))
     asyncio.run(server.start())
     try:
         yield server
@@ -24,11 +32,11 @@ def server() -> Iterator[EmbeddedValkey]:
 
 
 @pytest.fixture
-def raw(server: EmbeddedValkey) -> Iterator[Redis]:
+def raw(server: Servers) -> Iterator[Redis | RawClients]:
     """The server itself, empty, for looking behind the store."""
-    with Redis.from_url(server.url) as redis:
-        redis.flushall()
-        yield redis
+    with behind(server) as client:
+        client.flushall()
+        yield client
 
 
 @pytest.fixture
@@ -38,7 +46,7 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-async def store(server: EmbeddedValkey, raw: Redis, clock: ManualClock) -> AsyncIterator[Store]:
+async def store(server: Servers, raw: Redis, clock: ManualClock) -> AsyncIterator[Store]:
     settings = StoreSettings(lease_ms=LEASE_MS, session_ttl_s=TTL_S)
 
     def now_ms() -> int:

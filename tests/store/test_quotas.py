@@ -60,6 +60,7 @@ async def test_senseless_amounts_are_refused(store: Store, amount: int, per_minu
 ATTEMPTS = st.lists(st.tuples(st.integers(0, 30_000), st.integers(1, 40)), max_size=40)
 
 
+@pytest.mark.parametrize("server", ["single"], indirect=True)
 @settings(max_examples=60)
 @given(attempts=ATTEMPTS, per_minute=st.integers(1, 200))
 def test_rates_are_those_of_a_bucket(

@@ -16,9 +16,9 @@ from duologue.session_record import TranscriptEdit
 from duologue.store.connection import Connection
 from duologue.store.scripts import Script
 from duologue.store.store import Store
-from duologue.store.valkey import EmbeddedValkey
 from duologue.tenants import Tenant
 from duologue.usage import Usage
+from tests.store.raw_cluster import Servers
 from tests.store.records import LISTING_MS, START_MS, TTL_S, new_lease, said
 
 LASTING = re.compile(r"duologue:schema|duologue:1:\{@tenants\}:(all|keys|key_names)")
@@ -122,7 +122,7 @@ def test_every_script_is_loaded() -> None:
 
 @pytest.mark.parametrize("found", ["2", "0", "x", ""])
 async def test_a_store_of_another_schema_is_refused(
-    server: EmbeddedValkey, raw: Redis, found: str
+    server: Servers, raw: Redis, found: str
 ) -> None:
     raw.set("duologue:schema", found)
     with pytest.raises(StoreIncompatible, match=f"is of schema '{found}', this version"):
@@ -131,15 +131,13 @@ async def test_a_store_of_another_schema_is_refused(
     assert raw.dbsize() == 1
 
 
-async def test_our_schema_is_taken_again(server: EmbeddedValkey, raw: Redis) -> None:
+async def test_our_schema_is_taken_again(server: Servers, raw: Redis) -> None:
     for _ in range(2):
         async with await Store.connect(server.url):
             assert raw.get("duologue:schema") == b"1"
 
 
-async def test_without_a_clock_of_ours_the_servers_counts(
-    server: EmbeddedValkey, raw: Redis
-) -> None:
+async def test_without_a_clock_of_ours_the_servers_counts(server: Servers, raw: Redis) -> None:
     async with await Store.connect(server.url, StoreSettings()) as store:
         before, _ = raw.time()
         await new_lease(store)
