@@ -1,7 +1,7 @@
 """A cluster of Valkeys: three primaries, and replicas where a test wants some."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -121,7 +121,7 @@ class RawClients:
     def dbsize(self) -> int:
         return sum(client.dbsize() for client in self._clients.values())
 
-    def client_list(self) -> list[object]:
+    def client_list(self) -> Sequence[object]:
         # One of them is to be counted as the client that asks, as at a single server.
         return [each for client in self._clients.values() for each in client.client_list()][2:]
 

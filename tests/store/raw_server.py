@@ -4,8 +4,8 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -96,6 +96,16 @@ class RawServer:
         assert self._child is not None
         os.kill(self._child.pid, signal.SIGKILL)
 
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """It hangs for as long as the block."""
+        assert self._child is not None
+        os.kill(self._child.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self._child.pid, signal.SIGCONT)
+
     async def __aenter__(self) -> Self:
         await self.start()
         return self
@@ -131,7 +141,9 @@ def free_ports(count: int) -> list[int]:
         return [probe.getsockname()[1] for probe in probes]
 
 
-async def until(is_so, what: str, instead=None) -> None:  # type: ignore[no-untyped-def]
+async def until(
+    is_so: Callable[[], object], what: str, instead: Callable[[], object] | None = None
+) -> None:
     """Ask again and again, for servers tell nobody when something has changed."""
     async with waiting_for(what, instead):
         while not is_so():

@@ -206,6 +206,23 @@ async def test_a_failover_in_order_is_not_noticed(replicated: RawCluster) -> Non
         assert len((await store.read("acme", session_id)).entries) == num_entries + 1
 
 
+async def test_a_server_that_hangs_holds_up_only_its_own(
+    replicated: RawCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hung, other = replicated.primaries[1:]
+    async with await Store.connect(replicated.url) as store:
+        await store.put_tenant(Tenant("acme"))
+        leases = [await new_lease(store, session_at(replicated, each)) for each in (hung, other)]
+        with hung.stopped(), monkeypatch.context() as patch:
+            patch.setattr("duologue.store.connection._CALL_S", 0.5)
+            calls = (store.append(lease, b"entry") for lease in leases)
+            ends = await asyncio.gather(*calls, return_exceptions=True)
+        assert isinstance(ends[0], StoreUnavailable)
+        assert "nothing within 0.5 s" in str(ends[0])
+        assert ends[1] == 1
+        await append_at_last(store, leases[0], b"entry")
+
+
 async def test_what_is_no_cluster_is_told_of(tmp_path: Path) -> None:
     async with RawServer(tmp_path) as alone:
         with pytest.raises(StoreIncompatible, match=r"not part of a cluster: .* redis://"):

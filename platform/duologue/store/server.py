@@ -88,7 +88,8 @@ class Server:
 
     async def aclose(self) -> None:
         """Close all connections."""
-        await self._redis.aclose(close_connection_pool=True)
+        with suppress(RedisError, OSError):
+            await self._redis.aclose(close_connection_pool=True)
 
 
 async def execute(redis: Redis, *command: Word) -> Any:
