@@ -19,11 +19,11 @@ from duologue.service_settings import StoreSettings
 from duologue.session_record import SessionStatus
 from duologue.store.store import Store
 from duologue.tenants import Tenant
+from tests.certificates import make_certificate
 from tests.client.service import no_address
 from tests.gateway import scripted as scripts
 from tests.gateway.conftest import Serve
 from tests.gateway.scripted import Story, World
-from tests.gateway.test_health import certificate_for
 from tests.programs import Program, running
 from tests.waiting import News
 
@@ -103,7 +103,7 @@ async def test_what_hangs() -> None:
 
 
 async def test_health_over_tls(serve: Serve, tmp_path: Path) -> None:
-    certificate, secret = certificate_for(tmp_path, "DNS:duologue.example")
+    certificate, secret = make_certificate(tmp_path, "DNS:duologue.example")
     trust = ("--tls-ca", str(certificate))
     async with serve(tls_certificate=str(certificate), tls_key=str(secret)) as gateway:
         named = await run("health", gateway.address, *trust, "--tls-name", "duologue.example")

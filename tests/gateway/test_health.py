@@ -1,8 +1,6 @@
 """Health by service, reflection by flag, TLS, and the word to go away."""
 
 import asyncio
-import ssl
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ from duologue.errors import CapacityExceeded, DuologueError, InvalidSetting, Sto
 from duologue.gateway.health import Health
 from duologue.gateway.server import Gateway
 from duologue.store.store import Store
+from tests.certificates import make_certificate
 from tests.gateway.conftest import Serve
 from tests.gateway.scripted import ScriptedNode
 from tests.gateway.talking import Api, api, details, failure
@@ -124,26 +123,10 @@ async def test_keys_that_cannot_be_read(serve: Serve) -> None:
 
 
 async def test_tls(serve: Serve, scripted: ScriptedNode, key: str, tmp_path: Path) -> None:
-    certificate, secret = certificate_for(tmp_path)
+    certificate, secret = make_certificate(tmp_path)
     async with serve(tls_certificate=str(certificate), tls_key=str(secret)) as gateway:
         credentials = grpc.ssl_channel_credentials(certificate.read_bytes())
         async with grpc.aio.secure_channel(gateway.address, credentials) as channel:
             talk = await Api(channel, key).started()
             await talk.say("in private")
             await talk.until_done(1)
-
-
-def certificate_for(folder: Path, name: str = "IP:127.0.0.1") -> tuple[Path, Path]:
-    """With its key, made by the library that Python's ssl is built with."""
-    certificate, key = folder / "certificate.pem", folder / "key.pem"
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
-            *("-nodes", "-days", "2", "-subj", "/CN=duologue", "-keyout", str(key)),
-            *("-addext", f"subjectAltName={name}", "-out", str(certificate)),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    ssl.create_default_context(cafile=str(certificate))
-    return certificate, key

@@ -1,6 +1,7 @@
 """A door that leads to one server or another, as a service's name or a virtual address does."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -30,10 +31,11 @@ class Forwarder:
 
 
 @asynccontextmanager
-async def forwarding(target: int) -> AsyncIterator[Forwarder]:
-    """A forwarder at a port of its own, for as long as the block."""
+async def forwarding(target: int, tls: ssl.SSLContext | None = None) -> AsyncIterator[Forwarder]:
+    """A forwarder at a port of its own, for as long as the block; with a context, it speaks TLS to
+    those who come."""
     forwarder = Forwarder(target)
-    server = await asyncio.start_server(forwarder.take, "127.0.0.1", 0)
+    server = await asyncio.start_server(forwarder.take, "127.0.0.1", 0, ssl=tls)
     forwarder.port = server.sockets[0].getsockname()[1]
     try:
         yield forwarder

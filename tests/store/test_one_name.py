@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import ssl
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from duologue.errors import StoreUnavailable
 from duologue.store.store import Store
 from duologue.tenants import Tenant
+from tests.certificates import make_certificate
 from tests.store.forwarder import forwarding
 from tests.store.raw_server import RawServer, until
 from tests.store.records import new_lease
@@ -38,6 +40,21 @@ async def test_a_failover_that_leaves_the_connections_open_is_left(tmp_path: Pat
         with one.client() as client:
             libraries = [each["lib-name"] for each in client.client_list()]
         assert libraries.count("redis-py") == 1, "only the client that asks this"
+
+
+async def test_tls(tmp_path: Path) -> None:
+    certificate, key = make_certificate(tmp_path)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    async with RawServer(tmp_path) as server, forwarding(server.port, context) as door:
+        url = f"rediss://127.0.0.1:{door.port}"
+        async with await Store.connect(f"{url}?ssl_ca_certs={certificate}") as store:
+            await store.put_tenant(Tenant("acme"))
+        lenient = "ssl_cert_reqs=none&ssl_check_hostname=false"
+        async with await Store.connect(f"{url}?{lenient}") as store:
+            assert [tenant.tenant_id for tenant in await store.tenants()] == ["acme"]
+        with pytest.raises(StoreUnavailable, match="certificate verify failed"):
+            await Store.connect(url)
 
 
 def num_readonly(server: RawServer) -> int:
