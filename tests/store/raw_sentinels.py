@@ -17,7 +17,8 @@ class RawSentinels:
 
     def __init__(self, folder: Path, password: str = "") -> None:
         self._password = password
-        secret = [f"requirepass {password}", f"masterauth {password}"] if password else []
+        user = f"user app on >{password} ~* &* +@all"
+        secret = [f"requirepass {password}", f"masterauth {password}", user] if password else []
         self.primary = RawServer(folder / "primary", *_CONFIG, *secret, password=password)
         self.replica = RawServer(folder / "replica", *_CONFIG, *secret, password=password)
         self.sentinel = RawServer(folder / "sentinel", is_sentinel=True)
@@ -66,7 +67,7 @@ class RawSentinels:
     def begins_failover(self) -> bool:
         """Have the sentinel change the roles; False if it cannot yet."""
         with suppress(ResponseError):
-            self.sentinel.command("SENTINEL", "FAILOVER", SERVICE)
+            self.sentinel.command("SENTINEL", "FAILOVER", SERVICE, "COORDINATED")
             return True
         return False
 

@@ -110,6 +110,8 @@ def _print_table(configuration: "Configuration") -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from duologue.store.address import without_password
+
     table = Table("setting", "value", "from", box=None, header_style="bold", pad_edge=False)
     section = ""
     for name, value in _values(configuration).items():
@@ -118,6 +120,8 @@ def _print_table(configuration: "Configuration") -> None:
         section = name.partition(".")[0]
         origin = configuration.origins.get(name)
         style = "bold" if origin else "dim"
+        if name == "store.url" and isinstance(value, str):
+            value = without_password(value)
         table.add_row(Text(name), Text(_literal(value), style), Text(origin or "default", style))
     output().print(table)
 
