@@ -190,10 +190,13 @@ def _options(parts: SplitResult, allowed: tuple[str, ...]) -> dict[str, str]:
 
 
 def _tls(options: Mapping[str, str]) -> dict[str, str | bool]:
-    return {
-        name: value == "true" if name == "ssl_check_hostname" else value
-        for name, value in options.items()
-    }
+    """As connections want it: a name can be checked only in a certificate that is wanted."""
+    tls: dict[str, str | bool] = {**options}
+    if "ssl_check_hostname" in options or options.get("ssl_cert_reqs") == "none":
+        tls["ssl_check_hostname"] = (
+            options.get("ssl_check_hostname") == "true" and options.get("ssl_cert_reqs") != "none"
+        )
+    return tls
 
 
 def _or(choices: list[str]) -> str:

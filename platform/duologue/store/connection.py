@@ -49,7 +49,7 @@ Attempt = Callable[[Redis, bool], Awaitable[T]]
 
 _CALL_S = 5.0
 _PAUSES_S = (0.02, 0.1)
-_LONG_PAUSES_S = (*_PAUSES_S, 0.2, 0.4, 0.8, 0.8, 0.8, 0.8, 0.8)
+_LONG_PAUSES_S = (*_PAUSES_S, 0.2, *(0.4,) * 10)
 _SILENT = (ConnectionError, TimeoutError, OSError)
 _NOT_NOW = (AskError, BusyLoadingError, ClusterDownError, ReadOnlyError, TryAgainError)
 """A server is there, and is not the one to ask, or not yet. (A MASTERDOWN is a CLUSTERDOWN.)"""
