@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ReadOnlyError
 
 from duologue.clock import ManualClock
 from duologue.errors import CapacityExceeded, StaleEpoch, StoreIncompatible, StoreUnavailable
@@ -137,6 +139,21 @@ async def test_a_limit_holds_although_the_library_swallows_the_breaking_off(
         with pytest.raises(StoreUnavailable, match=r"nothing within 0\.01 s"):
             await store.mark_draining("n1")
     assert num_calls == 1
+
+
+async def test_a_server_that_is_not_ready_and_then_is_gone_is_given_up(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = [ReadOnlyError("not now")] * 4 + [RedisConnectionError("gone")]
+
+    async def fail(*_: object) -> None:
+        raise failures.pop(0)
+
+    monkeypatch.setattr("duologue.store.connection._LONG_PAUSES_S", (0.0,) * 8)
+    monkeypatch.setattr("duologue.store.connection.send", fail)
+    with pytest.raises(StoreUnavailable, match="does not answer: gone"):
+        await store.mark_draining("n1")
+    assert not failures
 
 
 async def test_where_nobody_is_nobody_is_waited_for(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from redis.exceptions import (
 from duologue.errors import StoreIncompatible
 from duologue.store.address import Place, StoreAddress
 from duologue.store.server import Server, execute
-from duologue.store.topology import Topology
+from duologue.store.topology import Topology, leads_astray
 
 _LOOK_S = 1.0
 _MAX_MOVED = 8
@@ -70,7 +70,7 @@ class Cluster(Topology):
             if len(self._moved) > _MAX_MOVED:
                 await self._look_if_possible(None)
         elif not isinstance(error, TryAgainError):
-            if not isinstance(error, ClusterDownError):
+            if leads_astray(error):
                 await server.leave()
             await self._look_if_possible(server)
         return None

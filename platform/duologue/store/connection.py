@@ -197,7 +197,7 @@ class Connection:
             except (*_SILENT, ResponseError) as error:
                 bound.failure = failure = error
                 pauses_s = self._pauses_s(error)
-                if number == len(pauses_s):
+                if number >= len(pauses_s):
                     raise
             instead = await self._topology.learn(server, failure) if server else None
             if not isinstance(failure, AskError):

@@ -8,7 +8,7 @@ from redis.exceptions import AuthenticationError, ConnectionError, RedisError
 
 from duologue.store.address import Place, StoreAddress
 from duologue.store.server import Server, execute
-from duologue.store.topology import Topology
+from duologue.store.topology import Topology, leads_astray
 
 _ASK_S = 0.5
 
@@ -39,7 +39,8 @@ class Sentinels(Topology):
         async with self._lock:
             if server is self._primary and self._num_looks == before:
                 self._num_looks += 1
-                await server.leave()
+                if leads_astray(error):
+                    await server.leave()
                 await self._close_former()
                 await self._look_again(server)
         return None

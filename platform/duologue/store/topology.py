@@ -3,7 +3,13 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-from redis.exceptions import AskError, ReadOnlyError, TimeoutError
+from redis.exceptions import (
+    AskError,
+    BusyLoadingError,
+    ConnectionError,
+    ReadOnlyError,
+    TimeoutError,
+)
 
 from duologue.errors import StoreIncompatible
 from duologue.store.address import StoreAddress
@@ -38,6 +44,12 @@ class Topology(ABC):
     @abstractmethod
     async def aclose(self) -> None:
         """Close all connections; no call is under way any more."""
+
+
+def leads_astray(error: Exception) -> bool:
+    """Whether what failed is the way to the server, or that it is not the one it was."""
+    astray = (ReadOnlyError, ConnectionError, TimeoutError, OSError)
+    return isinstance(error, astray) and not isinstance(error, BusyLoadingError)
 
 
 class OneServer(Topology):

@@ -69,6 +69,14 @@ def test_config_show_tells_where_a_setting_comes_from(monkeypatch: pytest.Monkey
     assert rows["decoding.strategy"] == ['"duo"', "default"]
 
 
+def test_config_show_leaves_out_the_stores_password() -> None:
+    url = "store.url=redis+sentinel://user:correct-horse@host/main"
+    output = invoke("config", "show", "--set", url).output
+    assert "correct-horse" not in output
+    assert '"redis+sentinel://host:26379/main"' in output
+    assert "correct-horse" in invoke("config", "show", "--toml", "--set", url).output
+
+
 def test_config_show_writes_a_file_that_reads_back() -> None:
     changed = [
         "--set",
