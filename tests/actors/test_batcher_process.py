@@ -5,6 +5,7 @@ import re
 import signal
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,14 +14,21 @@ from duologue.actors import batcher_host
 from duologue.actors.batcher_client import Seat, describe
 from duologue.actors.batcher_host import BatcherHost, _load
 from duologue.actors.batcher_options import BatcherOptions
-from duologue.errors import BatcherUnavailable, InvalidInput, ModelUnavailable
+from duologue.errors import (
+    BatcherUnavailable,
+    InvalidInput,
+    ModelUnavailable,
+    StoreUnavailable,
+)
 from duologue.lane.judging import Patience
 from duologue.lane.slices import Slice, SliceResult
 from duologue.lane.state import LaneState
 from duologue.runtime.assembly import Assembly
-from duologue.service_settings import BatchingSettings, TelemetrySettings
+from duologue.service_settings import BatchingSettings, StoreSettings, TelemetrySettings
 from duologue.session.session import Session
 from duologue.settings import DecodingSettings, ModelSettings, Settings
+from duologue.store.store import Store
+from duologue.store.valkey import EmbeddedValkey
 from duologue.text.token_edit import TokenEdit
 from tests.programs import running
 from tests.tiny_models import write_tiny_model
@@ -133,3 +141,27 @@ async def test_a_process_that_cannot_start_says_why_in_a_line(tmp_path: Path) ->
     async with running(*command, "--set", f"model.source={tmp_path}/nothing") as batcher:
         assert await batcher.ended() == 1
         assert batcher.errors.splitlines()[-1].startswith("duologue: ")
+
+
+async def test_a_host_waits_for_a_store_that_comes_later(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batcher_host, "STORE_AGAIN_S", 0.01)
+    refusals = [StoreUnavailable("not yet"), StoreUnavailable("not yet")]
+
+    connect = Store.connect
+
+    async def connect_later(url: str, settings: StoreSettings) -> Store:
+        if refusals:
+            raise refusals.pop()
+        return await connect(url, settings)
+
+    monkeypatch.setattr(Store, "connect", connect_later)
+    async with EmbeddedValkey() as valkey:
+        stored = replace(settings, store=StoreSettings(url=valkey.url))
+        host = BatcherHost(stored, BatcherOptions("b1"), lambda reason: None)
+        await asyncio.to_thread(host.start)
+        assert not refusals
+        async with await connect(valkey.url) as store:
+            assert [each.batcher_id for each in await store.batchers()] == ["b1"]
+        await asyncio.to_thread(host.stop)

@@ -20,12 +20,15 @@ import uvloop
 
 from duologue.actors.batcher_options import BatcherOptions
 from duologue.cluster_status import BatcherStatus
+from duologue.errors import StoreIncompatible, StoreUnavailable
 from duologue.hosting.scaling import Demand
+from duologue.service_settings import StoreSettings
 from duologue.settings import Settings
 
 if TYPE_CHECKING:
     from duologue.actors.batcher import BatcherProcess
     from duologue.runtime.assembly import Assembly
+    from duologue.store.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +36,8 @@ SWITCH_INTERVAL_S = 0.0005
 """How long a thread may keep the interpreter while another one wants it. The thread of forwards
 wants it back after each of its hundreds of operations; with Python's own 5 ms, every one of them
 could wait that long for the event loop."""
+
+STORE_ATTEMPTS, STORE_AGAIN_S = 60, 2.0
 
 OnFailure = Callable[[str], None]
 """on_failure(reason): the actor is beyond help; called on the host's thread."""
@@ -103,7 +108,6 @@ class BatcherHost:
     async def _serve(self) -> None:
         from duologue.actors.batcher import BatcherProcess
         from duologue.actors.batcher_telemetry import BatcherTelemetry
-        from duologue.store.store import Store
 
         stopping, event_loop = asyncio.Event(), asyncio.get_running_loop()
         self._event_loop = event_loop
@@ -113,7 +117,7 @@ class BatcherHost:
             assembly = await event_loop.run_in_executor(loader, _load, self.settings)
         telemetry = BatcherTelemetry(self.settings, assembly, self.options)
         url = self.settings.store.url
-        store = await Store.connect(url, self.settings.store) if url is not None else None
+        store = await _connected(url, self.settings.store) if url is not None else None
         try:
             batcher = BatcherProcess(
                 assembly,
@@ -157,6 +161,24 @@ def _load(settings: Settings) -> "Assembly":
     gc.collect()
     gc.freeze()
     return assembly
+
+
+async def _connected(url: str, settings: StoreSettings) -> "Store":
+    """To a store that may come later than this actor, where a cluster starts as a whole.
+
+    Raises StoreUnavailable when it does not, StoreIncompatible at once.
+    """
+    from duologue.store.store import Store
+
+    for _ in range(STORE_ATTEMPTS - 1):
+        try:
+            return await Store.connect(url, settings)
+        except StoreIncompatible:
+            raise
+        except StoreUnavailable as error:
+            log.warning("the store is waited for: %s", error)
+            await asyncio.sleep(STORE_AGAIN_S)
+    return await Store.connect(url, settings)
 
 
 async def _first(*coroutines: Coroutine[Any, Any, object]) -> object:

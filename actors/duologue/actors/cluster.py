@@ -125,7 +125,8 @@ class LocalCluster:
         num_gpus = 1 if any(node.num_gpus for node in nodes) else 0
         host = LOCAL_HOST if self.ray_address is None else None
         for settings in with_models_beside(self.settings):
-            app = model_app(settings, num_gpus=num_gpus, host=host)
+            # Somebody waits for it, and is told at once what does not work.
+            app = model_app(settings, num_gpus=num_gpus, host=host, attempts=1)
             self.apps[app_name(settings)] = app
         await self._stack.enter_async_context(running_apps(self.apps))
 

@@ -21,6 +21,7 @@ HEALTH_EVERY_S = 1.0
 HEALTH_WITHIN_S = 10.0
 STOP_WITHIN_S = 15.0
 """Beyond the time for draining; then the replica is killed."""
+MAX_ATTEMPTS = 20
 LOOK_BACK_S = 15.0
 """Over which the load of replicas is averaged."""
 
@@ -75,8 +76,12 @@ def model_app(
     num_gpus: float = 0,
     resources: Mapping[str, float] | None = None,
     host: str | None = None,
+    attempts: int = MAX_ATTEMPTS,
 ) -> serve.Application:
-    """The application of the model that the settings name; `host` as in `BatcherReplica`."""
+    """The application of the model that the settings name; `host` as in `BatcherReplica`.
+
+    After so many attempts to start a replica, the deployment has failed.
+    """
     batching = settings.batching
     place = {"num_cpus": 0, "num_gpus": num_gpus, "resources": dict(resources or {})}
     batcher: serve.Deployment = serve.deployment(
@@ -86,6 +91,7 @@ def model_app(
         health_check_period_s=HEALTH_EVERY_S,
         health_check_timeout_s=HEALTH_WITHIN_S,
         graceful_shutdown_timeout_s=batching.drain_ms / 1e3 + STOP_WITHIN_S,
+        max_constructor_retry_count=attempts,
         **_number(batching),
     )(BatcherReplica)
     return batcher.bind(settings, host)
