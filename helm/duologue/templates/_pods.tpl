@@ -1,0 +1,89 @@
+{{/* What every pod has: (list $ nodeSelector tolerations grace). */}}
+{{- define "duologue.pod" -}}
+{{- $root := index . 0 -}}
+{{- $pods := $root.Values.pods -}}
+enableServiceLinks: false
+terminationGracePeriodSeconds: {{ index . 3 }}
+securityContext:
+  runAsNonRoot: true
+  runAsUser: {{ $pods.runAsUser }}
+  runAsGroup: {{ $pods.runAsUser }}
+  fsGroup: {{ $pods.runAsUser }}
+  fsGroupChangePolicy: OnRootMismatch
+  seccompProfile:
+    type: RuntimeDefault
+{{- with $root.Values.image.pullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- with merge (dict) (index . 1) $pods.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with concat (index . 2) $pods.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $pods.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with $pods.runtimeClassName }}
+runtimeClassName: {{ . }}
+{{- end }}
+{{- end }}
+
+{{- define "duologue.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+runAsNonRoot: true
+capabilities:
+  drop: [ALL]
+seccompProfile:
+  type: RuntimeDefault
+{{- end }}
+
+{{/* Where the store is, by secret. */}}
+{{- define "duologue.storeEnvironment" -}}
+{{- if .Values.store.existingSecret -}}
+- name: DUOLOGUE_STORE__URL
+  valueFrom:
+    secretKeyRef:
+      name: {{ .Values.store.existingSecret }}
+      key: {{ .Values.store.key }}
+{{- else -}}
+- name: VALKEY_PASSWORD
+  valueFrom:
+    secretKeyRef:
+      name: {{ include "duologue.valkeySecret" . }}
+      key: {{ .Values.store.valkey.key }}
+- name: DUOLOGUE_STORE__URL
+  value: redis://:$(VALKEY_PASSWORD)@{{ include "duologue.fullname" . }}-valkey:6379/0
+{{- end }}
+{{- end }}
+
+{{- define "duologue.valkeySecret" -}}
+{{- .Values.store.valkey.existingSecret | default (printf "%s-valkey" (include "duologue.fullname" .)) -}}
+{{- end }}
+
+{{/* The folders that a process of ours writes to. */}}
+{{- define "duologue.folderEnvironment" -}}
+- name: HOME
+  value: /tmp
+- name: DUOLOGUE_CACHE
+  value: /var/cache/duologue
+{{- end }}
+
+{{- define "duologue.folderMounts" -}}
+- name: tmp
+  mountPath: /tmp
+- name: cache
+  mountPath: /var/cache/duologue
+{{- end }}
+
+{{- define "duologue.folders" -}}
+- name: tmp
+  emptyDir:
+    sizeLimit: 1Gi
+{{- end }}
