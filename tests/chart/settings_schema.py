@@ -1,0 +1,86 @@
+"""The part of the chart's schema that says which settings there are, made from the program's own.
+
+`python -m tests.chart.settings_schema` writes it into helm/duologue/values.schema.json; a test says
+when that has to be done.
+"""
+
+import json
+from dataclasses import fields
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from duologue.settings import Settings
+
+SCHEMA = Path(__file__).parents[2] / "helm" / "duologue" / "values.schema.json"
+
+OF_THE_CHART = frozenset(
+    {
+        "batching.max_batchers",
+        "batching.metrics_port",
+        "batching.num_batchers",
+        "gateway.host",
+        "gateway.metrics_port",
+        "gateway.port",
+        "gateway.tls_certificate",
+        "gateway.tls_key",
+        "model.beside",
+        "model.name",
+        "store.data_dir",
+        "store.url",
+        "telemetry.trace_dir",
+    }
+)
+"""What the chart sets, or has a value of its own for."""
+NOT_OF_A_MODEL = frozenset({"gateway", "store"})
+
+_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", NoneType: "null"}
+
+
+def definitions() -> dict[str, Any]:
+    """The schemas of `settings` and of a model's settings."""
+    sections = {field.name: _section(field.name) for field in fields(Settings)}
+    of_model = {name: each for name, each in sections.items() if name not in NOT_OF_A_MODEL}
+    return {"settings": _closed(sections), "modelSettings": _closed(of_model)}
+
+
+def written(schema: dict[str, Any]) -> str:
+    """As the file has it."""
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def _section(name: str) -> dict[str, Any]:
+    hints = get_type_hints(type(getattr(Settings(), name)))
+    entries = {
+        entry: _schema(hint)
+        for entry, hint in hints.items()
+        if f"{name}.{entry}" not in OF_THE_CHART
+    }
+    return _closed(entries)
+
+
+def _closed(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "additionalProperties": False, "properties": properties}
+
+
+def _schema(hint: Any) -> dict[str, Any]:
+    if hint in _TYPES:
+        return {"type": _TYPES[hint]}
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return {"enum": list(arguments)}
+    if origin is tuple:
+        return {"type": "array", "items": _schema(arguments[0])}
+    assert origin in (Union, UnionType), f"a setting of a kind that is new here: {hint}"
+    return {"anyOf": [_schema(each) for each in arguments]}
+
+
+def main() -> None:
+    """Bring the file up to date."""
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    schema["$defs"].update(definitions())
+    SCHEMA.write_text(written(schema), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
