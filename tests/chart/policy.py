@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from tests.chart.helm import Object, of_kind
-from tests.chart.pods import PodTemplate, is_selected, pods
+from tests.chart.pods import RAY_KINDS, PodTemplate, is_selected, pods, ray_cluster
 
 PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
 SECRET_NAME = re.compile(r"(^|[_.-])(password|passwd|secret|api_?key|auth_token)$", re.IGNORECASE)
@@ -16,14 +16,17 @@ SECRET_URL = re.compile(r"://[^/\s]*:(?!\$\()[^/\s@]+@")
 def problems_of_policy(objects: Sequence[Object]) -> list[str]:
     """What is wrong, in words."""
     templates = pods(objects)
+    scales = any(
+        ray_cluster([each]).get("enableInTreeAutoscaling") for each in of_kind(objects, *RAY_KINDS)
+    )
     return [
-        *(f"{pod.owner}: {problem}" for pod in templates for problem in _of_pod(pod)),
+        *(f"{pod.owner}: {problem}" for pod in templates for problem in _of_pod(pod, scales)),
         *_secrets(objects, templates),
         *_unwatched(objects, templates),
     ]
 
 
-def _of_pod(pod: PodTemplate) -> Iterator[str]:
+def _of_pod(pod: PodTemplate, scales: bool) -> Iterator[str]:
     spec, security = pod.spec, pod.spec.get("securityContext", {})
     if not security.get("runAsNonRoot") or not security.get("runAsUser"):
         yield "the pod may run as root"
@@ -32,8 +35,9 @@ def _of_pod(pod: PodTemplate) -> Iterator[str]:
     for name in ("hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace"):
         if spec.get(name):
             yield f"{name} is set"
-    scales = pod.component == "head" and "automountServiceAccountToken" not in spec
-    if spec.get("automountServiceAccountToken") is not False and not scales:
+    # Ray's autoscaler, beside the head, asks the API server for pods.
+    may_ask = scales and pod.component == "head"
+    if spec.get("automountServiceAccountToken") is not False and not may_ask:
         yield "the pod has a token of the API server"
     for volume in spec.get("volumes", ()):
         yield from _of_volume(volume)

@@ -71,15 +71,13 @@ seccompProfile:
 {{- define "duologue.folderEnvironment" -}}
 - name: HOME
   value: /tmp
-- name: DUOLOGUE_CACHE
-  value: /var/cache/duologue
+- name: DUOLOGUE_TELEMETRY__TRACE_DIR
+  value: /tmp/duologue/traces
 {{- end }}
 
 {{- define "duologue.folderMounts" -}}
 - name: tmp
   mountPath: /tmp
-- name: cache
-  mountPath: /var/cache/duologue
 {{- end }}
 
 {{- define "duologue.folders" -}}

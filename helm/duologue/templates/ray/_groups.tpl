@@ -33,14 +33,20 @@ livenessProbe:
   value: "2000"
 - name: RAY_health_check_failure_threshold
   value: "3"
-- name: DUOLOGUE_TELEMETRY__TRACE_DIR
-  value: /tmp/traces
+{{- if .Values.ray.cacheClaim }}
+- name: DUOLOGUE_CACHE
+  value: /var/cache/duologue
+{{- end }}
 {{ include "duologue.storeEnvironment" . }}
 {{ include "duologue.folderEnvironment" . }}
 {{- end }}
 
 {{- define "duologue.rayMounts" -}}
 {{ include "duologue.folderMounts" . }}
+{{- if .Values.ray.cacheClaim }}
+- name: cache
+  mountPath: /var/cache/duologue
+{{- end }}
 - name: ray-logs
   mountPath: /tmp/ray
 - name: shared-mem
@@ -49,14 +55,11 @@ livenessProbe:
 
 {{- define "duologue.rayFolders" -}}
 {{ include "duologue.folders" . }}
+{{- with .Values.ray.cacheClaim }}
 - name: cache
-  {{- if .Values.ray.cacheClaim }}
   persistentVolumeClaim:
-    claimName: {{ .Values.ray.cacheClaim }}
-  {{- else }}
-  emptyDir:
-    sizeLimit: 20Gi
-  {{- end }}
+    claimName: {{ . }}
+{{- end }}
 # The names that KubeRay looks for; hardly anything of ours goes through the object store.
 - name: ray-logs
   emptyDir:

