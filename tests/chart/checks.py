@@ -10,7 +10,7 @@ from tests.chart.vocabulary import problems_of_vocabulary
 
 
 def problems(objects: Sequence[Object]) -> list[str]:
-    """What is wrong with them, in words. What is of no form, or no words, is not looked at further."""
+    """What is wrong with them, in words; where forms or names are, no more than that."""
     return (
         problems_of_form(objects)
         or problems_of_vocabulary(objects)

@@ -14,7 +14,7 @@ from tests.chart.helm import Object
 from tests.chart.kuberay_schemas import FILE as KUBERAY
 from tests.chart.other_kinds import OTHER_KINDS
 
-VERSIONS = ("1.32", "1.34", "1.37")
+VERSIONS = ("1.31", "1.34", "1.37")
 """Of Kubernetes: the oldest and the newest that are looked at, and one between them."""
 
 

@@ -93,10 +93,10 @@ def render(
     with tempfile.TemporaryDirectory(prefix="values-") as folder:
         files: list[str | Path] = []
         for number, each in enumerate(values):
+            file = each if isinstance(each, Path) else Path(folder) / f"{number}.yaml"
             if not isinstance(each, Path):
-                each, given = Path(folder) / f"{number}.yaml", each
-                each.write_text(yaml.safe_dump(dict(given)), encoding="utf-8")
-            files += ["--values", each]
+                file.write_text(yaml.safe_dump(dict(each)), encoding="utf-8")
+            files += ["--values", file]
         where = ("--namespace", "talk", "--kube-version", kubernetes)
         return parsed(helm("template", "duo", chart, *where, *files))
 

@@ -111,7 +111,7 @@ def _hasty_gateways(objects: Sequence[Object]) -> Iterator[str]:
 
 
 def _without_serve_port(objects: Sequence[Object]) -> Iterator[str]:
-    """KubeRay makes a service for Serve, whether or not anybody wants one, or else is never done."""
+    """KubeRay makes a service for Serve, wanted or not, or else is never done."""
     if of_kind(objects, "RayService"):
         (head,) = ray_cluster(objects)["headGroupSpec"]["template"]["spec"]["containers"]
         if "serve" not in {port["name"] for port in head["ports"]}:

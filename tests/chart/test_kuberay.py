@@ -1,8 +1,8 @@
-"""What KubeRay needs beyond its schemas, as its source has it (1.7), and what Kubernetes does not do.
+"""What KubeRay (1.7) needs beyond its schemas, and what Kubernetes does not do.
 
-RayService counts pods that are ready; a worker without a probe of its own is asked at Serve's proxy,
-which is off here, and never is. It replaces the whole cluster when a pod of it changes, except for
-numbers of pods and groups that are added at the end.
+RayService counts pods that are ready; a worker without a probe of its own is asked at Serve's
+proxy, which is off here, and never is. It replaces the whole cluster when a pod of it changes,
+except for numbers of pods and groups that are added at the end.
 """
 
 import json
@@ -93,10 +93,8 @@ def test_a_model_that_is_added_at_the_end_changes_no_other_group() -> None:
     models = [{"name": "one"}, {"name": "two"}]
     before = ray_cluster(render({"models": models}))
     after = ray_cluster(render({"models": [*models, {"name": "three"}]}))
-    assert after["workerGroupSpecs"][: len(before["workerGroupSpecs"])] == before["workerGroupSpecs"]
-    assert len(after["workerGroupSpecs"]) == len(before["workerGroupSpecs"]) + 1
-    before.pop("workerGroupSpecs")
-    after.pop("workerGroupSpecs")
+    old, new = before.pop("workerGroupSpecs"), after.pop("workerGroupSpecs")
+    assert (new[:-1], len(new)) == (old, len(old) + 1)
     assert before == after
 
 

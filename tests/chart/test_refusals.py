@@ -218,7 +218,7 @@ def test_a_value_that_a_template_does_not_have_is_an_error(tmp_path: Path) -> No
     shutil.copytree(CHART, chart)
     template = chart / "templates" / "gateway" / "disruption.yaml"
     template.write_text(template.read_text().replace("1", "{{ .Values.gatewy.replicas }}", 1))
-    with pytest.raises(HelmError, match="gatewy|nil pointer"):
+    with pytest.raises(HelmError, match=r"gatewy|nil pointer"):
         render(chart=chart)
 
 

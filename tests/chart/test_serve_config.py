@@ -1,4 +1,4 @@
-"""The Serve configuration in a release is one that Ray takes, and that the program writes itself."""
+"""The Serve configuration of a release: Ray takes it, and the program writes the same itself."""
 
 import json
 import re
@@ -66,7 +66,7 @@ def test_it_is_what_the_program_writes(tmp_path: Path) -> None:
     ours = serve_document(render({"models": [first, second], "settings": shared}))
 
     def laid_out(model: Mapping[str, Any]) -> dict[str, Any]:
-        sections = json.loads(json.dumps(model.get("settings", {})))
+        sections: dict[str, Any] = json.loads(json.dumps(model.get("settings", {})))
         sections.setdefault("model", {})["name"] = model["name"]
         if "claim" in model:
             sections["model"].setdefault("source", f"/models/{model['name']}")
@@ -106,7 +106,8 @@ def test_it_is_what_the_program_writes(tmp_path: Path) -> None:
 
 def _toml(sections: Mapping[str, Mapping[str, Any]]) -> str:
     return "\n".join(
-        f"[{section}]\n" + "\n".join(f"{name} = {json.dumps(value)}" for name, value in each.items())
+        f"[{section}]\n"
+        + "\n".join(f"{name} = {json.dumps(value)}" for name, value in each.items())
         for section, each in sections.items()
     )
 
@@ -151,7 +152,9 @@ def test_a_change_of_settings_is_deployed_without_new_pods_of_ray() -> None:
     before = render(profile("production"))
     after = render(profile("production"), {"settings": {"decoding": {"tick_ms": 80}}})
     assert ray_cluster(before) == ray_cluster(after)
-    assert all(settings_given(each).decoding.tick_ms == 80 for each in _applications(after).values())
+    assert all(
+        settings_given(each).decoding.tick_ms == 80 for each in _applications(after).values()
+    )
     old, new = (named(each, "Deployment", "duo-duologue-gateway") for each in (before, after))
     assert old["spec"]["template"] != new["spec"]["template"]
 

@@ -1,4 +1,4 @@
-"""The bundled Valkey keeps what it answered, throws nothing out, and lets nobody in without a word."""
+"""The bundled Valkey keeps what it answered, throws nothing out, and lets in who has the word."""
 
 from pathlib import Path
 

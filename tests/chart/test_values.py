@@ -78,7 +78,6 @@ def test_a_name_that_nobody_knows_is_refused_everywhere(path: Path) -> None:
         ({"gateway": {"autoscaling": {"kind": "keda"}}}, "where Prometheus is"),
         ({"gateway": {"ingress": {"enabled": True, "host": "a.example"}}}, "needs TLS"),
         ({"gateway": {"route": {"enabled": True}}}, "name your Gateway"),
-        ({"gateway": {"resources": {"limits": {"cpu": 1}}}}, None),
         ({"gateway": {"resources": {"limits": {"memory": None}}}}, "/gateway/resources/limits"),
         ({"image": {"tag": "latest"}}, "/image/tag"),
         ({"store": {"valkey": {"image": "valkey/valkey"}}}, "/store/valkey/image"),
@@ -92,10 +91,7 @@ def test_a_name_that_nobody_knows_is_refused_everywhere(path: Path) -> None:
         ),
     ],
 )
-def test_wrong_values_are_refused_in_words(values: dict[str, Any], told: str | None) -> None:
-    if told is None:  # merged with the defaults it is right
-        render(values)
-        return
+def test_wrong_values_are_refused_in_words(values: dict[str, Any], told: str) -> None:
     with pytest.raises(HelmError) as refused:
         render(values)
     assert told in str(refused.value)
@@ -105,6 +101,7 @@ def _maybe(**parts: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]
     return st.fixed_dictionaries({}, optional=parts)
 
 
+ANYWHERE: dict[str, Any] = {"namespaceSelector": {}}
 names = st.from_regex(r"[a-z][a-z0-9-]{0,8}[a-z0-9]", fullmatch=True)
 resources = st.sampled_from(["1", "2500m", 3]).map(
     lambda cpu: {part: {"cpu": cpu, "memory": "4Gi"} for part in ("requests", "limits")}
@@ -136,7 +133,7 @@ models = st.lists(
     ),
     min_size=1,
     max_size=3,
-    unique_by=lambda model: model["name"].replace("-", "_"),
+    unique_by=lambda model: str(model["name"]).replace("-", "_"),
 )
 any_values = _maybe(
     fullnameOverride=names,
@@ -161,7 +158,7 @@ any_values = _maybe(
         tls=st.booleans(),
         session=_maybe(replicas=st.integers(1, 100)),
         cacheClaim=names,
-        faultTolerance=_maybe(redis=st.sampled_from(["", "redis:6379"])),
+        faultTolerance=_maybe(redis=st.sampled_from(["", "redis:6379"]), existingSecret=names),
     ),
     pods=_maybe(
         labels=st.just({"team": "talk"}),
@@ -169,7 +166,12 @@ any_values = _maybe(
         nodeSelector=st.just({"disk": "fast"}),
         runtimeClassName=st.sampled_from(["", "gvisor"]),
     ),
-    networkPolicy=_maybe(enabled=st.booleans()),
+    networkPolicy=_maybe(
+        enabled=st.booleans(),
+        clients=st.just([{"podSelector": {"matchLabels": {"role": "caller"}}, **ANYWHERE}]),
+        store=st.just([{"ipBlock": {"cidr": "10.0.0.0/8"}}]),
+        apiServer=st.just([{"ipBlock": {"cidr": "10.1.0.1/32"}}]),
+    ),
     monitoring=_maybe(monitors=st.booleans(), rules=st.booleans(), dashboards=st.booleans()),
     tests=_maybe(enabled=st.booleans()),
 )

@@ -152,7 +152,9 @@ def _serve() -> Any:
 
 def _refusals() -> tuple[type[Exception], ...]:
     """Of click, and of the one that typer may bring."""
-    of_typer = next(each for each in typer.BadParameter.__mro__ if each.__name__ == "ClickException")
+    of_typer = next(
+        each for each in typer.BadParameter.__mro__ if each.__name__ == "ClickException"
+    )
     assert issubclass(of_typer, Exception)
     return click.ClickException, of_typer
 
