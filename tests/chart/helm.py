@@ -87,9 +87,12 @@ def profile(name: str) -> Path:
 
 
 def render(
-    *values: Path | Mapping[str, Any], chart: Path = CHART, kubernetes: str = "1.37.0"
+    *values: Path | Mapping[str, Any],
+    chart: Path = CHART,
+    release: str = "duo",
+    kubernetes: str = "1.37.0",
 ) -> list[Object]:
-    """The objects of a release `duo` in the namespace `talk`. Raises HelmError."""
+    """The objects of a release in the namespace `talk`. Raises HelmError."""
     with tempfile.TemporaryDirectory(prefix="values-") as folder:
         files: list[str | Path] = []
         for number, each in enumerate(values):
@@ -98,7 +101,7 @@ def render(
                 file.write_text(yaml.safe_dump(dict(each)), encoding="utf-8")
             files += ["--values", file]
         where = ("--namespace", "talk", "--kube-version", kubernetes)
-        return parsed(helm("template", "duo", chart, *where, *files))
+        return parsed(helm("template", release, chart, *where, *files))
 
 
 def parsed(text: str) -> list[Object]:

@@ -90,11 +90,15 @@ def _of_environments(objects: Sequence[Object]) -> Iterator[str]:
 def is_of_ray(variable: str) -> bool:
     """Whether Ray's programs know it: by its whole name, or as the name of a setting of Ray's."""
     folder = Path(ray.__file__).parent
-    named_whole, setting = variable.encode(), variable.removeprefix("RAY_").encode()
-    if setting in (folder / "core/src/ray/gcs/gcs_server").read_bytes():
+    if variable.removeprefix("RAY_").encode() in _text(folder / "core/src/ray/gcs/gcs_server"):
         return True
-    usage = folder / "_common/usage/usage_constants.py"
-    return named_whole in usage.read_bytes()
+    read = ("_common/usage/usage_constants.py", "serve/_private/constants.py")
+    return any(variable.encode() in _text(folder / each) for each in read)
+
+
+@cache
+def _text(path: Path) -> bytes:
+    return path.read_bytes()
 
 
 # Commands.
@@ -135,6 +139,8 @@ def problem_of_command(command: Sequence[str]) -> str | None:
             else:
                 return f"`{shlex.join(command)}`: {name} has no command {shlex.join(words[:1])}"
         program.make_context(words[0], words[1:])
+    except (click.exceptions.Exit, typer.Exit):
+        return None  # it was asked for help
     except _refusals() as error:
         return f"`{shlex.join(command)}`: {getattr(error, 'message', error)}"
     return None
