@@ -2,10 +2,11 @@
 
 RayService counts pods that are ready; a worker without a probe of its own is asked at Serve's
 proxy, which is off here, and never is. It replaces the whole cluster when a pod of it changes,
-except for numbers of pods and groups that are added at the end.
+except for groups that are added at the end; numbers of pods it passes on to new clusters only.
 """
 
 import json
+import re
 import shlex
 import subprocess
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 from ray._private import ray_constants
 
-from tests.chart.helm import Object, of_kind, profile, render
+from tests.chart.helm import ROOT, Object, of_kind, profile, render
 from tests.chart.pods import pods, ray_cluster
 from tests.chart.serve_document import serve_document, settings_given
 
@@ -96,6 +97,16 @@ def test_a_model_that_is_added_at_the_end_changes_no_other_group() -> None:
     old, new = before.pop("workerGroupSpecs"), after.pop("workerGroupSpecs")
     assert (new[:-1], len(new)) == (old, len(old) + 1)
     assert before == after
+
+
+def test_the_sessions_are_where_the_page_says() -> None:
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    paths = re.findall(r'"(/spec/workerGroupSpecs/\d+/\w+)"', page)
+    assert len(paths) == 3
+    for path in paths:
+        index, number = path.split("/")[-2:]
+        assert _groups(render())[int(index)]["groupName"] == "session"
+        assert number in _groups(render())[int(index)]
 
 
 @pytest.mark.parametrize("pods_of", ["ray.session.replicas", "models.0.replicas.max"])

@@ -1,5 +1,6 @@
 """The bundled Valkey keeps what it answered, throws nothing out, and lets in who has the word."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -17,20 +18,31 @@ from tests.chart.vocabulary import environments
 NAME = "duo-duologue-valkey"
 
 
-async def test_its_configuration_is_what_a_server_takes(tmp_path: Path) -> None:
+def _configured(folder: Path) -> tuple[BoundChild, str]:
+    """A server with the configuration of a release, and its door: a socket in place of the port."""
     text: str = named(render(), "ConfigMap", NAME)["data"]["valkey.conf"]
-    password = tmp_path / "password.conf"
-    password.write_text("requirepass sesame\n")
-    socket = tmp_path / "socket"
-    text = text.replace("/run/valkey/password.conf", str(password)).replace("/data", str(tmp_path))
-    text = text.replace("port 6379", f"port 0\nunixsocket {socket}")
-    (tmp_path / "valkey.conf").write_text(text)
-    server = BoundChild([str(get_binary_path()), str(tmp_path / "valkey.conf")], b"")
+    (folder / "password.conf").write_text("requirepass sesame\n")
+    socket = folder / "socket"
+    replaced = {
+        "/run/valkey/password.conf": folder / "password.conf",
+        "/data": folder,
+        "port 6379": f"port 0\nunixsocket {socket}",
+    }
+    for old, new in replaced.items():
+        assert old in text
+        text = text.replace(old, str(new))
+    (folder / "valkey.conf").write_text(text)
+    return BoundChild([str(get_binary_path()), str(folder / "valkey.conf")], b""), str(socket)
+
+
+async def test_it_keeps_what_it_answered_and_takes_up_a_copy(tmp_path: Path) -> None:
+    # It takes a moment to listen.
+    patience = Retry(ConstantBackoff(0.05), 400)
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    server, door = _configured(first)
     await server.start()
     try:
-        # It takes a moment to listen.
-        patience = Retry(ConstantBackoff(0.05), 400)
-        door = str(socket)
         async with Redis(unix_socket_path=door, password="sesame", retry=patience) as client:
             wanted = {
                 "appendonly": "yes",
@@ -47,8 +59,15 @@ async def test_its_configuration_is_what_a_server_takes(tmp_path: Path) -> None:
                 await stranger.ping()
     finally:
         await server.stop(grace_s=0)  # killed, without a word
-    (file,) = (tmp_path / "appendonlydir").glob("*.incr.aof")
-    assert b"kept" in file.read_bytes()
+    second.mkdir()
+    shutil.copytree(first / "appendonlydir", second / "appendonlydir")
+    server, door = _configured(second)
+    await server.start()
+    try:
+        async with Redis(unix_socket_path=door, password="sesame", retry=patience) as client:
+            assert await client.get("kept") == b"yes"
+    finally:
+        await server.stop(grace_s=5)
 
 
 def test_its_password_is_in_a_secret_and_in_nothing_else() -> None:
