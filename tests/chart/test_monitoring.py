@@ -79,3 +79,19 @@ def test_a_misspelt_field_of_a_rule_is_found(chart: Path) -> None:
     path = chart / "alerts" / "crowd.yaml"
     path.write_text(path.read_text(encoding="utf-8").replace("for:", "fro:"), encoding="utf-8")
     assert any("fro" in each for each in problems(render(ON, chart=chart)))
+
+
+def test_links_lead_to_where_the_docs_can_be_read() -> None:
+    docs = "https://example.org/docs"
+    objects = render(ON, {"monitoring": {"docs": docs}})
+    (rules,) = of_kind(objects, "PrometheusRule")
+    links = [
+        rule["annotations"]["runbook_url"]
+        for group in rules["spec"]["groups"]
+        for rule in group["rules"]
+    ]
+    assert links
+    assert all(link.startswith(f"{docs}/operations.md#") for link in links)
+    boards = [each for each in of_kind(objects, "ConfigMap") if "dashboard" in str(each)]
+    text = "".join(str(each["data"]) for each in boards)
+    assert text.count(f"{docs}/operations.md#") == text.count("operations.md#") > 0
