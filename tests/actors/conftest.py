@@ -1,23 +1,21 @@
 """A store and a batching actor with a tiny model, for tests on real sockets."""
 
-import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from duologue.states import State
 from duologue.store.valkey import EmbeddedValkey
 from tests.actors.premises import Premises
 
 
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[EmbeddedValkey]:
-    server = EmbeddedValkey()
-    asyncio.run(server.start())
-    yield server
-    asyncio.run(server.stop())
+@pytest_asyncio.fixture(scope="module")
+async def valkey() -> AsyncIterator[EmbeddedValkey]:
+    async with EmbeddedValkey() as server:
+        yield server
 
 
 @pytest.fixture

@@ -3,13 +3,14 @@
 import asyncio
 
 import pytest
+import pytest_asyncio
 from grpc import aio
 
 from duologue.actors.grpc_lifetime import GrpcLifetime
 
 
-@pytest.fixture
-def server() -> aio.Server:
+@pytest_asyncio.fixture
+async def server() -> aio.Server:
     server = aio.server()
     server.add_insecure_port("127.0.0.1:0")
     return server

@@ -1,7 +1,7 @@
 """A node agent on real sockets and a real store; its actors live in the test's process."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -76,14 +76,6 @@ class NearLauncher:
         handle = NearHandle(await self._premises.server())
         self.handles.append(handle)
         return handle
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[EmbeddedValkey]:
-    server = EmbeddedValkey()
-    asyncio.run(server.start())
-    yield server
-    asyncio.run(server.stop())
 
 
 class Node:

@@ -1,7 +1,7 @@
 """How a session that lost its seat finds another one."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -21,14 +21,6 @@ from duologue.session_lease import Lease
 from duologue.store.valkey import EmbeddedValkey
 from tests.actors.premises import TENANT, Premises
 from tests.waiting import waiting_for
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[EmbeddedValkey]:
-    server = EmbeddedValkey()
-    asyncio.run(server.start())
-    yield server
-    asyncio.run(server.stop())
 
 
 @pytest.fixture
