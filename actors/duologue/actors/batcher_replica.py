@@ -48,8 +48,10 @@ class BatcherReplica:
         """Serve takes the replica away: its sessions go elsewhere first."""
         host = getattr(self, "_host", None)
         if host is not None and not host.is_over:
-            host.drain()
-            host.stop()
+            try:
+                host.drain()
+            finally:
+                host.stop()
 
 
 def _give_up(reason: str) -> None:

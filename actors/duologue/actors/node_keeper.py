@@ -5,7 +5,7 @@ A Serve deployment of one replica. Agents outlive it: its end, or its replacemen
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -25,13 +25,20 @@ DRAINED_WITHIN_S = 60.0
 """For sessions to leave a node whose agent is replaced; then they are brought to life elsewhere."""
 
 
+CALL_WITHIN_S = 30.0
+"""Calls of an actor whose node is dead wait for ever: Ray starts it again on no other."""
+
+GONE = (RayError, TimeoutError)
+
+
 class Agent(Protocol):
-    """An agent from afar. Every method may raise RayError: then it is gone, or comes back."""
+    """An agent from afar. What is awaited may raise one of `GONE`: it is gone, or comes back."""
 
     async def digest(self) -> str: ...
     async def drain(self, grace_ms: float) -> int: ...
     async def num_sessions(self) -> int: ...
-    async def end(self) -> None: ...
+    async def stop(self) -> None: ...
+    def kill(self) -> None: ...
 
 
 class AgentHandle:
@@ -41,19 +48,25 @@ class AgentHandle:
         self._actor = actor
 
     async def digest(self) -> str:
-        return str(await self._actor.digest.remote())
+        return str(await _answer(self._actor.digest.remote()))
 
     async def drain(self, grace_ms: float) -> int:
-        return int(await self._actor.drain.remote(grace_ms))
+        return int(await _answer(self._actor.drain.remote(grace_ms)))
 
     async def num_sessions(self) -> int:
-        return int(await self._actor.num_sessions.remote())
+        return int(await _answer(self._actor.num_sessions.remote()))
 
-    async def end(self) -> None:
-        with suppress(RayError):
-            await self._actor.stop.remote()
+    async def stop(self) -> None:
+        await _answer(self._actor.stop.remote())
+
+    def kill(self) -> None:
         with suppress(RayError):
             ray.kill(self._actor)
+
+
+async def _answer(reference: Awaitable[Any]) -> Any:
+    async with asyncio.timeout(CALL_WITHIN_S):
+        return await reference
 
 
 class AgentRoll:
@@ -75,7 +88,7 @@ class AgentRoll:
         for node_id in self._agents.keys() - there.keys():
             log.info("the node %s is gone", node_id[:12])
             self._checked.discard(node_id)
-            await self._agents.pop(node_id).end()
+            self._agents.pop(node_id).kill()
         for node_id, node in there.items():
             if node_id not in self._agents:
                 self._agents[node_id] = self._start(node)
@@ -87,23 +100,25 @@ class AgentRoll:
         agent = self._agents[node.node_id]
         try:
             is_current = await agent.digest() == self._digest
-        except RayError as error:  # Ray starts it again, or the node is found to be gone
+        except GONE as error:  # Ray starts it again, or the node is found to be gone
             log.info("the agent of %s does not answer: %s", node.node_id[:12], error)
             return
         if not is_current:
             log.info("the agent of %s is replaced", node.node_id[:12])
             await self._empty(agent)
-            await agent.end()
+            agent.kill()
             self._agents[node.node_id] = self._start(node)
             return  # looked at next time: the name may still have been the old one's
         self._checked.add(node.node_id)
 
     async def _empty(self, agent: Agent) -> None:
-        with suppress(RayError, TimeoutError):
+        with suppress(*GONE):
             async with asyncio.timeout(DRAINED_WITHIN_S):
                 await agent.drain(DRAIN_GRACE_MS)
                 while await agent.num_sessions():
                     await asyncio.sleep(self._look_every_s / 10)
+        with suppress(*GONE):
+            await agent.stop()
 
 
 class NodeKeeper:
@@ -118,10 +133,12 @@ class NodeKeeper:
 
         self._resource = resource
         self._roll = AgentRoll(settings_digest(settings), start)
+        self._looking = asyncio.Lock()
         self._background = Background()
         self._background.start(self._look(), "the first look at the nodes")
         self._background.repeat(LOOK_EVERY_S, self._look, "the look at the nodes")
 
     async def _look(self) -> None:
-        found = await asyncio.to_thread(ray_nodes)
-        await self._roll.look([node for node in found if self._resource in node.resources])
+        async with self._looking:  # a look may take longer than the pause between two
+            found = await asyncio.to_thread(ray_nodes)
+            await self._roll.look([node for node in found if self._resource in node.resources])

@@ -1,11 +1,12 @@
 """Ray Serve for one program: its applications are run, waited for, and deleted again."""
 
 import asyncio
+import logging
 import os
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from duologue.errors import BatcherUnavailable
 
@@ -66,8 +67,6 @@ async def wait_ready(apps: "Mapping[str, Application]") -> None:
 
 def deploy(apps: "Mapping[str, Application]") -> None:
     """Run the applications, or bring those that run up to date; returns at once."""
-    import logging
-
     from ray import serve
 
     logging.getLogger("ray.serve").setLevel(logging.ERROR)
@@ -76,9 +75,9 @@ def deploy(apps: "Mapping[str, Application]") -> None:
     serve.run_many(targets, wait_for_applications_running=False)
 
 
-def _reason(told: object) -> str:
-    """Of a replica that does not start, in the words of our own error if it is one."""
-    messages = [each.message for each in told.deployments.values()]  # type: ignore[attr-defined]
-    text = "\n".join([*messages, told.message])  # type: ignore[attr-defined]
+def _reason(told: Any) -> str:
+    """Of an application that does not start, in the words of our own error if it is one."""
+    messages = [each.message for each in told.deployments.values()]
+    text = "\n".join([*messages, told.message])
     ours = re.findall(r"duologue\.errors\.\w+: (.+)", text)
     return ours[-1] if ours else text.strip().splitlines()[-1]

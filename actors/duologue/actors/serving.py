@@ -21,7 +21,8 @@ HEALTH_EVERY_S = 1.0
 HEALTH_WITHIN_S = 10.0
 STOP_WITHIN_S = 15.0
 """Beyond the time for draining; then the replica is killed."""
-MAX_ATTEMPTS = 20
+MAX_ATTEMPTS = 3
+"""To start a replica: more than Serve's own limit for each would change nothing."""
 LOOK_BACK_S = 15.0
 """Over which the load of replicas is averaged."""
 
