@@ -23,6 +23,7 @@ from duologue.setting_checks import check, check_choice, check_number, check_ran
 StrategyName = Literal["duo", "tdm", "turn"]
 PromotionName = Literal["rebase", "branch"]
 DtypeName = Literal["auto", "float32", "bfloat16", "float16"]
+KernelsName = Literal["auto", "torch", "native"]
 
 MODEL_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 MODEL_NAME_RULE = "1 to 63 letters, digits, '.', '_' or '-', with a letter or digit at both ends"
@@ -40,6 +41,9 @@ class ModelSettings:
     """"auto" (CUDA where present), "cpu", "cuda", "cuda:1", "mps"."""
     dtype: DtypeName = "auto"
     """"auto": bfloat16 where the device computes in it, otherwise float32."""
+    kernels: KernelsName = "auto"
+    """What forwards are computed with: "torch", on any device; "native", C on the processor, for
+    Llama-like models; "auto": native where it can be had and the model is in bfloat16."""
     adapter: str | None = None
     """A folder with a state head; None takes the one that is shipped for the model."""
     beside: tuple[str, ...] = ()
@@ -54,6 +58,7 @@ class ModelSettings:
         check(bool(self.source), "model.source", "a name or path", self.source)
         check(bool(self.device), "model.device", "a device or 'auto'", self.device)
         check_choice("model.dtype", self.dtype, get_args(DtypeName))
+        check_choice("model.kernels", self.kernels, get_args(KernelsName))
         check(self.adapter != "", "model.adapter", "a path or none", self.adapter)
 
 

@@ -62,7 +62,7 @@ class Engine:
         layers = head.layers if head is not None else (-1,)
         lora = head.lora if head is not None else None
         self._adapts_input = lora is not None
-        self._merged = MergedForward(model.network, layers, lora)
+        self._merged = MergedForward(model.network, layers, lora, model.kernels.kernels)
         self._readers = Readers(head)
         self._seats: dict[str, Seat] = {}
         self._jobs: dict[str, Job] = {}

@@ -23,7 +23,7 @@ class AttentionPlan:
     """Built for one forward; it labels the cells that the forward is going to fill."""
 
     def __init__(self, stretches: Sequence[Stretch], num_heads: int, dtype: torch.dtype) -> None:
-        works, last_rows = _by_slot(stretches)
+        works, last_rows = by_slot(stretches)
         self.tokens = [token for work in works for token in work.tokens]
         self.positions = [position for work in works for position in work.positions]
         self.input_rows = [
@@ -38,7 +38,7 @@ class AttentionPlan:
         """Together they cover all rows, in order."""
 
 
-def _by_slot(stretches: Sequence[Stretch]) -> tuple[list[SlotWork], list[int]]:
+def by_slot(stretches: Sequence[Stretch]) -> tuple[list[SlotWork], list[int]]:
     """The work in each slot, ordered as slots lie in memory, and each stretch's last row."""
     found: dict[int, SlotWork] = {}
     banks: dict[int, int] = {}

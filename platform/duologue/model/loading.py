@@ -1,12 +1,14 @@
 """Loading a model: weights, tokenizer, chat format and sizes, ready for the engine."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from duologue.errors import ModelUnavailable
+from duologue.forward.kernels.choice import KernelChoice, choose_kernels
+from duologue.forward.kernels.torch_kernels import TORCH
 from duologue.model.border import inside_transformers
 from duologue.model.conversion import Progress, ignore_progress
 from duologue.model.device import choose_device, choose_dtype
@@ -35,6 +37,8 @@ class LoadedModel:
     dtype: torch.dtype
     folder: Path
     """Where the files are that it was loaded from."""
+    kernels: KernelChoice = field(default_factory=lambda: KernelChoice(TORCH, "by default"))
+    """What the engine computes its forwards with."""
 
 
 def load_model(
@@ -43,13 +47,15 @@ def load_model(
     device: str = "auto",
     dtype: str = "auto",
     attention: str = "duologue",
+    kernels: str = "auto",
     progress: Progress = ignore_progress,
 ) -> LoadedModel:
     """Load the bundled model ("bundled"), a Hugging Face folder, or a .gguf file.
 
     A GGUF file is converted on its first use (`progress` follows that); nothing is ever
     downloaded. `attention` is "duologue" for the engine, or one that transformers has, such as
-    "eager", for running the model as it is.
+    "eager", for running the model as it is. `kernels` is what the engine's forwards are computed
+    with: "auto", "torch" or "native".
 
     Raises ModelUnavailable if the model is missing, broken or of a kind that the engine cannot
     run, and InvalidSetting for a device or dtype that is unknown or not present.
@@ -76,6 +82,7 @@ def load_model(
             device=chosen_device,
             dtype=chosen_dtype,
             folder=folder,
+            kernels=choose_kernels(kernels if attention == "duologue" else "torch", network),
         )
 
 

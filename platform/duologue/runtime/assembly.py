@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from duologue.engine.engine import Engine, EngineSettings
 from duologue.errors import ModelUnavailable
-from duologue.forward.packed import pack_linears
 from duologue.forward.state_head import StateHead
 from duologue.model.conversion import Progress, ignore_progress
 from duologue.model.loading import LoadedModel, load_model
@@ -31,7 +30,13 @@ def assemble(settings: Settings, progress: Progress = ignore_progress) -> Assemb
     and no adapter is made for the model.
     """
     chosen = settings.model
-    model = load_model(chosen.source, device=chosen.device, dtype=chosen.dtype, progress=progress)
+    model = load_model(
+        chosen.source,
+        device=chosen.device,
+        dtype=chosen.dtype,
+        kernels=chosen.kernels,
+        progress=progress,
+    )
     head = load_head(chosen.adapter, model)
     setup = SessionSetup(
         tokenizer=model.tokenizer,
@@ -49,7 +54,7 @@ def assemble(settings: Settings, progress: Progress = ignore_progress) -> Assemb
             f"no state adapter is known for {model.name}: name one with model.adapter, make one "
             "with `duologue train`, or choose the strategy 'turn', which needs none"
         )
-    pack_linears(model.network)
+    model.kernels.kernels.pack(model.network)
     limits = EngineSettings(
         kv_bytes=settings.kv.memory_mib << 20,
         max_rows=settings.forward.max_rows,

@@ -1,0 +1,1 @@
+"""Kernel sets: what computes a merged forward, and how one is chosen."""

@@ -1,0 +1,37 @@
+"""What every kernel set can do."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from duologue.forward.input_lora import InputLora
+from duologue.forward.rows import ForwardOutput, Stretch
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+class Pass(Protocol):
+    """Runs forwards of one model."""
+
+    def run(self, stretches: Sequence[Stretch]) -> ForwardOutput:
+        """Fill the cells of all rows and read the last row of each stretch that asks for it."""
+
+
+class KernelSet(Protocol):
+    """One way of computing forwards."""
+
+    @property
+    def name(self) -> str:
+        """As `model.kernels` calls it."""
+
+    def pack(self, network: "PreTrainedModel") -> None:
+        """Lay the network's weights out for these kernels, and give the plain ones up.
+
+        The network is then of no use to anything else. Passes also work without this, and may hold
+        the weights twice.
+        """
+
+    def make_pass(
+        self, network: "PreTrainedModel", hidden_layers: Sequence[int], lora: InputLora | None
+    ) -> Pass:
+        """Forwards of this network that read these layers' hidden states (`MergedForward`)."""

@@ -1,0 +1,27 @@
+"""The reference set: transformers' own code for the model, torch's operations, any device."""
+
+from collections.abc import Sequence
+
+from transformers import PreTrainedModel
+
+from duologue.forward.input_lora import InputLora
+from duologue.forward.kernels.kernel_set import Pass
+from duologue.forward.packed import pack_linears
+from duologue.forward.transformers_pass import TransformersPass
+
+
+class TorchKernels:
+    """Serves every model that runs at all."""
+
+    name = "torch"
+
+    def pack(self, network: PreTrainedModel) -> None:
+        pack_linears(network)
+
+    def make_pass(
+        self, network: PreTrainedModel, hidden_layers: Sequence[int], lora: InputLora | None
+    ) -> Pass:
+        return TransformersPass(network, hidden_layers, lora)
+
+
+TORCH = TorchKernels()

@@ -1,0 +1,321 @@
+#include "forward.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "crew.h"
+#include "linear.h"
+#include "numbers.h"
+#include "steps.h"
+
+// Rows of a tile that one piece of work does: more would not stay in a core's cache.
+#define ROWS_AT_ONCE 192
+
+#define ALIGNMENT 64
+
+// A forward under way. In the last layer, rows that nobody reads drop out, and the others move up.
+typedef struct {
+  const duologue_model *model;
+  const duologue_rows *rows;
+  int threads;
+  int64_t num_rows;        // of `states` and what follows from them
+  float *states;           // [rows][hidden]
+  void *inputs;            // [rows][hidden]: states, normed, as products take them
+  float *qkv;              // [rows][outputs of qkv]
+  void *attended;          // [rows][heads][dim]
+  void *activated;         // [rows][inner]
+  int32_t *input_row_of;   // [rows]: number among the input rows, -1 for others
+  float *sums;             // [input rows][greatest rank]
+  int64_t sums_stride;
+  float *tiles;            // [threads][ROWS_AT_ONCE][BLOCK]
+} run;
+
+typedef enum { STORE_ROWS, ADD_TO_ROWS, STORE_ACTIVATED } ending;
+
+// One product for all rows; a piece of work is one block of outputs.
+typedef struct {
+  const run *of;
+  const duologue_linear *layer;
+  const void *x;
+  int64_t num_rows;
+  ending ending;
+  float *y;
+  int64_t y_stride;
+  int64_t y_width;
+} product;
+
+static void finish_row(const product *p, int64_t row, int64_t block, float *tile) {
+  const duologue_linear *layer = p->layer;
+  int64_t first = block * BLOCK;
+  if (layer->bias) add_row(layer->bias + first, tile, BLOCK);
+  if (layer->rank && p->of->input_row_of[row] >= 0)
+    add_ranks(p->of->sums + p->of->input_row_of[row] * p->of->sums_stride, layer->rank, layer->up + first,
+              layer->outputs, tile, BLOCK);
+  if (p->ending == STORE_ACTIVATED) {
+    int64_t inner = p->of->model->inner, at = block * BLOCK / 2;
+    int64_t width = inner - at < BLOCK / 2 ? inner - at : BLOCK / 2;
+    int format = p->of->model->format;
+    char *to = (char *)p->of->activated + (row * inner + at) * bytes_of(format);
+    silu_mul(tile, tile + BLOCK / 2, width, format, to);
+    return;
+  }
+  int64_t width = p->y_width - first < BLOCK ? p->y_width - first : BLOCK;
+  float *to = p->y + row * p->y_stride + first;
+  if (p->ending == ADD_TO_ROWS)
+    add_row(tile, to, width);
+  else
+    memcpy(to, tile, width * sizeof *to);
+}
+
+static void do_block(void *context, int64_t block, int thread) {
+  const product *p = context;
+  const duologue_linear *layer = p->layer;
+  int format = p->of->model->format;
+  int64_t size = bytes_of(format);
+  const char *weights = (const char *)layer->weights + block * BLOCK * layer->inputs * size;
+  float *tile = p->of->tiles + (int64_t)thread * ROWS_AT_ONCE * BLOCK;
+  for (int64_t row = 0; row < p->num_rows; row += ROWS_AT_ONCE) {
+    int64_t count = p->num_rows - row < ROWS_AT_ONCE ? p->num_rows - row : ROWS_AT_ONCE;
+    linear_block(format, (const char *)p->x + row * layer->inputs * size, weights, tile, (int)count, layer->inputs);
+    for (int64_t i = 0; i < count; i++) finish_row(p, row + i, block, tile + i * BLOCK);
+  }
+}
+
+static void multiply(const run *r, const product *p) {
+  const duologue_linear *layer = p->layer;
+  if (layer->rank)
+    for (int64_t row = 0; row < p->num_rows; row++)
+      if (r->input_row_of[row] >= 0)
+        rank_sums(layer->down, layer->rank, r->model->format,
+                  (const char *)p->x + row * layer->inputs * bytes_of(r->model->format), layer->inputs,
+                  r->sums + r->input_row_of[row] * r->sums_stride);
+  crew_do(r->threads, layer->outputs / BLOCK, do_block, (void *)p);
+}
+
+// Attention of all banks' rows in one layer; a piece of work is one task of one bank.
+typedef struct {
+  const duologue_rows *rows;
+  const duologue_attention_layer *layers;  // one per bank
+} attention;
+
+static void do_attention(void *context, int64_t piece, int thread) {
+  (void)thread;
+  const attention *a = context;
+  for (int64_t bank = 0; bank < a->rows->num_banks; bank++) {
+    const duologue_attention_plan *plan = &a->rows->banks[bank].plan;
+    int64_t tasks = duologue_attention_tasks(plan);
+    if (piece < tasks) {
+      duologue_attend(plan, &a->layers[bank], piece, piece + 1);
+      return;
+    }
+    piece -= tasks;
+  }
+}
+
+static void attend(const run *r, int layer, duologue_attention_layer *layers) {
+  const duologue_model *model = r->model;
+  int64_t queries = (int64_t)model->heads * model->dim, keys = (int64_t)model->kv_heads * model->dim;
+  int64_t tasks = 0;
+  for (int64_t bank = 0; bank < r->rows->num_banks; bank++) {
+    const duologue_bank_rows *rows = &r->rows->banks[bank];
+    layers[bank] = (duologue_attention_layer){
+        .keys = rows->keys[layer],
+        .values = rows->values[layer],
+        .visible = rows->visible,
+        .queries = r->qkv,
+        .new_keys = r->qkv + queries,
+        .new_values = r->qkv + queries + keys,
+        .row_stride = model->layers[layer].qkv.outputs,
+        .input_type = FLOAT32,
+        .rotated = model->rotated,
+        .cosines = r->rows->cosines,
+        .sines = r->rows->sines,
+        .scale = model->scale,
+        .result_type = model->format,
+        .results = r->attended,
+        .result_stride = queries,
+    };
+    tasks += duologue_attention_tasks(&rows->plan);
+  }
+  attention a = {.rows = r->rows, .layers = layers};
+  crew_do(r->threads, tasks, do_attention, &a);
+}
+
+static void norm_heads(const run *r, const duologue_layer *layer) {
+  const duologue_model *model = r->model;
+  for (int64_t row = 0; row < r->num_rows; row++) {
+    float *heads = r->qkv + row * layer->qkv.outputs;
+    for (int head = 0; head < model->heads + model->kv_heads; head++)
+      normalize_in_place(heads + (int64_t)head * model->dim,
+                         head < model->heads ? layer->query_norm : layer->key_norm, model->eps, model->dim);
+  }
+}
+
+static void norm_row(void *context, int64_t row, int thread) {
+  (void)thread;
+  const run *r = ((void **)context)[0];
+  const float *weight = ((void **)context)[1];
+  int64_t hidden = r->model->hidden;
+  int format = r->model->format;
+  normalize(r->states + row * hidden, weight, r->model->eps, hidden, format,
+            (char *)r->inputs + row * hidden * bytes_of(format));
+}
+
+static void norm(const run *r, const float *weight) {
+  const void *context[] = {r, weight};
+  // A few rows take less time than it takes to share them out.
+  crew_do(r->num_rows < 8 ? 1 : r->threads, r->num_rows, norm_row, context);
+}
+
+// From here on, only the rows that are asked for.
+static void keep_asked(run *r) {
+  int64_t hidden = r->model->hidden;
+  int64_t attended_bytes = (int64_t)r->model->heads * r->model->dim * bytes_of(r->model->format);
+  for (int64_t place = 0; place < r->rows->num_asked; place++) {
+    int64_t row = r->rows->asked[place];
+    if (row == place) continue;
+    memcpy(r->states + place * hidden, r->states + row * hidden, hidden * sizeof *r->states);
+    memcpy((char *)r->attended + place * attended_bytes, (char *)r->attended + row * attended_bytes, attended_bytes);
+    r->input_row_of[place] = r->input_row_of[row];
+  }
+  r->num_rows = r->rows->num_asked;
+}
+
+static void read_hidden(const run *r, int layer, const int32_t *rows) {
+  int64_t hidden = r->model->hidden, width = hidden * r->rows->num_hidden_layers;
+  for (int64_t number = 0; number < r->rows->num_hidden_layers; number++) {
+    if (r->rows->hidden_layers[number] != layer) continue;
+    for (int64_t i = 0; i < r->rows->num_hidden; i++) {
+      float *to = r->rows->hidden + i * width + number * hidden;
+      const float *states = r->states + rows[i] * hidden;
+      if (layer < 0)
+        normalize(states, r->model->final_norm, r->model->eps, hidden, FLOAT32, to);
+      else
+        memcpy(to, states, hidden * sizeof *to);
+    }
+  }
+}
+
+static void do_layer(run *r, int number, duologue_attention_layer *layers) {
+  const duologue_layer *layer = &r->model->layers[number];
+  int64_t hidden = r->model->hidden;
+  norm(r, layer->attention_norm);
+  product qkv = {.of = r, .layer = &layer->qkv, .x = r->inputs, .num_rows = r->num_rows, .ending = STORE_ROWS,
+                 .y = r->qkv, .y_stride = layer->qkv.outputs, .y_width = layer->qkv.outputs};
+  multiply(r, &qkv);
+  if (layer->query_norm) norm_heads(r, layer);
+  attend(r, number, layers);
+  int is_last = number == r->model->num_layers - 1;
+  if (is_last) keep_asked(r);
+  product output = {.of = r, .layer = &layer->output, .x = r->attended, .num_rows = r->num_rows,
+                    .ending = ADD_TO_ROWS, .y = r->states, .y_stride = hidden, .y_width = hidden};
+  multiply(r, &output);
+  norm(r, layer->mlp_norm);
+  product gate_up = {.of = r, .layer = &layer->gate_up, .x = r->inputs, .num_rows = r->num_rows,
+                     .ending = STORE_ACTIVATED};
+  multiply(r, &gate_up);
+  product down = {.of = r, .layer = &layer->down, .x = r->activated, .num_rows = r->num_rows, .ending = ADD_TO_ROWS,
+                  .y = r->states, .y_stride = hidden, .y_width = hidden};
+  multiply(r, &down);
+  read_hidden(r, number, is_last ? r->rows->hidden_places : r->rows->hidden_rows);
+}
+
+static void read_logits(const run *r) {
+  const duologue_model *model = r->model;
+  int64_t hidden = model->hidden, bytes = bytes_of(model->format);
+  if (!r->rows->num_logits) return;
+  for (int64_t i = 0; i < r->rows->num_logits; i++)
+    normalize(r->states + r->rows->logit_places[i] * hidden, model->final_norm, model->eps, hidden, model->format,
+              (char *)r->inputs + i * hidden * bytes);
+  product head = {.of = r, .layer = &model->head, .x = r->inputs, .num_rows = r->rows->num_logits,
+                  .ending = STORE_ROWS, .y = r->rows->logits, .y_stride = model->vocabulary,
+                  .y_width = model->vocabulary};
+  multiply(r, &head);
+}
+
+static int64_t rounded(int64_t bytes) { return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT; }
+
+static int64_t greatest_rank(const duologue_model *model) {
+  int64_t greatest = 0;
+  for (int i = 0; i < model->num_layers; i++) {
+    const duologue_linear *linears[] = {&model->layers[i].qkv, &model->layers[i].output, &model->layers[i].gate_up,
+                                        &model->layers[i].down};
+    for (int j = 0; j < 4; j++)
+      if (linears[j]->rank > greatest) greatest = linears[j]->rank;
+  }
+  return greatest;
+}
+
+// Lay the parts of a run out from `memory` on; returns how many bytes they take. Without memory, only counts.
+static int64_t lay_out(run *r, const duologue_model *model, int64_t num_rows, int threads, char *memory) {
+  int64_t size = bytes_of(model->format), at = 0;
+  r->sums_stride = greatest_rank(model);
+#define PLACE(field, bytes)               \
+  do {                                    \
+    if (memory) field = (void *)(memory + at); \
+    at += rounded(bytes);                 \
+  } while (0)
+  PLACE(r->states, num_rows * model->hidden * 4);
+  PLACE(r->inputs, num_rows * model->hidden * size);
+  PLACE(r->qkv, num_rows * model->layers[0].qkv.outputs * 4);
+  PLACE(r->attended, num_rows * model->heads * model->dim * size);
+  PLACE(r->activated, num_rows * model->inner * size);
+  PLACE(r->input_row_of, num_rows * 4);
+  PLACE(r->sums, num_rows * r->sums_stride * 4);
+  PLACE(r->tiles, (int64_t)threads * ROWS_AT_ONCE * BLOCK * 4);
+#undef PLACE
+  return at;
+}
+
+int64_t duologue_workspace_bytes(const duologue_model *model, int64_t num_rows, int32_t threads) {
+  run r;
+  return lay_out(&r, model, num_rows, threads, 0);
+}
+
+static void embed(const run *r) {
+  int64_t hidden = r->model->hidden;
+  for (int64_t row = 0; row < r->num_rows; row++) {
+    int64_t start = r->rows->tokens[row] * hidden, i = 0;
+    float *to = r->states + row * hidden;
+    for (; i + LANES <= hidden; i += LANES)
+      vstore(to + i, read_numbers(r->model->format, r->model->embedding, start + i));
+    for (; i < hidden; i++) to[i] = read_number(r->model->format, r->model->embedding, start + i);
+  }
+}
+
+void duologue_forward(const duologue_model *model, const duologue_rows *rows) {
+  run r = {.model = model, .rows = rows, .num_rows = rows->num_rows};
+  lay_out(&r, model, rows->num_rows, rows->threads, rows->workspace);
+  for (int64_t row = 0; row < rows->num_rows; row++) r.input_row_of[row] = -1;
+  for (int64_t i = 0; i < rows->num_input_rows; i++) r.input_row_of[rows->input_rows[i]] = (int32_t)i;
+  duologue_attention_layer *layers = calloc((size_t)rows->num_banks, sizeof *layers);
+  for (int64_t bank = 0; bank < rows->num_banks; bank++)
+    duologue_see(&rows->banks[bank].plan, model->window, rows->banks[bank].visible);
+  embed(&r);
+  r.threads = crew_begin(rows->threads);
+  for (int layer = 0; layer < model->num_layers; layer++) do_layer(&r, layer, layers);
+  read_hidden(&r, -1, rows->hidden_places);
+  read_logits(&r);
+  crew_end(r.threads);
+  free(layers);
+}
+
+void duologue_linear_rows(int32_t format, const duologue_linear *layer, const void *x, int64_t rows, float *y,
+                          int64_t y_stride, int32_t threads) {
+  duologue_model model = {.format = format};
+  threads = crew_begin(threads);
+  run r = {.model = &model, .threads = threads};
+  r.tiles = malloc((size_t)threads * ROWS_AT_ONCE * BLOCK * sizeof(float));
+  product p = {.of = &r, .layer = layer, .x = x, .num_rows = rows, .ending = STORE_ROWS, .y = y,
+               .y_stride = y_stride, .y_width = layer->outputs < y_stride ? layer->outputs : y_stride};
+  multiply(&r, &p);
+  crew_end(threads);
+  free(r.tiles);
+}
+
+void duologue_structure_bytes(int64_t sizes[7]) {
+  const int64_t found[] = {sizeof(duologue_slot_rows), sizeof(duologue_attention_plan), sizeof(duologue_linear),
+                           sizeof(duologue_layer),     sizeof(duologue_model),          sizeof(duologue_bank_rows),
+                           sizeof(duologue_rows)};
+  memcpy(sizes, found, sizeof found);
+}

@@ -1,0 +1,169 @@
+"""A forward of a Llama-like model in one call of the library."""
+
+from collections.abc import Mapping, Sequence
+from ctypes import byref
+from itertools import groupby
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from duologue.forward.input_lora import InputLora, LowRank
+from duologue.forward.native.bank_rows import BankCells, BankRows, RowColumns
+from duologue.forward.native.forward_structures import (
+    BankRowsStruct,
+    LayerStruct,
+    ModelStruct,
+    RowsStruct,
+)
+from duologue.forward.native.library import Library
+from duologue.forward.native.llama import PackedLlama
+from duologue.forward.native.structures import TYPES
+from duologue.forward.native.updates import layer_updates
+from duologue.forward.plan import by_slot
+from duologue.forward.rows import ForwardOutput, Stretch
+from duologue.forward.slot_rows import SlotWork
+from duologue.kv.bank import Bank
+from duologue.kv.channel import Channel
+
+ALIGNMENT = 64
+
+
+class NativePass:
+    """Runs rows through packed weights. Not thread-safe: its working memory is its own."""
+
+    def __init__(
+        self,
+        library: Library,
+        llama: PackedLlama,
+        hidden_layers: Sequence[int],
+        lora: InputLora | None,
+    ) -> None:
+        """`lora` is fitted to the model's body."""
+        self._library, self._llama = library, llama
+        self._hidden_layers = np.array(hidden_layers, dtype=np.int32)
+        self._has_lora = lora is not None
+        updates: Mapping[str, LowRank] = lora.updates if lora is not None else {}
+        self._kept = [layer_updates(updates, n, llama) for n in range(len(llama.layers))]
+        self._layers = _layer_structs(llama, self._kept)
+        self._model = _model_struct(llama, self._layers)
+        self._cells: WeakKeyDictionary[Bank, BankCells] = WeakKeyDictionary()
+        self._workspace = torch.empty(0, dtype=torch.uint8)
+
+    def run(self, stretches: Sequence[Stretch]) -> ForwardOutput:
+        """Fill the cells of all rows and read the last row of each stretch that asks for it."""
+        works, last_rows = by_slot(stretches)
+        columns = RowColumns(works)
+        num_rows = len(columns.cells)
+        banks = list(self._banks(works, columns))
+        structs = (BankRowsStruct * len(banks))(*(rows.struct for rows in banks))
+        ends = list(zip(stretches, last_rows, strict=True))
+        logit_rows = [row for stretch, row in ends if stretch.reads_logits]
+        hidden_rows = [row for stretch, row in ends if stretch.reads_hidden]
+        asked = sorted({*logit_rows, *hidden_rows})
+        place_of = {row: place for place, row in enumerate(asked)}
+        num_hidden_layers = len(self._hidden_layers)
+        geometry = self._llama.geometry
+        logits = torch.empty(len(logit_rows), geometry.vocab_size)
+        hidden = torch.empty(len(hidden_rows), num_hidden_layers * geometry.hidden_size)
+        cosines, sines = self._rotation(columns.positions)
+        arrays = {
+            "tokens": [token for work in works for token in work.tokens],
+            "input_rows": self._input_rows(columns),
+            "asked": asked,
+            "logit_places": [place_of[row] for row in logit_rows],
+            "hidden_rows": hidden_rows,
+            "hidden_places": [place_of[row] for row in hidden_rows],
+        }
+        kept = {name: np.array(numbers, dtype=np.int32) for name, numbers in arrays.items()}
+        threads = torch.get_num_threads()
+        rows = RowsStruct(
+            num_rows=num_rows,
+            cosines=cosines.data_ptr(),
+            sines=sines.data_ptr(),
+            num_banks=len(banks),
+            banks=structs,
+            num_input_rows=len(kept["input_rows"]),
+            num_asked=len(asked),
+            num_logits=len(logit_rows),
+            logits=logits.data_ptr(),
+            num_hidden=len(hidden_rows),
+            num_hidden_layers=num_hidden_layers,
+            hidden_layers=self._hidden_layers.ctypes.data,
+            hidden=hidden.data_ptr(),
+            workspace=self._working_memory(num_rows, threads),
+            threads=threads,
+            **{name: array.ctypes.data for name, array in kept.items()},
+        )
+        self._library.functions.duologue_forward(byref(self._model), byref(rows))
+        return ForwardOutput(logits=logits, hidden=hidden)
+
+    def _banks(self, works: Sequence[SlotWork], columns: RowColumns) -> Any:
+        start = 0
+        for _, members in groupby(works, key=lambda work: id(work.slot.bank)):
+            together = list(members)
+            bank = together[0].slot.bank
+            cells = self._cells.get(bank)
+            if cells is None:
+                cells = self._cells[bank] = BankCells(bank)
+            heads = self._llama.geometry.num_heads
+            yield BankRows(cells, together, start, columns, heads, self._library)
+            start += sum(work.num_rows for work in together)
+
+    def _input_rows(self, columns: RowColumns) -> Any:
+        if not self._has_lora:
+            return []
+        return np.flatnonzero(columns.channels == int(Channel.INPUT))
+
+    def _rotation(self, positions: Any) -> tuple[Tensor, Tensor]:
+        """Cosines and sines, float32 [rows, rotated / 2] each."""
+        angles = torch.from_numpy(positions).float()[:, None] * self._llama.frequencies
+        scale = self._llama.rotary_scale
+        return angles.cos() * scale, angles.sin() * scale
+
+    def _working_memory(self, num_rows: int, threads: int) -> int:
+        """The address of enough of it, at a multiple of the alignment."""
+        needed = ALIGNMENT + self._library.functions.duologue_workspace_bytes(
+            byref(self._model), num_rows, threads
+        )
+        if self._workspace.numel() < needed:
+            self._workspace = torch.empty(needed, dtype=torch.uint8)
+        address = self._workspace.data_ptr()
+        return address + -address % ALIGNMENT
+
+
+def _layer_structs(llama: PackedLlama, updates: Sequence[Mapping[str, Any]]) -> Any:
+    structs = (LayerStruct * len(llama.layers))()
+    for struct, layer, its in zip(structs, llama.layers, updates, strict=True):
+        struct.qkv = layer.qkv.struct(its["qkv"])
+        struct.output = layer.output.struct(its["output"])
+        struct.gate_up = layer.gate_up.struct(its["gate_up"])
+        struct.down = layer.down.struct(its["down"])
+        for name in ("attention_norm", "mlp_norm", "query_norm", "key_norm"):
+            norm: Tensor | None = getattr(layer, name)
+            setattr(struct, name, None if norm is None else norm.data_ptr())
+    return structs
+
+
+def _model_struct(llama: PackedLlama, layers: Any) -> ModelStruct:
+    geometry = llama.geometry
+    return ModelStruct(
+        layers=layers,
+        final_norm=llama.final_norm.data_ptr(),
+        embedding=llama.embedding.data_ptr(),
+        head=llama.head.struct(),
+        num_layers=geometry.num_layers,
+        hidden=geometry.hidden_size,
+        heads=geometry.num_heads,
+        kv_heads=geometry.num_kv_heads,
+        dim=geometry.head_dim,
+        inner=llama.inner,
+        vocabulary=geometry.vocab_size,
+        format=TYPES[llama.dtype],
+        rotated=2 * llama.frequencies.shape[0],
+        window=llama.window or 0,
+        eps=llama.eps,
+        scale=geometry.head_dim**-0.5,
+    )
