@@ -42,6 +42,7 @@ typedef struct {
   float *y;
   int64_t y_stride;
   int64_t y_width;
+  const void *next_weights;  // of the product after it, or null
 } product;
 
 static void finish_row(const product *p, int64_t row, int64_t block, float *tile) {
@@ -73,10 +74,14 @@ static void do_block(void *context, int64_t block, int thread) {
   int format = p->of->model->format;
   int64_t size = bytes_of(format);
   const char *weights = (const char *)layer->weights + block * BLOCK * layer->inputs * size;
+  // Which block comes next on this thread is a guess.
+  int64_t step = BLOCK * layer->inputs * size * p->of->threads;
+  const char *next = block + p->of->threads < layer->outputs / BLOCK ? weights + step : p->next_weights;
   float *tile = p->of->tiles + (int64_t)thread * ROWS_AT_ONCE * BLOCK;
   for (int64_t row = 0; row < p->num_rows; row += ROWS_AT_ONCE) {
     int64_t count = p->num_rows - row < ROWS_AT_ONCE ? p->num_rows - row : ROWS_AT_ONCE;
-    linear_block(format, (const char *)p->x + row * layer->inputs * size, weights, tile, (int)count, layer->inputs);
+    linear_block(format, (const char *)p->x + row * layer->inputs * size, weights, next, tile, (int)count,
+                 layer->inputs);
     for (int64_t i = 0; i < count; i++) finish_row(p, row + i, block, tile + i * BLOCK);
   }
 }
@@ -208,14 +213,16 @@ static void do_layer(run *r, int number, duologue_attention_layer *layers) {
   int is_last = number == r->model->num_layers - 1;
   if (is_last) keep_asked(r);
   product output = {.of = r, .layer = &layer->output, .x = r->attended, .num_rows = r->num_rows,
-                    .ending = ADD_TO_ROWS, .y = r->states, .y_stride = hidden, .y_width = hidden};
+                    .ending = ADD_TO_ROWS, .y = r->states, .y_stride = hidden, .y_width = hidden,
+                    .next_weights = layer->gate_up.weights};
   multiply(r, &output);
   norm(r, layer->mlp_norm);
   product gate_up = {.of = r, .layer = &layer->gate_up, .x = r->inputs, .num_rows = r->num_rows,
-                     .ending = STORE_ACTIVATED};
+                     .ending = STORE_ACTIVATED, .next_weights = layer->down.weights};
   multiply(r, &gate_up);
   product down = {.of = r, .layer = &layer->down, .x = r->activated, .num_rows = r->num_rows, .ending = ADD_TO_ROWS,
-                  .y = r->states, .y_stride = hidden, .y_width = hidden};
+                  .y = r->states, .y_stride = hidden, .y_width = hidden,
+                  .next_weights = is_last ? r->model->head.weights : layer[1].qkv.weights};
   multiply(r, &down);
   read_hidden(r, number, is_last ? r->rows->hidden_places : r->rows->hidden_rows);
 }

@@ -4,7 +4,9 @@
 
 #include "numbers.h"
 
-// How far ahead of its use the memory is asked for weights.
+#define LINE 64
+
+// How far ahead of their use weights are asked for where a block is gone through only once.
 #define AHEAD_BYTES 4096
 
 #if defined(__AVX512F__)
@@ -82,20 +84,25 @@ static inline sums load_floats(const float *from) { return _mm256_loadu_ps(from)
 static inline sums spread_float(const float *from) { return _mm256_set1_ps(*from); }
 #endif
 
-static inline void prefetch(const void *from, int bytes) {
-  for (int i = 0; i < bytes; i += 64)
-    _mm_prefetch((const char *)from + AHEAD_BYTES + i, _MM_HINT_T0);
+// Ask memory for lines: near ones for the nearest cache, where they are used soon, others for the one behind it.
+static inline const char *prefetch(const char *ahead, int lines, int near) {
+  for (int i = 0; i < lines; i++, ahead += LINE)
+    if (near)
+      _mm_prefetch(ahead, _MM_HINT_T0);
+    else
+      _mm_prefetch(ahead, _MM_HINT_T1);
+  return ahead;
 }
 
 // R rows times WIDTH outputs, sums in registers.
 #define ROWS_BF16(R)                                                                             \
   static void bf16_rows_##R(const uint16_t *x, const uint16_t *w, float *tile, int inputs,       \
-                            int ahead) {                                                         \
+                            const char *ahead, int lines, int near) {                            \
     sums sum[R][AT_ONCE];                                                                        \
     for (int i = 0; i < R; i++)                                                                  \
       for (int j = 0; j < AT_ONCE; j++) sum[i][j] = ZERO();                                      \
     for (int k = 0; k < inputs; k += 2, w += 2 * BLOCK) {                                        \
-      if (ahead) prefetch(w, 4 * WIDTH);                                                         \
+      ahead = prefetch(ahead, lines, near);                                                      \
       weights part[AT_ONCE];                                                                     \
       for (int j = 0; j < AT_ONCE; j++) part[j] = load_pair(w + 2 * PER_VECTOR * j);             \
       for (int i = 0; i < R; i++) {                                                              \
@@ -109,12 +116,12 @@ static inline void prefetch(const void *from, int bytes) {
 
 #define ROWS_FLOAT(R)                                                                            \
   static void float_rows_##R(const float *x, const float *w, float *tile, int inputs,            \
-                             int ahead) {                                                        \
+                             const char *ahead, int lines, int near) {                           \
     sums sum[R][AT_ONCE];                                                                        \
     for (int i = 0; i < R; i++)                                                                  \
       for (int j = 0; j < AT_ONCE; j++) sum[i][j] = ZERO();                                      \
     for (int k = 0; k < inputs; k++, w += BLOCK) {                                               \
-      if (ahead) prefetch(w, 4 * WIDTH);                                                         \
+      ahead = prefetch(ahead, lines, near);                                                      \
       sums part[AT_ONCE];                                                                        \
       for (int j = 0; j < AT_ONCE; j++) part[j] = load_floats(w + PER_VECTOR * j);               \
       for (int i = 0; i < R; i++) {                                                              \
@@ -132,8 +139,8 @@ ROWS(1) ROWS(2) ROWS(3) ROWS(4)
 ROWS(5) ROWS(6)
 #endif
 
-typedef void (*bf16_rows)(const uint16_t *, const uint16_t *, float *, int, int);
-typedef void (*float_rows)(const float *, const float *, float *, int, int);
+typedef void (*bf16_rows)(const uint16_t *, const uint16_t *, float *, int, const char *, int, int);
+typedef void (*float_rows)(const float *, const float *, float *, int, const char *, int, int);
 static const bf16_rows bf16_by_rows[] = {0, bf16_rows_1, bf16_rows_2, bf16_rows_3, bf16_rows_4,
 #if MAX_ROWS == 6
                                          bf16_rows_5, bf16_rows_6
@@ -146,19 +153,28 @@ static const float_rows float_by_rows[] = {0, float_rows_1, float_rows_2, float_
 #endif
 };
 
-void linear_block(int format, const void *x, const void *block, float *tile, int rows,
+void linear_block(int format, const void *x, const void *block, const void *next, float *tile, int rows,
                   int inputs) {
-  for (int row = 0; row < rows; row += MAX_ROWS) {
-    int count = rows - row < MAX_ROWS ? rows - row : MAX_ROWS;
+  int passes = (rows + MAX_ROWS - 1) / MAX_ROWS, step_lines = WIDTH * 4 / LINE;
+  // Memory is asked for the next block while this one is multiplied, a part in every pass; in a single pass that
+  // would be too far ahead.
+  const char *ahead = (const char *)(passes == 1 ? block : next) + (passes == 1 ? AHEAD_BYTES : 0);
+  int left = step_lines;  // lines that have to be asked for per step, by all passes together
+  for (int pass = 0, row = 0; pass < passes; pass++) {
+    int count = (rows - row + passes - pass - 1) / (passes - pass);
+    int lines = next || passes == 1 ? (left + passes - pass - 1) / (passes - pass) : 0;
+    left -= lines;
     int64_t start = (int64_t)row * inputs;
     for (int column = 0; column < BLOCK; column += WIDTH) {
       float *to = tile + (int64_t)row * BLOCK + column;
       if (format == BFLOAT16)
-        bf16_by_rows[count]((const uint16_t *)x + start, (const uint16_t *)block + 2 * column, to,
-                            inputs, row == 0);
+        bf16_by_rows[count]((const uint16_t *)x + start, (const uint16_t *)block + 2 * column, to, inputs, ahead,
+                            lines, passes == 1);
       else
-        float_by_rows[count]((const float *)x + start, (const float *)block + column, to, inputs,
-                             row == 0);
+        float_by_rows[count]((const float *)x + start, (const float *)block + column, to, inputs, ahead, lines,
+                             passes == 1);
+      ahead += (int64_t)lines * LINE * (inputs / (format == BFLOAT16 ? 2 : 1));
     }
+    row += count;
   }
 }

@@ -15,6 +15,6 @@
 //
 // A row's sums run over its inputs in order, whatever the number of rows: results are the same to
 // the bit alone and in company.
-void linear_block(int format, const void *x, const void *block, float *tile, int rows, int inputs);
+void linear_block(int format, const void *x, const void *block, const void *next, float *tile, int rows, int inputs);
 
 #endif
