@@ -14,11 +14,12 @@ from benchmarks.contenders.merged import Merged
 from benchmarks.contenders.static_generate import StaticGenerate
 from duologue.model.bundled import bundled_gguf
 from duologue.model.cache import cache_folder
-from duologue.model.loading import load_model
+from duologue.model.loading import LoadedModel, load_model
 from duologue.runtime.adapters import load_head
 
-OURS = "merged"
-CONTENDERS = ("merged", "adapted", "bare", "generate", "continuous", "llama")
+OURS = "native"
+CONTENDERS = ("native", "torch", "adapted", "bare", "generate", "continuous", "llama")
+"""In the order in which they are shown. "adapted" is ours with the shipped adapter's updates."""
 
 
 def lineup(names: Iterable[str], threads: int, llama_python: Path | None) -> list[Contender]:
@@ -27,10 +28,11 @@ def lineup(names: Iterable[str], threads: int, llama_python: Path | None) -> lis
     llama.cpp is left out where llama-cpp-python is not installed.
     """
     chosen = set(names) | {OURS}
-    ours = load_model("bundled", device="cpu", dtype="bfloat16")
+    ours = _load("native")
     plain = load_model("bundled", device="cpu", dtype="bfloat16", attention="sdpa")
     makers: dict[str, Callable[[], list[Contender]]] = {
-        "merged": lambda: [Merged(ours, listens=False), Merged(ours, listens=True)],
+        "native": lambda: _with_and_without_listening(ours),
+        "torch": lambda: _with_and_without_listening(_load("torch")),
         "adapted": lambda: [Merged(ours, listens=True, head=load_head(None, ours))],
         "bare": lambda: [Bare(plain, listens=False), Bare(plain, listens=True)],
         "generate": lambda: [StaticGenerate(plain)],
@@ -38,6 +40,14 @@ def lineup(names: Iterable[str], threads: int, llama_python: Path | None) -> lis
         "llama": lambda: _llamas(threads, llama_python),
     }
     return [contender for name in CONTENDERS if name in chosen for contender in makers[name]()]
+
+
+def _load(kernels: str) -> LoadedModel:
+    return load_model("bundled", device="cpu", dtype="bfloat16", kernels=kernels)
+
+
+def _with_and_without_listening(model: LoadedModel) -> list[Contender]:
+    return [Merged(model, listens=False), Merged(model, listens=True)]
 
 
 def _llamas(threads: int, llama_python: Path | None) -> list[Contender]:

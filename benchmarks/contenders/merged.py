@@ -1,11 +1,10 @@
-"""Ours: the merged forward over slots of cells."""
+"""Ours: the merged forward over slots of cells, by either kernel set."""
 
 import time
 
 import torch
 
 from duologue.forward.merged import MergedForward
-from duologue.forward.packed import pack_linears
 from duologue.forward.rows import Stretch
 from duologue.forward.state_head import StateHead
 from duologue.kv.channel import Channel
@@ -24,14 +23,15 @@ class Merged:
     """
 
     def __init__(self, model: LoadedModel, *, listens: bool, head: StateHead | None = None) -> None:
-        self.name = "merged, listening" if listens else "merged"
+        kernels = model.kernels.kernels
+        self.name = f"{kernels.name}, listening" if listens else kernels.name
         if head is not None:
-            self.name = "merged, adapted"
+            self.name = f"{kernels.name}, adapted"
         self._model = model
         self._listens = listens
-        pack_linears(model.network)
+        kernels.pack(model.network)
         layers, lora = (head.layers, head.lora) if head is not None else ((-1,), None)
-        self._forward = MergedForward(model.network, layers, lora)
+        self._forward = MergedForward(model.network, layers, lora, kernels)
         self._slots: list[Slot] = []
 
     def prepare(self, sessions: int, context: int) -> None:
