@@ -262,9 +262,8 @@ def play(
     witness = Witness(engine, head)
     actors = {plan.name: Actor(engine, world, plan) for plan in schedule.plans}
     performance = Performance(actors, witness)
-    sizes = patch.multiple(
-        capacity, SMALLEST=schedule.smallest_slot, SPARE_CELLS=schedule.smallest_slot // 2
-    )
+    smallest = max(schedule.smallest_slot, world.smallest_slot)
+    sizes = patch.multiple(capacity, SMALLEST=smallest, SPARE_CELLS=smallest // 2)
     with witness.watching(), sizes:
         for tick in range(schedule.num_ticks + 1):
             _play_tick(engine, performance, tick, checks_memory)

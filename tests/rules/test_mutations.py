@@ -17,10 +17,10 @@ from torch import Tensor
 from duologue.engine import readers
 from duologue.engine.seat import SlotCells
 from duologue.forward import slot_rows
-from duologue.forward.merged import MergedForward
 from duologue.forward.plan import AttentionPlan
 from duologue.forward.sampling import sample
 from duologue.forward.sampling_settings import SamplingSettings
+from duologue.forward.transformers_pass import TransformersPass
 from duologue.forward.visibility import visible_cells
 from duologue.kv.bank import Bank
 from duologue.kv.channel import FREE, Channel
@@ -115,7 +115,7 @@ def every_row_is_adapted() -> Any:
 
 
 def no_row_is_adapted() -> Any:
-    return patch.object(MergedForward, "_adapting", lambda *_: nullcontext())
+    return patch.object(TransformersPass, "_adapting", lambda *_: nullcontext())
 
 
 def a_reply_returns_to_another_place() -> Any:

@@ -1,6 +1,6 @@
 """Models for the rules: on the engine's side, and plain beside it as the truth."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -13,6 +13,9 @@ from transformers import PreTrainedModel
 
 from duologue.forward.attention import ATTENTION_NAME, register
 from duologue.forward.input_lora import InputLora, LowRank
+from duologue.forward.kernels.choice import KernelChoice
+from duologue.forward.kernels.kernel_set import KernelSet
+from duologue.forward.kernels.torch_kernels import TORCH
 from duologue.forward.state_head import StateHead
 from duologue.lane.judging import Judge
 from duologue.model.geometry import ModelGeometry
@@ -56,6 +59,15 @@ FAMILIES: dict[str, dict[str, Any]] = {
 
 The windows are shorter than most of the conversations, so that they matter.
 """
+
+NATIVE_FAMILIES: dict[str, dict[str, Any]] = {
+    "llama": {"head_dim": 16},
+    "mistral": {"head_dim": 16, "sliding_window": 12},
+    "qwen2": {"head_dim": 16, "hidden_size": 64},
+    "qwen3": {"head_dim": 32, "num_key_value_heads": 1, "intermediate_size": 100},
+}
+"""Families that kernels in C serve, in sizes that they can: plain, with a window, with biases, and
+with normed heads; in the last one weights fill no whole block."""
 
 LABELS = (State.QUERY, State.NON_QUERY, State.INCOMPLETE, State.HOLD)
 MOODS = {
@@ -137,6 +149,8 @@ class World:
     """What the engine's adapter adds for rows of the input channel."""
     merged: PreTrainedModel | None = None
     """The plain one with these updates added to its weights, for every row."""
+    smallest_slot: int = 1
+    """What the kernels can read: slots of fewer cells are made as large as this."""
 
     @property
     def hidden_size(self) -> int:
@@ -149,13 +163,23 @@ class World:
 
 @cache
 def tiny_world(family: str, is_adapted: bool = False) -> World:
+    return _world(family, FAMILIES[family], TORCH, is_adapted)
+
+
+@cache
+def native_world(family: str, kernels: KernelSet, is_adapted: bool = False) -> World:
+    world = _world(family, NATIVE_FAMILIES[family], kernels, is_adapted)
+    return replace(world, smallest_slot=64)  # whose half is a block of cells
+
+
+def _world(family: str, changes: dict[str, Any], kernels: KernelSet, is_adapted: bool) -> World:
     register()
-    lora = random_lora(tiny_network(family, **FAMILIES[family])) if is_adapted else None
-    network = tiny_network(family, **FAMILIES[family])
+    lora = random_lora(tiny_network(family, **changes)) if is_adapted else None
+    network = tiny_network(family, **changes)
     network.set_attn_implementation(ATTENTION_NAME)
-    plain = tiny_network(family, **FAMILIES[family])
+    plain = tiny_network(family, **changes)
     plain.set_attn_implementation("eager")
-    merged = tiny_network(family, **FAMILIES[family])
+    merged = tiny_network(family, **changes)
     merged.set_attn_implementation("eager")
     for name, update in lora.updates.items() if lora is not None else ():
         layer: Any = merged.base_model.get_submodule(name)
@@ -170,6 +194,7 @@ def tiny_world(family: str, is_adapted: bool = False) -> World:
         device=torch.device("cpu"),
         dtype=torch.float32,
         folder=Path(),
+        kernels=KernelChoice(kernels, "for the rules"),
     )
     return World(model, plain, OPENING, STOP_TOKENS, lora, merged)
 

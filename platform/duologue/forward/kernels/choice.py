@@ -42,7 +42,9 @@ def choose_kernels(wanted: str, network: PreTrainedModel) -> KernelChoice:
             chosen = "model.kernels asks for it" if wanted == "native" else "Llama-like, bfloat16"
             return KernelChoice(native, f"{chosen}; built for {kind}")
     if wanted == "native":
-        raise ModelUnavailable(f"model.kernels is 'native', which cannot serve this model: {reason}")
+        raise ModelUnavailable(
+            f"model.kernels is 'native', which cannot serve this model: {reason}"
+        )
     return KernelChoice(TORCH, reason)
 
 

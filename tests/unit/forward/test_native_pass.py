@@ -1,0 +1,169 @@
+"""Forwards in C: what a row gets is its own affair, and close to the model in float32."""
+
+from collections.abc import Sequence
+from random import Random
+
+import pytest
+import torch
+from torch import Tensor
+
+from duologue.forward.attention import ATTENTION_NAME, register
+from duologue.forward.input_lora import InputLora, LowRank
+from duologue.forward.merged import MergedForward
+from duologue.forward.native.variants import Variant, runnable_variants
+from duologue.forward.rows import ForwardOutput, Stretch
+from duologue.kv.channel import Channel
+from duologue.kv.memory import KVMemory
+from duologue.model.geometry import ModelGeometry
+from tests.native import native_kernels, needs_native
+from tests.tiny_models import VOCAB_SIZE, tiny_network
+from tests.unit.forward.conversations import relative_error
+
+pytestmark = needs_native
+
+SIZES = {"head_dim": 16, "hidden_size": 48, "intermediate_size": 200, "num_hidden_layers": 3}
+VARIANTS = pytest.mark.parametrize("variant", runnable_variants(), ids=lambda variant: variant.name)
+DTYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+
+
+class Scene:
+    """Sessions in slots of two sizes, each with a trunk and rows of both channels to come."""
+
+    def __init__(
+        self,
+        dtype: torch.dtype,
+        variant: Variant | None = None,
+        lora: InputLora | None = None,
+        layers: Sequence[int] = (-1, 0, 2),
+    ) -> None:
+        network = tiny_network(**SIZES).to(dtype)
+        self.forward = MergedForward(network, layers, lora, native_kernels(variant))
+        self.memory = KVMemory(
+            ModelGeometry.from_config(network.config), budget_bytes=1 << 28, dtype=dtype
+        )
+        random = Random(5)
+        self.slots = [self.memory.open(size) for size in (0, 300, 0, 0, 300)]
+        self.stretches: list[Stretch] = []
+        for number in range(len(self.slots)):
+            length = random.choice((1, 40, 150))
+            trunk = self.stretch(number, Channel.TRUNK, random_tokens(random, length), 0)
+            self.forward.run([trunk])
+            for channel in (Channel.OUTPUT, Channel.INPUT):
+                tokens = random_tokens(random, random.choice((1, 1, 3, 17)))
+                self.stretches.append(self.stretch(number, channel, tokens, length))
+        random.shuffle(self.stretches)
+
+    def stretch(
+        self, number: int, channel: Channel, tokens: Sequence[int], position: int
+    ) -> Stretch:
+        slot = self.slots[number]
+        cells = self.memory.take(slot, len(tokens))
+        return Stretch(slot, channel, tokens, cells, position, True, number % 2 == 0)
+
+    def cells(self) -> list[Tensor]:
+        return [
+            tensor.clone() for bank in self.memory.banks for tensor in (*bank.keys, *bank.values)
+        ]
+
+
+def random_tokens(random: Random, count: int) -> list[int]:
+    return [random.randrange(VOCAB_SIZE) for _ in range(count)]
+
+
+def random_updates() -> InputLora:
+    generator = torch.Generator().manual_seed(3)
+    body = tiny_network(**SIZES).base_model
+    names = [f"layers.{n}.{name}" for n in (0, 2) for name in ("self_attn.k_proj", "mlp.up_proj")]
+    names += ["layers.1.self_attn.o_proj", "layers.1.mlp.down_proj", "layers.2.mlp.gate_proj"]
+    return InputLora(
+        {
+            name: LowRank(
+                torch.randn(2, body.get_submodule(name).in_features, generator=generator) / 8,  # type: ignore[arg-type]
+                torch.randn(body.get_submodule(name).out_features, 2, generator=generator) / 8,  # type: ignore[arg-type]
+            )
+            for name in names
+        }
+    )
+
+
+def same_bits(one: ForwardOutput, other: ForwardOutput) -> bool:
+    return one.logits.equal(other.logits) and one.hidden.equal(other.hidden)
+
+
+@VARIANTS
+@DTYPES
+@pytest.mark.parametrize("is_adapted", [False, True])
+def test_company_changes_no_bit(variant: Variant, dtype: torch.dtype, is_adapted: bool) -> None:
+    lora = random_updates() if is_adapted else None
+    scene, lonely = Scene(dtype, variant, lora), Scene(dtype, variant, lora)
+    together = scene.forward.run(scene.stretches)
+    logits, hidden = iter(together.logits), iter(together.hidden)
+    for stretch in lonely.stretches:
+        alone = lonely.forward.run([stretch])
+        assert alone.logits[0].equal(next(logits))
+        if stretch.reads_hidden:
+            assert alone.hidden[0].equal(next(hidden))
+    for one, other in zip(scene.cells(), lonely.cells(), strict=True):
+        assert one.equal(other)
+
+
+@DTYPES
+@pytest.mark.parametrize("threads", [2, 3])
+def test_threads_change_no_bit(dtype: torch.dtype, threads: int) -> None:
+    scene = Scene(dtype, lora=random_updates())
+    before = torch.get_num_threads()
+    results = []
+    try:
+        for number in (1, threads, 1, threads):
+            torch.set_num_threads(number)
+            results.append(scene.forward.run(scene.stretches))
+    finally:
+        torch.set_num_threads(before)
+    assert all(same_bits(results[0], result) for result in results[1:])
+
+
+def test_nobody_has_to_read() -> None:
+    scene = Scene(torch.float32)
+    slot = scene.slots[1]
+    cells = scene.memory.take(slot, 2)
+    output = scene.forward.run([Stretch(slot, Channel.OUTPUT, [4, 5], cells, 200)])
+    assert output.logits.shape == (0, VOCAB_SIZE)
+    assert output.hidden.shape[0] == 0
+    assert all(bank.keys[-1].isfinite().all() for bank in scene.memory.banks)
+
+
+def test_bfloat16_is_as_close_to_float32_as_the_reference_set() -> None:
+    """Both sets round; neither may be farther from what float32 says than the other by much."""
+    exact = tiny_network(**SIZES)
+    tokens = [5, 9, 200, 31, 7, 8, 100]
+    truth = exact(torch.tensor([tokens])).logits[0, -1].detach()
+    errors = []
+    for kernels in ({}, {"kernels": native_kernels()}):
+        network = tiny_network(**SIZES).to(torch.bfloat16)
+        register()
+        network.set_attn_implementation(ATTENTION_NAME)
+        geometry = ModelGeometry.from_config(network.config)
+        memory = KVMemory(geometry, budget_bytes=1 << 28, dtype=torch.bfloat16)
+        slot = memory.open()
+        cells = memory.take(slot, len(tokens))
+        stretch = Stretch(slot, Channel.TRUNK, tokens, cells, 0, True, False)
+        found = MergedForward(network, **kernels).run([stretch]).logits[0]  # type: ignore[arg-type]
+        errors.append(relative_error(found.float(), truth))
+    torch_error, native_error = errors
+    assert native_error < 1.2 * torch_error < 0.1
+
+
+def test_weights_can_be_given_up() -> None:
+    kernels = native_kernels()
+    kept, packed = tiny_network(**SIZES), tiny_network(**SIZES)
+    kernels.pack(packed)
+    assert sum(w.numel() for w in packed.parameters()) < sum(w.numel() for w in kept.parameters())
+    outputs = []
+    for network in (kept, packed):
+        memory = KVMemory(ModelGeometry.from_config(network.config), budget_bytes=1 << 28)
+        slot = memory.open()
+        stretch = Stretch(slot, Channel.TRUNK, [1, 2, 3], memory.take(slot, 3), 0, True, True)
+        outputs.append(MergedForward(network, (0, -1), random_updates(), kernels).run([stretch]))
+    assert same_bits(*outputs)
+    with pytest.raises(AssertionError, match="packed"):
+        packed(torch.tensor([[1]]))
