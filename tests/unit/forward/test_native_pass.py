@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from random import Random
+from typing import Any
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from duologue.forward.attention import ATTENTION_NAME, register
 from duologue.forward.input_lora import InputLora, LowRank
+from duologue.forward.kernels.torch_kernels import TORCH
 from duologue.forward.merged import MergedForward
 from duologue.forward.native.variants import Variant, runnable_variants
 from duologue.forward.rows import ForwardOutput, Stretch
@@ -21,7 +23,12 @@ from tests.unit.forward.conversations import relative_error
 
 pytestmark = needs_native
 
-SIZES = {"head_dim": 16, "hidden_size": 48, "intermediate_size": 200, "num_hidden_layers": 3}
+SIZES: dict[str, Any] = {
+    "head_dim": 16,
+    "hidden_size": 48,
+    "intermediate_size": 200,
+    "num_hidden_layers": 3,
+}
 VARIANTS = pytest.mark.parametrize("variant", runnable_variants(), ids=lambda variant: variant.name)
 DTYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 
@@ -36,7 +43,8 @@ class Scene:
         lora: InputLora | None = None,
         layers: Sequence[int] = (-1, 0, 2),
     ) -> None:
-        network = tiny_network(**SIZES).to(dtype)
+        network: Any = tiny_network(**SIZES)
+        network = network.to(dtype)
         self.forward = MergedForward(network, layers, lora, native_kernels(variant))
         self.memory = KVMemory(
             ModelGeometry.from_config(network.config), budget_bytes=1 << 28, dtype=dtype
@@ -72,16 +80,18 @@ def random_tokens(random: Random, count: int) -> list[int]:
 
 def random_updates() -> InputLora:
     generator = torch.Generator().manual_seed(3)
-    body = tiny_network(**SIZES).base_model
+    body: Any = tiny_network(**SIZES).base_model
     names = [f"layers.{n}.{name}" for n in (0, 2) for name in ("self_attn.k_proj", "mlp.up_proj")]
     names += ["layers.1.self_attn.o_proj", "layers.1.mlp.down_proj", "layers.2.mlp.gate_proj"]
+
+    def drawn(rows: int, columns: int) -> Tensor:
+        return torch.randn(rows, columns, generator=generator) / 8
+
+    layers = {name: body.get_submodule(name) for name in names}
     return InputLora(
         {
-            name: LowRank(
-                torch.randn(2, body.get_submodule(name).in_features, generator=generator) / 8,  # type: ignore[arg-type]
-                torch.randn(body.get_submodule(name).out_features, 2, generator=generator) / 8,  # type: ignore[arg-type]
-            )
-            for name in names
+            name: LowRank(drawn(2, layer.in_features), drawn(layer.out_features, 2))
+            for name, layer in layers.items()
         }
     )
 
@@ -138,8 +148,9 @@ def test_bfloat16_is_as_close_to_float32_as_the_reference_set() -> None:
     tokens = [5, 9, 200, 31, 7, 8, 100]
     truth = exact(torch.tensor([tokens])).logits[0, -1].detach()
     errors = []
-    for kernels in ({}, {"kernels": native_kernels()}):
-        network = tiny_network(**SIZES).to(torch.bfloat16)
+    for kernels in (TORCH, native_kernels()):
+        network: Any = tiny_network(**SIZES)
+        network = network.to(torch.bfloat16)
         register()
         network.set_attn_implementation(ATTENTION_NAME)
         geometry = ModelGeometry.from_config(network.config)
@@ -147,7 +158,7 @@ def test_bfloat16_is_as_close_to_float32_as_the_reference_set() -> None:
         slot = memory.open()
         cells = memory.take(slot, len(tokens))
         stretch = Stretch(slot, Channel.TRUNK, tokens, cells, 0, True, False)
-        found = MergedForward(network, **kernels).run([stretch]).logits[0]  # type: ignore[arg-type]
+        found = MergedForward(network, kernels=kernels).run([stretch]).logits[0]
         errors.append(relative_error(found.float(), truth))
     torch_error, native_error = errors
     assert native_error < 1.2 * torch_error < 0.1

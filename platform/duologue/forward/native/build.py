@@ -23,6 +23,8 @@ from duologue.model.cache import cache_folder
 
 SOURCES = Path(__file__).parent
 FLAGS = ("-std=gnu11", "-O3", "-fPIC", "-shared", "-pthread", "-ffp-contract=fast")
+NO_COMPILER = "no C compiler here: neither cc nor the package ziglang"
+NO_INSTRUCTIONS = "the processor lacks the instructions that they use, which are AVX2 at least"
 _MAX_WAIT_S = 300.0
 _TOLD_OF_AN_ERROR = 400
 """Characters of a compiler's complaint that are passed on."""
@@ -39,14 +41,14 @@ def built_library(variant: Variant) -> Path:
     """
     failures = []
     for name, command in compilers():
-        target = _folder() / f"{variant.name}-{_digest(command, variant)}.so"
+        target = _target(command, variant)
         try:
             if not target.exists():
                 _build(command, variant, target)
             return target
         except (OSError, subprocess.SubprocessError) as error:
             failures.append(f"{name}: {_said(error)}")
-    raise BuildFailed("; ".join(failures) or "no C compiler: neither cc nor the package ziglang")
+    raise BuildFailed("; ".join(failures) or NO_COMPILER)
 
 
 def compilers() -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -86,8 +88,21 @@ def _build(command: Sequence[str], variant: Variant, target: Path) -> None:
         partial.replace(target)
 
 
-def _folder() -> Path:
-    return cache_folder() / "native"
+def state() -> str:
+    """In words, without building: whether there is a library for this machine, or will be."""
+    variant = best_variant()
+    if variant is None:
+        return NO_INSTRUCTIONS
+    commands = list(compilers())
+    if any(_target(command, variant).exists() for _, command in commands):
+        return f"built for {variant.name}"
+    if not commands:
+        return NO_COMPILER
+    return f"built for {variant.name} by {commands[0][0]} when they are first used"
+
+
+def _target(command: Sequence[str], variant: Variant) -> Path:
+    return cache_folder() / "native" / f"{variant.name}-{_digest(command, variant)}.so"
 
 
 def _digest(command: Sequence[str], variant: Variant) -> str:
@@ -107,13 +122,12 @@ def _said(error: OSError | subprocess.SubprocessError) -> str:
 def main() -> None:
     """Build the best variant for this machine, and say where it is or why there is none."""
     variant = best_variant()
-    if variant is None:
-        print("native kernels: this processor has none of the instructions that they use")
-        return
     try:
+        if variant is None:
+            raise BuildFailed(NO_INSTRUCTIONS)
         print(f"native kernels: {built_library(variant)}")
     except BuildFailed as error:
-        print(f"native kernels: not built, models run with torch's ({error})")
+        print(f"native kernels: none, models run with torch's ({error})")
 
 
 if __name__ == "__main__":

@@ -3,8 +3,9 @@
 from ctypes import CDLL, POINTER, c_int32, c_int64, c_void_p, sizeof
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
-from duologue.forward.native.build import BuildFailed, built_library
+from duologue.forward.native.build import NO_INSTRUCTIONS, BuildFailed, built_library
 from duologue.forward.native.forward_structures import (
     IN_ORDER,
     LinearStruct,
@@ -34,16 +35,24 @@ def load_library(variant: Variant | None = None) -> Library:
     """
     chosen = variant or best_variant()
     if chosen is None:
-        raise NotLoaded("the processor has none of the instructions that they use (AVX2 at least)")
+        raise NotLoaded(NO_INSTRUCTIONS)
     return _load(chosen)
 
 
 @cache
 def _load(variant: Variant) -> Library:
     try:
-        functions = CDLL(str(built_library(variant)))
+        return open_library(built_library(variant), variant)
     except (BuildFailed, OSError) as error:
         raise NotLoaded(str(error)) from error
+
+
+def open_library(path: Path, variant: Variant) -> Library:
+    """Load what was compiled from these sources.
+
+    Raises OSError.
+    """
+    functions = CDLL(str(path))
     _declare(functions)
     sizes = (c_int64 * len(IN_ORDER))()
     functions.duologue_structure_bytes(sizes)
