@@ -2,6 +2,7 @@
 
 #include <float.h>
 
+#include "ahead.h"
 #include "lanes.h"
 #include "products.h"
 
@@ -10,6 +11,7 @@
 #define MAX_QUERIES 48  // that go through a tile while it is in the cache: their sums live on the stack
 #define TURN 16         // of them at a time: their scores stay in the nearest cache
 #define BLOCK DUOLOGUE_CELL_BLOCK
+#define LINES_AHEAD(kind) (ROWS * BLOCK * stored_bytes(kind) / LINE)  // as many as a block has
 #define MAX_DIM DUOLOGUE_MAX_DIM
 
 typedef duologue_attention_plan plan_t;
@@ -176,9 +178,8 @@ INLINE void weigh(enum kind kind, const float *scores, const uint32_t *visible, 
 }
 
 INLINE void pass_tile(enum kind kind, const plan_t *plan, const char *keys, const char *values, int64_t tile,
-                      int num_blocks, int first_query, queries_t *queries) {
+                      int num_blocks, int first_query, int count, queries_t *queries, ahead_t *ahead) {
   int dim = plan->dim, padded_dim = (dim + BLOCK - 1) / BLOCK * BLOCK;
-  int count = (int)least(TURN, queries->count - first_query);
   uint32_t seen[TILE / BLOCK] = {0};
   for (int q = 0; q < count; q++)
     for (int b = 0; b < num_blocks; b++) seen[b] |= queries->visible[first_query + q][tile * (TILE / BLOCK) + b];
@@ -196,6 +197,7 @@ INLINE void pass_tile(enum kind kind, const plan_t *plan, const char *keys, cons
                  .num_left = count};
   for (int d = 0; d < dim; d += ROWS)
     for (int b = first; b < last; b++) {
+      if (first_query == 0) fetch(ahead, LINES_AHEAD(kind));
       score.rows = keys + (d * plan->capacity + cell + b * BLOCK) * bytes;
       score.sums = queries->scores[0] + b * BLOCK;
       if (d == 0)
@@ -215,6 +217,7 @@ INLINE void pass_tile(enum kind kind, const plan_t *plan, const char *keys, cons
   for (int b = first; b < last; b++)
     for (int half = 0; half < 2; half++)
       for (int d = 0; d < dim; d += BLOCK) {
+        if (first_query == 0) fetch(ahead, LINES_AHEAD(kind));
         sum.left = queries->weights[0] + b * BLOCK * left_bytes(kind);
         sum.rows = values + ((cell + b * BLOCK + half * ROWS) * dim + d) * bytes;
         sum.sums = queries->sums[first_query] + d;
@@ -245,17 +248,19 @@ INLINE void give_results(enum kind kind, const plan_t *plan, const layer_t *laye
 }
 
 INLINE void attend(enum kind kind, const plan_t *plan, const layer_t *layer, const slot_rows_t *rows, int64_t head,
-                   int64_t words, queries_t *queries) {
+                   int64_t words, queries_t *queries, ahead_t *ahead) {
   if (layer->new_keys) write_cells(kind, plan, layer, rows, head);
   int64_t head_bytes = plan->dim * plan->capacity * stored_bytes(kind);
   int64_t start = (rows->slot * (int64_t)plan->kv_heads + head) * head_bytes;
   int64_t num_blocks = (rows->num_cells + BLOCK - 1) / BLOCK, per_tile = TILE / BLOCK;
   for (int64_t first = 0; first < (int64_t)rows->num_rows * plan->group; first += MAX_QUERIES) {
     take_queries(kind, plan, layer, rows, head, first, words, queries);
+    int num_turns = (queries->count + TURN - 1) / TURN, per_turn = (queries->count + num_turns - 1) / num_turns;
     for (int64_t tile = 0; tile * per_tile < num_blocks; tile++)
-      for (int query = 0; query < queries->count; query += TURN)
+      for (int query = 0; query < queries->count; query += per_turn)
         pass_tile(kind, plan, (const char *)layer->keys + start, (const char *)layer->values + start, tile,
-                  (int)least(per_tile, num_blocks - tile * per_tile), query, queries);
+                  (int)least(per_tile, num_blocks - tile * per_tile), query, (int)least(per_turn, queries->count - query), queries,
+                  ahead);
     give_results(kind, plan, layer, rows, head, first, queries);
   }
 }
@@ -270,14 +275,15 @@ void duologue_attend(const plan_t *plan, const layer_t *layer, int64_t first, in
   _mm_setcsr(control | 0x8040);
 #endif
   queries_t queries;
+  ahead_t ahead = ahead_of(plan, layer, first, last);
   int64_t words = duologue_visible_words(plan);
   for (int64_t task = first; task < last; task++) {
     const slot_rows_t *rows = plan->slot_rows + task / plan->kv_heads;
     int64_t head = task % plan->kv_heads;
     if (plan->bank_type == DUOLOGUE_BF16)
-      attend(KIND_OF_BF16, plan, layer, rows, head, words, &queries);
+      attend(KIND_OF_BF16, plan, layer, rows, head, words, &queries, &ahead);
     else
-      attend(PLAIN, plan, layer, rows, head, words, &queries);
+      attend(PLAIN, plan, layer, rows, head, words, &queries, &ahead);
   }
 #if defined(__x86_64__)
   _mm_setcsr(control);
