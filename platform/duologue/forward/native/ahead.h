@@ -15,7 +15,7 @@ typedef struct {
   const duologue_attention_plan *plan;
   const duologue_attention_layer *layer;
   int64_t cell_bytes;  // of one number
-  int64_t task, last_task;
+  int64_t task, task_step, num_tasks;
   int64_t first_cell;
   int in_values;
   const char *row;
@@ -55,18 +55,23 @@ static void ahead_go_on(ahead_t *ahead) {
     ahead->first_cell += STAGE_BYTES / (plan->dim * ahead->cell_bytes);
     if (ahead->first_cell >= plan->slot_rows[ahead->task / plan->kv_heads].num_cells) {
       ahead->first_cell = 0;
-      if (++ahead->task >= ahead->last_task) return;
+      ahead->task += ahead->task_step;
+      if (ahead->task >= ahead->num_tasks) return;
     }
   }
   ahead_set_out(ahead);
 }
 
-// Begins with the values of the first task: its keys are wanted at once.
-static ahead_t ahead_of(const duologue_attention_plan *plan, const duologue_attention_layer *layer, int64_t first,
-                        int64_t last) {
-  ahead_t ahead = {.plan = plan, .layer = layer, .task = first, .last_task = last, .in_values = 1};
-  ahead.cell_bytes = plan->bank_type == DUOLOGUE_BF16 ? 2 : 4;
-  if (first < last) ahead_set_out(&ahead);
+// Begins with the values of a task, whose keys are wanted at once, and so ends with the keys of the next one.
+static ahead_t ahead_of(const duologue_attention_plan *plan, const duologue_attention_layer *layer, int64_t task) {
+  ahead_t ahead = {.plan = plan,
+                   .layer = layer,
+                   .cell_bytes = plan->bank_type == DUOLOGUE_BF16 ? 2 : 4,
+                   .task = task,
+                   .task_step = layer->task_step ? layer->task_step : 1,
+                   .num_tasks = plan->num_slot_rows * plan->kv_heads,
+                   .in_values = 1};
+  ahead_set_out(&ahead);
   return ahead;
 }
 

@@ -275,11 +275,11 @@ void duologue_attend(const plan_t *plan, const layer_t *layer, int64_t first, in
   _mm_setcsr(control | 0x8040);
 #endif
   queries_t queries;
-  ahead_t ahead = ahead_of(plan, layer, first, last);
   int64_t words = duologue_visible_words(plan);
   for (int64_t task = first; task < last; task++) {
     const slot_rows_t *rows = plan->slot_rows + task / plan->kv_heads;
     int64_t head = task % plan->kv_heads;
+    ahead_t ahead = ahead_of(plan, layer, task);
     if (plan->bank_type == DUOLOGUE_BF16)
       attend(KIND_OF_BF16, plan, layer, rows, head, words, &queries, &ahead);
     else

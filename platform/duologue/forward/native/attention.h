@@ -54,6 +54,7 @@ typedef struct {
   int32_t result_type;   // DUOLOGUE_BF16 or DUOLOGUE_FLOAT32
   void *results;         // rows of [heads, dim]
   int64_t result_stride;
+  int32_t task_step;  // from a task to the next one that this thread will likely do, whose keys are fetched; 0 is 1
 } duologue_attention_layer;
 
 // Words of 32 cells that duologue_see writes for one row; every row has the same number.

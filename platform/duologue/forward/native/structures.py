@@ -63,6 +63,7 @@ class LayerStruct(ctypes.Structure):
         ("result_type", c_int32),
         ("results", c_void_p),
         ("result_stride", c_int64),
+        ("task_step", c_int32),
     ]
 
 
