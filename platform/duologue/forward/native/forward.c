@@ -139,6 +139,7 @@ static void attend(const run *r, int layer, duologue_attention_layer *layers) {
         .result_type = model->format,
         .results = r->attended,
         .result_stride = queries,
+        .task_step = r->threads,
     };
     tasks += duologue_attention_tasks(&rows->plan);
   }
