@@ -60,12 +60,16 @@ def fuzz(folder: Path, seconds: float) -> None:
     variants = runnable_variants()
     for variant in variants:
         count = _fuzz_variant(folder, variant, seconds / len(variants))
-        print(f"{variant.name}: {count} random forwards and products, nothing found", flush=True)
+        print(
+            f"{variant.name}: {count} random products, attentions and forwards, nothing found",
+            flush=True,
+        )
 
 
 def _fuzz_variant(folder: Path, variant: Variant, seconds: float) -> int:
     # Not at the top: torch is for the process inside of the sanitizer.
     from duologue.forward.native.library import open_library
+    from tests.unit.forward.attention_fuzz import random_attention
     from tests.unit.forward.native_fuzz import random_forward, random_product
 
     library = open_library(folder / f"{variant.name}.so", variant)
@@ -75,6 +79,7 @@ def _fuzz_variant(folder: Path, variant: Variant, seconds: float) -> int:
             return number
         random = Random(number)
         random_product(library, random)
+        random_attention(library, random)
         random_forward(library, random)
     raise AssertionError("unreachable")
 

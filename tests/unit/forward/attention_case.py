@@ -40,9 +40,7 @@ class AttentionCase:
 
     def native_rows(self, library: Library, works: list[SlotWork] | None = None) -> NativeRows:
         num_heads = self.queries.shape[1]
-        return NativeRows(
-            works or self.works, 0, self.queries.dtype, num_heads, library.functions
-        )
+        return NativeRows(works or self.works, 0, self.queries.dtype, num_heads, library.functions)
 
     def attend(self, library: Library) -> Tensor:
         """All rows together, results in float32."""
@@ -51,7 +49,9 @@ class AttentionCase:
     def alone(self, library: Library, row: int) -> Tensor:
         """One row without the others; they are in the bank all the same."""
         work, number = next(
-            (work, number) for work in self.works for number in range(work.num_rows)
+            (work, number)
+            for work in self.works
+            for number in range(work.num_rows)
             if self._first_row(work) + number == row
         )
         one = slice(number, number + 1)
