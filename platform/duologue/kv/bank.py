@@ -7,6 +7,7 @@ from torch import Tensor
 
 from duologue.kv.channel import FREE
 from duologue.model.geometry import ModelGeometry
+from duologue.model.huge_pages import ask_for_huge_pages
 
 
 class Bank:
@@ -32,9 +33,8 @@ class Bank:
         self.keys: list[Tensor] = []  # per layer [slots, kv_heads, dim, cells]
         self.values: list[Tensor] = []  # per layer [slots, kv_heads, cells, dim]
         for _ in range(geometry.num_layers):
-            keys = torch.zeros(num_slots, heads, dim, capacity, device=device, dtype=dtype)
-            self.keys.append(keys)
-            self.values.append(torch.zeros_like(keys).view(num_slots, heads, capacity, dim))
+            self.keys.append(_zeros((num_slots, heads, dim, capacity), device, dtype))
+            self.values.append(_zeros((num_slots, heads, capacity, dim), device, dtype))
         self.owners = torch.full((num_slots, capacity), FREE, device=device, dtype=torch.int32)
         self.positions = torch.zeros((num_slots, capacity), device=device, dtype=torch.int32)
         self._free_slots = list(range(num_slots))
@@ -73,3 +73,9 @@ class Bank:
             values[index, :, :cells] = others[source_index]
         self.owners[index, :cells] = source.owners[source_index]
         self.positions[index, :cells] = source.positions[source_index]
+
+
+def _zeros(shape: tuple[int, ...], device: torch.device, dtype: torch.dtype) -> Tensor:
+    memory = torch.empty(shape, device=device, dtype=dtype)
+    ask_for_huge_pages(memory)
+    return memory.zero_()

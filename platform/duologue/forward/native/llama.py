@@ -13,6 +13,7 @@ from transformers import (
     Qwen3ForCausalLM,
 )
 
+from duologue.forward.native.arena import Arena
 from duologue.forward.native.packing import PackedWeights, pack, pack_gates
 from duologue.forward.native.structures import DIM_BLOCK, MAX_DIM, TYPES
 from duologue.model.geometry import ModelGeometry
@@ -99,13 +100,14 @@ def pack_llama(network: PreTrainedModel, *, releases: bool = False) -> PackedLla
     body: Any = network.base_model
     config: Any = network.config
     geometry = ModelGeometry.from_config(config)
+    arena = Arena()
     layers = []
     for layer in body.layers:
-        layers.append(_pack_layer(layer))
+        layers.append(_pack_layer(layer, arena))
         if releases:
             _release(layer)
     head: Any = network.get_output_embeddings()
-    packed_head = pack([head.weight.data], [head.bias])
+    packed_head = pack([head.weight.data], [head.bias], arena)
     if releases:
         network.set_output_embeddings(PackedAway(head))
     return PackedLlama(
@@ -134,13 +136,13 @@ class PackedAway(nn.Module):
         raise AssertionError("this network's weights are packed for kernels in C")
 
 
-def _pack_layer(layer: Any) -> PackedLayer:
+def _pack_layer(layer: Any, arena: Arena) -> PackedLayer:
     attention, mlp = layer.self_attn, layer.mlp
     return PackedLayer(
-        qkv=_pack(attention.q_proj, attention.k_proj, attention.v_proj),
-        output=_pack(attention.o_proj),
-        gate_up=pack_gates(mlp.gate_proj.weight.data, mlp.up_proj.weight.data),
-        down=_pack(mlp.down_proj),
+        qkv=_pack(arena, attention.q_proj, attention.k_proj, attention.v_proj),
+        output=_pack(arena, attention.o_proj),
+        gate_up=pack_gates(mlp.gate_proj.weight.data, mlp.up_proj.weight.data, arena),
+        down=_pack(arena, mlp.down_proj),
         attention_norm=layer.input_layernorm.weight.data.float(),
         mlp_norm=layer.post_attention_layernorm.weight.data.float(),
         query_norm=_norm_of(attention, "q_norm"),
@@ -148,8 +150,9 @@ def _pack_layer(layer: Any) -> PackedLayer:
     )
 
 
-def _pack(*linears: nn.Linear) -> PackedWeights:
-    return pack([linear.weight.data for linear in linears], [linear.bias for linear in linears])
+def _pack(arena: Arena, *linears: nn.Linear) -> PackedWeights:
+    weights = [linear.weight.data for linear in linears]
+    return pack(weights, [linear.bias for linear in linears], arena)
 
 
 def _norm_of(attention: nn.Module, name: str) -> Tensor | None:

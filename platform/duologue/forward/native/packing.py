@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from duologue.forward.native.arena import Arena
 from duologue.forward.native.forward_structures import LinearStruct
 
 BLOCK = 64
@@ -47,15 +48,19 @@ class PackedWeights:
         return struct
 
 
-def pack(weights: Sequence[Tensor], biases: Sequence[Tensor | None]) -> PackedWeights:
+def pack(
+    weights: Sequence[Tensor], biases: Sequence[Tensor | None], arena: Arena | None = None
+) -> PackedWeights:
     """Pack layers whose outputs follow one another; weights: [outputs, inputs] each."""
     weight = _whole_blocks(torch.cat(list(weights)))
-    return PackedWeights(_blocks(weight), _bias([_or_zeros(*x) for x in _pairs(weights, biases)]))
+    return PackedWeights(
+        _blocks(weight, arena), _bias([_or_zeros(*x) for x in _pairs(weights, biases)])
+    )
 
 
-def pack_gates(gate: Tensor, up: Tensor) -> PackedWeights:
+def pack_gates(gate: Tensor, up: Tensor, arena: Arena | None = None) -> PackedWeights:
     """Pack gates and what they are multiplied with, side by side in every block."""
-    return PackedWeights(_blocks(interleaved(gate, up)), None)
+    return PackedWeights(_blocks(interleaved(gate, up), arena), None)
 
 
 def interleaved(gate: Tensor, up: Tensor) -> Tensor:
@@ -65,12 +70,13 @@ def interleaved(gate: Tensor, up: Tensor) -> Tensor:
     return torch.cat(parts, dim=1).flatten(0, 1)
 
 
-def _blocks(weight: Tensor) -> Tensor:
+def _blocks(weight: Tensor, arena: Arena | None) -> Tensor:
     outputs, inputs = weight.shape
     width = 2 if weight.dtype is torch.bfloat16 else 1
     assert inputs % 2 == 0, inputs
     view = weight.view(outputs // BLOCK, BLOCK, inputs // width, width)
-    return view.permute(0, 2, 1, 3).contiguous()
+    blocks = view.permute(0, 2, 1, 3)
+    return (arena or Arena()).keep(blocks)
 
 
 def _whole_blocks(rows: Tensor, block: int = BLOCK) -> Tensor:
