@@ -137,21 +137,25 @@ def test_without_a_compiler_nothing_is_built(
 ) -> None:
     monkeypatch.setenv("DUOLOGUE_CACHE", str(tmp_path))
     monkeypatch.setattr(build, "compilers", lambda: iter([]))
+    monkeypatch.setattr(build, "BESIDE", tmp_path / "beside")
     with pytest.raises(BuildFailed, match="no C compiler"):
         built_library(VARIANTS[0])
+    if best_variant() is not None:
+        assert "no C compiler" in build.state()
 
 
-@needs_native
 def test_what_is_built_is_found_again_and_not_built_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DUOLOGUE_CACHE", str(tmp_path))
+    monkeypatch.setattr(build, "BESIDE", tmp_path / "beside")
     made: list[Path] = []
 
     def compile_sources(command: object, variant: object, target: Path) -> None:
         made.append(target)
         target.write_bytes(b"a library")
 
+    monkeypatch.setattr(build, "compilers", lambda: iter([("cc", ("cc",))]))
     monkeypatch.setattr(build, "compile_sources", compile_sources)
     first, second = built_library(VARIANTS[0]), built_library(VARIANTS[0])
     assert first == second
@@ -159,3 +163,15 @@ def test_what_is_built_is_found_again_and_not_built_again(
     assert first.read_bytes() == b"a library"
     assert built_library(VARIANTS[1]) != first
     assert not made[0].exists()
+
+
+def test_what_lies_beside_the_sources_is_found_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DUOLOGUE_CACHE", str(tmp_path))
+    monkeypatch.setattr(build, "BESIDE", tmp_path / "beside")
+    monkeypatch.setattr(build, "compilers", lambda: iter([]))
+    shipped = tmp_path / "beside" / build._name(VARIANTS[0])
+    shipped.parent.mkdir()
+    shipped.write_bytes(b"a library")
+    assert built_library(VARIANTS[0]) == shipped

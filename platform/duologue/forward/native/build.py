@@ -1,12 +1,15 @@
 """Building the library from its C sources: once per machine, in seconds, kept in the cache folder.
 
-    python -m duologue.forward.native.build
+    python -m duologue.forward.native.build             the best variant for this machine
+    python -m duologue.forward.native.build --beside    all variants, to lie beside the sources
 
-The compiler is the system's, or the one that the PyPI package `ziglang` brings. What is built has
-the digest of sources and commands in its name, and appears by one rename under a lock, so whoever
-finds it can use it.
+The second is for images and packages that are made for machines without a compiler: what lies
+beside the sources is found first. The compiler is the system's, or the one that the PyPI package
+`ziglang` brings. A library has the digest of sources and flags in its name, and appears by one
+rename under a lock, so whoever finds it can use it.
 """
 
+import argparse
 import hashlib
 import importlib.util
 import os
@@ -18,10 +21,11 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from duologue.forward.native.variants import Variant, best_variant
+from duologue.forward.native.variants import VARIANTS, Variant, best_variant
 from duologue.model.cache import cache_folder
 
 SOURCES = Path(__file__).parent
+BESIDE = SOURCES / "built"
 FLAGS = ("-std=gnu11", "-O3", "-fPIC", "-shared", "-pthread", "-ffp-contract=fast")
 NO_COMPILER = "no C compiler here: neither cc nor the package ziglang"
 NO_INSTRUCTIONS = "the processor lacks the instructions that they use, which are AVX2 at least"
@@ -39,12 +43,20 @@ def built_library(variant: Variant) -> Path:
 
     Raises BuildFailed.
     """
+    found = _found(variant)
+    return found if found is not None else build(variant, _kept())
+
+
+def build(variant: Variant, folder: Path) -> Path:
+    """Compile this variant into a folder, with the first compiler that can.
+
+    Raises BuildFailed.
+    """
+    target = folder / _name(variant)
     failures = []
     for name, command in compilers():
-        target = _target(command, variant)
         try:
-            if not target.exists():
-                _build(command, variant, target)
+            _build(command, variant, target)
             return target
         except (OSError, subprocess.SubprocessError) as error:
             failures.append(f"{name}: {_said(error)}")
@@ -93,24 +105,30 @@ def state() -> str:
     variant = best_variant()
     if variant is None:
         return NO_INSTRUCTIONS
-    commands = list(compilers())
-    if any(_target(command, variant).exists() for _, command in commands):
+    if _found(variant) is not None:
         return f"built for {variant.name}"
-    if not commands:
+    name = next((name for name, _ in compilers()), None)
+    if name is None:
         return NO_COMPILER
-    return f"built for {variant.name} by {commands[0][0]} when they are first used"
+    return f"built for {variant.name} by {name} when they are first used"
 
 
-def _target(command: Sequence[str], variant: Variant) -> Path:
-    return cache_folder() / "native" / f"{variant.name}-{_digest(command, variant)}.so"
+def _found(variant: Variant) -> Path | None:
+    """A library that is there already."""
+    places = [folder / _name(variant) for folder in (BESIDE, _kept())]
+    return next((path for path in places if path.exists()), None)
 
 
-def _digest(command: Sequence[str], variant: Variant) -> str:
-    """Of everything that decides what comes out."""
-    digest = hashlib.sha256(repr((tuple(command), FLAGS, variant.flags)).encode())
+def _kept() -> Path:
+    return cache_folder() / "native"
+
+
+def _name(variant: Variant) -> str:
+    """With a digest of everything that decides what comes out, but for the compiler."""
+    digest = hashlib.sha256(repr((FLAGS, variant.flags)).encode())
     for path in sorted(SOURCES.glob("*.[ch]")):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()[:16]
+    return f"{variant.name}-{digest.hexdigest()[:16]}.so"
 
 
 def _said(error: OSError | subprocess.SubprocessError) -> str:
@@ -120,14 +138,24 @@ def _said(error: OSError | subprocess.SubprocessError) -> str:
 
 
 def main() -> None:
-    """Build the best variant for this machine, and say where it is or why there is none."""
-    variant = best_variant()
+    """Build, and say where the library is or why there is none."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument(
+        "--beside", action="store_true", help="all variants, to lie beside the sources"
+    )
     try:
-        if variant is None:
-            raise BuildFailed(NO_INSTRUCTIONS)
-        print(f"native kernels: {built_library(variant)}")
+        if parser.parse_args().beside:
+            paths = [build(variant, BESIDE) for variant in VARIANTS]
+        else:
+            variant = best_variant()
+            if variant is None:
+                raise BuildFailed(NO_INSTRUCTIONS)
+            paths = [built_library(variant)]
     except BuildFailed as error:
         print(f"native kernels: none, models run with torch's ({error})")
+        return
+    for path in paths:
+        print(f"native kernels: {path}")
 
 
 if __name__ == "__main__":
