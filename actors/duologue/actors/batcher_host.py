@@ -14,12 +14,14 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import uvloop
 
 from duologue.actors.batcher_options import BatcherOptions
 from duologue.cluster_status import BatcherStatus
+from duologue.cores import ROOT, usable_cores
 from duologue.errors import StoreIncompatible, StoreUnavailable
 from duologue.hosting.scaling import Demand
 from duologue.service_settings import StoreSettings
@@ -139,14 +141,12 @@ class BatcherHost:
             await asyncio.to_thread(telemetry.close)
 
 
-def threads_beside_others() -> int:
+def threads_beside_others(root: Path = ROOT) -> int:
     """Threads of a forward that leave a core to everything else.
 
     A forward is as fast as its slowest thread, so one thread too many costs more than it brings.
     """
-    has_affinity = hasattr(os, "sched_getaffinity")  # Linux
-    num_cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
-    return max(1, num_cores - 1)
+    return max(1, usable_cores(root) - 1)
 
 
 def _load(settings: Settings) -> "Assembly":

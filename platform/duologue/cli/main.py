@@ -4,6 +4,7 @@ A command is a module here with a function `register(app)`. Importing these modu
 so that `--help` is: torch, transformers and pydantic are imported inside the commands.
 """
 
+import os
 import sys
 
 import typer
@@ -29,6 +30,7 @@ from duologue.cli import (
     version,
 )
 from duologue.cli.terminal import show_error
+from duologue.cores import threads_by_quota
 from duologue.errors import DuologueError
 
 EXIT_ERROR = 2
@@ -88,6 +90,7 @@ for _module in _COMMANDS:
 
 def main() -> None:
     """Run the command line; deliberate errors end it with one line and exit code 2."""
+    threads_by_quota(os.environ)
     try:
         app()
     except DuologueError as error:
