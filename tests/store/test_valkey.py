@@ -18,6 +18,7 @@ from redis.exceptions import AuthenticationError
 
 from duologue.errors import StoreUnavailable
 from duologue.store.valkey import EmbeddedValkey
+from tests.long_folders import long_temporary_folder
 from tests.waiting import WITHIN_S
 
 OWNER = Path(__file__).with_name("owning_server.py")
@@ -154,3 +155,14 @@ async def test_it_does_not_outlive_its_owner(
     async with EmbeddedValkey(tmp_path) as server:  # the folder is free again, with its data
         with Redis.from_url(server.url) as redis:
             assert redis.get("key") == b"value"
+
+
+async def test_it_starts_where_the_temporary_folder_has_a_long_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long_temporary_folder(tmp_path, monkeypatch)
+    async with EmbeddedValkey() as server:
+        with Redis.from_url(server.url) as redis:
+            assert redis.ping()
+        folder = Path(server.url.removeprefix("unix://")).parent
+    assert not folder.exists()

