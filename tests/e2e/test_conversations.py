@@ -20,6 +20,7 @@ from duologue.client import (
     Unauthenticated,
     connect,
 )
+from duologue.proxies import is_loopback
 from duologue.session.transcript import Outcome, Role
 from duologue.states import State
 from duologue.usage import Usage
@@ -29,6 +30,7 @@ from duologue.v1.events_pb2 import SessionConfig
 from tests.e2e.conftest import Platform
 from tests.e2e.listening import REPLY_WITHIN_S, Listener
 from tests.programs import running
+from tests.proxy_sink import ProxySink
 from tests.waiting import waiting_for
 
 pytestmark = [
@@ -60,6 +62,17 @@ async def test_a_question_is_answered_and_remembered(platform: Platform) -> None
     assert usage.event.output_tokens > 0
     assert [entry.role for entry in entries][:3] == [Role.USER, Role.ASSISTANT, Role.USER]
     assert entries[1].text == listener.text(1)
+
+
+async def test_a_proxy_in_the_environment_is_left_alone(
+    platform: Platform, proxy: ProxySink
+) -> None:
+    """By whatever runs here, of ours and of Ray's, which does ask it for what lies outside."""
+    async with platform.client() as client, client.converse() as conversation:
+        await conversation.say("What is the capital of France?")
+        assert "Paris" in await Listener(conversation).until_done()
+    assert [line for line in proxy.asked if line.startswith("CONNECT")] == []
+    assert [line for line in proxy.asked if is_loopback(line.split()[1])] == []
 
 
 async def test_a_backchannel_leaves_the_reply_as_it_is_and_a_query_cuts_it(

@@ -6,6 +6,8 @@ Retries are ours: a stream that breaks is taken up again by whoever owns the ses
 
 from collections.abc import Sequence
 
+from duologue.proxies import PAST_PROXIES
+
 Options = Sequence[tuple[str, int | str]]
 
 _BOTH: Options = (
@@ -18,6 +20,7 @@ _BOTH: Options = (
 
 CLIENT: Options = (
     *_BOTH,
+    *PAST_PROXIES,
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.enable_retries", 0),
     ("grpc.initial_reconnect_backoff_ms", 100),

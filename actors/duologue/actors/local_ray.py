@@ -9,11 +9,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from duologue.actors.serve_apps import calm_control
+from duologue.proxies import keep_local
+from duologue.short_folders import short_folder
 
 LOCAL_HOST = "127.0.0.1"
 NAMESPACE = "duologue"
 OBJECT_STORE_BYTES = 100 << 20
 """Nothing of ours goes through it."""
+SOCKET_BYTES = 72
+"""Of a socket of Ray's, below its temporary folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +43,11 @@ def ray_session(address: str | None = None) -> Iterator[None]:
         # Nobody else can reach a Ray that listens at this machine only; without this, Ray would
         # write a token into the user's home.
         os.environ.setdefault("RAY_AUTH_MODE", "disabled")
+        # Where Ray has its sockets. It takes TMPDIR otherwise, however long that is.
+        os.environ.setdefault("RAY_TMPDIR", str(short_folder(SOCKET_BYTES)))
     import ray
 
+    keep_local(os.environ, *_near(address))
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
     try:
@@ -62,6 +69,15 @@ def ray_session(address: str | None = None) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _near(address: str | None) -> list[str]:
+    """Hosts that Ray's own processes talk to."""
+    import ray
+
+    here = str(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
+    head = "" if address is None else address.rpartition("//")[2].rpartition(":")[0]
+    return [here, head] if head else [here]
 
 
 def ray_nodes(host: str | None = None) -> list[RayNode]:

@@ -6,6 +6,7 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
 
+from duologue.proxies import PAST_PROXIES
 from duologue.trust import trusting
 
 _Status = health_pb2.HealthCheckResponse.ServingStatus
@@ -34,7 +35,9 @@ def ask_health(
         credentials = None if tls_ca is None else trusting(tls_ca)
     except OSError as error:
         return Health(False, f"the certificates cannot be read: {error}")
-    options = () if tls_name is None else (("grpc.ssl_target_name_override", tls_name),)
+    options: list[tuple[str, str | int]] = [*PAST_PROXIES]  # probes come from near by
+    if tls_name is not None:
+        options.append(("grpc.ssl_target_name_override", tls_name))
     with _channel(address, credentials, options) as channel:
         request = health_pb2.HealthCheckRequest(service=service)
         try:
@@ -48,7 +51,7 @@ def ask_health(
 def _channel(
     address: str,
     credentials: grpc.ChannelCredentials | None,
-    options: tuple[tuple[str, str], ...],
+    options: list[tuple[str, str | int]],
 ) -> grpc.Channel:
     if credentials is None:
         return grpc.insecure_channel(address, options=options)

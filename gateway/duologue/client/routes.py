@@ -8,6 +8,7 @@ from pathlib import Path
 import grpc
 
 from duologue.client.errors import InvalidRequest
+from duologue.proxies import proxy_options
 from duologue.trust import trusting
 
 _OPTIONS: tuple[tuple[str, int], ...] = (
@@ -80,9 +81,10 @@ class Routes:
             self._present = None
 
     def _channel(self, address: str) -> grpc.aio.Channel:
+        options = (*_OPTIONS, *proxy_options(address))
         if self._credentials is None:
-            return grpc.aio.insecure_channel(address, options=_OPTIONS)
-        return grpc.aio.secure_channel(address, self._credentials, options=_OPTIONS)
+            return grpc.aio.insecure_channel(address, options=options)
+        return grpc.aio.secure_channel(address, self._credentials, options=options)
 
 
 def _addresses(address: str | Sequence[str]) -> tuple[str, ...]:

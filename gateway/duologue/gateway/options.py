@@ -5,6 +5,7 @@ Without the two lines on flow control, a stream that nobody reads takes 4 MB bef
 
 from collections.abc import Sequence
 
+from duologue.proxies import PAST_PROXIES
 from duologue.service_settings import GatewaySettings
 
 Options = Sequence[tuple[str, int | str]]
@@ -13,6 +14,7 @@ _FLOW: Options = (("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", 65
 
 INTERNAL: Options = (
     *_FLOW,
+    *PAST_PROXIES,
     # A frozen or vanished process is noticed by its missing answers.
     ("grpc.keepalive_time_ms", 15_000),
     ("grpc.keepalive_timeout_ms", 5_000),

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from threading import local
+from typing import Any
 
 from opentelemetry.sdk.resources import SERVICE_INSTANCE_ID, SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import SpanLimits, TracerProvider
@@ -14,6 +15,7 @@ from opentelemetry.trace import Link, NonRecordingSpan, Span, SpanContext, Trace
 from opentelemetry.trace.propagation import set_span_in_context
 
 from duologue.errors import InvalidSetting
+from duologue.proxies import proxy_options
 from duologue.service_settings import TelemetrySettings
 from duologue.telemetry.span_files import FileExporter, trace_folder
 from duologue.telemetry.trace_ids import session_context
@@ -163,7 +165,8 @@ def _otlp_exporter(endpoint: str) -> SpanExporter:
             "telemetry.otlp_endpoint must be none unless the extra 'otlp' is installed "
             f"(pip install 'duologue[otlp]'), not {endpoint!r}"
         ) from error
-    return OTLPSpanExporter(endpoint=endpoint)
+    options: Any = proxy_options(endpoint)  # typed as one pair of texts there
+    return OTLPSpanExporter(endpoint=endpoint, channel_options=options)
 
 
 class _ChosenIds(RandomIdGenerator):
