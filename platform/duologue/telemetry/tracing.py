@@ -14,9 +14,11 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased
 from opentelemetry.trace import Link, NonRecordingSpan, Span, SpanContext, Tracer
 from opentelemetry.trace.propagation import set_span_in_context
 
+from duologue.clock import Clock
 from duologue.errors import InvalidSetting
 from duologue.proxies import proxy_options
 from duologue.service_settings import TelemetrySettings
+from duologue.telemetry.calm_exporter import WITHIN_S, CalmExporter
 from duologue.telemetry.span_files import FileExporter, trace_folder
 from duologue.telemetry.trace_ids import session_context
 
@@ -25,6 +27,11 @@ Attributes = Mapping[str, str | bool | int | float | Sequence[str]]
 EXPORT_DELAY_MS = 2_000
 MAX_WAITING_SPANS = 4_096
 MAX_LINKS = 128
+_OTLP_LOGGER = "opentelemetry.exporter.otlp.proto.grpc.exporter"
+_RECONNECTING = (
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
+)
 MAX_TEXT_CHARS = 4_096
 """Length of an attribute."""
 
@@ -147,7 +154,7 @@ def _processor(exporter: SpanExporter) -> BatchSpanProcessor:
 
 def _exporter(settings: TelemetrySettings, service: str) -> SpanExporter:
     if settings.otlp_endpoint is not None:
-        return _otlp_exporter(settings.otlp_endpoint)
+        return otlp_exporter(settings.otlp_endpoint)
     folder = trace_folder(settings.trace_dir)
     try:
         return FileExporter(folder, service)
@@ -157,7 +164,8 @@ def _exporter(settings: TelemetrySettings, service: str) -> SpanExporter:
         ) from error
 
 
-def _otlp_exporter(endpoint: str) -> SpanExporter:
+def otlp_exporter(endpoint: str, clock: Clock | None = None) -> SpanExporter:
+    """Sends spans to a collector; raises InvalidSetting if the endpoint needs what is not there."""
     try:
         from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
     except ImportError as error:
@@ -165,8 +173,10 @@ def _otlp_exporter(endpoint: str) -> SpanExporter:
             "telemetry.otlp_endpoint must be none unless the extra 'otlp' is installed "
             f"(pip install 'duologue[otlp]'), not {endpoint!r}"
         ) from error
-    options: Any = proxy_options(endpoint)  # typed as one pair of texts there
-    return OTLPSpanExporter(endpoint=endpoint, channel_options=options)
+    # They are typed as one pair of texts there.
+    options: Any = (*_RECONNECTING, *proxy_options(endpoint))
+    sender = OTLPSpanExporter(endpoint=endpoint, channel_options=options, timeout=WITHIN_S)
+    return CalmExporter(sender, endpoint, overheard=_OTLP_LOGGER, clock=clock)
 
 
 class _ChosenIds(RandomIdGenerator):
