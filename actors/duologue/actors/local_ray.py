@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from duologue.actors.serve_apps import calm_control
+from duologue.errors import DuologueError
 from duologue.proxies import keep_local
 from duologue.short_folders import short_folder
 
@@ -35,7 +36,8 @@ class RayNode:
 def ray_session(address: str | None = None) -> Iterator[None]:
     """Run a Ray of our own, or join the one at the address; blocks while it starts and ends.
 
-    It is called on the main thread: Linux ends Ray's processes with the thread that started them.
+    Raises DuologueError, or InvalidSetting where Ray has no folder for its sockets. It is called on
+    the main thread: Linux ends Ray's processes with the thread that started them.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     calm_control()
@@ -49,6 +51,19 @@ def ray_session(address: str | None = None) -> Iterator[None]:
 
     keep_local(os.environ, *_near(address))
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        _init(address)
+        for number, handler in handlers.items():  # Ray puts its own in place
+            if handler is not None:
+                signal.signal(number, handler)
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _init(address: str | None) -> None:
+    import ray
+
     quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
     try:
         if address is None:
@@ -63,12 +78,10 @@ def ray_session(address: str | None = None) -> Iterator[None]:
             )
         else:
             ray.init(address=address, namespace=NAMESPACE, **quiet)
-        for number, handler in handlers.items():  # Ray puts its own in place
-            if handler is not None:
-                signal.signal(number, handler)
-        yield
-    finally:
-        ray.shutdown()
+    except Exception as error:  # of whatever kind: it has none of its own for this
+        what = "Ray did not start" if address is None else f"Ray at {address} cannot be joined"
+        told = str(error).strip().splitlines()
+        raise DuologueError(f"{what}: {told[0] if told else repr(error)}") from error
 
 
 def _near(address: str | None) -> list[str]:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from duologue.errors import ModelUnavailable
+from duologue.home import expanded
 from duologue.model.bundled import prepare_bundled
 from duologue.model.conversion import Progress, ignore_progress
 from duologue.model.prepared import prepare_gguf
@@ -14,7 +15,7 @@ def model_folder(source: str | Path, progress: Progress = ignore_progress) -> Pa
     """The folder to load from; raises ModelUnavailable if there is no such model."""
     if source == BUNDLED:
         return prepare_bundled(progress)
-    path = Path(source).expanduser()
+    path = expanded(source)
     if path.is_file() and path.suffix == ".gguf":
         return prepare_gguf(path.absolute(), progress)
     if not path.is_dir():
@@ -31,5 +32,5 @@ def model_name(source: str | Path) -> str:
     """What to call a model in messages and reports."""
     if source == BUNDLED:
         return "SmolLM2-135M-Instruct"
-    path = Path(source).expanduser().absolute()
+    path = expanded(source).absolute()
     return path.stem if path.suffix == ".gguf" else path.name

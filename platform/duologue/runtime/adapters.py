@@ -5,6 +5,7 @@ from pathlib import Path
 
 from duologue.errors import ModelUnavailable
 from duologue.forward.state_head import StateHead, read_card
+from duologue.home import expanded
 from duologue.model.loading import LoadedModel
 
 SHIPPED = Path(__file__).parent.parent / "adapters"
@@ -16,7 +17,7 @@ def load_head(folder: str | None, model: LoadedModel) -> StateHead | None:
 
     Raises ModelUnavailable when a folder is named that holds none for this model.
     """
-    chosen = Path(folder).expanduser() if folder is not None else _shipped_for(model.fingerprint)
+    chosen = expanded(folder) if folder is not None else _shipped_for(model.fingerprint)
     if chosen is None:
         return None
     return StateHead.load(

@@ -9,6 +9,7 @@ from typing import TextIO
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
+from duologue.home import expanded
 from duologue.model.cache import cache_folder
 from duologue.telemetry.otlp_json import span_line
 
@@ -19,7 +20,7 @@ MAX_FOLDER_BYTES = 256 * 2**20
 
 def trace_folder(trace_dir: str | None) -> Path:
     """Where the files are: the folder that is set, or one below the user's cache."""
-    return Path(trace_dir).expanduser() if trace_dir is not None else cache_folder() / "traces"
+    return expanded(trace_dir) if trace_dir is not None else cache_folder() / "traces"
 
 
 def span_files(folder: Path) -> list[Path]:
