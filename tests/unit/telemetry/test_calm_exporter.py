@@ -33,7 +33,8 @@ class Collector(trace_service_pb2_grpc.TraceServiceServicer):
 def serving(address: str) -> Iterator[Collector]:
     collector = Collector()
     server = grpc.server(ThreadPoolExecutor(1))
-    trace_service_pb2_grpc.add_TraceServiceServicer_to_server(collector, server)
+    add = trace_service_pb2_grpc.add_TraceServiceServicer_to_server
+    add(collector, server)  # type: ignore[no-untyped-call]
     server.add_insecure_port(address)
     server.start()
     yield collector
