@@ -15,7 +15,7 @@ import yaml
 from duologue.actors.cluster import LocalCluster
 from duologue.actors.serve_apps import CALM_CONTROL
 from duologue.actors.serve_config import serve_config
-from duologue.cluster_status import BatcherStatus
+from duologue.cluster_status import BatcherStatus, NodeStatus
 from duologue.events import ResponseDone, ResponseStarted
 from duologue.service_settings import BatchingSettings
 from duologue.session_config import SessionConfig
@@ -35,8 +35,17 @@ pytestmark = [
 ]
 
 
+SIZES: dict[str, Any] = {
+    "num_cpus": 1,
+    "object_store_memory": 80 << 20,
+    "resources": {"duologue_node": 1},
+}
+"""Of each node."""
+WITHIN_A_MINUTE_S = 60.0
+
+
 @pytest.fixture(scope="module")
-def ray_address() -> Iterator[str]:
+def ray_cluster() -> Iterator[Any]:
     """A node for sessions, whose Serve looks often."""
     variables = dict.fromkeys(CALM_CONTROL, "0.2") | {
         "RAY_AUTH_MODE": "disabled",
@@ -47,16 +56,15 @@ def ray_address() -> Iterator[str]:
         patch.setenv(name, value)
     from ray.cluster_utils import Cluster
 
-    sizes: dict[str, Any] = {
-        "num_cpus": 1,
-        "object_store_memory": 80 << 20,
-        "resources": {"duologue_node": 1},
-        "include_dashboard": False,
-    }
-    cluster = Cluster(initialize_head=True, head_node_args=sizes)
-    yield cluster.address
+    cluster = Cluster(initialize_head=True, head_node_args={**SIZES, "include_dashboard": False})
+    yield cluster
     cluster.shutdown()  # type: ignore[no-untyped-call]
     patch.undo()
+
+
+@pytest.fixture
+def ray_address(ray_cluster: Any) -> str:
+    return str(ray_cluster.address)
 
 
 @pytest.fixture
@@ -187,3 +195,43 @@ async def test_the_config_file_runs_the_models_and_the_node_agents(
             await caller.ask()
             await caller.until_event(ResponseDone)
             await caller.close()
+
+
+async def until_node(store: Store, node_id: str) -> NodeStatus:
+    """Wait until a node takes sessions, for a minute."""
+    found: dict[str, NodeStatus] = {}
+    async with waiting_for(f"node {node_id}", lambda: found, within_s=WITHIN_A_MINUTE_S):
+        while node_id not in found:
+            found = {node.node_id: node for node in await store.nodes()}
+            await asyncio.sleep(0.1)
+    return found[node_id]
+
+
+async def test_a_node_that_is_replaced_is_used_within_a_minute(
+    settings: Settings, ray_address: str, ray_cluster: Any
+) -> None:
+    """Its session goes on at the new one, and there are two batching actors again."""
+    two = replace(settings, batching=replace(settings.batching, num_batchers=2))
+    lost = ray_cluster.add_node(**SIZES)
+    async with cluster_with(two, ray_address) as cluster:
+        before = await until_batchers(cluster.store, lambda found: len(found) == 2, "two of them")
+        client = await Caller.create(cluster.store, "moving")
+        await client.bind(await until_node(cluster.store, lost.node_id[:12]))
+        await client.ask()
+        await client.until_event(ResponseDone)
+        ray_cluster.remove_node(lost, allow_graceful=False)
+        new = ray_cluster.add_node(**SIZES)
+        try:
+            await client.bind(await until_node(cluster.store, new.node_id[:12]))
+            await client.ask()
+            await client.until_event(ResponseDone, 2)
+            gone = {each.batcher_id for each in before if each.node_id == lost.node_id[:12]}
+            assert gone, "each node had a batching actor"
+            await until_batchers(
+                cluster.store,
+                lambda found: len({each.batcher_id for each in found} - gone) == 2,
+                "two of them again",
+            )
+            await client.close()
+        finally:
+            ray_cluster.remove_node(new)

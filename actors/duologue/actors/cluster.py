@@ -3,26 +3,30 @@
 import asyncio
 import tempfile
 from collections.abc import Callable
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from duologue.actors.gateway_child import GatewayChild
 from duologue.actors.gateway_keeper import GatewayKeeper
 from duologue.actors.local_ray import LOCAL_HOST, RayNode, ray_nodes, ray_session
 from duologue.actors.serve_apps import running_apps, wait_ready
 from duologue.actors.serve_config import app_name
+from duologue.background import Background
 from duologue.configuration import with_models_beside
 from duologue.errors import BatcherUnavailable, DuologueError, InvalidSetting
 from duologue.settings import Settings
 from duologue.store.store import Store
 from duologue.store.valkey import EmbeddedValkey
 
+if TYPE_CHECKING:
+    from duologue.actors.agent_roll import AgentHandle, AgentRoll
+
 Say = Callable[[str], None]
 
-STOP_WITHIN_S = 10.0
+LOOK_EVERY_S = 2.0
 MODEL_WITHIN_S = 600.0
 """The bundled model may have to be prepared first."""
 
@@ -36,8 +40,8 @@ class LocalCluster:
     """`async with LocalCluster(settings) as cluster:` runs the platform at `cluster.address`.
 
     On one machine it starts Ray itself; with `ray_address` it joins a cluster and starts its actors
-    on all nodes that are there. Everything ends with the block, also when the start fails half-way;
-    what runs on this machine ends with this process, however that ends.
+    on all nodes, also on those that come later. Everything ends with the block, also when the start
+    fails half-way; what runs on this machine ends with this process, however that ends.
     """
 
     settings: Settings
@@ -46,13 +50,18 @@ class LocalCluster:
     say: Say = _say_nothing
     """say(line): told how the start goes on, for people."""
     store: Store = field(init=False)
-    agents: list[Any] = field(init=False, default_factory=list)
-    """Handles of the node agents."""
     apps: dict[str, Any] = field(init=False, default_factory=dict)
     """The Serve applications of the models, by name."""
     gateway: GatewayChild | None = field(init=False, default=None)
     _keeper: GatewayKeeper | None = field(init=False, default=None)
+    _roll: "AgentRoll[AgentHandle] | None" = field(init=False, default=None)
+    _background: Background = field(init=False, default_factory=Background)
     _stack: AsyncExitStack = field(init=False, default_factory=AsyncExitStack)
+
+    @property
+    def agents(self) -> list[Any]:
+        """Handles of the node agents."""
+        return [] if self._roll is None else [agent.actor for agent in self._roll.agents]
 
     @property
     def address(self) -> str:
@@ -96,9 +105,10 @@ class LocalCluster:
         await asyncio.sleep(0)  # whoever wanted to stop us meanwhile can do so now
         nodes = self.nodes()
         await self._start_models(nodes)
-        for node in nodes:
-            self.add_agent(node)
+        await self._start_agents(nodes)
         await self._await_actors()
+        if self.ray_address is not None:
+            self._background.repeat(LOOK_EVERY_S, self._look, "the look at the nodes")
         if self.with_gateway:
             await self._start_gateway()
 
@@ -130,14 +140,22 @@ class LocalCluster:
             self.apps[app_name(settings)] = app
         await self._stack.enter_async_context(running_apps(self.apps))
 
-    def add_agent(self, node: RayNode) -> Any:
-        """Let a node take sessions; returns the handle of its agent."""
-        from duologue.actors.node_agent_actor import start_node_agent
+    async def _start_agents(self, nodes: list[RayNode]) -> None:
+        """One on each node; on a cluster, `_look` sees to those that come later."""
+        from duologue.actors.agent_roll import AgentHandle, AgentRoll
+        from duologue.actors.node_agent_actor import settings_digest, start_node_agent
 
-        agent = start_node_agent(self.settings, node.node_id, host=node.host)
-        self.agents.append(agent)
-        self._stack.push_async_callback(_stop_agent, agent)
-        return agent
+        def start(node: RayNode) -> AgentHandle:
+            return AgentHandle(start_node_agent(self.settings, node.node_id, host=node.host))
+
+        self._roll = AgentRoll(settings_digest(self.settings), start)
+        self._stack.push_async_callback(self._roll.end)
+        self._stack.push_async_callback(self._background.stop)
+        self._roll.start(nodes)
+
+    async def _look(self) -> None:
+        assert self._roll is not None
+        await self._roll.look(await asyncio.to_thread(self.nodes))
 
     async def _await_actors(self) -> None:
         from ray.exceptions import RayError
@@ -161,12 +179,6 @@ class LocalCluster:
         self._stack.push_async_callback(self._keeper.stop)
         await self._keeper.start()
         self.say(f"the gateway is at {self.gateway.address}")
-
-
-async def _stop_agent(agent: Any) -> None:
-    with suppress(Exception):
-        async with asyncio.timeout(STOP_WITHIN_S):
-            await agent.stop.remote()
 
 
 def _cause(error: BaseException) -> str:

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 from ray.exceptions import RayActorError
 
+from duologue.actors.agent_roll import AgentRoll
 from duologue.actors.local_ray import RayNode
-from duologue.actors.node_keeper import AgentRoll
 
 
 @dataclass
@@ -30,11 +30,8 @@ class FakeAgent:
         self.num_left -= 1
         return max(0, self.num_left)
 
-    async def stop(self) -> None:
-        self.calls.append("stop")
-
-    def kill(self) -> None:
-        self.calls.append("kill")
+    async def end(self) -> None:
+        self.calls.append("end")
 
 
 class Cluster:
@@ -68,7 +65,7 @@ async def test_a_node_that_is_gone_gets_another_one_when_it_is_back() -> None:
     await cluster.look("a")
     await cluster.look()
     await cluster.look("a")
-    assert [agent.calls for agent in cluster.agents["a"]] == [["kill"], []]
+    assert [agent.calls for agent in cluster.agents["a"]] == [["end"], []]
 
 
 async def test_one_with_other_settings_is_emptied_ended_and_replaced() -> None:
@@ -77,7 +74,7 @@ async def test_one_with_other_settings_is_emptied_ended_and_replaced() -> None:
     cluster.settings = "new"
     await cluster.look("a")  # the one that came is still one of the old
     await cluster.look("a")
-    replaced = ["drain", "stop", "kill"]
+    replaced = ["drain", "end"]
     assert [agent.calls for agent in cluster.agents["a"]] == [replaced, replaced, []]
 
 
@@ -90,4 +87,12 @@ async def test_one_that_does_not_answer_is_asked_again_and_holds_up_nobody() -> 
     assert len(cluster.agents["b"]) == 1
     silent.is_silent = cluster.is_silent = False
     await cluster.look("a", "b")
-    assert silent.calls == ["drain", "stop", "kill"]
+    assert silent.calls == ["drain", "end"]
+
+
+async def test_the_end_of_the_roll_is_that_of_all_agents() -> None:
+    cluster = Cluster()
+    await cluster.look("a", "b")
+    await cluster.roll.end()
+    assert [agents[0].calls for agents in cluster.agents.values()] == [["end"], ["end"]]
+    assert cluster.roll.agents == ()
