@@ -11,6 +11,7 @@ from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from duologue.actors.launching import ActorLost
+from duologue.actors.ray_deaths import reason_of
 from duologue.actors.session_actor import SessionActor
 from duologue.actors.session_server import Bound, Ended
 from duologue.errors import DuologueError
@@ -33,22 +34,22 @@ class RayActorHandle:
 
     async def bind(self, tenant_id: str, session_id: str, known_epoch: int) -> Bound:
         asked = self.actor.bind.remote(tenant_id, session_id, known_epoch)
-        told: Bound | DuologueError = await _answer(asked)
+        told: Bound | DuologueError = await answer(asked)
         if isinstance(told, DuologueError):
             raise told
         return told
 
     async def next_end(self) -> Ended:
-        ended: Ended = await _answer(self.actor.next_end.remote())
+        ended: Ended = await answer(self.actor.next_end.remote())
         return ended
 
     async def release(self, grace_ms: float, reason: str) -> None:
-        await _answer(self.actor.release.remote(grace_ms, reason))
+        await answer(self.actor.release.remote(grace_ms, reason))
 
     async def end(self) -> None:
         with suppress(ActorLost, TimeoutError):
             async with asyncio.timeout(STOP_WITHIN_S):
-                await _answer(self.actor.stop.remote())
+                await answer(self.actor.stop.remote())
         with suppress(RayError):
             ray.kill(self.actor)
 
@@ -74,7 +75,7 @@ class RayLauncher:
         )
         try:
             async with asyncio.timeout(START_WITHIN_S):
-                return RayActorHandle(actor, await _answer(actor.start.remote()))
+                return RayActorHandle(actor, await answer(actor.start.remote()))
         except BaseException as error:
             ray.kill(actor)
             if not isinstance(error, TimeoutError):
@@ -82,8 +83,9 @@ class RayLauncher:
             raise ActorLost(f"a session actor did not start within {START_WITHIN_S:g} s") from None
 
 
-async def _answer(reference: Awaitable[_Result]) -> _Result:
+async def answer(reference: Awaitable[_Result]) -> _Result:
+    """What an actor answers; raises ActorLost, with the reason, if it is gone."""
     try:
         return await reference
     except RayError as error:
-        raise ActorLost(f"the session actor is gone: {error}") from error
+        raise ActorLost(f"the session actor is gone: {reason_of(error)}") from error
