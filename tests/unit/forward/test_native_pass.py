@@ -12,6 +12,7 @@ from duologue.forward.attention import ATTENTION_NAME, register
 from duologue.forward.input_lora import InputLora, LowRank
 from duologue.forward.kernels.torch_kernels import TORCH
 from duologue.forward.merged import MergedForward
+from duologue.forward.native.arena import Arena
 from duologue.forward.native.variants import Variant, runnable_variants
 from duologue.forward.rows import ForwardOutput, Stretch
 from duologue.kv.channel import Channel
@@ -178,3 +179,21 @@ def test_weights_can_be_given_up() -> None:
     assert same_bits(*outputs)
     with pytest.raises(AssertionError, match="packed"):
         packed(torch.tensor([[1]]))
+
+
+@pytest.mark.parametrize("token", [-1, VOCAB_SIZE])
+def test_tokens_that_the_model_does_not_know_are_refused(token: int) -> None:
+    scene = Scene(torch.float32)
+    slot = scene.slots[0]
+    stretch = Stretch(slot, Channel.OUTPUT, [token], scene.memory.take(slot, 1), 200)
+    with pytest.raises(IndexError, match="not one of the model's 320"):
+        scene.forward.run([stretch])
+
+
+def test_memory_for_weights_is_aligned_and_its_pieces_do_not_overlap() -> None:
+    arena = Arena()
+    tensors = [torch.randn(7, 5), torch.randn(3).to(torch.bfloat16), torch.randn(1 << 20, 17)]
+    kept = [arena.keep(tensor) for tensor in tensors]
+    for tensor, copy in zip(tensors, kept, strict=True):
+        assert copy.equal(tensor)
+        assert copy.data_ptr() % 64 == 0

@@ -55,6 +55,8 @@ class NativePass:
     def run(self, stretches: Sequence[Stretch]) -> ForwardOutput:
         """Fill the cells of all rows and read the last row of each stretch that asks for it."""
         works, last_rows = by_slot(stretches)
+        tokens = np.array([token for work in works for token in work.tokens], dtype=np.int64)
+        self._check_tokens(tokens)
         columns = RowColumns(works)
         num_rows = len(columns.cells)
         banks = list(self._banks(works, columns))
@@ -70,7 +72,7 @@ class NativePass:
         hidden = torch.empty(len(hidden_rows), num_hidden_layers * geometry.hidden_size)
         cosines, sines = self._rotation(columns.positions)
         arrays = {
-            "tokens": [token for work in works for token in work.tokens],
+            "tokens": tokens,
             "input_rows": self._input_rows(columns),
             "asked": asked,
             "logit_places": [place_of[row] for row in logit_rows],
@@ -99,6 +101,12 @@ class NativePass:
         )
         self._library.functions.duologue_forward(byref(self._model), byref(rows))
         return ForwardOutput(logits=logits, hidden=hidden)
+
+    def _check_tokens(self, tokens: Any) -> None:
+        """The library would read memory that is not the model's."""
+        known = self._llama.embedding.shape[0]
+        if tokens.min() < 0 or tokens.max() >= known:
+            raise IndexError(f"a token is not one of the model's {known}")
 
     def _banks(self, works: Sequence[SlotWork], columns: RowColumns) -> Any:
         start = 0
