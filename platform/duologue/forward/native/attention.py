@@ -102,12 +102,22 @@ class NativeRows(SlotRows):
     def run(
         self, layer: int, struct: LayerStruct, window: int | None, softcap: float | None
     ) -> None:
-        """Do all tasks of a layer on the calling thread; fills in the bank's part of `struct`."""
+        """Do all tasks of a layer on the calling thread; the bank's part of `struct` is set."""
+        self.complete(struct, layer, window, softcap)
+        self.do(struct)
+
+    def complete(
+        self, struct: LayerStruct, layer: int, window: int | None, softcap: float | None
+    ) -> None:
+        """Set the bank's part of `struct`."""
         if softcap is not None:
             raise ModelUnavailable("attention in C does not bend scores (softcap)")
         struct.keys = self.bank.keys[layer].data_ptr()
         struct.values = self.bank.values[layer].data_ptr()
         struct.visible = self.visible(window).data_ptr()
+
+    def do(self, struct: LayerStruct) -> None:
+        """Do all tasks of a layer whose structure is complete."""
         self._library.duologue_attend(self.plan, struct, 0, self.num_tasks)
 
     def visible(self, window: int | None) -> Tensor:
