@@ -177,6 +177,26 @@ INLINE void weigh(enum kind kind, const float *scores, const uint32_t *visible, 
     for (int i = 0; i < dim; i++) sums[i] *= fading[0];
 }
 
+// The two products, with all that the compiler is to know spelled out as constants.
+INLINE void add_keys(enum kind kind, block b, int d) {
+  if (d == 0)
+    add_products(kind, b, d, 0, 0, 1);
+  else
+    add_products(kind, b, d, 0, 0, 0);
+}
+
+INLINE void add_values(enum kind kind, block b, int row, int is_half) {
+  if (row == 0 && is_half)
+    add_products(kind, b, 0, 1, 1, 0);
+  else if (row == 0)
+    add_products(kind, b, 0, 1, 0, 0);
+  else if (is_half)
+    add_products(kind, b, ROWS, 1, 1, 0);
+  else
+    add_products(kind, b, ROWS, 1, 0, 0);
+}
+
+// Some queries through some blocks of a tile.
 INLINE void pass_tile(enum kind kind, const plan_t *plan, const char *keys, const char *values, int64_t tile,
                       int num_blocks, int first_query, int count, queries_t *queries, ahead_t *ahead) {
   int dim = plan->dim, padded_dim = (dim + BLOCK - 1) / BLOCK * BLOCK;
@@ -200,10 +220,7 @@ INLINE void pass_tile(enum kind kind, const plan_t *plan, const char *keys, cons
       if (first_query == 0) fetch(ahead, LINES_AHEAD(kind));
       score.rows = keys + (d * plan->capacity + cell + b * BLOCK) * bytes;
       score.sums = queries->scores[0] + b * BLOCK;
-      if (d == 0)
-        add_products(kind, score, d, 0, 0, 1);
-      else
-        add_products(kind, score, d, 0, 0, 0);
+      add_keys(kind, score, d);
     }
   for (int q = 0; q < count; q++) {
     int at = first_query + q;
@@ -214,18 +231,16 @@ INLINE void pass_tile(enum kind kind, const plan_t *plan, const char *keys, cons
                .left_row_bytes = sizeof queries->weights[0],
                .sum_stride = MAX_DIM,
                .num_left = count};
-  for (int b = first; b < last; b++)
-    for (int half = 0; half < 2; half++)
+  for (int b = first; b < last; b++) {
+    sum.left = queries->weights[0] + b * BLOCK * left_bytes(kind);
+    for (int row = 0; row < BLOCK; row += ROWS)
       for (int d = 0; d < dim; d += BLOCK) {
         if (first_query == 0) fetch(ahead, LINES_AHEAD(kind));
-        sum.left = queries->weights[0] + b * BLOCK * left_bytes(kind);
-        sum.rows = values + ((cell + b * BLOCK + half * ROWS) * dim + d) * bytes;
+        sum.rows = values + ((cell + b * BLOCK + row) * dim + d) * bytes;
         sum.sums = queries->sums[first_query] + d;
-        if (half == 0)
-          d + ROWS == dim ? add_products(kind, sum, 0, 1, 1, 0) : add_products(kind, sum, 0, 1, 0, 0);
-        else
-          d + ROWS == dim ? add_products(kind, sum, ROWS, 1, 1, 0) : add_products(kind, sum, ROWS, 1, 0, 0);
+        add_values(kind, sum, row, d + ROWS == dim);
       }
+  }
 }
 
 // ---- What goes out.
@@ -250,17 +265,16 @@ INLINE void give_results(enum kind kind, const plan_t *plan, const layer_t *laye
 INLINE void attend(enum kind kind, const plan_t *plan, const layer_t *layer, const slot_rows_t *rows, int64_t head,
                    int64_t words, queries_t *queries, ahead_t *ahead) {
   if (layer->new_keys) write_cells(kind, plan, layer, rows, head);
-  int64_t head_bytes = plan->dim * plan->capacity * stored_bytes(kind);
-  int64_t start = (rows->slot * (int64_t)plan->kv_heads + head) * head_bytes;
+  int64_t start = (rows->slot * (int64_t)plan->kv_heads + head) * plan->dim * plan->capacity * stored_bytes(kind);
+  const char *keys = (const char *)layer->keys + start, *values = (const char *)layer->values + start;
   int64_t num_blocks = (rows->num_cells + BLOCK - 1) / BLOCK, per_tile = TILE / BLOCK;
   for (int64_t first = 0; first < (int64_t)rows->num_rows * plan->group; first += MAX_QUERIES) {
     take_queries(kind, plan, layer, rows, head, first, words, queries);
     int num_turns = (queries->count + TURN - 1) / TURN, per_turn = (queries->count + num_turns - 1) / num_turns;
     for (int64_t tile = 0; tile * per_tile < num_blocks; tile++)
       for (int query = 0; query < queries->count; query += per_turn)
-        pass_tile(kind, plan, (const char *)layer->keys + start, (const char *)layer->values + start, tile,
-                  (int)least(per_tile, num_blocks - tile * per_tile), query, (int)least(per_turn, queries->count - query), queries,
-                  ahead);
+        pass_tile(kind, plan, keys, values, tile, (int)least(per_tile, num_blocks - tile * per_tile), query,
+                  (int)least(per_turn, queries->count - query), queries, ahead);
     give_results(kind, plan, layer, rows, head, first, queries);
   }
 }
