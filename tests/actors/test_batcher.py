@@ -39,6 +39,7 @@ from duologue.text.token_edit import TokenEdit
 from duologue.v1 import batching_pb2 as pb
 from duologue.v1.batching_pb2_grpc import BatchingServiceStub
 from tests.actors.speaker import Speaker, sit, speaker
+from tests.frugal_client import frugal_client
 from tests.unit.talk.worlds import TICK_MS, DictatedHead, Theatre, tiny_assembly
 from tests.waiting import WITHIN_S, waiting_for
 
@@ -526,6 +527,26 @@ async def test_its_health_can_be_asked_for(house: House) -> None:
         for service in ("", "duologue.v1.BatchingService"):
             told = await stub.Check(health_pb2.HealthCheckRequest(service=service))
             assert told.status == health_pb2.HealthCheckResponse.SERVING
+
+
+async def test_who_watches_its_health_and_reads_nothing_holds_up_nobody(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batcher_module, "ANNOUNCE_EVERY_S", 0.001)
+    notes = Notes()
+    batcher = await house.start(announcer=notes)
+    async with frugal_client(batcher.address) as frugal:
+        for service in ("", "duologue.v1.BatchingService"):
+            request = health_pb2.HealthCheckRequest(service=service).SerializeToString()
+            stream = await frugal.call("/grpc.health.v1.Health/Watch", request)
+            async with waiting_for("the beginning of an answer"):
+                await frugal.until_headers(stream)
+        num_told = len(notes.announced)
+        async with waiting_for("more announcements"):
+            while len(notes.announced) < num_told + 2:
+                await asyncio.sleep(0.001)
+            await batcher.stop()
+    assert notes.retracted == ["b1"]
 
 
 async def test_an_address_that_is_taken_is_an_error(house: House, tmp_path: Path) -> None:

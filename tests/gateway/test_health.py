@@ -11,15 +11,19 @@ from grpc_reflection.v1alpha import reflection_pb2 as refl  # type: ignore[impor
 from grpc_reflection.v1alpha import reflection_pb2_grpc
 
 from duologue.errors import CapacityExceeded, DuologueError, InvalidSetting, StoreUnavailable
+from duologue.gateway import server as server_module
 from duologue.gateway.health import Health
 from duologue.gateway.server import Gateway
+from duologue.health_board import MAX_WATCHERS
 from duologue.store.store import Store
 from tests.certificates import make_certificate
+from tests.frugal_client import frugal_client
 from tests.gateway.conftest import Serve
 from tests.gateway.scripted import ScriptedNode
 from tests.gateway.talking import Api, api, details, failure
 from tests.waiting import waiting_for
 
+WATCH = "/grpc.health.v1.Health/Watch"
 READINESS = "duologue.v1.ConversationService"
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -42,7 +46,7 @@ async def test_without_a_store_it_is_alive_and_not_ready(
 ) -> None:
     health = Health(store)
     await health.start()
-    assert await _told(health, READINESS) == SERVING
+    assert health.board.told(READINESS)
 
     async def gone() -> None:
         raise cause("the store does not answer")
@@ -50,15 +54,10 @@ async def test_without_a_store_it_is_alive_and_not_ready(
     with monkeypatch.context() as patch:
         patch.setattr(store, "nodes", gone)
         await health.check()
-        assert await _told(health, READINESS) == NOT_SERVING
-        assert await _told(health, "") == SERVING
+        assert not health.board.told(READINESS)
+        assert health.board.told("")
     await health.check()
-    assert await _told(health, READINESS) == SERVING
-
-
-async def _told(health: Health, service: str) -> Any:
-    request = health_pb2.HealthCheckRequest(service=service)
-    return (await health.servicer.Check(request, None)).status
+    assert health.board.told(READINESS)
 
 
 async def test_draining(gateway: Gateway, client: Api) -> None:
@@ -130,3 +129,115 @@ async def test_tls(serve: Serve, scripted: ScriptedNode, key: str, tmp_path: Pat
             talk = await Api(channel, key).started()
             await talk.say("in private")
             await talk.until_done(1)
+
+
+async def test_who_watches_and_reads_nothing_holds_up_nobody(serve: Serve) -> None:
+    async with (
+        serve() as gateway,
+        api(gateway.address, None) as client,
+        frugal_client(gateway.address) as frugal,
+    ):
+        for service in ("", READINESS, "duologue.v1.AdminService"):
+            request = health_pb2.HealthCheckRequest(service=service)
+            stream = await frugal.call(WATCH, request.SerializeToString())
+            async with waiting_for("the beginning of an answer"):
+                await frugal.until_headers(stream)
+        async with waiting_for("the end of draining"):
+            await gateway.drain(0)
+        assert await _status(client.channel, READINESS) == NOT_SERVING
+
+
+async def test_who_watches_is_told_of_changes(gateway: Gateway, client: Api) -> None:
+    stub = health_pb2_grpc.HealthStub(client.channel)
+    call = stub.Watch(health_pb2.HealthCheckRequest(service=READINESS))
+    unknown = stub.Watch(health_pb2.HealthCheckRequest(service="nobody's"))
+    async with waiting_for("what is told of health"):
+        assert (await call.read()).status == SERVING
+        assert (await unknown.read()).status == health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
+        await gateway.drain(0)
+        assert (await call.read()).status == NOT_SERVING
+    call.cancel()
+    unknown.cancel()
+
+
+async def test_so_many_may_watch(gateway: Gateway, client: Api) -> None:
+    stub = health_pb2_grpc.HealthStub(client.channel)
+    request = health_pb2.HealthCheckRequest(service=READINESS)
+    calls = [stub.Watch(request) for _ in range(MAX_WATCHERS)]
+    async with waiting_for("those who may watch, and the one too many"):
+        for call in calls:
+            await call.read()
+        one_more = stub.Watch(request)
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await one_more.read()
+        assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert await _status(client.channel, READINESS) == SERVING
+        calls.pop().cancel()
+        while (again := await _watching(stub)) is None:
+            pass  # the place is free as soon as the server knows of it
+    for call in (*calls, again):
+        call.cancel()
+
+
+async def _watching(stub: Any) -> Any:
+    """A call that was let in; None when there are too many."""
+    call = stub.Watch(health_pb2.HealthCheckRequest(service=READINESS))
+    try:
+        return call if await call.read() else None
+    except grpc.aio.AioRpcError as error:
+        if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
+            return None
+        raise
+
+
+async def test_a_service_that_is_not_known(client: Api) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await _status(client.channel, "nobody's")
+    assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    "method",
+    ["grpc.health.v1.Health/Check", "grpc.health.v1.Health/Watch"]
+    + [f"duologue.v1.ConversationService/{each}" for each in ("GetSession", "Converse")]
+    + ["duologue.v1.AdminService/ListTenants"],
+)
+async def test_who_calls_and_says_nothing_is_answered(serve: Serve, method: str) -> None:
+    async with serve(unary_ms=50) as gateway, frugal_client(gateway.address) as frugal:
+        stream = await frugal.call(f"/{method}")
+        async with waiting_for("the refusal"):
+            await frugal.until_headers(stream)
+
+
+async def test_so_many_may_ask_the_reflection(serve: Serve) -> None:
+    async with serve(reflection=True) as gateway, api(gateway.address, None) as client:
+        stub = reflection_pb2_grpc.ServerReflectionStub(client.channel)
+        calls = [stub.ServerReflectionInfo() for _ in range(16)]
+        async with waiting_for("those who may ask, and the one too many"):
+            for call in calls:
+                await call.write(refl.ServerReflectionRequest(list_services=""))
+                await call.read()
+            one_more = stub.ServerReflectionInfo()
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await one_more.read()
+        assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        for call in calls:
+            call.cancel()
+
+
+async def test_so_many_calls_may_be_open(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module, "_OTHER_CALLS", 1)
+    async with (
+        serve(max_streams=1, reflection=True) as gateway,
+        api(gateway.address, None) as client,
+    ):
+        stub = health_pb2_grpc.HealthStub(client.channel)
+        calls = [stub.Watch(health_pb2.HealthCheckRequest()) for _ in range(3)]
+        async with waiting_for("those who may call, and the one too many"):
+            for call in calls:
+                await call.read()
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await _status(client.channel, "")
+        assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        for call in calls:
+            call.cancel()

@@ -9,11 +9,7 @@ from typing import Protocol, Self
 
 import torch
 from grpc import aio
-from grpc_health.v1 import (  # type: ignore[import-untyped]
-    health,
-    health_pb2,
-    health_pb2_grpc,
-)
+from grpc_health.v1 import health_pb2_grpc  # type: ignore[import-untyped]
 
 from duologue.actors.batcher_options import BatcherOptions
 from duologue.actors.batcher_server import BatchingServer
@@ -28,6 +24,8 @@ from duologue.batching.vetting import Vetting
 from duologue.clock import Clock, TickClock, UnixClock
 from duologue.cluster_status import BatcherStatus
 from duologue.errors import BatcherUnavailable, CapacityExceeded, DuologueError
+from duologue.health_board import HealthBoard
+from duologue.health_servicer import HealthServicer
 from duologue.hosting.scaling import Demand
 from duologue.runtime.assembly import Assembly
 from duologue.settings import Settings
@@ -75,7 +73,7 @@ class BatcherProcess:
         self._announcer = announcer
         self._server = aio.server(options=self._grpc_options())
         self._lifetime = GrpcLifetime(self._server)
-        self._health = health.aio.HealthServicer()
+        self._health = HealthBoard()
         self._batching = BatchingServer(options.batcher_id, _description(assembly))
         self.loop = self._make_loop(observer)
         self._batching.serve(self.loop)
@@ -130,7 +128,7 @@ class BatcherProcess:
     async def start(self) -> None:
         """Open the addresses and begin; raises BatcherUnavailable if one cannot be had."""
         add_BatchingServiceServicer_to_server(self._batching, self._server)
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        health_pb2_grpc.add_HealthServicer_to_server(HealthServicer(self._health), self._server)
         self.addresses = tuple(self._listen(address) for address in self.options.listen)
         self._thread.start()
         await self._lifetime.start()
@@ -157,7 +155,7 @@ class BatcherProcess:
     async def stop(self) -> None:
         """Say that nobody should come any more, take the seats away, and end the thread."""
         await self._background.stop()
-        await self._health.enter_graceful_shutdown()
+        self._health.close()
         with suppress(DuologueError):
             if self._announcer is not None:
                 await self._announcer.retract_batcher(self.options.batcher_id)
@@ -252,10 +250,8 @@ class BatcherProcess:
 
     async def _keep_up(self) -> None:
         """Say how things stand, to the store and to whoever asks for the health."""
-        serving = health_pb2.HealthCheckResponse.ServingStatus
-        state = serving.SERVING if self.is_healthy else serving.NOT_SERVING
         for service in ("", SERVICE):
-            await self._health.set(service, state)
+            self._health.tell(service, self.is_healthy)
         if await self._announce() and self._drain is None:
             self._background.start(self._drain_by_mark(), "draining")
 

@@ -1,7 +1,9 @@
 """What stands before every call: whose it is, whether its bytes are a message, how it may end.
 
-It puts itself around the handlers that the services register, each in a handler of the same kind:
-gRPC takes the kind of a call from its handler, and a refusal of another kind breaks the client.
+It puts itself around the handlers that the services register, each in a handler whose answers are
+of the same kind: gRPC takes that from the handler, and a refusal of another kind breaks the client.
+Requests are read as streams of one. With a handler for a single request, gRPC would wait for it
+before anything here runs: without a key and without a limit.
 """
 
 import asyncio
@@ -11,13 +13,15 @@ from typing import TYPE_CHECKING, Any
 import grpc
 from google.protobuf.message import DecodeError
 
-from duologue.errors import InvalidInput
+from duologue.errors import CapacityExceeded, DuologueError, InvalidInput
 from duologue.gateway.errors import Refusal, TooLate, refusal_of, refuse
 from duologue.gateway.keys import KeyRing, require_operator
 from duologue.tenants import Tenant
 
 _OURS = "/duologue.v1."
 _OPERATORS = "/duologue.v1.AdminService/"
+_MAX_KEYLESS_STREAMS = 16
+"""Calls in both directions that need no key: questions to the reflection."""
 
 if TYPE_CHECKING:
     Handler = grpc.RpcMethodHandler[Any, Any]
@@ -40,6 +44,7 @@ class Guard(grpc.aio.ServerInterceptor):
         self._keys = keys
         self._unary_s = unary_ms / 1e3
         self._on_refusal = on_refusal
+        self._num_keyless_streams = 0
 
     async def intercept_service(
         self,
@@ -49,29 +54,80 @@ class Guard(grpc.aio.ServerInterceptor):
         """The handler of a call, with the guard around it."""
         handler = await continuation(handler_call_details)
         method = str(handler_call_details.method)
-        if handler is None or not method.startswith(_OURS):
-            return handler
+        if handler is None:
+            return None
+        if not method.startswith(_OURS):
+            return self._keyless(handler)
         if handler.request_streaming:
             assert handler.response_streaming, f"no kind of call that is known: {method}"
             return self._streaming(method, handler)
         return self._unary(method, handler)
 
     def _unary(self, method: str, handler: Handler) -> Handler:
-        async def serve(data: bytes, context: Any) -> Any:
+        async def serve(data: AsyncIterator[bytes], context: Any) -> Any:
             async def work() -> Any:
-                request = _parsed(handler, data)
                 left_s = context.time_remaining()
                 limit_s = self._unary_s if left_s is None else min(self._unary_s, left_s)
                 try:
                     async with asyncio.timeout(limit_s):
+                        request = _parsed(handler, await _only(data))
                         return await handler.unary_unary(request, context)  # type: ignore[misc]
                 except TimeoutError:
                     raise TooLate(f"the call was not done within {limit_s:g} s") from None
 
             return await self._guarded(method, context, work)
 
-        return grpc.unary_unary_rpc_method_handler(
+        return grpc.stream_unary_rpc_method_handler(
             serve, request_deserializer=None, response_serializer=handler.response_serializer
+        )
+
+    def _keyless(self, handler: Handler) -> Handler:
+        if handler.request_streaming:
+            return self._keyless_streaming(handler)
+
+        async def request_of(data: AsyncIterator[bytes], context: Any) -> Any:
+            try:
+                async with asyncio.timeout(self._unary_s):
+                    return _parsed(handler, await _only(data))
+            except TimeoutError:
+                await refuse(context, refusal_of(TooLate("request did not come in time")))
+            except DuologueError as error:
+                await refuse(context, refusal_of(error))
+
+        async def answer(data: AsyncIterator[bytes], context: Any) -> Any:
+            request = await request_of(data, context)
+            return await handler.unary_unary(request, context)  # type: ignore[misc]
+
+        async def stream(data: AsyncIterator[bytes], context: Any) -> None:
+            request = await request_of(data, context)
+            await handler.unary_stream(request, context)  # type: ignore[misc]
+
+        if handler.response_streaming:
+            return grpc.stream_stream_rpc_method_handler(
+                stream, request_deserializer=None, response_serializer=handler.response_serializer
+            )
+        return grpc.stream_unary_rpc_method_handler(
+            answer, request_deserializer=None, response_serializer=handler.response_serializer
+        )
+
+    def _keyless_streaming(self, handler: Handler) -> Handler:
+        respond: Any = handler.stream_stream
+
+        async def serve(requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
+            if self._num_keyless_streams >= _MAX_KEYLESS_STREAMS:
+                error = CapacityExceeded("as many ask for this as may")
+                await refuse(context, refusal_of(error))
+            self._num_keyless_streams += 1
+            try:
+                async for each in respond(requests, context):
+                    yield each
+            finally:
+                self._num_keyless_streams -= 1
+
+        return grpc.stream_stream_rpc_method_handler(
+            serve,
+            request_deserializer=handler.request_deserializer,
+            response_serializer=handler.response_serializer,
         )
 
     def _streaming(self, method: str, handler: Handler) -> Handler:
@@ -101,6 +157,12 @@ class Guard(grpc.aio.ServerInterceptor):
             refusal = refusal_of(error, tenant_id)
             self._on_refusal(tenant_id, refusal)
             await refuse(context, refusal)
+
+
+async def _only(data: AsyncIterator[bytes]) -> bytes:
+    async for each in data:
+        return each
+    raise InvalidInput("request must be one message, and there was none")
 
 
 def _parsed(handler: Handler, data: bytes) -> Any:

@@ -3,13 +3,11 @@
 import logging
 from collections.abc import Callable, Sequence
 
-from grpc_health.v1 import health_pb2  # type: ignore[import-untyped]
-from grpc_health.v1.health import aio  # type: ignore[import-untyped]
-
 from duologue.background import repeatedly
 from duologue.clock import Clock, MonotonicClock
 from duologue.cluster_status import NodeStatus
 from duologue.errors import DuologueError
+from duologue.health_board import HealthBoard
 from duologue.store.store import Store
 
 SERVICES = ("duologue.v1.ConversationService", "duologue.v1.AdminService")
@@ -33,7 +31,7 @@ class Health:
         on_check: OnCheck = lambda _nodes, _took_ms: None,
         clock: Clock | None = None,
     ) -> None:
-        self.servicer = aio.HealthServicer()
+        self.board = HealthBoard()
         self._store = store
         self._on_check = on_check
         self._clock = clock or MonotonicClock()
@@ -41,7 +39,7 @@ class Health:
 
     async def start(self) -> None:
         """Alive, and not ready before the first check."""
-        await self.servicer.set(LIVENESS, health_pb2.HealthCheckResponse.SERVING)
+        self.board.tell(LIVENESS, True)
         await self.check()
 
     async def watch(self) -> None:
@@ -56,15 +54,13 @@ class Health:
         except DuologueError as error:
             log.warning("not ready: %s", error)
         self._on_check(nodes, self._clock.now_ms() - began_ms)
-        await self._tell(nodes is not None and not self._is_draining)
+        self._tell(nodes is not None and not self._is_draining)
 
-    async def drain(self) -> None:
+    def drain(self) -> None:
         """From now on not ready; still alive."""
         self._is_draining = True
-        await self._tell(False)
+        self._tell(False)
 
-    async def _tell(self, is_ready: bool) -> None:
-        response = health_pb2.HealthCheckResponse
-        status = response.SERVING if is_ready else response.NOT_SERVING
+    def _tell(self, is_ready: bool) -> None:
         for service in SERVICES:
-            await self.servicer.set(service, status)
+            self.board.tell(service, is_ready)

@@ -26,12 +26,15 @@ from duologue.gateway.persistence import Rhythm
 from duologue.gateway.quotas import Quotas
 from duologue.gateway.streams import Streams
 from duologue.gateway.watching import Watcher
+from duologue.health_servicer import HealthServicer
 from duologue.service_settings import GatewaySettings
 from duologue.settings import Settings
 from duologue.store.store import Store
 from duologue.v1 import admin_pb2_grpc, conversation_pb2_grpc
 
 _STOP_S = 1.0
+_OTHER_CALLS = 1_000
+"""Calls at once, beside conversations."""
 
 
 class Gateway:
@@ -56,7 +59,7 @@ class Gateway:
         After `within_ms` (`gateway.drain_ms`) those that are left end with UNAVAILABLE.
         """
         limit_ms = self._settings.gateway.drain_ms if within_ms is None else within_ms
-        await self._health.drain()
+        self._health.drain()
         await self._streams.drain(self._announcer.go_away(limit_ms), limit_ms / 1e3)
 
 
@@ -78,7 +81,12 @@ async def serving(
         unary_ms=settings.gateway.unary_ms,
         on_refusal=watcher.refused,
     )
-    server = grpc.aio.server(interceptors=[guard], options=server_options(settings.gateway))
+    server = grpc.aio.server(
+        interceptors=[guard],
+        options=server_options(settings.gateway),
+        # Also of those who never say who they are: no more than can be answered and refused.
+        maximum_concurrent_rpcs=2 * settings.gateway.max_streams + _OTHER_CALLS,
+    )
     _add_services(server, desk, health_)
     port = _listen(server, settings.gateway)
     async with AsyncExitStack() as stack:
@@ -124,7 +132,7 @@ def _add_services(server: grpc.aio.Server, desk: Desk, health_: Health) -> None:
     )
     admin = AdminServicer(desk.settings, desk.store, desk.binder, desk.channels)
     admin_pb2_grpc.add_AdminServiceServicer_to_server(admin, server)
-    health_pb2_grpc.add_HealthServicer_to_server(health_.servicer, server)
+    health_pb2_grpc.add_HealthServicer_to_server(HealthServicer(health_.board), server)
     if desk.settings.gateway.reflection:
         names = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, server)
