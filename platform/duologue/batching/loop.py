@@ -35,7 +35,7 @@ from duologue.batching.seating import Seating
 from duologue.batching.tick_account import TickAccount
 from duologue.clock import Clock, TickClock
 from duologue.errors import BatcherUnavailable, DuologueError, InvalidInput, KVMemoryExhausted
-from duologue.lane.slices import SliceResult
+from duologue.lane.slices import SliceBroken, SliceResult
 from duologue.service_settings import BatchingSettings
 
 log = logging.getLogger(__name__)
@@ -169,19 +169,20 @@ class BatchLoop:
         self._flush()
 
     def _take_seat(self, take: Take) -> None:
+        present = self._seating.roster.of(take.key)
+        answer: Answer
         try:
-            displaced = self._seating.take(take, admits=self.plan.admits)
+            self._seating.take(take, admits=self.plan.admits)
+            answer = Seated(self._load())
         except DuologueError as error:
-            self._answer(take.stream, Unseated(error))
-            return
+            answer = Unseated(error)
         except Exception as error:
             log.exception("a seat could not be taken")
-            self._answer(take.stream, Unseated(internal("the seat could not be taken", error)))
-            return
-        if displaced is not None:
-            self._forget_slice(displaced)
-            self._answer(displaced.stream, Unseated(overtaken(take.epoch)))
-        self._answer(take.stream, Seated(self._load()))
+            answer = Unseated(internal("the seat could not be taken", error))
+        if present is not None and self._seating.roster.at(present.stream) is not present:
+            self._forget_slice(present)
+            self._answer(present.stream, Unseated(overtaken(take.epoch)))
+        self._answer(take.stream, answer)
 
     def _dismiss(self, dismiss: Dismiss) -> None:
         for sitting in self._seating.those_who_can_go(dismiss):
@@ -201,6 +202,9 @@ class BatchLoop:
                     self._forget_slice(sitting)
         except DuologueError as error:
             self._unseat(sitting, error)
+        except Exception as error:
+            log.exception("a session's command failed")
+            self._unseat(sitting, internal("the session could not be followed", error))
 
     def _begin(self, sitting: Sitting, work: Work) -> None:
         """Start a slice. One that cannot be run is answered at once; a second one is too much."""
@@ -244,7 +248,10 @@ class BatchLoop:
         for result in results:
             sitting = self._seating.roster.of(result.session_id)
             if sitting is not None and sitting.epoch == result.epoch and sitting.is_busy:
-                self._finish(sitting, result)
+                if isinstance(result.error, SliceBroken):
+                    self._take_back(sitting, result.error)
+                else:
+                    self._finish(sitting, result)
             if isinstance(result.error, KVMemoryExhausted):
                 self._reclaim_cells()
 
@@ -252,7 +259,10 @@ class BatchLoop:
         assert sitting.work is not None
         now_ms = self.clock.now_ms()
         self.account.slice_done(sitting.work.taken_ms, now_ms)
-        self._observer.slice_over(sitting, result, now_ms)
+        try:
+            self._observer.slice_over(sitting, result, now_ms)
+        except Exception:
+            log.exception("a slice could not be told of")
         sitting.work, sitting.before, sitting.used_ms = None, None, now_ms
         self._answer(sitting.stream, result)
 
@@ -264,9 +274,16 @@ class BatchLoop:
                 self._take_back(sitting, error)
 
     def _take_back(self, sitting: Sitting, error: Exception) -> None:
+        """A slice is as if it had not begun. One whose lane cannot be had back costs the seat: the
+        session takes another one, with its own lane."""
         assert sitting.work is not None
-        self._seating.reset(sitting)
         told = internal("the model could not run the slice", error)
+        try:
+            self._seating.reset(sitting)
+        except Exception:
+            log.exception("a lane could not be put back")
+            self._unseat(sitting, told)
+            return
         self._finish(sitting, refusal(sitting, sitting.work, told))
 
     def _unseat(self, sitting: Sitting, error: DuologueError) -> None:

@@ -1,5 +1,6 @@
 """Seats at an engine: who may take one, and what becomes of it."""
 
+import logging
 from typing import Protocol
 
 from duologue.batching.messages import Change, Dismiss, GiveCells, Take
@@ -12,6 +13,8 @@ from duologue.lane.slices import Slice, SliceResult
 from duologue.lane.state import LaneState
 from duologue.strategies.base import Strategy
 from duologue.text.chat import ChatFormat
+
+log = logging.getLogger(__name__)
 
 
 class MergedEngine(Protocol):
@@ -61,20 +64,24 @@ class Seating:
         self._vetting.check_strategy(take.strategy)
         self._vetting.check_lane(take.lane)
         self._vetting.check_profile(take.profile)
+        lane = take.lane.lane(self._chat)
         present = self.roster.of(take.key)
         if present is None:
             self._check_room(admits or take.had_seat)
         else:
             self.leave(present)
-        lane = take.lane.lane(self._chat)
         self.engine.open(take.key, take.epoch, lane, take.profile, take.strategy)
         self.roster.add(take)
         return present
 
     def leave(self, sitting: Sitting) -> None:
-        """Give a seat up, with its cells and the slice under way."""
-        self.engine.close(sitting.key, sitting.epoch)
+        """Give a seat up, with its cells and the slice under way. This always succeeds: a fault on
+        the way concerns a session that is gone."""
         self.roster.remove(sitting)
+        try:
+            self.engine.close(sitting.key, sitting.epoch)
+        except Exception:
+            log.exception("a seat could not be given up in good order")
 
     def those_who_can_go(self, dismiss: Dismiss) -> list[Sitting]:
         """Sessions that are not in the middle of a slice, those that are silent first."""
@@ -117,7 +124,12 @@ class Seating:
         ]
         if not idle:
             return False
-        self.give_cells(min(idle, key=lambda sitting: sitting.used_ms))
+        longest = min(idle, key=lambda sitting: sitting.used_ms)
+        try:
+            self.give_cells(longest)
+        except Exception:
+            log.exception("cells could not be taken back in good order")
+            longest.may_have_cells = False
         return True
 
     def _check_room(self, admits: bool) -> None:

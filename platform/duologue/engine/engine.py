@@ -200,6 +200,9 @@ class Engine:
                 # Its slot may be what others wait for, or what itself could grow into.
                 job.seat.vacate(self.memory)
                 continue
+            except Exception as fault:
+                job.fail_unforeseen(fault)
+                continue
             passages.append(passage)
             room -= passage.num_rows
         return passages
@@ -239,5 +242,5 @@ class Engine:
     def _remove(self, seat: Seat) -> None:
         self._jobs.pop(seat.session_id, None)
         self._done = [result for result in self._done if result.session_id != seat.session_id]
-        seat.vacate(self.memory)
         del self._seats[seat.session_id]
+        seat.vacate(self.memory)

@@ -1,9 +1,13 @@
 """A job: one slice on its way through the forwards."""
 
+import logging
+
 from duologue.engine.seat import Seat
 from duologue.errors import DuologueError
-from duologue.lane.slices import Slice, SliceResult
+from duologue.lane.slices import Slice, SliceBroken, SliceResult
 from duologue.strategies.base import Demand, Outcome, SliceRun
+
+log = logging.getLogger(__name__)
 
 
 class Job:
@@ -41,7 +45,15 @@ class Job:
         """End the slice here. What it did holds; what it had only predicted is rolled back."""
         self._error = error
         self.demand = Demand()
-        self._slicing.close()
+        try:
+            self._slicing.close()
+        except Exception as fault:
+            self._break(fault)
+
+    def fail_unforeseen(self, fault: Exception) -> None:
+        """End the slice here; its lane is not to be relied on any more."""
+        self.fail(DuologueError("its session is at fault"))
+        self._break(fault)
 
     def result(self) -> SliceResult:
         work = self.run.work
@@ -64,3 +76,11 @@ class Job:
         except DuologueError as error:
             self._error = error
             self.demand = Demand()
+        except Exception as fault:
+            self._break(fault)
+
+    def _break(self, fault: Exception) -> None:
+        """The others of the same forward are not to suffer from it."""
+        log.error("a slice broke", exc_info=fault)
+        self._error = SliceBroken(f"{type(fault).__name__}: {fault}")
+        self.demand = Demand()

@@ -56,8 +56,10 @@ class Seat:
         """Give the slot back; the lane keeps its tokens and can settle again."""
         if self.slot is None:
             return
-        self.lane.drop_cells()
-        self.lane.cells = NoCells()
-        memory.close(self.slot)
-        self.slot = None
-        self.evidence.clear()
+        slot, self.slot = self.slot, None
+        try:
+            self.lane.drop_cells()
+        finally:  # whatever the lane is at: the slot is free for others
+            self.lane.cells = NoCells()
+            memory.close(slot)
+            self.evidence.clear()

@@ -50,6 +50,10 @@ class Slice:
     look_ahead_tokens: int = 0
 
 
+class SliceBroken(DuologueError):
+    """A slice failed in a way that nobody foresaw: what became of its lane is not known."""
+
+
 @dataclass(frozen=True, slots=True)
 class SliceResult:
     """What came of a slice."""

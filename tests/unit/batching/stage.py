@@ -20,7 +20,7 @@ from duologue.errors import DuologueError, KVMemoryExhausted
 from duologue.lane.judging import Judge
 from duologue.lane.lane import Lane
 from duologue.lane.profile import LaneProfile
-from duologue.lane.slices import Slice, SliceResult
+from duologue.lane.slices import Slice, SliceBroken, SliceResult
 from duologue.lane.state import LaneState
 from duologue.service_settings import BatchingSettings
 from duologue.states import State
@@ -57,6 +57,10 @@ class CountingEngine:
     failure: Exception | None = None
     refusals: dict[str, Exception] = field(default_factory=dict)
     """What `submit` raises, by session."""
+    faults: dict[tuple[str, str], Exception] = field(default_factory=dict)
+    """What a method raises that has begun its work, by its name and the session."""
+    broken: dict[str, SliceBroken] = field(default_factory=dict)
+    """How slices end, by session."""
     runs_out_of_memory: bool = False
     submitted: list[Slice] = field(default_factory=list)
     rested: list[str] = field(default_factory=list)
@@ -72,18 +76,22 @@ class CountingEngine:
         self, session_id: str, epoch: int, lane: Lane, profile: LaneProfile, strategy: Strategy
     ) -> None:
         assert session_id not in self._seats
+        self._fault("open", session_id)
         self._seats[session_id] = (epoch, lane, profile)
 
     def close(self, session_id: str, epoch: int) -> None:
         assert self._seats.pop(session_id)[0] == epoch
         self._left.pop(session_id, None)
+        self._fault("close", session_id)
 
     def rest(self, session_id: str, epoch: int) -> None:
         if session_id in self._left:
             raise DuologueError("busy")
         self.rested.append(session_id)
+        self._fault("rest", session_id)
 
     def change(self, session_id: str, epoch: int, profile: LaneProfile) -> None:
+        self._fault("change", session_id)
         self._seats[session_id] = (epoch, self._seats[session_id][1], profile)
 
     def lane(self, session_id: str) -> Lane:
@@ -107,10 +115,17 @@ class CountingEngine:
         for work in done:
             del self._left[work.session_id]
         error = KVMemoryExhausted("full") if self.runs_out_of_memory else None
+        errors = {work.session_id: self.broken.get(work.session_id, error) for work in done}
         return [
-            SliceResult(work.session_id, work.epoch, work.tick, steps=(), error=error)
+            SliceResult(
+                work.session_id, work.epoch, work.tick, steps=(), error=errors[work.session_id]
+            )
             for work in done
         ]
+
+    def _fault(self, method: str, session_id: str) -> None:
+        if (method, session_id) in self.faults:
+            raise self.faults[method, session_id]
 
     def probe(self) -> None:
         if self.runs_out_of_memory:

@@ -8,12 +8,14 @@ import pytest
 from duologue.engine.engine import Engine, EngineSettings
 from duologue.errors import InvalidInput, StaleEpoch, UnknownSession
 from duologue.forward.sampling_settings import SamplingSettings
+from duologue.kv.slot import Slot
 from duologue.lane.judging import Patience
 from duologue.lane.lane import Lane
 from duologue.lane.profile import LaneProfile
-from duologue.lane.slices import Heard, Slice, SliceResult
+from duologue.lane.slices import Heard, Slice, SliceBroken, SliceResult
 from duologue.lane.steps import EndReason, Hear, Say
 from duologue.states import State
+from duologue.strategies.base import SliceRun, Slicing
 from duologue.strategies.duo import Duo
 from duologue.strategies.turn import Turn
 from duologue.text.token_edit import TokenEdit
@@ -157,6 +159,60 @@ def test_slice_that_cannot_be_meant_is_answered_by_an_error(
     errors = {result.session_id: result.error for result in bench.run()}
     assert isinstance(errors["a"], InvalidInput)
     assert errors["b"] is None
+
+
+class Faulty(Duo):
+    """Goes wrong in its second forward, or in what it does when it is broken off."""
+
+    def __init__(self, *, at_the_end: bool) -> None:
+        self._at_the_end = at_the_end
+
+    def run(self, run: SliceRun) -> Slicing:
+        slicing = super().run(run)
+        try:
+            outcome = yield next(slicing)
+            if not self._at_the_end:
+                raise RuntimeError("a fault")
+            while True:
+                outcome = yield slicing.send(outcome)
+        finally:
+            if self._at_the_end:
+                raise RuntimeError("a fault")
+
+
+@pytest.mark.parametrize("at_the_end", [False, True])
+def test_slice_that_goes_wrong_leaves_the_others_alone(bench: Bench, at_the_end: bool) -> None:
+    lane = Lane(CHAT, OPENING)
+    bench.engine.open("ill", 1, lane, PROFILE, Faulty(at_the_end=at_the_end))
+    bench.open("b")
+    bench.ask("ill")
+    bench.ask("b")
+    results = {result.session_id: result for result in bench.engine.run()}
+    assert isinstance(results["ill"].error, SliceBroken)
+    assert results["b"].error is None
+    assert said(results["b"])
+    bench.engine.close("ill", 1)
+    bench.engine.check_integrity()
+
+
+def test_cells_that_are_not_to_be_had_leave_the_others_alone(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take = bench.engine.memory.take
+
+    def taking(slot: Slot, count: int) -> list[int]:
+        if slot is bench.engine._seats["ill"].slot:
+            raise AssertionError("a fault")
+        return take(slot, count)
+
+    monkeypatch.setattr(bench.engine.memory, "take", taking)
+    bench.open("ill")
+    bench.open("b")
+    bench.ask("ill")
+    bench.ask("b")
+    results = {result.session_id: result for result in bench.run()}
+    assert isinstance(results["ill"].error, SliceBroken)
+    assert said(results["b"])
 
 
 def test_strategy_that_judges_needs_a_head() -> None:
