@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from duologue.brevity import brief
 from duologue.errors import (
     BatcherUnavailable,
     CapacityExceeded,
@@ -222,7 +223,8 @@ class Error:
     @classmethod
     def of(cls, error: DuologueError) -> "Error":
         """The event that tells of a deliberate error."""
-        return cls(next(code for kind, code in _CODES if isinstance(error, kind)), str(error))
+        code = next(code for kind, code in _CODES if isinstance(error, kind))
+        return cls(code, brief(str(error)))
 
 
 _CODES: tuple[tuple[type[DuologueError], ErrorCode], ...] = (

@@ -14,7 +14,7 @@ from duologue.v1 import admin_pb2, events_pb2
 from duologue.v1 import conversation_pb2 as pb
 from tests.gateway.conftest import Serve
 from tests.gateway.scripted import ScriptedNode, World
-from tests.gateway.talking import Api, api, details, resume
+from tests.gateway.talking import Api, api, details, failure, resume
 
 
 @pytest.fixture
@@ -233,3 +233,17 @@ async def test_a_closed_session_is_over(client: Api) -> None:
         pb.GetSessionRequest(session_id=talk.session_id), metadata=client.metadata
     )
     assert found.session.status == pb.SESSION_STATUS_CLOSED
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "語", "😀", "%", "\n"])
+async def test_a_refusal_arrives_whatever_it_quotes(client: Api, letter: str) -> None:
+    config = events_pb2.SessionConfig(strategy=letter * (60_000 // len(letter.encode())))
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await client.conversations.CreateSession(
+            pb.CreateSessionRequest(config=config), metadata=client.metadata
+        )
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    found = details(caught.value)
+    assert found["BadRequest"].field_violations[0].field == "config.strategy"  # type: ignore[attr-defined]
+    talk = await client.starting(config)
+    assert (await failure(talk)).code() is grpc.StatusCode.INVALID_ARGUMENT

@@ -39,6 +39,8 @@ _BROKEN = {
     _Code.DEADLINE_EXCEEDED,
     _Code.RESOURCE_EXHAUSTED,
 }
+_IN_VAIN = ("larger than max", "metadata size exceeds")
+"""How gRPC says that something is too large, which it will be the next time, too."""
 _CHANGING_HANDS = {"STALE_EPOCH", "LEASE_HELD"}
 """Reasons of ABORTED that pass, unlike that another client has the session."""
 _PLAIN: dict[grpc.StatusCode, type[ClientError]] = {
@@ -59,6 +61,8 @@ def is_worth_resuming(error: grpc.aio.AioRpcError) -> bool:
             isinstance(detail, error_details_pb2.ErrorInfo) and detail.reason in _CHANGING_HANDS
             for detail in _details(error)
         )
+    if error.code() is _Code.RESOURCE_EXHAUSTED:
+        return not any(words in (error.details() or "") for words in _IN_VAIN)
     return error.code() in _BROKEN
 
 

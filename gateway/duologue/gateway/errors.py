@@ -30,6 +30,7 @@ from google.rpc import error_details_pb2 as rpc
 from google.rpc import status_pb2
 
 from duologue import errors as tree
+from duologue.brevity import brief
 from duologue.errors import DuologueError
 from duologue.v1 import events_pb2
 
@@ -37,8 +38,6 @@ DETAILS_KEY = "grpc-status-details-bin"
 DOMAIN = "duologue"
 
 _RETRY_MS = 1_000
-_MAX_MESSAGE_CHARS = 1_000
-"""The message travels in HTTP headers, which have a limit."""
 _FIELD = re.compile(r"([a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*) (?:must|is|has)\b")
 
 log = logging.getLogger(__name__)
@@ -161,7 +160,7 @@ def refusal_of(error: Exception, tenant_id: str = "") -> Refusal:
         log.error("a call failed", exc_info=error)
         error = DuologueError("an internal error; it is in the gateway's log")
     code, reason = next((code, reason) for kind, code, reason in _CODES if isinstance(error, kind))
-    message = str(error)[:_MAX_MESSAGE_CHARS]
+    message = brief(str(error))
     details = (rpc.ErrorInfo(reason=reason, domain=DOMAIN), *_details(error, message, tenant_id))
     return Refusal(code, reason, message, details)
 

@@ -98,3 +98,14 @@ def test_only_what_another_connection_may_mend_is_worth_resuming() -> None:
         *(Code.DEADLINE_EXCEEDED, Code.RESOURCE_EXHAUSTED),
     }
     assert {code for code in Code if is_worth_resuming(failure(code))} == mended
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "SERVER: Received message larger than max (70000 vs. 65536)",
+        "received metadata size exceeds hard limit (value length 20000 vs. 16384)",
+    ],
+)
+def test_what_is_too_large_is_not_worth_resuming(words: str) -> None:
+    assert not is_worth_resuming(failure(Code.RESOURCE_EXHAUSTED, words))
