@@ -129,6 +129,8 @@ class GatewaySettings:
     """How long a session waits for room."""
     unary_ms: int = 5_000
     """Deadline of calls other than conversations."""
+    calls_per_minute: int = 6_000
+    """Such calls of one tenant at one gateway in a minute; at most 100 are open at once."""
     drain_ms: int = 30_000
     """How long open conversations go on after the gateway was told to stop."""
     reflection: bool = False
@@ -153,6 +155,7 @@ class GatewaySettings:
         check_range("gateway.queue_length", self.queue_length, 0, 1_000_000)
         check_range("gateway.queue_ms", self.queue_ms, 0, 3_600_000)
         check_range("gateway.unary_ms", self.unary_ms, 1, 600_000)
+        check_range("gateway.calls_per_minute", self.calls_per_minute, 1, 10**9)
         check_range("gateway.drain_ms", self.drain_ms, 0, 3_600_000)
         if self.metrics_port is not None:
             check_range("gateway.metrics_port", self.metrics_port, 0, 65_535)

@@ -71,6 +71,15 @@ class SessionPage:
 
 
 @dataclass(frozen=True, slots=True)
+class TranscriptPage:
+    """Some of what was said, in order."""
+
+    entries: tuple[Entry, ...]
+    next_page_token: str = ""
+    """Where the next page starts; empty when there is none."""
+
+
+@dataclass(frozen=True, slots=True)
 class TranscriptEdit:
     """A change of what was said: the first `keep` entries stay as they are, `entries` follow."""
 

@@ -6,8 +6,9 @@ import grpc
 import pytest
 from grpc.aio import AioRpcError
 
+from duologue.client import connect
 from duologue.session.transcript import Entry, Outcome, Role
-from duologue.session_record import TranscriptEdit
+from duologue.session_record import SessionRecord, TranscriptEdit
 from duologue.store.store import Store
 from duologue.tenants import Tenant
 from duologue.v1 import admin_pb2, events_pb2
@@ -247,3 +248,92 @@ async def test_a_refusal_arrives_whatever_it_quotes(client: Api, letter: str) ->
     assert found["BadRequest"].field_violations[0].field == "config.strategy"  # type: ignore[attr-defined]
     talk = await client.starting(config)
     assert (await failure(talk)).code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def _make_large(store: Store, count: int) -> bytes:
+    """Sessions with as much of a config as the API takes; the config."""
+    config = events_pb2.SessionConfig(system_prompt="語" * 16_384, strategy="turn")
+    for number in range(count):
+        await store.create_session(
+            SessionRecord("acme", f"s{number}", config.SerializeToString(), b"d", 1_000 + number)
+        )
+    return config.SerializeToString()
+
+
+async def test_a_page_of_sessions_ends_by_its_bytes(
+    client: Api, operator: Api, store: Store
+) -> None:
+    count = 70
+    config = await _make_large(store, count)
+    mine: list[pb.Session] = []
+    for token in await _pages(client, mine):
+        assert token
+    everybodys = await operator.admin.ListAllSessions(
+        admin_pb2.ListAllSessionsRequest(page_size=1_000), metadata=operator.metadata
+    )
+    assert 1 <= len(everybodys.sessions) <= 2**20 // len(config)
+    assert everybodys.ByteSize() < 2**20
+    assert [each.session_id for each in mine] == [f"s{n}" for n in reversed(range(count))]
+    assert {each.config.strategy for each in mine} == {"turn"}
+    assert not any(each.config.HasField("system_prompt") for each in mine)
+    found = await client.conversations.GetSession(
+        pb.GetSessionRequest(session_id="s0"), metadata=client.metadata
+    )
+    assert len(found.session.config.system_prompt) == 16_384
+
+
+async def _pages(client: Api, found: list[pb.Session]) -> list[str]:
+    """Read all pages; the tokens of those that have one behind them."""
+    token, tokens = "", []
+    while True:
+        request = pb.ListSessionsRequest(page_size=1_000, page_token=token)
+        page = await client.conversations.ListSessions(request, metadata=client.metadata)
+        assert page.ByteSize() < 2**20
+        found += page.sessions
+        token = page.next_page_token
+        if not token:
+            return tokens
+        tokens.append(token)
+
+
+async def test_a_transcript_comes_in_pages(client: Api, store: Store) -> None:
+    await store.create_session(SessionRecord("acme", "long", b"", b"d", 1_000))
+    lease = await store.take_lease("acme", "long", "actor", address="a:1", node_id="n")
+    entries = [Entry(Role.USER, f"{n} " + "語" * 8_000, Outcome.ANSWERED) for n in range(100)]
+    await store.append(lease, b"entry", transcript=TranscriptEdit(0, tuple(entries)))
+    texts: list[str] = []
+    token, num_pages = "", 0
+    while True:
+        request = pb.GetTranscriptRequest(session_id="long", page_token=token)
+        page = await client.conversations.GetTranscript(request, metadata=client.metadata)
+        assert page.ByteSize() < 2**20 + 1_000
+        texts += [entry.text for entry in page.entries]
+        token, num_pages = page.next_page_token, num_pages + 1
+        if not token:
+            break
+    assert texts == [entry.text for entry in entries]
+    assert num_pages == 3
+    for size, token, field in ((1_001, "", "page_size"), (0, "x", "page_token")):
+        request = pb.GetTranscriptRequest(session_id="long", page_size=size, page_token=token)
+        with pytest.raises(AioRpcError, match=field):
+            await client.conversations.GetTranscript(request, metadata=client.metadata)
+    async with connect(client.address, api_key=client.metadata[0][1].split()[1]) as whole:
+        assert await whole.transcript("long") == entries
+
+
+async def test_a_tenants_calls_are_counted(
+    serve: Serve, scripted: ScriptedNode, store: Store, key: str
+) -> None:
+    await store.put_tenant(Tenant("other"))
+    other = (await store.create_key("other")).key
+    async with serve(calls_per_minute=2) as gateway, api(gateway.address, key) as client:
+        request = pb.ListSessionsRequest()
+        for _ in range(2):
+            await client.conversations.ListSessions(request, metadata=client.metadata)
+        with pytest.raises(AioRpcError) as caught:
+            await client.conversations.ListSessions(request, metadata=client.metadata)
+        assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert {"QuotaFailure", "RetryInfo"} <= set(details(caught.value))
+        await client.started()  # conversations have quotas of their own
+        neighbour = Api(client.channel, other)
+        await neighbour.conversations.ListSessions(request, metadata=neighbour.metadata)

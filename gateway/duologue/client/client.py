@@ -127,9 +127,15 @@ class Client:
 
     async def transcript(self, session_id: str) -> list[Entry]:
         """What was said so far, as both sides remember it."""
-        request = pb.GetTranscriptRequest(session_id=session_id)
-        found = await self._calls.call(lambda channel: Stub(channel).GetTranscript, request)
-        return [_entry(entry) for entry in found.entries]
+        found: list[Entry] = []
+        token = ""
+        while True:
+            request = pb.GetTranscriptRequest(session_id=session_id, page_token=token)
+            page = await self._calls.call(lambda channel: Stub(channel).GetTranscript, request)
+            found += map(_entry, page.entries)
+            token = page.next_page_token
+            if not token:
+                return found
 
     def _conversation(
         self, opening: pb.ConverseRequest, on_queued: Callable[[int], None] | None

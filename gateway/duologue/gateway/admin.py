@@ -9,8 +9,8 @@ from duologue.gateway.binding import Binder
 from duologue.gateway.channels import Channels
 from duologue.gateway.records import (
     batcher_to_pb,
+    listed_to_pb,
     node_to_pb,
-    session_to_pb,
     tenant_from_pb,
     tenant_to_pb,
 )
@@ -113,5 +113,5 @@ class AdminServicer(AdminServiceServicer):
         """Lists sessions of all tenants, or of one."""
         tenant_id = check_tenant_id(request.tenant_id) if request.tenant_id else None
         page = await self._store.list_sessions(tenant_id, request.page_size, request.page_token)
-        sessions = [session_to_pb(each, self._settings.store) for each in page.sessions]
+        sessions = [listed_to_pb(each, self._settings.store) for each in page.sessions]
         return pb.ListAllSessionsResponse(sessions=sessions, next_page_token=page.next_page_token)

@@ -20,7 +20,7 @@ from duologue.gateway.notices import Announcer
 from duologue.gateway.opening import Doorkeeper
 from duologue.gateway.persistence import Persistence, Rhythm
 from duologue.gateway.quotas import Quotas
-from duologue.gateway.records import session_to_pb, transcript_entry_to_pb
+from duologue.gateway.records import listed_to_pb, session_to_pb, transcript_entry_to_pb
 from duologue.gateway.streams import ClientStream, Streams, event_of
 from duologue.gateway.watching import Watch, Watcher
 from duologue.session_record import check_session_id
@@ -216,7 +216,7 @@ class ConversationServicer(ConversationServiceServicer):
         page = await self._desk.store.list_sessions(
             caller().tenant_id, request.page_size, request.page_token
         )
-        sessions = [session_to_pb(each, self._desk.settings.store) for each in page.sessions]
+        sessions = [listed_to_pb(each, self._desk.settings.store) for each in page.sessions]
         return pb.ListSessionsResponse(sessions=sessions, next_page_token=page.next_page_token)
 
     async def CloseSession(
@@ -230,7 +230,11 @@ class ConversationServicer(ConversationServiceServicer):
     async def GetTranscript(
         self, request: pb.GetTranscriptRequest, context: Any
     ) -> pb.GetTranscriptResponse:
-        """Gives what was said so far."""
+        """Gives what was said so far, page by page."""
         session_id = check_session_id(request.session_id)
-        entries = await self._desk.store.transcript(caller().tenant_id, session_id)
-        return pb.GetTranscriptResponse(entries=map(transcript_entry_to_pb, entries))
+        page = await self._desk.store.transcript_page(
+            caller().tenant_id, session_id, request.page_size, request.page_token
+        )
+        return pb.GetTranscriptResponse(
+            entries=map(transcript_entry_to_pb, page.entries), next_page_token=page.next_page_token
+        )

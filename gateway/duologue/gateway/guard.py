@@ -14,8 +14,9 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from duologue.errors import CapacityExceeded, DuologueError, InvalidInput
+from duologue.gateway.allowance import Allowance
 from duologue.gateway.errors import Refusal, TooLate, refusal_of, refuse
-from duologue.gateway.keys import KeyRing, require_operator
+from duologue.gateway.keys import KeyRing, caller, require_operator
 from duologue.tenants import Tenant
 
 _OURS = "/duologue.v1."
@@ -37,11 +38,13 @@ class Guard(grpc.aio.ServerInterceptor):
     def __init__(
         self,
         keys: KeyRing,
+        allowance: Allowance,
         *,
         unary_ms: int,
         on_refusal: OnRefusal = lambda _tenant_id, _refusal: None,
     ) -> None:
         self._keys = keys
+        self._allowance = allowance
         self._unary_s = unary_ms / 1e3
         self._on_refusal = on_refusal
         self._num_keyless_streams = 0
@@ -69,9 +72,10 @@ class Guard(grpc.aio.ServerInterceptor):
                 left_s = context.time_remaining()
                 limit_s = self._unary_s if left_s is None else min(self._unary_s, left_s)
                 try:
-                    async with asyncio.timeout(limit_s):
-                        request = _parsed(handler, await _only(data))
-                        return await handler.unary_unary(request, context)  # type: ignore[misc]
+                    with self._allowance.call(caller().tenant_id):
+                        async with asyncio.timeout(limit_s):
+                            request = _parsed(handler, await _only(data))
+                            return await handler.unary_unary(request, context)  # type: ignore[misc]
                 except TimeoutError:
                     raise TooLate(f"the call was not done within {limit_s:g} s") from None
 

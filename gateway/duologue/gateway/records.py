@@ -37,6 +37,13 @@ def session_to_pb(record: SessionRecord, settings: StoreSettings) -> pb.Session:
     return session
 
 
+def listed_to_pb(record: SessionRecord, settings: StoreSettings) -> pb.Session:
+    """The same in a list: without the prompt, which may be long and is rarely wanted there."""
+    session = session_to_pb(record, settings)
+    session.config.ClearField("system_prompt")
+    return session
+
+
 def transcript_entry_to_pb(entry: Entry) -> pb.TranscriptEntry:
     return pb.TranscriptEntry(
         role=_ROLES[entry.role],

@@ -13,6 +13,7 @@ from duologue.background import running
 from duologue.clock import MonotonicClock, UnixClock
 from duologue.errors import InvalidSetting
 from duologue.gateway.admin import AdminServicer
+from duologue.gateway.allowance import Allowance
 from duologue.gateway.binding import Binder
 from duologue.gateway.channels import Channels
 from duologue.gateway.conversation import ConversationServicer, Desk
@@ -78,6 +79,7 @@ async def serving(
     health_ = Health(store, on_check=watcher.store_checked)
     guard = Guard(
         KeyRing(store.tenant_of, MonotonicClock()),
+        Allowance(settings.gateway.calls_per_minute, MonotonicClock()),
         unary_ms=settings.gateway.unary_ms,
         on_refusal=watcher.refused,
     )

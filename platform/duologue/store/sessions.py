@@ -4,18 +4,30 @@ from collections.abc import Sequence
 
 from duologue.errors import CapacityExceeded, InvalidInput, UnknownSession
 from duologue.session.transcript import Entry
-from duologue.session_record import SessionPage, SessionRecord, SessionStatus
+from duologue.session_record import SessionPage, SessionRecord, SessionStatus, TranscriptPage
 from duologue.store.encoding import entry_from_json, record_fields, record_from_fields
 from duologue.store.keys import TENANTS, SessionKeys, TenantKeys
 from duologue.store.page_token import PageToken
 from duologue.store.part import StorePart, refuse, usage_of
-from duologue.store.scripts import CREATE_SESSION, END_HOLD, NUMBER_CONNECTION, PAGE, SESSION, TOUCH
+from duologue.store.scripts import (
+    CREATE_SESSION,
+    END_HOLD,
+    NUMBER_CONNECTION,
+    PAGE,
+    SESSION,
+    TOUCH,
+    TRANSCRIPT,
+)
 from duologue.usage import Usage
 
 CLOSED_JOURNAL_MS = 600_000
 """How long a closed session's journal is kept, for a client that missed the end."""
 
 _MAX_PAGE = 1_000
+_PAGE_BYTES = 2**20
+"""A page ends where its sessions' configs, or its entries, have so many together."""
+_AT_ONCE = 32
+"""Records that are fetched together: of the largest configs, 8 MiB."""
 
 
 class SessionStore(StorePart):
@@ -54,17 +66,25 @@ class SessionStore(StorePart):
     ) -> SessionPage:
         """Sessions of one tenant, or of all, newest first; a page size of 0 is 100.
 
-        Raises InvalidInput for a page size beyond 1000 and for a token that is none of ours.
+        A page also ends where its configs have a mebibyte. Raises InvalidInput for a page size
+        beyond 1000 and for a token that is none of ours.
         """
-        if not 0 <= page_size <= _MAX_PAGE:
-            raise InvalidInput(f"page_size must be from 0 to {_MAX_PAGE}, not {page_size}")
-        size = page_size or 100
+        size = _page_size(page_size, 100)
         place = PageToken.parse(page_token) if page_token else None
         tenants = [tenant_id] if tenant_id is not None else await self._tenant_ids()
         found = await self._places(tenants, place, size + 1)
-        page = found[:size]
-        records = await self._records([(each.tenant_id, each.session_id) for each in page])
-        return SessionPage(tuple(records), str(page[-1]) if len(found) > size else "")
+        page, records, num_bytes = found[:size], list[SessionRecord](), 0
+        for begin in range(0, len(page), _AT_ONCE):
+            some = page[begin : begin + _AT_ONCE]
+            records += await self._records([(each.tenant_id, each.session_id) for each in some])
+            num_bytes = sum(len(record.config) for record in records)
+            if num_bytes >= _PAGE_BYTES:
+                page = _within(page[: begin + _AT_ONCE], records)
+                names = {(each.tenant_id, each.session_id) for each in page}
+                records = [each for each in records if (each.tenant_id, each.session_id) in names]
+                break
+        is_last = len(page) == len(found)
+        return SessionPage(tuple(records), "" if is_last else str(page[-1]))
 
     async def touch(self, tenant_id: str, session_id: str) -> None:
         """The session was used just now; raises UnknownSession or SessionOver."""
@@ -99,13 +119,29 @@ class SessionStore(StorePart):
 
         Of a very long conversation only the last `max_transcript_entries` are kept.
         """
+        page = await self.transcript_page(tenant_id, session_id)
+        entries = list(page.entries)
+        while page.next_page_token:
+            page = await self.transcript_page(
+                tenant_id, session_id, page_token=page.next_page_token
+            )
+            entries += page.entries
+        return entries
+
+    async def transcript_page(
+        self, tenant_id: str, session_id: str, page_size: int = 0, page_token: str = ""
+    ) -> TranscriptPage:
+        """Some of what was said, in order; a page size of 0 is 1000.
+
+        A page also ends where it has a mebibyte. Raises UnknownSession, or InvalidInput for a page
+        size beyond 1000 and for a token that is none of ours.
+        """
+        size, place = _page_size(page_size, _MAX_PAGE), _entry_place(page_token)
         keys = SessionKeys.of(tenant_id, session_id)
-        is_known, said = await self._connection.read_together(
-            ("EXISTS", keys.meta), ("LRANGE", keys.transcript, 0, -1)
-        )
-        if not is_known:
-            raise UnknownSession(f"there is no session {session_id!r} of tenant {tenant_id!r}")
-        return [entry_from_json(entry) for entry in said]
+        answer = await self._connection.run(TRANSCRIPT, keys.all, (place, size, _PAGE_BYTES))
+        refuse(answer, tenant_id, session_id)
+        next_place = answer[1].decode()
+        return TranscriptPage(tuple(map(entry_from_json, answer[2:])), next_place)
 
     async def _tenant_ids(self) -> list[str]:
         (names,) = await self._connection.read_together(("HKEYS", TENANTS))
@@ -140,6 +176,33 @@ class SessionStore(StorePart):
             for name, answer in zip(names, answers, strict=True)
             if len(answer) > 1
         ]
+
+
+def _page_size(given: int, default: int) -> int:
+    if not 0 <= given <= _MAX_PAGE:
+        raise InvalidInput(f"page_size must be from 0 to {_MAX_PAGE}, not {given}")
+    return given or default
+
+
+def _entry_place(page_token: str) -> int:
+    """Which entry of a conversation comes first, counted from 0, those forgotten included."""
+    if not page_token:
+        return 0
+    if not (page_token.isascii() and page_token.isdecimal() and len(page_token) < 16):
+        raise InvalidInput("page_token must be the next_page_token of a page")
+    return int(page_token)
+
+
+def _within(places: Sequence[PageToken], records: Sequence[SessionRecord]) -> list[PageToken]:
+    """Those whose configs go on one page; the first does in any case."""
+    sizes = {(each.tenant_id, each.session_id): len(each.config) for each in records}
+    taken, num_bytes = list[PageToken](), 0
+    for place in places:
+        num_bytes += sizes.get((place.tenant_id, place.session_id), 0)
+        if taken and num_bytes > _PAGE_BYTES:
+            break
+        taken.append(place)
+    return taken
 
 
 def _start(tenant_id: str, after: PageToken | None) -> tuple[str | int, ...]:

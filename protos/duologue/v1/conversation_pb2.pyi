@@ -301,7 +301,7 @@ class ListSessionsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """At most so many, from 1 to 1000; 0 is 100."""
+    """At most so many, from 1 to 1000; 0 is 100. A page also ends where it has about 1 MiB."""
     page_token: _builtins.str
     """Where an earlier page ended."""
     def __init__(
@@ -392,16 +392,24 @@ class GetTranscriptRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     SESSION_ID_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     """Required. The session's name."""
+    page_size: _builtins.int
+    """At most so many entries, from 1 to 1000; 0 is 1000. A page also ends where it has about 1 MiB."""
+    page_token: _builtins.str
+    """Where an earlier page ended."""
     def __init__(
         self,
         *,
         session_id: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["session_id", b"session_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "session_id", b"session_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -414,6 +422,9 @@ class GetTranscriptResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ENTRIES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Set when there are more."""
     @_builtins.property
     def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___TranscriptEntry]:
         """In order."""
@@ -422,10 +433,11 @@ class GetTranscriptResponse(_message.Message):
         self,
         *,
         entries: _abc.Iterable[Global___TranscriptEntry] | None = ...,
+        next_page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries", "next_page_token", b"next_page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -459,7 +471,7 @@ class Session(_message.Message):
     """The node that holds it, if one does."""
     @_builtins.property
     def config(self) -> _events_pb2.SessionConfig:
-        """How it is held."""
+        """How it is held; in lists without its system prompt."""
 
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
