@@ -284,7 +284,8 @@ async def test_a_page_of_sessions_ends_by_its_bytes(
 
 async def _pages(client: Api, found: list[pb.Session]) -> list[str]:
     """Read all pages; the tokens of those that have one behind them."""
-    token, tokens = "", []
+    token = ""
+    tokens: list[str] = []
     while True:
         request = pb.ListSessionsRequest(page_size=1_000, page_token=token)
         page = await client.conversations.ListSessions(request, metadata=client.metadata)
