@@ -143,6 +143,10 @@ class GatewaySettings:
     """Sessions that such a tenant opens in a minute."""
     default_input_chars_per_minute: int = 1_000_000
     """Characters that such a tenant sends in a minute."""
+    max_kept_sessions: int = 100_000
+    """Sessions of one tenant that are kept, those that are closed included."""
+    max_kept_mib: int = 256
+    """Memory of the store that one tenant's sessions may take together."""
 
     def __post_init__(self) -> None:
         check(bool(self.host), "gateway.host", "an address", self.host)
@@ -164,6 +168,8 @@ class GatewaySettings:
         check_range(
             "gateway.default_input_chars_per_minute", self.default_input_chars_per_minute, 1, 10**12
         )
+        check_range("gateway.max_kept_sessions", self.max_kept_sessions, 1, 10**9)
+        check_range("gateway.max_kept_mib", self.max_kept_mib, 1, 2**24)
 
 
 @dataclass(frozen=True, slots=True)

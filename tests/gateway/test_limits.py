@@ -10,6 +10,7 @@ from duologue.errors import CapacityExceeded
 from duologue.store.store import Store
 from duologue.tenants import Tenant
 from duologue.v1 import conversation_pb2 as pb
+from duologue.v1 import events_pb2
 from tests.gateway.conftest import Serve
 from tests.gateway.scripted import EVENTS_PER_INPUT, ScriptedNode, World
 from tests.gateway.talking import START, Talk, api, details, failure, revise
@@ -238,3 +239,42 @@ async def test_a_client_that_says_too_much_at_once_waits(
         async with waiting_for("the last word to be written"):
             await speaking
         assert len(world.story(talk.session_id).said) == inputs
+
+
+async def test_kept_sessions(serve: Serve, scripted: ScriptedNode, store: Store) -> None:
+    key = await _key(store, Tenant("acme"))
+    async with serve(max_kept_sessions=2) as gateway, api(gateway.address, key) as client:
+        talk = await client.started()
+        await client.started()
+        error = await failure(await client.starting())
+        _check_exhausted(error, "QUOTA_EXCEEDED")
+        await talk.say("the others go on")
+        await talk.until_done(1)
+
+
+async def test_kept_bytes(serve: Serve, scripted: ScriptedNode, store: Store) -> None:
+    key = await _key(store, Tenant("acme", input_chars_per_minute=10**8))
+    config = events_pb2.SessionConfig(system_prompt="語" * 16_384)
+    request = pb.CreateSessionRequest(config=config)
+    async with serve(max_kept_mib=1) as gateway, api(gateway.address, key) as client:
+        made: list[str] = []
+        for _ in range(2**20 // (config.ByteSize() + 1_024)):
+            answer = await client.conversations.CreateSession(request, metadata=client.metadata)
+            made.append(answer.session.session_id)
+        with pytest.raises(grpc.aio.AioRpcError, match="are kept") as caught:
+            await client.conversations.CreateSession(request, metadata=client.metadata)
+        _check_exhausted(caught.value, "QUOTA_EXCEEDED")
+        await client.conversations.CloseSession(
+            pb.CloseSessionRequest(session_id=made[0]), metadata=client.metadata
+        )
+        await client.conversations.CreateSession(request, metadata=client.metadata)
+
+
+async def test_a_config_is_paid_for(serve: Serve, scripted: ScriptedNode, store: Store) -> None:
+    key = await _key(store, Tenant("small", input_chars_per_minute=1_000))
+    request = pb.CreateSessionRequest(config=events_pb2.SessionConfig(system_prompt="x" * 600))
+    async with serve() as gateway, api(gateway.address, key) as client:
+        await client.conversations.CreateSession(request, metadata=client.metadata)
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await client.conversations.CreateSession(request, metadata=client.metadata)
+        _check_exhausted(caught.value, "QUOTA_EXCEEDED")

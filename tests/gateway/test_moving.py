@@ -259,11 +259,13 @@ class _SlowStore:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
-    async def allow(self, tenant_id: str, kind: str, amount: int, rate: int) -> int:
+    async def allow(
+        self, tenant_id: str, kind: str, amount: int, rate: int, **bounds: int
+    ) -> int:
         if kind == "input_chars":
             self.is_asked.set()
             await self.may_answer.wait()
-        return await self._store.allow(tenant_id, kind, amount, rate)
+        return await self._store.allow(tenant_id, kind, amount, rate, **bounds)
 
 
 async def test_an_event_that_an_older_connection_brings_meanwhile_is_a_repeat(

@@ -67,6 +67,7 @@ class Doorkeeper:
             resume_digest=_digest(token),
             created_ms=int(self.clock.now_ms()),
         )
+        await self.quotas.keep_session(tenant, record.session_id, len(record.config))
         await self.store.create_session(record)
         self.on_made(tenant.tenant_id)
         return NewSession(record, token)

@@ -8,7 +8,7 @@ from duologue.session_record import TranscriptEdit
 from duologue.store.connection import Argument
 from duologue.store.encoding import entry_to_json
 from duologue.store.keys import SessionKeys
-from duologue.store.part import StorePart, refuse, usage_of
+from duologue.store.part import StorePart, Told, refuse
 from duologue.store.scripts import APPEND, CHECKPOINT
 from duologue.usage import Usage
 
@@ -61,7 +61,7 @@ class JournalStore(StorePart):
         refuse(answer, lease.tenant_id, lease.session_id, lease.epoch)
         lease.num_entries = number
         if answer[1]:  # about once in a third of a lease
-            told = usage_of(answer[2:])
+            told = Told.of(answer[2:])
             await self._list(lease.tenant_id, lease.session_id, told, is_live=True)
         return number
 

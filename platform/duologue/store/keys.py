@@ -15,6 +15,7 @@ tags cannot be a tenant's, whose names have no "@".
 | `{TENANT}:expiry` | sorted set | session by the time at which it is forgotten |
 | `{TENANT}:live` | sorted set | live session by the time until which it counts as live |
 | `{TENANT}:metered` | hash | session: its usage as far as it is part of the tenant's |
+| `{TENANT}:bytes` | hash | session: the bytes that it takes; all together under the empty name |
 | `{TENANT}:usage` | hash | the tenant's usage |
 | `{TENANT}:rate:WHAT` | string | GCRA's theoretical arrival time |
 | `{@tenants}:all` | hash | tenant: its limits as JSON |
@@ -67,17 +68,18 @@ class TenantKeys:
     live: str
     metered: str
     usage: str
+    bytes: str
 
     @classmethod
     def of(cls, tenant_id: str) -> "TenantKeys":
         base = f"{PREFIX}:{{{tenant_id}}}"
-        names = ("sessions", "expiry", "live", "metered", "usage")
+        names = ("sessions", "expiry", "live", "metered", "usage", "bytes")
         return cls(*(f"{base}:{name}" for name in names))
 
     @property
-    def all(self) -> tuple[str, str, str, str, str]:
+    def all(self) -> tuple[str, str, str, str, str, str]:
         """In the order in which scripts take them."""
-        return self.sessions, self.expiry, self.live, self.metered, self.usage
+        return self.sessions, self.expiry, self.live, self.metered, self.usage, self.bytes
 
 
 def rate_key(tenant_id: str, what: str) -> str:

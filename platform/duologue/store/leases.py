@@ -6,7 +6,7 @@ from duologue.errors import LeaseHeld, QuotaExceeded
 from duologue.session_lease import Lease
 from duologue.session_record import SessionStatus
 from duologue.store.keys import TENANTS, SessionKeys, TenantKeys
-from duologue.store.part import StorePart, refuse, usage_of
+from duologue.store.part import StorePart, Told, refuse
 from duologue.store.scripts import ADMIT, COUNT_LIVE, END_HOLD, RENEW_LEASE, TAKE_LEASE
 from duologue.store.sessions import CLOSED_JOURNAL_MS
 
@@ -72,7 +72,7 @@ class LeaseStore(StorePart):
             held = f"session {session_id!r} is held at {where!r} under epoch {epoch}"
             raise LeaseHeld(held, where, epoch)
         refuse(answer, tenant_id, session_id)
-        await self._list(tenant_id, session_id, usage_of(answer[3:]), is_live=True)
+        await self._list(tenant_id, session_id, Told.of(answer[3:]), is_live=True)
         return Lease(tenant_id, session_id, owner, int(answer[1]), lease_ms, int(answer[2]))
 
     async def renew_lease(self, lease: Lease) -> None:
@@ -83,8 +83,8 @@ class LeaseStore(StorePart):
         answer = await self._connection.run(RENEW_LEASE, keys.all, arguments)
         refuse(answer, lease.tenant_id, lease.session_id, lease.epoch)
         if answer[1]:
-            usage = usage_of(answer[2:])
-            await self._list(lease.tenant_id, lease.session_id, usage, is_live=True)
+            told = Told.of(answer[2:])
+            await self._list(lease.tenant_id, lease.session_id, told, is_live=True)
 
     async def release_lease(
         self, lease: Lease, status: SessionStatus = SessionStatus.ASLEEP
@@ -100,5 +100,5 @@ class LeaseStore(StorePart):
         arguments = (self._connection.now, lease.epoch, status, *ttls)
         answer = await self._connection.run(END_HOLD, keys.all, arguments)
         refuse(answer, lease.tenant_id, lease.session_id, lease.epoch)
-        usage = usage_of(answer[1:])
-        await self._list(lease.tenant_id, lease.session_id, usage, is_live=False)
+        told = Told.of(answer[1:])
+        await self._list(lease.tenant_id, lease.session_id, told, is_live=False)

@@ -1,14 +1,33 @@
 """What the parts of the store have in common: the connection, and a tenant's lists."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from duologue.errors import SessionOver, StaleEpoch, UnknownSession
+from duologue.errors import QuotaExceeded, SessionOver, StaleEpoch, UnknownSession
 from duologue.service_settings import StoreSettings
 from duologue.store.connection import Connection
 from duologue.store.keys import TenantKeys
 from duologue.store.limits import StoreLimits
 from duologue.store.scripts import LIST_SESSION
 from duologue.usage import Usage
+
+ROOM_AGAIN_MS = 60_000
+"""When a tenant with too many sessions or bytes may try again: it has to close some, or to wait
+until some are forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a tenant's lists are to know of a session."""
+
+    usage: Usage
+    num_bytes: int
+
+    @classmethod
+    def of(cls, answer: Sequence[bytes]) -> "Told":
+        """From the numbers in which scripts tell of it."""
+        *counts, num_bytes = answer
+        return cls(usage_of(counts), int(num_bytes))
 
 
 class StorePart:
@@ -34,13 +53,13 @@ class StorePart:
         self,
         tenant_id: str,
         session_id: str,
-        usage: Usage,
+        told: Told,
         *,
         is_live: bool | None = None,
         created_ms: int | None = None,
     ) -> None:
-        """Tell the tenant's lists of a session: that it exists, its usage, and whether it is live
-        (None leaves that as it is).
+        """Tell the tenant's lists of a session: that it exists, its usage and bytes, and whether it
+        is live (None leaves that as it is).
 
         They lie on another node of a cluster than the session, so this is a step of its own. It
         gives whole states, no differences: the next time makes up for one that was lost.
@@ -49,9 +68,17 @@ class StorePart:
         if is_live:
             live_ms = self._settings.lease_ms + self._listing_ms
         created: int | str = "" if created_ms is None else created_ms
-        told = (self._connection.now, session_id, self._ttl_ms, live_ms, created)
-        arguments = (*told, *usage.counts)
+        what = (self._connection.now, session_id, self._ttl_ms, live_ms, created)
+        arguments = (*what, *told.usage.counts, told.num_bytes)
         await self._connection.run(LIST_SESSION, TenantKeys.of(tenant_id).all, arguments)
+
+
+def too_many_bytes(limit: int) -> QuotaExceeded:
+    """The refusal of a tenant whose sessions are too large together."""
+    return QuotaExceeded(
+        f"the sessions that are kept have {limit} bytes together, as many as they may: close some",
+        retry_after_ms=ROOM_AGAIN_MS,
+    )
 
 
 def usage_of(counts: Sequence[bytes]) -> Usage:

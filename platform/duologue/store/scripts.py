@@ -4,6 +4,11 @@ import hashlib
 from dataclasses import dataclass
 from importlib.resources import files
 
+_MAKING = ("create_key", "create_session", "put_tenant")
+_WHEN_FULL = "#!lua flags=allow-oom"
+"""Whatever is there goes on also where the server's memory is full: a lease that cannot be renewed
+or a session that cannot be closed would make it worse. Only what makes something new is refused."""
+
 
 @dataclass(frozen=True, slots=True)
 class Script:
@@ -19,6 +24,8 @@ class Script:
         folder = files(__package__) / "lua"
         parts = (folder / "prelude.lua", folder / f"{name}.lua")
         source = "\n".join(part.read_text(encoding="utf-8") for part in parts)
+        if name not in _MAKING:
+            source = f"{_WHEN_FULL}\n{source}"
         return cls(name, source, hashlib.sha1(source.encode()).hexdigest())
 
 
@@ -42,6 +49,7 @@ PAGE = Script.load("page")
 PUT_TENANT = Script.load("put_tenant")
 RENEW_LEASE = Script.load("renew_lease")
 REVOKE_KEY = Script.load("revoke_key")
+ROOM = Script.load("room")
 SESSION = Script.load("session")
 TAKE_LEASE = Script.load("take_lease")
 TOUCH = Script.load("touch")

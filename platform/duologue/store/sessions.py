@@ -2,18 +2,19 @@
 
 from collections.abc import Sequence
 
-from duologue.errors import CapacityExceeded, InvalidInput, UnknownSession
+from duologue.errors import CapacityExceeded, InvalidInput, QuotaExceeded, UnknownSession
 from duologue.session.transcript import Entry
 from duologue.session_record import SessionPage, SessionRecord, SessionStatus, TranscriptPage
 from duologue.store.encoding import entry_from_json, record_fields, record_from_fields
 from duologue.store.keys import TENANTS, SessionKeys, TenantKeys
 from duologue.store.page_token import PageToken
-from duologue.store.part import StorePart, refuse, usage_of
+from duologue.store.part import ROOM_AGAIN_MS, StorePart, Told, refuse, too_many_bytes
 from duologue.store.scripts import (
     CREATE_SESSION,
     END_HOLD,
     NUMBER_CONNECTION,
     PAGE,
+    ROOM,
     SESSION,
     TOUCH,
     TRANSCRIPT,
@@ -26,6 +27,8 @@ CLOSED_JOURNAL_MS = 600_000
 _MAX_PAGE = 1_000
 _PAGE_BYTES = 2**20
 """A page ends where its sessions' configs, or its entries, have so many together."""
+_BARE_BYTES = 1_024
+"""What a session takes beside its config, journal, checkpoint and transcript."""
 _AT_ONCE = 32
 """Records that are fetched together: of the largest configs, 8 MiB."""
 
@@ -36,7 +39,8 @@ class SessionStore(StorePart):
     async def create_session(self, record: SessionRecord) -> None:
         """Keep a new session, as NEW and with epoch 0; the record's usage is passed over.
 
-        Raises InvalidInput when the name is taken, CapacityExceeded for too large a config.
+        Raises InvalidInput when the name is taken, CapacityExceeded for too large a config or when
+        the store is nearly full.
         """
         limit = self._limits.max_config_bytes
         if len(record.config) > limit:
@@ -46,8 +50,28 @@ class SessionStore(StorePart):
         answer = await self._connection.run(CREATE_SESSION, keys.all, arguments)
         if answer[0] == b"taken":
             raise InvalidInput(f"session_id {record.session_id!r} is taken")
+        if answer[0] == b"crowded":
+            raise CapacityExceeded("the store is nearly full, and takes no new sessions")
         where = record.tenant_id, record.session_id
-        await self._list(*where, Usage(), created_ms=record.created_ms)
+        told = Told(Usage(), len(record.config) + _BARE_BYTES)
+        await self._list(*where, told, created_ms=record.created_ms)
+
+    async def check_room(
+        self, tenant_id: str, session_id: str, num_bytes: int, max_sessions: int, max_bytes: int
+    ) -> None:
+        """Raise QuotaExceeded when the tenant may not have another session with such a config."""
+        keys = TenantKeys.of(tenant_id)
+        bounds = (num_bytes + _BARE_BYTES, max_sessions, max_bytes)
+        arguments = (self._connection.now, session_id, *bounds)
+        answer = await self._connection.run(ROOM, keys.all, arguments)
+        if answer[0] == b"sessions":
+            raise QuotaExceeded(
+                f"{int(answer[1])} sessions are kept, those that are closed included, at most"
+                f" {max_sessions}",
+                retry_after_ms=ROOM_AGAIN_MS,
+            )
+        if answer[0] == b"bytes":
+            raise too_many_bytes(max_bytes)
 
     async def session(self, tenant_id: str, session_id: str) -> SessionRecord | None:
         """The session as it stands; one whose lease ran out is ASLEEP."""
@@ -92,7 +116,7 @@ class SessionStore(StorePart):
         arguments = (self._connection.now, self._ttl_ms)
         answer = await self._connection.run(TOUCH, keys.all, arguments)
         refuse(answer, tenant_id, session_id)
-        await self._list(tenant_id, session_id, usage_of(answer[1:]))
+        await self._list(tenant_id, session_id, Told.of(answer[1:]))
 
     async def number_connection(self, tenant_id: str, session_id: str) -> int:
         """Count a client's connection to a session it resumes, from 1 on: the newest has the
@@ -105,14 +129,14 @@ class SessionStore(StorePart):
     async def close_session(self, tenant_id: str, session_id: str) -> None:
         """End a session whoever holds it: its holder's next write is refused (StaleEpoch).
 
-        Raises UnknownSession; closing a closed one changes nothing.
+        Its config is kept no longer. Raises UnknownSession; closing a closed one changes nothing.
         """
         keys = SessionKeys.of(tenant_id, session_id)
         ttls = (self._ttl_ms, CLOSED_JOURNAL_MS)
         arguments = (self._connection.now, "", SessionStatus.CLOSED, *ttls)
         answer = await self._connection.run(END_HOLD, keys.all, arguments)
         refuse(answer, tenant_id, session_id)
-        await self._list(tenant_id, session_id, usage_of(answer[1:]), is_live=False)
+        await self._list(tenant_id, session_id, Told.of(answer[1:]), is_live=False)
 
     async def transcript(self, tenant_id: str, session_id: str) -> list[Entry]:
         """What was said so far, also of a closed session; raises UnknownSession.

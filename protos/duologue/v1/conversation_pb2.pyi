@@ -471,7 +471,7 @@ class Session(_message.Message):
     """The node that holds it, if one does."""
     @_builtins.property
     def config(self) -> _events_pb2.SessionConfig:
-        """How it is held; in lists without its system prompt."""
+        """How it is held; in lists without its system prompt. Not kept of a closed session."""
 
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:

@@ -55,4 +55,4 @@ if is_due then
 end
 redis.call('HSET', KEYS[1], unpack(fields))
 if is_due then expire(KEYS, ARGV[4]) end
-return {'ok', is_due and 1 or 0, unpack(is_due and usage_at(KEYS[1]) or {})}
+return {'ok', is_due and 1 or 0, unpack(is_due and told_of(KEYS) or {})}

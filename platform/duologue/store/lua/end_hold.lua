@@ -11,6 +11,12 @@ if is_holder and meta[1] ~= 'closed' then
   redis.call('HSET', KEYS[1], 'status', ARGV[3], 'epoch', epoch, 'active_ms', now)
   redis.call('HDEL', KEYS[1], 'claim', 'owner', 'address', 'node_id', 'lease_until_ms')
   expire(KEYS, ARGV[4])
-  if ARGV[3] == 'closed' then expire({KEYS[2], KEYS[3]}, ARGV[5]) end
+  if ARGV[3] == 'closed' then
+    expire({KEYS[2], KEYS[3]}, ARGV[5])
+    redis.call('HSET', KEYS[1], 'config', '')
+  end
 end
-return {'ok', unpack(usage_at(KEYS[1]))}
+-- What is gone in a moment does not count any more.
+local is_over = redis.call('HGET', KEYS[1], 'status') == 'closed'
+local told = told_of(KEYS, is_over)
+return {'ok', unpack(told)}

@@ -1,10 +1,10 @@
 -- What a tenant's lists are to know of a session; usage that was counted already is not again.
 -- KEYS: a tenant's. ARGV: now, session_id, ttl_ms, live_ms (0: it is not live, '': leave that),
---   created_ms ('' when it is listed), then its usage.
+--   created_ms ('' when it is listed), its usage, its bytes.
 local now = time_ms(ARGV[1])
-local sessions, expiry, live, metered, usage = unpack(KEYS)
+local sessions, expiry, live, metered, usage, bytes = unpack(KEYS)
 local session_id, ttl_ms = ARGV[2], ARGV[3]
-forget_gone(sessions, expiry, metered, now)
+forget_gone(sessions, expiry, metered, bytes, now)
 if ARGV[5] ~= '' then redis.call('ZADD', sessions, ARGV[5], session_id) end
 redis.call('ZADD', expiry, now + ttl_ms, session_id)
 if ARGV[4] == '0' then
@@ -28,6 +28,7 @@ for index, name in ipairs(USAGE) do
   end
 end
 if is_more then redis.call('HSET', metered, session_id, table.concat(counted, ' ')) end
-expire({sessions, expiry, metered}, math.max(ttl_ms, DAY_MS))
+count_bytes(bytes, session_id, tonumber(ARGV[6 + #USAGE]))
+expire({sessions, expiry, metered, bytes}, math.max(ttl_ms, DAY_MS))
 redis.call('PEXPIRE', usage, 400 * DAY_MS)
 return {'ok'}

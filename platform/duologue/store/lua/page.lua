@@ -1,8 +1,8 @@
 -- Names of a tenant's sessions, newest first, with the times of their creation.
 -- KEYS: a tenant's. ARGV: now, limit, created_ms ('' from the newest on), and of the sessions made
 --   at that very time: 'all', 'none', or 'after' the one named next.
-local sessions, expiry, _, metered = unpack(KEYS)
-forget_gone(sessions, expiry, metered, time_ms(ARGV[1]))
+local sessions, expiry, _, metered, _, bytes = unpack(KEYS)
+forget_gone(sessions, expiry, metered, bytes, time_ms(ARGV[1]))
 local start = 0
 if ARGV[3] ~= '' then
   local ties = ARGV[4]

@@ -1,5 +1,6 @@
 -- Hold a session on. KEYS: a session's. ARGV: now, epoch, lease_ms, ttl_ms, listing_ms.
--- Returns ok, and whether the tenant's lists are to hear of it: then with the session's usage.
+-- Returns ok, and whether the tenant's lists are to hear of it: then with what
+--   they are to know.
 local now = time_ms(ARGV[1])
 local meta = redis.call('HMGET', KEYS[1], 'epoch', 'claim', 'listed_ms')
 if not meta[1] then return {'unknown'} end
@@ -10,4 +11,4 @@ if is_due then
   redis.call('HSET', KEYS[1], 'listed_ms', now)
   expire(KEYS, ARGV[4])
 end
-return {'ok', is_due and 1 or 0, unpack(is_due and usage_at(KEYS[1]) or {})}
+return {'ok', is_due and 1 or 0, unpack(is_due and told_of(KEYS) or {})}

@@ -16,4 +16,4 @@ redis.call('HSET', KEYS[1], 'status', 'live', 'epoch', epoch, 'claim', ARGV[2], 
   'address', ARGV[4], 'node_id', ARGV[5], 'lease_until_ms', now + ARGV[7], 'active_ms', now,
   'listed_ms', now)
 expire(KEYS, ARGV[8])
-return {'ok', epoch, tonumber(meta[6]), unpack(usage_at(KEYS[1]))}
+return {'ok', epoch, tonumber(meta[6]), unpack(told_of(KEYS))}
