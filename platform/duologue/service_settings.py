@@ -121,6 +121,8 @@ class GatewaySettings:
     """Size of one message from a client."""
     max_streams: int = 1_000
     """Conversations that one gateway carries."""
+    max_streams_of_tenant: int = 500
+    """Those of one tenant among them, whether anything was said in them, and also asleep."""
     outbox_events: int = 64
     """Events that wait to be written to one client."""
     queue_length: int = 100
@@ -155,6 +157,7 @@ class GatewaySettings:
         check(has_both, "gateway.tls_key", "set together with gateway.tls_certificate", None)
         check_range("gateway.max_message_bytes", self.max_message_bytes, 1_024, 2**26)
         check_range("gateway.max_streams", self.max_streams, 1, 1_000_000)
+        check_range("gateway.max_streams_of_tenant", self.max_streams_of_tenant, 1, 1_000_000)
         check_range("gateway.outbox_events", self.outbox_events, 1, 100_000)
         check_range("gateway.queue_length", self.queue_length, 0, 1_000_000)
         check_range("gateway.queue_ms", self.queue_ms, 0, 3_600_000)

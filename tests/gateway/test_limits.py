@@ -278,3 +278,60 @@ async def test_a_config_is_paid_for(serve: Serve, scripted: ScriptedNode, store:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await client.conversations.CreateSession(request, metadata=client.metadata)
         _check_exhausted(caught.value, "QUOTA_EXCEEDED")
+
+
+async def test_other_settings_are_paid_for(
+    serve: Serve, scripted: ScriptedNode, store: Store
+) -> None:
+    config = events_pb2.SessionConfig(stop_strings=["x" * 250] * 16)
+    key = await _key(store, Tenant("small", input_chars_per_minute=10_000))
+    async with serve() as gateway, api(gateway.address, key) as client:
+        talk = await client.started()
+        for client_seq in range(1, 4):  # 4 kB each
+            event = events_pb2.ClientEvent(client_seq=client_seq)
+            event.session_update.config.CopyFrom(config)
+            await talk.write(pb.ConverseRequest(event=event))
+        _check_exhausted(await failure(talk), "QUOTA_EXCEEDED")
+
+
+async def test_what_is_said_again_and_again_is_paid_for(
+    serve: Serve, scripted: ScriptedNode, store: Store
+) -> None:
+    """The same text of one segment has nothing new, and is kept each time."""
+    key = await _key(store, Tenant("small", input_chars_per_minute=5_000))
+    async with serve() as gateway, api(gateway.address, key) as client:
+        talk = await client.started()
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await _repeat(talk, "x" * 4_000)
+        _check_exhausted(caught.value, "QUOTA_EXCEEDED")
+        assert "bytes of events" in str(caught.value.details())
+        assert len([kind for kind in talk.kinds if kind == "response_done"]) >= 100_000 // 4_050
+
+
+async def _repeat(talk: Talk, text: str) -> None:
+    for client_seq in range(1, 1_000):
+        await talk.write(revise(client_seq, text))
+        await talk.until_done(client_seq)
+
+
+async def test_streams_of_one_tenant_are_bounded(
+    serve: Serve, scripted: ScriptedNode, store: Store
+) -> None:
+    """Also of those in which nothing was said yet."""
+    greedy = await _key(store, Tenant("greedy"))
+    modest = await _key(store, Tenant("modest"))
+    async with (
+        serve(max_streams=3, max_streams_of_tenant=2) as gateway,
+        api(gateway.address, greedy) as many,
+        api(gateway.address, modest) as one,
+    ):
+        silent = [many.converse() for _ in range(2)]
+        async with waiting_for("both streams"):
+            while gateway.num_streams < 2:
+                await asyncio.sleep(0.001)
+        _check_exhausted(await failure(many.converse()), "QUOTA_EXCEEDED")
+        talk = await one.started()
+        await talk.say("there is room for others")
+        await talk.until_done(1)
+        for each in silent:
+            each.call.cancel()

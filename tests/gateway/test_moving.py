@@ -259,9 +259,7 @@ class _SlowStore:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
-    async def allow(
-        self, tenant_id: str, kind: str, amount: int, rate: int, **bounds: int
-    ) -> int:
+    async def allow(self, tenant_id: str, kind: str, amount: int, rate: int, **bounds: int) -> int:
         if kind == "input_chars":
             self.is_asked.set()
             await self.may_answer.wait()

@@ -19,6 +19,7 @@ from duologue.session_lease import Lease
 from duologue.session_record import SessionStatus, TranscriptEdit
 from duologue.store.store import Store
 from duologue.store.valkey import EmbeddedValkey
+from duologue.tenants import Tenant
 from duologue.usage import Usage
 from tests.store.records import START_MS, a_session, new_lease, said, take
 from tests.waiting import waiting_for
@@ -199,9 +200,10 @@ async def test_a_full_server_refuses_and_keeps_what_it_has(
     with Redis.from_url(fragile.url) as redis:
         redis.config_set("maxmemory", "1mb")
         with pytest.raises(CapacityExceeded, match="is full"):
-            await store.append(lease, b"second")
+            await store.put_tenant(Tenant("acme"))
+        assert await store.append(lease, b"second") == 2
         redis.config_set("maxmemory", "0")
-    assert await store.append(lease, b"second") == 2
+    await store.put_tenant(Tenant("acme"))
 
 
 async def test_what_is_not_ours_is_told_of(store: Store, fragile: EmbeddedValkey) -> None:

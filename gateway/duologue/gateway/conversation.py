@@ -121,7 +121,7 @@ class Conversing:
         event = event_of(request)
         if carrier.relay.is_news(event):
             num_chars = self._known_text.num_new_chars(event)
-            await self._desk.quotas.say(self._tenant, num_chars)
+            await self._desk.quotas.say(self._tenant, num_chars, event.ByteSize())
             self._desk.watcher.metrics.tenants.said(self._tenant.tenant_id, num_chars)
             await carrier.room()
             carrier.say(event)
@@ -188,7 +188,10 @@ class ConversationServicer(ConversationServiceServicer):
     ) -> None:
         """Holds a conversation."""
         tenant, tenants = caller(), self._desk.watcher.metrics.tenants
-        with self._desk.streams.opened() as stream, tenants.conversing(tenant.tenant_id):
+        with (
+            self._desk.streams.opened(tenant.tenant_id) as stream,
+            tenants.conversing(tenant.tenant_id),
+        ):
             await Conversing(self._desk, stream, tenant).hold(request_iterator, context)
 
     async def CreateSession(

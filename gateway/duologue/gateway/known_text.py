@@ -1,4 +1,4 @@
-"""What a client's segments say already, so that only what is new is paid for. Pure and bounded."""
+"""What a client's events cost: of its segments, only what is new. Pure and bounded."""
 
 from collections import OrderedDict
 
@@ -11,6 +11,10 @@ MAX_CHARS = 4096
 """So much of a segment's beginning is remembered."""
 
 
+FREE_ID_CHARS = 36
+"""A segment's name costs nothing up to the length of a UUID."""
+
+
 class KnownText:
     """Of one connection. What it does not remember is new, and paid for."""
 
@@ -20,19 +24,23 @@ class KnownText:
     def num_new_chars(self, event: pb.ClientEvent) -> int:
         """How much text an event brings that its segment does not begin with, which is known then.
 
-        What follows a change counts as new: the session has to read it again.
+        What follows a change counts as new: the session has to read it again. Long names of
+        segments count as text, and other settings as many characters as they have bytes.
         """
         match event.WhichOneof("event"):
             case "input_append":
                 append = event.input_append
                 before = self._beginnings.get(append.segment_id, "")
                 self._remember(append.segment_id, before + append.text[: MAX_CHARS - len(before)])
-                return len(append.text)
+                return len(append.text) + _excess(append.segment_id)
             case "input_revise":
                 revise = event.input_revise
                 before = self._beginnings.get(revise.segment_id, "")
                 self._remember(revise.segment_id, revise.text[:MAX_CHARS])
-                return len(revise.text) - _num_shared(before, revise.text)
+                num_new = len(revise.text) - _num_shared(before, revise.text)
+                return num_new + _excess(revise.segment_id)
+            case "session_update":
+                return event.ByteSize()
             case _:
                 return 0
 
@@ -43,6 +51,11 @@ class KnownText:
         self._beginnings.move_to_end(segment_id)
         if len(self._beginnings) > MAX_SEGMENTS:
             self._beginnings.popitem(last=False)
+
+
+def _excess(segment_id: str) -> int:
+    """What a name has more than a name needs."""
+    return max(0, len(segment_id) - FREE_ID_CHARS)
 
 
 def _num_shared(before: str, after: str) -> int:

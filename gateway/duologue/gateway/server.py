@@ -103,7 +103,11 @@ async def serving(
 def _desk(
     settings: Settings, store: Store, watcher: Watcher, random: Random, rhythm: Rhythm
 ) -> Desk:
-    streams = Streams(settings.gateway.max_streams, settings.gateway.outbox_events)
+    streams = Streams(
+        settings.gateway.max_streams,
+        settings.gateway.outbox_events,
+        settings.gateway.max_streams_of_tenant,
+    )
     channels = Channels()
     quotas = Quotas(store, settings.gateway)
     binder = Binder(

@@ -1,15 +1,18 @@
 """The conversations that one gateway carries."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from duologue.errors import CapacityExceeded, DuologueError, InvalidInput
+from duologue.errors import CapacityExceeded, DuologueError, InvalidInput, QuotaExceeded
 from duologue.gateway.errors import Draining, Replaced
 from duologue.gateway.outbox import Outbox
 from duologue.v1 import conversation_pb2 as pb
 from duologue.v1 import events_pb2
+
+_AGAIN_MS = 1_000
 
 
 class ClientStream:
@@ -37,9 +40,11 @@ class ClientStream:
 class Streams:
     """Bounded; can be told to end."""
 
-    def __init__(self, max_streams: int, outbox_events: int) -> None:
+    def __init__(self, max_streams: int, outbox_events: int, max_of_tenant: int) -> None:
         self._max_streams = max_streams
+        self._max_of_tenant = max_of_tenant
         self._outbox_events = outbox_events
+        self._num_of: Counter[str] = Counter()
         self._open: set[ClientStream] = set()
         self._holders: dict[tuple[str, str], tuple[int, ClientStream]] = {}
         self._all_gone = asyncio.Event()
@@ -50,21 +55,30 @@ class Streams:
         return len(self._open)
 
     @contextmanager
-    def opened(self) -> Iterator[ClientStream]:
-        """A stream for as long as the block; raises Draining or CapacityExceeded."""
+    def opened(self, tenant_id: str) -> Iterator[ClientStream]:
+        """A stream for as long as the block; raises Draining, CapacityExceeded or QuotaExceeded."""
         if self.is_draining:
             raise Draining("this gateway takes no new conversations: another one does")
         if len(self._open) >= self._max_streams:
             raise CapacityExceeded(
                 f"this gateway carries {len(self._open)} conversations, as many as it may"
             )
+        if self._num_of[tenant_id] >= self._max_of_tenant:
+            raise QuotaExceeded(
+                f"a tenant may have {self._max_of_tenant} conversations open at one gateway",
+                retry_after_ms=_AGAIN_MS,
+            )
         stream = ClientStream(self._outbox_events)
         self._open.add(stream)
+        self._num_of[tenant_id] += 1
         self._all_gone.clear()
         try:
             yield stream
         finally:
             self._open.remove(stream)
+            self._num_of[tenant_id] -= 1
+            if not self._num_of[tenant_id]:
+                del self._num_of[tenant_id]
             if not self._open:
                 self._all_gone.set()
 

@@ -25,7 +25,8 @@ from duologue.lane.slices import SliceResult
 from duologue.lane.state import LaneState
 from duologue.notices import Backpressure, Notice, NoticeEvent
 from duologue.service_settings import SessionSettings
-from duologue.session.chronicle import Checkpoint, Chronicle, JournalEntry, Told
+from duologue.session.chronicle import Checkpoint, Chronicle, JournalEntry
+from duologue.session.recent_events import Told
 from duologue.session.session import Pending
 
 SEAT_WITHIN_MS = 60_000.0

@@ -1,6 +1,5 @@
 """A session that writes down what happens to it, and comes to life again from what was written."""
 
-from collections import deque
 from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from duologue.errors import CapacityExceeded, InvalidInput, ModelUnavailable, Se
 from duologue.events import ClientEvent, Envelope, InputAppend, InputRevise
 from duologue.lane.slices import Slice, SliceResult
 from duologue.lane.state import LaneState
+from duologue.session.recent_events import RecentEvents, Told
 from duologue.session.records import Abandoned, Arrived, Departed, Elapsed, Received, Record
 from duologue.session.session import Pending, Session
 from duologue.session.setup import SessionSetup
@@ -22,9 +22,6 @@ MAX_PENDING_RECORDS = 512
 MAX_PENDING_CHARS = 131_072
 """So much may wait for a slow store before the client has to wait as well; with one more event it
 still fits into one entry."""
-
-Told = tuple[Envelope, int]
-"""A server event, and the last client event that the session had taken when it happened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +69,8 @@ class Chronicle:
     ) -> None:
         """A session as it is at `checkpoint`, or one in which nothing happened yet.
 
-        `recent_events` are kept for clients that resume. Beyond `max_entries` behind a checkpoint,
-        another one is due.
+        `recent_events` are kept for clients that resume, unless they are too large. Beyond
+        `max_entries` behind a checkpoint, another one is due.
         """
         assert recent_events > 0, recent_events
         self.session = session
@@ -83,7 +80,7 @@ class Chronicle:
         self.num_entries = 0
         """Entries behind the checkpoint."""
         events = checkpoint.recent_events if checkpoint is not None else ()
-        self._told: deque[Told] = deque(events, maxlen=recent_events)
+        self._told = RecentEvents(events, recent_events)
         self._max_entries = max_entries
         self._records: list[Record] = []
         self._pending_chars = 0
@@ -316,7 +313,8 @@ class Chronicle:
                 envelopes = self.session.absorb(result, now_ms)
             case Abandoned():
                 self.session.abandon()
-        self._told.extend((envelope, self.last_client_seq) for envelope in envelopes)
+        for envelope in envelopes:
+            self._told.add((envelope, self.last_client_seq))
         return envelopes
 
     def _check(self, record: Record) -> None:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from duologue.gateway.known_text import MAX_CHARS, MAX_SEGMENTS, KnownText
+from duologue.gateway.known_text import FREE_ID_CHARS, MAX_CHARS, MAX_SEGMENTS, KnownText
 from duologue.v1 import events_pb2 as pb
 
 
@@ -51,8 +51,16 @@ def test_what_is_remembered_of_a_segment_is_bounded() -> None:
     assert known.num_new_chars(_append("y")) == 1
     assert known.num_new_chars(_revise(text + "y")) == 11
     name = "n" * 10_000
-    assert known.num_new_chars(_revise("hello", name)) == 5
-    assert known.num_new_chars(_revise("hello", name)) == 5, "such a name is not kept"
+    assert known.num_new_chars(_revise("hello", name)) == 5 + 10_000 - FREE_ID_CHARS
+    assert known.num_new_chars(_revise("hello", name)) >= 5, "such a name is not kept"
+
+
+def test_long_names_and_other_settings_are_text() -> None:
+    known = KnownText()
+    assert known.num_new_chars(_append("", "n" * 36)) == 0
+    assert known.num_new_chars(_append("ab", "n" * 128)) == 2 + 128 - 36
+    update = pb.SessionUpdate(config=pb.SessionConfig(stop_strings=["x" * 200] * 16))
+    assert known.num_new_chars(pb.ClientEvent(session_update=update)) > 16 * 200
 
 
 _CHANGES = st.lists(

@@ -2,6 +2,7 @@
 
 import pytest
 
+from duologue.errors import QuotaExceeded
 from duologue.gateway.errors import Replaced
 from duologue.gateway.streams import ClientStream, Streams
 
@@ -12,8 +13,12 @@ async def _end_of(stream: ClientStream) -> None:
 
 
 async def test_the_newer_connection_has_the_session_whichever_comes_first() -> None:
-    streams = Streams(max_streams=4, outbox_events=4)
-    with streams.opened() as one, streams.opened() as two, streams.opened() as three:
+    streams = Streams(max_streams=4, outbox_events=4, max_of_tenant=4)
+    with (
+        streams.opened("acme") as one,
+        streams.opened("acme") as two,
+        streams.opened("acme") as three,
+    ):
         with streams.holding("acme", "s", 1, one), streams.holding("acme", "s", 3, three):
             with pytest.raises(Replaced):
                 await _end_of(one)
@@ -24,3 +29,15 @@ async def test_the_newer_connection_has_the_session_whichever_comes_first() -> N
         with streams.holding("acme", "s", 2, two):  # once nobody has it, an older one may
             two.end()
             await _end_of(two)
+
+
+async def test_so_many_of_one_tenant() -> None:
+    streams = Streams(max_streams=4, outbox_events=4, max_of_tenant=2)
+    with streams.opened("acme"), streams.opened("other"):
+        with streams.opened("acme"):
+            with pytest.raises(QuotaExceeded, match="2 conversations"), streams.opened("acme"):
+                pass
+            with streams.opened("other"):
+                pass
+        with streams.opened("acme"):
+            pass
