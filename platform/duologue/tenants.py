@@ -36,6 +36,8 @@ class Tenant:
     """Whether its keys may call AdminService."""
     key_ids: tuple[str, ...] = ()
     """Names of its keys, in order; the store fills them in."""
+    generation: int = 0
+    """How many tenants of the name were deleted before it; the store says so of a key's owner."""
 
     def __post_init__(self) -> None:
         check_tenant_id(self.tenant_id)

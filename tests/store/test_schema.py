@@ -21,7 +21,7 @@ from duologue.usage import Usage
 from tests.store.raw_cluster import Servers
 from tests.store.records import LISTING_MS, START_MS, TTL_S, new_lease, said
 
-LASTING = re.compile(r"duologue:schema|duologue:1:\{@tenants\}:(all|keys|key_names)")
+LASTING = re.compile(r"duologue:schema|duologue:1:\{@tenants\}:(all|keys|key_names|generations)")
 ROOT = Path(scripts.__file__).parent
 SOURCES = ("platform", "actors", "gateway")
 
@@ -30,6 +30,8 @@ async def use_everything(store: Store, clock: ManualClock) -> None:
     """Leave every kind of key behind, each at the latest point at which it can be made."""
     await store.put_tenant(Tenant("acme"))
     await store.create_key("acme")
+    await store.put_tenant(Tenant("gone"))
+    await store.delete_tenant("gone")
     lease = await new_lease(store)
     await store.admit("acme", "two", 10)
     edit = TranscriptEdit(0, (said("hello"),))
@@ -54,7 +56,7 @@ async def test_everything_but_tenants_and_keys_is_forgotten_one_day(
     keys = [key.decode() for key in raw.scan_iter()]
     lasting = {key for key in keys if raw.pttl(key) < 0}
     assert lasting == {key for key in keys if LASTING.fullmatch(key)}
-    assert len(lasting) == 4
+    assert len(lasting) == 5
     sessions = [key for key in keys if "{acme:one}" in key]
     assert len(sessions) == 4
     assert all(0 < raw.pttl(key) <= TTL_S * 1000 for key in sessions)

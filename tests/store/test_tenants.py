@@ -6,10 +6,21 @@ import hashlib
 import pytest
 from redis import Redis
 
-from duologue.errors import CapacityExceeded, InvalidInput, UnknownKey, UnknownTenant
+from duologue.clock import ManualClock
+from duologue.errors import (
+    CapacityExceeded,
+    InvalidInput,
+    UnknownKey,
+    UnknownSession,
+    UnknownTenant,
+)
+from duologue.service_settings import StoreSettings
+from duologue.session_record import TranscriptEdit
 from duologue.store.store import Store
 from duologue.tenants import NewKey, Tenant
-from tests.store.records import a_session
+from duologue.usage import Usage
+from tests.store.raw_cluster import Servers
+from tests.store.records import LEASE_MS, LIMITS, TTL_S, a_session, new_lease, said
 
 ACME = Tenant(
     "acme",
@@ -122,7 +133,8 @@ async def test_a_deleted_tenant_takes_its_keys_along(store: Store, raw: Redis) -
     assert await store.tenant_of(mine.key) is None
     assert await store.tenant_of(theirs.key) is not None
     assert [each.tenant_id for each in await store.tenants()] == ["other"]
-    assert await store.session("acme", "one") is not None  # it ends with its time to live
+    assert await store.session("acme", "one") is None
+    assert raw.exists("duologue:1:{acme:one}:meta")  # it ends with its time to live
     await store.put_tenant(ACME)
     assert (await store.require_tenant("acme")).key_ids == ()
 
@@ -138,3 +150,62 @@ async def test_tenants_and_keys_have_bounds(store: Store) -> None:
     assert len(refused) == 2
     assert str(refused[0]) == "tenant 't0' has 3 keys: revoke one first"
     assert len((await store.require_tenant("t0")).key_ids) == 3
+
+
+async def test_a_name_that_is_used_again_begins_with_nothing(
+    store: Store, server: Servers, clock: ManualClock
+) -> None:
+    await store.put_tenant(Tenant("acme"))
+    key = (await store.create_key("acme")).key
+    lease = await new_lease(store)
+    await store.append(lease, b"e", transcript=TranscriptEdit(0, (said("secret"),)))
+    await store.add_usage("acme", Usage(1, 2, 3, 4))
+    assert await store.allow("acme", "opens", 1, 1) == 0
+    settings = StoreSettings(lease_ms=LEASE_MS, session_ttl_s=TTL_S)
+
+    def now_ms() -> int:
+        return int(clock.now_ms())
+
+    async with await Store.connect(server.url, settings, limits=LIMITS, now_ms=now_ms) as other:
+        # Another process, which has known the name for a moment and will for another one.
+        old = await other.tenant_of(key)
+        assert old is not None
+        assert (await other.require_session("acme", "one")).session_id == "one"
+        await store.delete_tenant("acme")
+        await store.put_tenant(Tenant("acme"))
+        new_key = (await store.create_key("acme")).key
+        assert (await store.list_sessions("acme")).sessions == ()
+        assert (await store.list_sessions()).sessions == ()
+        for call in (store.require_session, store.transcript, store.close_session, store.touch):
+            with pytest.raises(UnknownSession):
+                await call("acme", "one")
+        with pytest.raises(UnknownSession):
+            await store.append(lease, b"more")
+        with pytest.raises(UnknownSession):
+            await store.renew_lease(lease)
+        assert await store.usage("acme") == Usage()
+        assert await store.count_live("acme") == await store.count_live() == 0
+        assert await store.allow("acme", "opens", 1, 1) == 0
+        await store.create_session(a_session("two"))
+        # The other one finds what is new, and from the new key on nothing of the old.
+        assert (await other.require_session("acme", "two")).session_id == "two"
+        assert [each.session_id for each in (await other.list_sessions("acme")).sessions] == ["two"]
+        assert not other.is_present(old)
+        new = await other.tenant_of(new_key)
+        assert new is not None
+        assert (new.generation, other.is_present(new)) == (1, True)
+        with pytest.raises(UnknownSession):
+            await other.require_session("acme", "one")
+
+
+async def test_a_new_key_is_enough_to_know_that_the_name_is_anothers(
+    store: Store, server: Servers
+) -> None:
+    await store.put_tenant(Tenant("acme"))
+    async with await Store.connect(server.url) as other:
+        await store.create_session(a_session())
+        assert len((await other.list_sessions("acme")).sessions) <= 1
+        await store.delete_tenant("acme")
+        await store.put_tenant(Tenant("acme"))
+        assert await other.tenant_of((await store.create_key("acme")).key)
+        assert (await other.list_sessions("acme")).sessions == ()

@@ -32,9 +32,16 @@ def require_operator(tenant: Tenant) -> None:
 class KeyRing:
     """Asks the store for each key once in a few seconds. Keeps digests only."""
 
-    def __init__(self, tenant_of: Callable[[str], Awaitable[Tenant | None]], clock: Clock) -> None:
+    def __init__(
+        self,
+        tenant_of: Callable[[str], Awaitable[Tenant | None]],
+        clock: Clock,
+        is_present: Callable[[Tenant], bool] = lambda _tenant: True,
+    ) -> None:
+        """`is_present` says whether a tenant that is remembered was not deleted since."""
         self._tenant_of = tenant_of
         self._clock = clock
+        self._is_present = is_present
         self._known: OrderedDict[bytes, tuple[float, Tenant | None]] = OrderedDict()
 
     async def admit(self, metadata: Iterable[tuple[str, str | bytes]]) -> Tenant:
@@ -49,7 +56,9 @@ class KeyRing:
         digest, now_ms = hashlib.sha256(key.encode()).digest(), self._clock.now_ms()
         found = self._known.get(digest)
         if found is not None and now_ms < found[0]:
-            return found[1]
+            tenant = found[1]
+            if tenant is None or self._is_present(tenant):
+                return tenant
         tenant = await self._tenant_of(key)
         self._known[digest] = (now_ms + REMEMBERED_MS, tenant)
         self._known.move_to_end(digest)

@@ -78,7 +78,7 @@ async def serving(
     desk = _desk(settings, store, watcher, random or Random(), rhythm or Rhythm())
     health_ = Health(store, on_check=watcher.store_checked)
     guard = Guard(
-        KeyRing(store.tenant_of, MonotonicClock()),
+        KeyRing(store.tenant_of, MonotonicClock(), store.is_present),
         Allowance(settings.gateway.calls_per_minute, MonotonicClock()),
         unary_ms=settings.gateway.unary_ms,
         on_refusal=watcher.refused,

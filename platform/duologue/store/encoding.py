@@ -59,9 +59,9 @@ def entry_from_json(text: bytes) -> Entry:
 
 
 def tenant_to_json(tenant: Tenant) -> str:
-    """A tenant without its name and its keys' names, which are kept apart."""
+    """A tenant without its name, its keys' names and its generation, which are kept apart."""
     values = dataclasses.asdict(tenant)
-    del values["tenant_id"], values["key_ids"]
+    del values["tenant_id"], values["key_ids"], values["generation"]
     return json.dumps(values)
 
 

@@ -7,7 +7,6 @@ from duologue.session_lease import Lease
 from duologue.session_record import TranscriptEdit
 from duologue.store.connection import Argument
 from duologue.store.encoding import entry_to_json
-from duologue.store.keys import SessionKeys
 from duologue.store.part import StorePart, Told, refuse
 from duologue.store.scripts import APPEND, CHECKPOINT
 from duologue.usage import Usage
@@ -50,8 +49,7 @@ class JournalStore(StorePart):
             *(limits.max_journal_entries, limits.max_journal_bytes, limits.max_transcript_entries),
             *(number, entry, *counts, *edit),
         )
-        keys = SessionKeys.of(lease.tenant_id, lease.session_id)
-        answer = await self._connection.run(APPEND, keys.all, arguments)
+        answer = await self._run(APPEND, lease.tenant_id, lease.session_id, arguments)
         if answer[0] == b"full":
             raise CapacityExceeded(
                 f"the journal of session {lease.session_id!r} may have {limits.max_journal_bytes}"
@@ -73,10 +71,9 @@ class JournalStore(StorePart):
         Raises StaleEpoch, or CapacityExceeded for one that is too large.
         """
         self._check_size("a checkpoint", len(blob), self._limits.max_checkpoint_bytes)
-        keys = SessionKeys.of(lease.tenant_id, lease.session_id)
         covered = lease.num_entries if num_entries is None else num_entries
         arguments = (self._connection.now, lease.epoch, self._ttl_ms, covered, blob)
-        answer = await self._connection.run(CHECKPOINT, keys.all, arguments)
+        answer = await self._run(CHECKPOINT, lease.tenant_id, lease.session_id, arguments)
         refuse(answer, lease.tenant_id, lease.session_id, lease.epoch)
 
     async def read(self, tenant_id: str, session_id: str) -> StoredJournal:
@@ -84,7 +81,7 @@ class JournalStore(StorePart):
 
         Take the lease first: then nothing comes behind what was read.
         """
-        keys = SessionKeys.of(tenant_id, session_id)
+        keys = await self._session_keys(tenant_id, session_id)
         is_known, checkpoint, entries = await self._connection.read_together(
             ("EXISTS", keys.meta), ("GET", keys.checkpoint), ("LRANGE", keys.journal, 0, -1)
         )

@@ -21,11 +21,13 @@ tags cannot be a tenant's, whose names have no "@".
 | `{@tenants}:all` | hash | tenant: its limits as JSON |
 | `{@tenants}:keys` | hash | API key's name: its tenant, its digest |
 | `{@tenants}:key_names` | hash | tenant: names of its API keys |
+| `{@tenants}:generations` | hash | tenant: how often one of that name was deleted |
 | `{@cluster}:KIND` | hash | node or batcher: its status as JSON |
 | `{@cluster}:KIND:until` | sorted set | node or batcher by the time until which it is alive |
 | `{@cluster}:KIND:draining` | sorted set | those that are to be drained |
 
-Only tenants and API keys stay until they are deleted; every other key has a time to live.
+Where a tenant of the name was deleted before, `TENANT~N` stands for `TENANT` in keys, N being how
+often. Only tenants, API keys and generations stay; every other key has a time to live.
 """
 
 from dataclasses import dataclass
@@ -37,6 +39,12 @@ PREFIX = f"duologue:{SCHEMA_VERSION}"
 TENANTS = f"{PREFIX}:{{@tenants}}:all"
 API_KEYS = f"{PREFIX}:{{@tenants}}:keys"
 API_KEY_NAMES = f"{PREFIX}:{{@tenants}}:key_names"
+GENERATIONS = f"{PREFIX}:{{@tenants}}:generations"
+
+
+def realm_of(tenant_id: str, generation: int) -> str:
+    """What stands for a tenant in keys; no tenant's name has a "~"."""
+    return f"{tenant_id}~{generation}" if generation else tenant_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +57,8 @@ class SessionKeys:
     transcript: str
 
     @classmethod
-    def of(cls, tenant_id: str, session_id: str) -> "SessionKeys":
-        base = f"{PREFIX}:{{{tenant_id}:{session_id}}}"
+    def of(cls, realm: str, session_id: str) -> "SessionKeys":
+        base = f"{PREFIX}:{{{realm}:{session_id}}}"
         return cls(f"{base}:meta", f"{base}:journal", f"{base}:checkpoint", f"{base}:transcript")
 
     @property
@@ -71,8 +79,8 @@ class TenantKeys:
     bytes: str
 
     @classmethod
-    def of(cls, tenant_id: str) -> "TenantKeys":
-        base = f"{PREFIX}:{{{tenant_id}}}"
+    def of(cls, realm: str) -> "TenantKeys":
+        base = f"{PREFIX}:{{{realm}}}"
         names = ("sessions", "expiry", "live", "metered", "usage", "bytes")
         return cls(*(f"{base}:{name}" for name in names))
 
@@ -82,9 +90,9 @@ class TenantKeys:
         return self.sessions, self.expiry, self.live, self.metered, self.usage, self.bytes
 
 
-def rate_key(tenant_id: str, what: str) -> str:
+def rate_key(realm: str, what: str) -> str:
     """Of one rate of one tenant."""
-    return f"{PREFIX}:{{{tenant_id}}}:rate:{what}"
+    return f"{PREFIX}:{{{realm}}}:rate:{what}"
 
 
 def member_keys(kind: str) -> tuple[str, str, str]:

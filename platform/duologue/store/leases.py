@@ -5,7 +5,7 @@ import secrets
 from duologue.errors import LeaseHeld, QuotaExceeded
 from duologue.session_lease import Lease
 from duologue.session_record import SessionStatus
-from duologue.store.keys import TENANTS, SessionKeys, TenantKeys
+from duologue.store.keys import TenantKeys
 from duologue.store.part import StorePart, Told, refuse
 from duologue.store.scripts import ADMIT, COUNT_LIVE, END_HOLD, RENEW_LEASE, TAKE_LEASE
 from duologue.store.sessions import CLOSED_JOURNAL_MS
@@ -23,7 +23,8 @@ class LeaseStore(StorePart):
         """
         hold_ms = 2 * self._settings.lease_ms
         arguments = (self._connection.now, session_id, max_sessions, hold_ms)
-        answer = await self._connection.run(ADMIT, [TenantKeys.of(tenant_id).live], arguments)
+        keys = await self._tenant_keys(tenant_id)
+        answer = await self._connection.run(ADMIT, [keys.live], arguments)
         if answer[0] == b"full":
             raise QuotaExceeded(
                 f"tenant {tenant_id!r} has {answer[1]} live sessions, at most {max_sessions}",
@@ -36,13 +37,12 @@ class LeaseStore(StorePart):
         One whose holder died is counted for up to a lease and a third longer, no more.
         """
         if tenant_id is not None:
-            tenant_ids = [tenant_id]
+            realms = [await self._realms.of(tenant_id)]
         else:
-            (names,) = await self._connection.read_together(("HKEYS", TENANTS))
-            tenant_ids = [name.decode() for name in names]
+            realms = list((await self._realms.all()).values())
         now = self._connection.now
         counts = await self._connection.run_all(
-            [(COUNT_LIVE, [TenantKeys.of(each).live], (now,)) for each in tenant_ids]
+            [(COUNT_LIVE, [TenantKeys.of(each).live], (now,)) for each in realms]
         )
         return sum(counts)
 
@@ -62,11 +62,10 @@ class LeaseStore(StorePart):
         LeaseHeld, which tells where it is. Raises UnknownSession, or SessionOver when it is closed.
         After StoreUnavailable the lease may have been taken, by a holder that nobody is.
         """
-        keys = SessionKeys.of(tenant_id, session_id)
         claim, lease_ms = secrets.token_bytes(12), self._settings.lease_ms
         who = (self._connection.now, claim, owner, address, node_id)
         arguments = (*who, known_epoch, lease_ms, self._ttl_ms)
-        answer = await self._connection.run(TAKE_LEASE, keys.all, arguments)
+        answer = await self._run(TAKE_LEASE, tenant_id, session_id, arguments)
         if answer[0] == b"held":
             epoch, where = int(answer[1]), answer[2].decode()
             held = f"session {session_id!r} is held at {where!r} under epoch {epoch}"
@@ -77,10 +76,9 @@ class LeaseStore(StorePart):
 
     async def renew_lease(self, lease: Lease) -> None:
         """Hold it for another `lease_ms`; raises StaleEpoch when overtaken, closed or released."""
-        keys = SessionKeys.of(lease.tenant_id, lease.session_id)
         times = (lease.lease_ms, self._ttl_ms, self._listing_ms)
         arguments = (self._connection.now, lease.epoch, *times)
-        answer = await self._connection.run(RENEW_LEASE, keys.all, arguments)
+        answer = await self._run(RENEW_LEASE, lease.tenant_id, lease.session_id, arguments)
         refuse(answer, lease.tenant_id, lease.session_id, lease.epoch)
         if answer[1]:
             told = Told.of(answer[2:])
@@ -95,10 +93,9 @@ class LeaseStore(StorePart):
         kept as long as any session, the journal for ten minutes.
         """
         assert status in (SessionStatus.ASLEEP, SessionStatus.CLOSED), f"nobody holds a {status}"
-        keys = SessionKeys.of(lease.tenant_id, lease.session_id)
         ttls = (self._ttl_ms, CLOSED_JOURNAL_MS)
         arguments = (self._connection.now, lease.epoch, status, *ttls)
-        answer = await self._connection.run(END_HOLD, keys.all, arguments)
+        answer = await self._run(END_HOLD, lease.tenant_id, lease.session_id, arguments)
         refuse(answer, lease.tenant_id, lease.session_id, lease.epoch)
         told = Told.of(answer[1:])
         await self._list(lease.tenant_id, lease.session_id, told, is_live=False)

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from duologue.errors import QuotaExceeded, SessionOver, StaleEpoch, UnknownSession
 from duologue.service_settings import StoreSettings
-from duologue.store.connection import Connection
-from duologue.store.keys import TenantKeys
+from duologue.store.connection import Argument, Connection
+from duologue.store.keys import SessionKeys, TenantKeys
 from duologue.store.limits import StoreLimits
-from duologue.store.scripts import LIST_SESSION
+from duologue.store.realms import Realms
+from duologue.store.scripts import LIST_SESSION, Script
 from duologue.usage import Usage
 
 ROOM_AGAIN_MS = 60_000
@@ -39,6 +41,7 @@ class StorePart:
         self._connection = connection
         self._settings = settings
         self._limits = limits
+        self._realms = Realms(connection)
 
     @property
     def _ttl_ms(self) -> int:
@@ -70,7 +73,26 @@ class StorePart:
         created: int | str = "" if created_ms is None else created_ms
         what = (self._connection.now, session_id, self._ttl_ms, live_ms, created)
         arguments = (*what, *told.usage.counts, told.num_bytes)
-        await self._connection.run(LIST_SESSION, TenantKeys.of(tenant_id).all, arguments)
+        keys = await self._tenant_keys(tenant_id)
+        await self._connection.run(LIST_SESSION, keys.all, arguments)
+
+    async def _tenant_keys(self, tenant_id: str) -> TenantKeys:
+        return TenantKeys.of(await self._realms.of(tenant_id))
+
+    async def _session_keys(self, tenant_id: str, session_id: str) -> SessionKeys:
+        return SessionKeys.of(await self._realms.of(tenant_id), session_id)
+
+    async def _run(
+        self, script: Script, tenant_id: str, session_id: str, arguments: Sequence[Argument] = ()
+    ) -> Any:
+        """What a script answers that works on a session. Its tenant may be another one by now,
+        which shows in that the session is unknown."""
+        keys = await self._session_keys(tenant_id, session_id)
+        answer = await self._connection.run(script, keys.all, arguments)
+        if answer[0] == b"unknown" and await self._realms.has_changed(tenant_id):
+            keys = await self._session_keys(tenant_id, session_id)
+            answer = await self._connection.run(script, keys.all, arguments)
+        return answer
 
 
 def too_many_bytes(limit: int) -> QuotaExceeded:

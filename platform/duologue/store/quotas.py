@@ -36,10 +36,11 @@ class QuotaStore(StorePart):
         if not 1 <= per_minute <= _MAX_RATE:
             raise InvalidInput(f"per_minute must be from 1 to {_MAX_RATE}, not {per_minute}")
         arguments: tuple[Argument, ...] = (self._connection.now, amount, per_minute)
-        keys = [rate_key(tenant_id, what)]
+        realm = await self._realms.of(tenant_id)
+        keys = [rate_key(realm, what)]
         if max_kept_bytes is not None:
             arguments = (*arguments, max_kept_bytes)
-            keys.append(TenantKeys.of(tenant_id).bytes)
+            keys.append(TenantKeys.of(realm).bytes)
         wait_ms = int(await self._connection.run(ALLOW, keys, arguments))
         if wait_ms == -2:
             assert max_kept_bytes is not None
@@ -53,9 +54,8 @@ class QuotaStore(StorePart):
 
         A count of what was used by sessions that were forgotten too, for 400 days after the last.
         """
-        (counts,) = await self._connection.read_together(
-            ("HMGET", TenantKeys.of(tenant_id).usage, *USAGE_NAMES)
-        )
+        keys = await self._tenant_keys(tenant_id)
+        (counts,) = await self._connection.read_together(("HMGET", keys.usage, *USAGE_NAMES))
         return usage_of([count or b"0" for count in counts])
 
     async def add_usage(self, tenant_id: str, usage: Usage) -> None:
@@ -63,4 +63,5 @@ class QuotaStore(StorePart):
 
         If the server's answer is lost on the way, it may be counted more than once.
         """
-        await self._connection.run(ADD_USAGE, [TenantKeys.of(tenant_id).usage], usage.counts)
+        keys = await self._tenant_keys(tenant_id)
+        await self._connection.run(ADD_USAGE, [keys.usage], usage.counts)

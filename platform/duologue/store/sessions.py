@@ -1,12 +1,12 @@
 """Sessions: their records, their lists, their transcripts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from duologue.errors import CapacityExceeded, InvalidInput, QuotaExceeded, UnknownSession
 from duologue.session.transcript import Entry
 from duologue.session_record import SessionPage, SessionRecord, SessionStatus, TranscriptPage
 from duologue.store.encoding import entry_from_json, record_fields, record_from_fields
-from duologue.store.keys import TENANTS, SessionKeys, TenantKeys
+from duologue.store.keys import TenantKeys
 from duologue.store.page_token import PageToken
 from duologue.store.part import ROOM_AGAIN_MS, StorePart, Told, refuse, too_many_bytes
 from duologue.store.scripts import (
@@ -45,7 +45,7 @@ class SessionStore(StorePart):
         limit = self._limits.max_config_bytes
         if len(record.config) > limit:
             raise CapacityExceeded(f"config has {len(record.config)} bytes, at most {limit}")
-        keys = SessionKeys.of(record.tenant_id, record.session_id)
+        keys = await self._session_keys(record.tenant_id, record.session_id)
         arguments = (self._ttl_ms, record.resume_digest, *record_fields(record))
         answer = await self._connection.run(CREATE_SESSION, keys.all, arguments)
         if answer[0] == b"taken":
@@ -60,7 +60,7 @@ class SessionStore(StorePart):
         self, tenant_id: str, session_id: str, num_bytes: int, max_sessions: int, max_bytes: int
     ) -> None:
         """Raise QuotaExceeded when the tenant may not have another session with such a config."""
-        keys = TenantKeys.of(tenant_id)
+        keys = await self._tenant_keys(tenant_id)
         bounds = (num_bytes + _BARE_BYTES, max_sessions, max_bytes)
         arguments = (self._connection.now, session_id, *bounds)
         answer = await self._connection.run(ROOM, keys.all, arguments)
@@ -76,6 +76,8 @@ class SessionStore(StorePart):
     async def session(self, tenant_id: str, session_id: str) -> SessionRecord | None:
         """The session as it stands; one whose lease ran out is ASLEEP."""
         records = await self._records([(tenant_id, session_id)])
+        if not records and await self._realms.has_changed(tenant_id):
+            records = await self._records([(tenant_id, session_id)])
         return records[0] if records else None
 
     async def require_session(self, tenant_id: str, session_id: str) -> SessionRecord:
@@ -95,8 +97,11 @@ class SessionStore(StorePart):
         """
         size = _page_size(page_size, 100)
         place = PageToken.parse(page_token) if page_token else None
-        tenants = [tenant_id] if tenant_id is not None else await self._tenant_ids()
-        found = await self._places(tenants, place, size + 1)
+        if tenant_id is not None:
+            realms = {tenant_id: await self._realms.of(tenant_id)}
+        else:
+            realms = await self._realms.all()
+        found = await self._places(realms, place, size + 1)
         page, records, num_bytes = found[:size], list[SessionRecord](), 0
         for begin in range(0, len(page), _AT_ONCE):
             some = page[begin : begin + _AT_ONCE]
@@ -112,17 +117,15 @@ class SessionStore(StorePart):
 
     async def touch(self, tenant_id: str, session_id: str) -> None:
         """The session was used just now; raises UnknownSession or SessionOver."""
-        keys = SessionKeys.of(tenant_id, session_id)
         arguments = (self._connection.now, self._ttl_ms)
-        answer = await self._connection.run(TOUCH, keys.all, arguments)
+        answer = await self._run(TOUCH, tenant_id, session_id, arguments)
         refuse(answer, tenant_id, session_id)
         await self._list(tenant_id, session_id, Told.of(answer[1:]))
 
     async def number_connection(self, tenant_id: str, session_id: str) -> int:
         """Count a client's connection to a session it resumes, from 1 on: the newest has the
         highest number. Raises UnknownSession."""
-        keys = SessionKeys.of(tenant_id, session_id)
-        answer = await self._connection.run(NUMBER_CONNECTION, [keys.meta])
+        answer = await self._run(NUMBER_CONNECTION, tenant_id, session_id)
         refuse(answer, tenant_id, session_id)
         return int(answer[1])
 
@@ -131,10 +134,9 @@ class SessionStore(StorePart):
 
         Its config is kept no longer. Raises UnknownSession; closing a closed one changes nothing.
         """
-        keys = SessionKeys.of(tenant_id, session_id)
         ttls = (self._ttl_ms, CLOSED_JOURNAL_MS)
         arguments = (self._connection.now, "", SessionStatus.CLOSED, *ttls)
-        answer = await self._connection.run(END_HOLD, keys.all, arguments)
+        answer = await self._run(END_HOLD, tenant_id, session_id, arguments)
         refuse(answer, tenant_id, session_id)
         await self._list(tenant_id, session_id, Told.of(answer[1:]), is_live=False)
 
@@ -161,30 +163,26 @@ class SessionStore(StorePart):
         size beyond 1000 and for a token that is none of ours.
         """
         size, place = _page_size(page_size, _MAX_PAGE), _entry_place(page_token)
-        keys = SessionKeys.of(tenant_id, session_id)
-        answer = await self._connection.run(TRANSCRIPT, keys.all, (place, size, _PAGE_BYTES))
+        arguments = (place, size, _PAGE_BYTES)
+        answer = await self._run(TRANSCRIPT, tenant_id, session_id, arguments)
         refuse(answer, tenant_id, session_id)
         next_place = answer[1].decode()
         return TranscriptPage(tuple(map(entry_from_json, answer[2:])), next_place)
 
-    async def _tenant_ids(self) -> list[str]:
-        (names,) = await self._connection.read_together(("HKEYS", TENANTS))
-        return [name.decode() for name in names]
-
     async def _places(
-        self, tenant_ids: Sequence[str], after: PageToken | None, limit: int
+        self, realms: Mapping[str, str], after: PageToken | None, limit: int
     ) -> list[PageToken]:
         """The next sessions of these tenants behind a place, newest first."""
         now = self._connection.now
         answers = await self._connection.run_all(
             [
-                (PAGE, TenantKeys.of(tenant_id).all, (now, limit, *_start(tenant_id, after)))
-                for tenant_id in tenant_ids
+                (PAGE, TenantKeys.of(realm).all, (now, limit, *_start(tenant_id, after)))
+                for tenant_id, realm in realms.items()
             ]
         )
         places = [
             PageToken(int(created_ms), tenant_id, name.decode())
-            for tenant_id, answer in zip(tenant_ids, answers, strict=True)
+            for tenant_id, answer in zip(realms, answers, strict=True)
             for name, created_ms in zip(answer[::2], answer[1::2], strict=True)
         ]
         return sorted(places, reverse=True)[:limit]
@@ -192,9 +190,8 @@ class SessionStore(StorePart):
     async def _records(self, names: Sequence[tuple[str, str]]) -> list[SessionRecord]:
         """Those of the named sessions that still exist."""
         now = self._connection.now
-        answers = await self._connection.run_all(
-            [(SESSION, [SessionKeys.of(*name).meta], (now,)) for name in names]
-        )
+        keys = [await self._session_keys(*name) for name in names]
+        answers = await self._connection.run_all([(SESSION, [each.meta], (now,)) for each in keys])
         return [
             record_from_fields(*name, int(answer[0]), answer[1:])
             for name, answer in zip(names, answers, strict=True)

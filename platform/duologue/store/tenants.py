@@ -4,15 +4,17 @@ import hashlib
 import hmac
 import re
 import secrets
+from dataclasses import replace
 
 from duologue.errors import CapacityExceeded, UnknownKey, UnknownTenant
 from duologue.store.encoding import tenant_from_json, tenant_to_json
-from duologue.store.keys import API_KEY_NAMES, API_KEYS, TENANTS
+from duologue.store.keys import API_KEY_NAMES, API_KEYS, GENERATIONS, TENANTS
 from duologue.store.part import StorePart
 from duologue.store.scripts import CREATE_KEY, DELETE_TENANT, KEY_OWNER, PUT_TENANT, REVOKE_KEY
 from duologue.tenants import NewKey, Tenant
 
 _ALL = (TENANTS, API_KEYS, API_KEY_NAMES)
+_WITH_GENERATIONS = (*_ALL, GENERATIONS)
 _KEY = re.compile(r"duo_([A-Za-z0-9]{1,32})_([A-Za-z0-9_-]{1,128})")
 
 
@@ -56,10 +58,15 @@ class TenantStore(StorePart):
         )
 
     async def delete_tenant(self, tenant_id: str) -> None:
-        """Remove a tenant and its keys; raises UnknownTenant. Its sessions end with their TTL."""
-        answer = await self._connection.run(DELETE_TENANT, _ALL, (tenant_id,))
+        """Remove a tenant and its keys; raises UnknownTenant.
+
+        Nobody comes to its sessions any more, whatever tenant has the name later: those that are
+        live end, and what is kept of them goes with its TTL.
+        """
+        answer = await self._connection.run(DELETE_TENANT, _WITH_GENERATIONS, (tenant_id,))
         if answer[0] == b"unknown":
             raise _unknown(tenant_id)
+        await self._realms.has_changed(tenant_id)
 
     async def create_key(self, tenant_id: str) -> NewKey:
         """A new API key; raises UnknownTenant, or CapacityExceeded when it has too many."""
@@ -87,11 +94,17 @@ class TenantStore(StorePart):
         parts = _KEY.fullmatch(key)
         if parts is None:
             return None
-        answer = await self._connection.run(KEY_OWNER, _ALL, (parts[1],))
+        answer = await self._connection.run(KEY_OWNER, _WITH_GENERATIONS, (parts[1],))
         if not answer or not hmac.compare_digest(_digest(key).encode(), answer[0]):
             return None
-        _, tenant_id, limits, key_names = answer
-        return tenant_from_json(tenant_id.decode(), limits, key_names)
+        _, name, limits, key_names, count = answer
+        tenant_id, generation = name.decode(), int(count)
+        self._realms.note(tenant_id, generation)
+        return replace(tenant_from_json(tenant_id, limits, key_names), generation=generation)
+
+    def is_present(self, tenant: Tenant) -> bool:
+        """Whether no later tenant of that name is known here; asks nobody."""
+        return self._realms.is_present(tenant.tenant_id, tenant.generation)
 
 
 def _digest(key: str) -> str:

@@ -122,7 +122,7 @@ class AdminServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteTenant(self, request, context):
-        """Removes a tenant and its keys; its sessions end with their time to live.
+        """Removes a tenant and its keys; nobody comes to its sessions any more.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -27,7 +27,7 @@ class AdminServiceStub:
     PutTenant: _aio.UnaryUnaryMultiCallable[_admin_pb2.PutTenantRequest, _admin_pb2.PutTenantResponse]
     """Makes or changes a tenant."""
     DeleteTenant: _aio.UnaryUnaryMultiCallable[_admin_pb2.DeleteTenantRequest, _admin_pb2.DeleteTenantResponse]
-    """Removes a tenant and its keys; its sessions end with their time to live."""
+    """Removes a tenant and its keys; nobody comes to its sessions any more."""
     CreateKey: _aio.UnaryUnaryMultiCallable[_admin_pb2.CreateKeyRequest, _admin_pb2.CreateKeyResponse]
     """Makes an API key. It is shown this once and kept only as a digest."""
     RevokeKey: _aio.UnaryUnaryMultiCallable[_admin_pb2.RevokeKeyRequest, _admin_pb2.RevokeKeyResponse]
@@ -84,7 +84,7 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _admin_pb2.DeleteTenantRequest,
         context: _aio.ServicerContext[_admin_pb2.DeleteTenantRequest, _abc.Awaitable[_admin_pb2.DeleteTenantResponse]],
     ) -> _abc.Awaitable[_admin_pb2.DeleteTenantResponse]:
-        """Removes a tenant and its keys; its sessions end with their time to live."""
+        """Removes a tenant and its keys; nobody comes to its sessions any more."""
 
     @_abc_1.abstractmethod
     def CreateKey(
