@@ -83,6 +83,20 @@ async def test_what_it_acknowledged_outlives_a_kill(tmp_path: Path) -> None:
             assert redis.get("key99") == b"99"
 
 
+@pytest.mark.parametrize("was_there", [False, True])
+async def test_nobody_else_reads_what_it_keeps(tmp_path: Path, was_there: bool) -> None:
+    folder = tmp_path / "data"
+    if was_there:
+        folder.mkdir(mode=0o755)
+        folder.chmod(0o755)
+    async with EmbeddedValkey(folder) as server:
+        with Redis.from_url(server.url) as redis:
+            redis.set("key", "secret")
+        found = [folder, *folder.rglob("*")]
+        assert any("aof" in path.name for path in found)
+        assert [path for path in found if stat.S_IMODE(path.stat().st_mode) & 0o077] == []
+
+
 async def test_every_write_is_on_the_disk_before_it_is_acknowledged(tmp_path: Path) -> None:
     async with EmbeddedValkey(tmp_path) as server:
         with Redis.from_url(server.url) as redis:

@@ -17,6 +17,8 @@ READY_WITHIN_S = 60.0
 DRAIN_WITHIN_S = 2.0
 STOP_WITHIN_S = 5.0
 _POLL_S = 0.02
+_NOT_ITS = ("DUOLOGUE_", "RAY_")
+"""Parts of the environment: its settings are in a file, and Ray's token is not for it."""
 
 
 class GatewayChild:
@@ -44,7 +46,7 @@ class GatewayChild:
         ready.unlink(missing_ok=True)
         config.touch(mode=0o600)  # the store's URL may hold a password
         config.write_text("\n".join(_toml(self._settings)), encoding="utf-8")
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("DUOLOGUE_")}
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(_NOT_ITS)}
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "duologue.gateway", "--config", str(config)),

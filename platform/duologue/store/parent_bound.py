@@ -19,6 +19,7 @@ def main(parent_pid: int, program: list[str]) -> None:
         libc = ctypes.CDLL(None, use_errno=True)
         if libc.prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0) != 0:
             raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
+    os.umask(0o077)  # what it writes is its user's alone
     if os.getppid() == parent_pid:  # asked after prctl, so that no end of it is missed
         os.execv(program[0], program)
 

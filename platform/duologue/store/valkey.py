@@ -7,6 +7,7 @@ import os
 import secrets
 import shutil
 import socket
+import stat
 import tempfile
 import time
 from dataclasses import dataclass
@@ -202,7 +203,8 @@ async def _lock(data_dir: Path, stack: contextlib.ExitStack) -> int:
     that started it was killed and another already wants to go on with the data.
     """
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_private(data_dir)
         descriptor = os.open(data_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise StoreUnavailable(f"data_dir {data_dir} cannot be used: {error}") from error
@@ -216,6 +218,14 @@ async def _lock(data_dir: Path, stack: contextlib.ExitStack) -> int:
             if time.monotonic() > deadline_s:
                 raise StoreUnavailable(f"another server keeps its data in {data_dir}") from None
         await asyncio.sleep(_POLL_S)
+
+
+def _make_private(data_dir: Path) -> None:
+    """Nobody else reads what was said. A folder that is another user's stays as it is: on a volume
+    of a container, say."""
+    status = data_dir.stat()
+    if status.st_uid == os.geteuid() and stat.S_IMODE(status.st_mode) & 0o077:
+        data_dir.chmod(0o700)
 
 
 def _quoted(path: Path) -> str:

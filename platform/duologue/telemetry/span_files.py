@@ -34,6 +34,11 @@ def span_files(folder: Path) -> list[Path]:
     return [path for _, path in sorted(timed)]
 
 
+def _open_private(path: str, flags: int) -> int:
+    """Traces tell who spoke when, and may hold what was said."""
+    return os.open(path, flags, 0o600)
+
+
 class FileExporter(SpanExporter):
     """Appends one line per span to a file of this process, and begins another when it is full.
 
@@ -50,7 +55,7 @@ class FileExporter(SpanExporter):
         max_folder_bytes: int = MAX_FOLDER_BYTES,
     ) -> None:
         """Raises OSError if the folder cannot be made."""
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder = folder
         self._prefix = f"{service}-{os.getpid()}"
         self._max_file_bytes = max_file_bytes
@@ -93,7 +98,7 @@ class FileExporter(SpanExporter):
             self._num_files += 1
             path = self._folder / f"{self._prefix}-{self._num_files}{SUFFIX}"
             try:
-                self._file = path.open("x", encoding="ascii")
+                self._file = open(path, "x", encoding="ascii", opener=_open_private)
             except FileExistsError:  # of an earlier process with this number
                 continue
             self._num_bytes = 0

@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -233,3 +234,13 @@ def test_json_is_one_line(tmp_path: Path) -> None:
     (line,) = span_files(tmp_path)[0].read_text().splitlines()
     told = json.loads(line)["resourceSpans"][0]["scopeSpans"][0]["spans"][0]
     assert told["attributes"][0]["value"] == {"stringValue": "a\nb\u2028c"}
+
+
+def test_nobody_else_reads_the_files(tmp_path: Path) -> None:
+    folder = tmp_path / "traces"
+    tracing = started(folder)
+    record(tracing)
+    tracing.shutdown()
+    (file,) = span_files(folder)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
