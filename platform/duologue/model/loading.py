@@ -89,7 +89,9 @@ def load_model(
 def _read_config(folder: Path) -> "PreTrainedConfig":
     from transformers import AutoConfig
 
-    config: PreTrainedConfig = AutoConfig.from_pretrained(folder, local_files_only=True)
+    config: PreTrainedConfig = AutoConfig.from_pretrained(
+        folder, local_files_only=True, trust_remote_code=False
+    )
     return config
 
 
@@ -97,7 +99,9 @@ def _read_words(folder: Path) -> "PreTrainedTokenizerFast":
     """The tokenizer with its chat template and named tokens, as transformers sees it."""
     from transformers import AutoTokenizer
 
-    words: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    words: Any = AutoTokenizer.from_pretrained(
+        folder, local_files_only=True, trust_remote_code=False
+    )
     if getattr(words, "backend_tokenizer", None) is None:
         raise ModelUnavailable(f"the tokenizer in {folder} has no tokenizer.json form")
     fast: PreTrainedTokenizerFast = words
@@ -113,6 +117,8 @@ def _read_network(folder: Path, device: torch.device, dtype: torch.dtype) -> "Pr
         dtype=dtype,
         attn_implementation="eager",
         local_files_only=True,
+        use_safetensors=True,  # a pickle runs code when it is read
+        trust_remote_code=False,
         output_loading_info=True,
     )
     network, report = loaded

