@@ -34,11 +34,6 @@ def span_files(folder: Path) -> list[Path]:
     return [path for _, path in sorted(timed)]
 
 
-def _open_private(path: str, flags: int) -> int:
-    """Traces tell who spoke when, and may hold what was said."""
-    return os.open(path, flags, 0o600)
-
-
 class FileExporter(SpanExporter):
     """Appends one line per span to a file of this process, and begins another when it is full.
 
@@ -98,9 +93,12 @@ class FileExporter(SpanExporter):
             self._num_files += 1
             path = self._folder / f"{self._prefix}-{self._num_files}{SUFFIX}"
             try:
-                self._file = open(path, "x", encoding="ascii", opener=_open_private)
+                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+                # Traces tell who spoke when, and may hold what was said.
+                descriptor = os.open(path, flags, 0o600)
             except FileExistsError:  # of an earlier process with this number
                 continue
+            self._file = os.fdopen(descriptor, "w", encoding="ascii")
             self._num_bytes = 0
             return
 
