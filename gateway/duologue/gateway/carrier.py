@@ -22,6 +22,7 @@ from duologue.gateway.binding import Binder, Route
 from duologue.gateway.channels import Channels
 from duologue.gateway.credits import Credits
 from duologue.gateway.errors import EventsGone, Replaced, SessionLost, error_told
+from duologue.gateway.inner_places import without_places
 from duologue.gateway.notices import Announcer
 from duologue.gateway.outbox import Outbox
 from duologue.gateway.persistence import Persistence
@@ -227,6 +228,8 @@ class Carrier:
             return None
         if event.server_seq:
             self._persistence.progressed()
+        if event.HasField("error"):
+            event.error.message = without_places(event.error.message)
         await self._outbox.put(event)
         return _Parting.CLOSED if event.HasField("session_closed") else None
 

@@ -32,6 +32,7 @@ from google.rpc import status_pb2
 from duologue import errors as tree
 from duologue.brevity import brief
 from duologue.errors import DuologueError
+from duologue.gateway.inner_places import without_places
 from duologue.v1 import events_pb2
 
 DETAILS_KEY = "grpc-status-details-bin"
@@ -154,13 +155,19 @@ class Refusal:
         return ((DETAILS_KEY, status.SerializeToString()),)
 
 
-def refusal_of(error: Exception, tenant_id: str = "") -> Refusal:
-    """The status for an error. What was not raised on purpose is told of without its words."""
+def refusal_of(error: Exception, tenant_id: str = "", *, for_operator: bool = False) -> Refusal:
+    """The status for an error. What was not raised on purpose is told of without its words, and what
+    the caller did not send is told of without inner addresses, but to operators."""
     if not isinstance(error, DuologueError):
         log.error("a call failed", exc_info=error)
         error = DuologueError("an internal error; it is in the gateway's log")
     code, reason = next((code, reason) for kind, code, reason in _CODES if isinstance(error, kind))
-    message = brief(str(error))
+    message = str(error)
+    if not (for_operator or isinstance(error, tree.InvalidInput)):
+        message = without_places(message)
+        if message != str(error):
+            log.info("a call of %r ends: %s", tenant_id, error)
+    message = brief(message)
     details = (rpc.ErrorInfo(reason=reason, domain=DOMAIN), *_details(error, message, tenant_id))
     return Refusal(code, reason, message, details)
 

@@ -158,7 +158,8 @@ class Guard(grpc.aio.ServerInterceptor):
             return await work()
         except Exception as error:
             tenant_id = tenant.tenant_id if tenant is not None else ""
-            refusal = refusal_of(error, tenant_id)
+            is_operator = tenant is not None and tenant.is_operator
+            refusal = refusal_of(error, tenant_id, for_operator=is_operator)
             self._on_refusal(tenant_id, refusal)
             await refuse(context, refusal)
 

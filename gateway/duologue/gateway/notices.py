@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from duologue.clock import Clock, TickClock
+from duologue.gateway.inner_places import without_places
 from duologue.notices import GoAway, Notice, NoticeEvent, Queued, SessionMoved, SessionReady
 from duologue.v1 import events_pb2 as pb
 from duologue.v1 import session_pb2
@@ -29,7 +30,9 @@ class Announcer:
         return self._dated(ready, welcome.epoch, welcome.last_client_seq)
 
     def moved(self, reason: str, welcome: session_pb2.Welcome) -> pb.ServerEvent:
-        return self._dated(SessionMoved(reason), welcome.epoch, welcome.last_client_seq)
+        return self._dated(
+            SessionMoved(without_places(reason)), welcome.epoch, welcome.last_client_seq
+        )
 
     def queued(self, position: int) -> pb.ServerEvent:
         return self._dated(Queued(position))
