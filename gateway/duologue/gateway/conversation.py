@@ -1,6 +1,7 @@
 """ConversationService: conversations, and what is known of sessions."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ from duologue.gateway.binding import Binder
 from duologue.gateway.carrier import Carrier, Ticket
 from duologue.gateway.channels import Channels
 from duologue.gateway.credits import Credits
-from duologue.gateway.keys import caller
+from duologue.gateway.errors import Unauthenticated
+from duologue.gateway.keys import KeyRing, caller
 from duologue.gateway.known_text import KnownText
 from duologue.gateway.notices import Announcer
 from duologue.gateway.opening import Doorkeeper
@@ -31,12 +33,19 @@ from duologue.v1 import conversation_pb2 as pb
 from duologue.v1.conversation_pb2_grpc import ConversationServiceServicer
 
 
+ADMITTED_S = 2.0
+"""How often it is asked whether a stream's key is still good."""
+
+log = logging.getLogger(__name__)
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
     """What all conversations of a gateway share."""
 
     settings: Settings
     store: Store
+    keys: KeyRing
     quotas: Quotas
     binder: Binder
     channels: Channels
@@ -87,7 +96,10 @@ class Conversing:
                 *(ticket.tenant.tenant_id, ticket.session_id),
                 *(ticket.connection_number, self._stream),
             ):
-                async with running(self._carry(carrier)):
+                async with (
+                    running(self._carry(carrier)),
+                    running(self._stay_admitted(context)),
+                ):
                     self._carrier.set_result(carrier)
                     await self._write(carrier, credits, watch, context)
         except Exception as error:
@@ -108,6 +120,8 @@ class Conversing:
     async def _read(self, requests: AsyncIterator[pb.ConverseRequest]) -> None:
         try:
             async for request in requests:
+                if self._stream.is_ended:
+                    return
                 if not self._first.done():
                     self._first.set_result(request)
                 else:
@@ -147,6 +161,18 @@ class Conversing:
             self._stream.end(error)
         else:
             self._first.set_exception(error)
+
+    async def _stay_admitted(self, context: Any) -> None:
+        """End the stream when its key is revoked, or its tenant is deleted."""
+        metadata = context.invocation_metadata() or ()
+        while not self._stream.is_ended:
+            await asyncio.sleep(ADMITTED_S)
+            try:
+                await self._desk.keys.check(metadata, self._tenant)
+            except Unauthenticated as error:
+                self._stream.end(error)
+            except DuologueError as error:  # nobody can say now
+                log.info("a key could not be checked: %s", error)
 
     async def _carry(self, carrier: Carrier) -> None:
         try:

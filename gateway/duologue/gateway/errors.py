@@ -156,8 +156,8 @@ class Refusal:
 
 
 def refusal_of(error: Exception, tenant_id: str = "", *, for_operator: bool = False) -> Refusal:
-    """The status for an error. What was not raised on purpose is told of without its words, and what
-    the caller did not send is told of without inner addresses, but to operators."""
+    """The status for an error. What was not raised on purpose is told of without its words, and
+    nothing with inner addresses but to operators, or where the caller sent them."""
     if not isinstance(error, DuologueError):
         log.error("a call failed", exc_info=error)
         error = DuologueError("an internal error; it is in the gateway's log")

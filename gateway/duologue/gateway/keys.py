@@ -10,7 +10,7 @@ from duologue.gateway.errors import NotAllowed, Unauthenticated
 from duologue.tenants import Tenant
 
 REMEMBERED_MS = 5_000
-"""A revoked key is good for so long at the most; open streams go on."""
+"""A revoked key is good for so long at the most."""
 
 _MAX_REMEMBERED = 10_000
 _SCHEME = "bearer"
@@ -52,6 +52,12 @@ class KeyRing:
         _caller.set(tenant)
         return tenant
 
+    async def check(self, metadata: Iterable[tuple[str, str | bytes]], tenant: Tenant) -> None:
+        """Raise Unauthenticated if the key that admitted the tenant would not do so any more."""
+        found = await self._tenant(_key(metadata))
+        if found is None or _identity(found) != _identity(tenant):
+            raise Unauthenticated("the API key is not valid any more")
+
     async def _tenant(self, key: str) -> Tenant | None:
         digest, now_ms = hashlib.sha256(key.encode()).digest(), self._clock.now_ms()
         found = self._known.get(digest)
@@ -65,6 +71,10 @@ class KeyRing:
         while len(self._known) > _MAX_REMEMBERED:
             self._known.popitem(last=False)
         return tenant
+
+
+def _identity(tenant: Tenant) -> tuple[str, int]:
+    return tenant.tenant_id, tenant.generation
 
 
 def _key(metadata: Iterable[tuple[str, str | bytes]]) -> str:

@@ -75,10 +75,11 @@ async def serving(
 ) -> AsyncIterator[Gateway]:
     """A gateway for as long as the block; raises InvalidSetting for its port or its keys."""
     watcher = watcher or Watcher(UnixClock())
-    desk = _desk(settings, store, watcher, random or Random(), rhythm or Rhythm())
+    keys = KeyRing(store.tenant_of, MonotonicClock(), store.is_present)
+    desk = _desk(settings, store, keys, watcher, random or Random(), rhythm or Rhythm())
     health_ = Health(store, on_check=watcher.store_checked)
     guard = Guard(
-        KeyRing(store.tenant_of, MonotonicClock(), store.is_present),
+        keys,
         Allowance(settings.gateway.calls_per_minute, MonotonicClock()),
         unary_ms=settings.gateway.unary_ms,
         on_refusal=watcher.refused,
@@ -101,7 +102,12 @@ async def serving(
 
 
 def _desk(
-    settings: Settings, store: Store, watcher: Watcher, random: Random, rhythm: Rhythm
+    settings: Settings,
+    store: Store,
+    keys: KeyRing,
+    watcher: Watcher,
+    random: Random,
+    rhythm: Rhythm,
 ) -> Desk:
     streams = Streams(
         settings.gateway.max_streams,
@@ -121,7 +127,7 @@ def _desk(
     watcher.metrics.streams_limit.set(settings.gateway.max_streams)
     watcher.metrics.queue_depth.set_function(lambda: binder.num_waiting)
     return Desk(
-        *(settings, store, quotas, binder, channels, streams),
+        *(settings, store, keys, quotas, binder, channels, streams),
         doorkeeper=Doorkeeper(
             store, quotas, watcher.clock, on_made=watcher.metrics.tenants.session_made
         ),

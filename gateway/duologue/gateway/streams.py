@@ -29,6 +29,11 @@ class ClientStream:
             self._is_ended, self._error = True, error
             self.outbox.end()
 
+    @property
+    def is_ended(self) -> bool:
+        """Whether nothing more is taken from the client."""
+        return self._is_ended
+
     async def events(self) -> AsyncIterator[events_pb2.ServerEvent]:
         """What is to be written; raises the error that ended the stream."""
         while self._error is None and (event := await self.outbox.get()) is not None:
