@@ -32,7 +32,6 @@ from duologue.tenants import Tenant
 from duologue.v1 import conversation_pb2 as pb
 from duologue.v1.conversation_pb2_grpc import ConversationServiceServicer
 
-
 ADMITTED_S = 2.0
 """How often it is asked whether a stream's key is still good."""
 
