@@ -17,6 +17,7 @@ from duologue.session_record import SessionRecord
 from duologue.settings import ModelSettings, Settings
 from duologue.states import State
 from duologue.store.store import Store
+from duologue.telemetry.tracing import Tracing
 from duologue.wire.sessions import config_to_bytes
 from tests.actors.guest import Guest
 from tests.tiny_models import VOCAB_SIZE
@@ -97,10 +98,15 @@ class Premises:
             assert isinstance(head, StateHead)
             head.state = state
 
-    async def server(self, *, node_id: str = "here") -> SessionServer:
+    async def server(
+        self, *, node_id: str = "here", tracing: Tracing | None = None
+    ) -> SessionServer:
         """A process for sessions, but for the process."""
         server = SessionServer(
-            await self.another_store(), self.settings, node_id=node_id, owner="test"
+            *(await self.another_store(), self.settings),
+            node_id=node_id,
+            owner="test",
+            tracing=tracing,
         )
         self._stack.push_async_callback(server.stop)
         await server.start()

@@ -9,6 +9,8 @@ from duologue.actors.attachment import Attachment
 from duologue.actors.batcher_client import describe
 from duologue.actors.journal_writer import JournalWriter
 from duologue.actors.seat_keeper import SeatKeeper
+from duologue.actors.text_permission import mind_texts
+from duologue.background import Background
 from duologue.clock import Clock, TickClock
 from duologue.cluster_status import BatcherStatus
 from duologue.errors import (
@@ -75,6 +77,7 @@ class LiveSession:
         self._room.set()
         self._timer: asyncio.TimerHandle | None = None
         self._leaving: asyncio.Task[None] | None = None
+        self._background = Background()
         self._seats: SeatKeeper
         self._journal: JournalWriter
 
@@ -121,12 +124,13 @@ class LiveSession:
         else:  # whatever the settings are today
             setup = words.under(checkpoint.state.terms)
         chronicle = _recalled(lease, setup, checkpoint, kept, settings)
+        spans = SessionSpans(trace, records_text=records_text) if trace else None
         host = Host(
             chronicle,
             TickClock(0.0, settings.decoding.tick_ms),
             settings.sessions,
             clock.now_ms(),
-            observer=SessionSpans(trace, records_text=records_text) if trace else None,
+            observer=spans,
         )
         session = cls(host, lease, store, clock, on_end)
         traceparent = "" if trace is None else trace.traceparent
@@ -141,6 +145,9 @@ class LiveSession:
             described=described,
         )
         await session._begin(choices)
+        if spans is not None and records_text:
+            minding = mind_texts(spans, store.tenant, lease.tenant_id)
+            session._background.start(minding, "the permission to record texts")
         if trace is not None:
             replayed = {names.NUM_RECORDS: len(kept.entries)}
             trace.record(names.SESSION_RECOVER, began_ms, clock.now_ms(), replayed)
@@ -307,6 +314,7 @@ class LiveSession:
     async def _take_leave(self, leave: Leave) -> None:
         log.info("session %s leaves: %s", self.lease.session_id, leave.reason)
         try:
+            await self._background.stop()
             await self._seats.stop()
             await self._journal.stop()
             await self._release(leave.ending)

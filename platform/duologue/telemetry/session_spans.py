@@ -109,6 +109,7 @@ class _Turn:
     """When it was decided that it wants an answer, until that is shown or taken back."""
     num_taken_back: int = 0
     response_id: int = 0
+    input_text: str = ""
     text: str = ""
     has_reply_text: bool = False
 
@@ -130,7 +131,8 @@ class SessionSpans:
 
     def __init__(self, trace: SessionTrace, *, records_text: bool = False) -> None:
         self._trace = trace
-        self._records_text = records_text
+        self.records_text = records_text
+        """Asked when a turn ends: what was said before is left out too once it is false."""
         self._takes_slices = trace.tracing.settings.slices
         self._hearing: _Turn | None = None
         self._speaking: _Turn | None = None
@@ -241,8 +243,8 @@ class SessionSpans:
         if event.state is State.INCOMPLETE:
             return
         turn.span.set_attributes(told)
-        if self._records_text:
-            turn.span.set_attribute(names.INPUT_TEXT, event.text)
+        if self.records_text:
+            turn.input_text = event.text
         if event.state is State.QUERY:
             turn.decided_ms = now_ms
         else:
@@ -271,11 +273,13 @@ class SessionSpans:
         if not turn.has_reply_text:
             turn.has_reply_text = True
             turn.span.set_attribute(names.FIRST_TEXT_MS, now_ms - turn.heard_ms)
-        if self._records_text:
+        if self.records_text:
             turn.text += text
 
     def _end(self, turn: _Turn, now_ms: float) -> None:
-        if turn.text:
+        if self.records_text and turn.input_text:
+            turn.span.set_attribute(names.INPUT_TEXT, turn.input_text)
+        if self.records_text and turn.text:
             turn.span.set_attribute(names.OUTPUT_TEXT, turn.text)
         end(turn.span, now_ms)
 
