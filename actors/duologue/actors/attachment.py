@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
 from duologue.hosting.actions import Notify
-from duologue.session.chronicle import Told
+from duologue.session.recent_events import Told
 from duologue.v1 import session_pb2 as pb
 from duologue.wire.notices import notice_to_pb
 from duologue.wire.server_events import server_event_to_pb
