@@ -7,10 +7,11 @@
 #   install.sh torch TOOLS VENV FILE INDEX      torch from that index; FILE: what is there already
 #   install.sh model TOOLS VENV SOURCE          "bundled" prepares that model, "none" makes room for one
 #   install.sh project TOOLS VENV SOURCE_TREE   Duologue itself, without looking at its dependencies
+#   install.sh kernels TOOLS VENV               Duologue's kernels, compiled for all kinds of processors
 #   install.sh bill TOOLS VENV SOURCE_TREE FILE what is in VENV, as CycloneDX JSON
 #
-# Everything is a wheel of a pinned version: nothing is compiled, and no compiler is needed. The new
-# environment has no pip of its own.
+# Everything else is a wheel of a pinned version, the compiler of the kernels too, which stays with
+# the tools. The new environment has no pip of its own.
 set -eu
 
 here=$(dirname "$0")
@@ -71,6 +72,11 @@ case $step in
       --no-build-isolation --wheel-dir "$wheels" "$2"
     install --no-deps "$wheels"/*.whl
     rm -r "$wheels"
+    ;;
+  kernels)
+    venv=$tools
+    install --no-deps -r "$here/kernels.requirements.txt"
+    CC="$tools/bin/python -m ziglang cc" "$1/bin/python" -m duologue.forward.native.build --beside
     ;;
   bill)
     venv=$tools
