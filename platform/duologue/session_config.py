@@ -76,6 +76,11 @@ class SessionConfig:
         self.sampling(ReplySamplingSettings())
         self.floor_settings(FloorSettings())
 
+    def model_name(self, default: str | None) -> str:
+        """The model that is to hold the session, the platform's default where it names none; empty
+        where any may."""
+        return self.model or default or ""
+
     def decoding(self, present: DecodingSettings) -> DecodingSettings:
         """The present settings with what is set here in their place."""
         return _overlaid(present, self._given(_DECODING))

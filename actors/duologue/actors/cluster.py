@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 Say = Callable[[str], None]
 
-LOOK_EVERY_S = 2.0
 MODEL_WITHIN_S = 600.0
 """The bundled model may have to be prepared first."""
 
@@ -108,6 +107,8 @@ class LocalCluster:
         await self._start_agents(nodes)
         await self._await_actors()
         if self.ray_address is not None:
+            from duologue.actors.agent_roll import LOOK_EVERY_S
+
             self._background.repeat(LOOK_EVERY_S, self._look, "the look at the nodes")
         if self.with_gateway:
             await self._start_gateway()

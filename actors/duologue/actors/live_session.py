@@ -111,7 +111,7 @@ class LiveSession:
         config = config_from_bytes(record.config)
         checkpoint = None if kept.checkpoint is None else checkpoint_from_bytes(kept.checkpoint)
         if checkpoint is None:
-            model = config.model or settings.model.name or ""
+            model = config.model_name(settings.model.name)
         else:
             model = checkpoint.state.terms.model
         choices = seats_in_order(batchers, node_id, model=model)

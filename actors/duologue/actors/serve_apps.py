@@ -17,8 +17,8 @@ LOOK_EVERY_S = 0.1
 STOP_WITHIN_S = 10.0
 
 CALM_CONTROL: Mapping[str, str] = {
-    # The controller looks at every replica that often, and takes 2.6 % of a core with Serve's own
-    # tenth of a second.
+    # The controller looks at every replica that often, also when nothing happens; Serve's own
+    # tenth of a second is sooner than anybody here has to know.
     "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.5",
     "RAY_SERVE_REPLICA_AUTOSCALING_METRIC_PUSH_INTERVAL_S": "2",
 }

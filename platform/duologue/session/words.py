@@ -37,7 +37,7 @@ class ModelWords:
         """
         config = config or SessionConfig()
         setup = SessionSetup(
-            model=config.model or settings.model.name or "",
+            model=config.model_name(settings.model.name),
             tokenizer=self.tokenizer,
             chat=self.chat,
             max_positions=self.max_positions,
