@@ -22,7 +22,7 @@ from duologue.store.store import Store
 from duologue.v1 import node_pb2 as pb
 from duologue.v1.node_pb2_grpc import NodeServiceStub
 from duologue.wire.sessions import config_to_bytes
-from tests.actors.guest import Guest
+from tests.actors.guest import AWAKE_MS, Guest
 from tests.tiny_models import write_tiny_model
 from tests.waiting import RAY_WITHIN_S, waiting_for
 
@@ -43,7 +43,7 @@ def tiny_settings(folder: Path, url: str | None = None, *, num_batchers: int = 1
         sampling=ReplySamplingSettings(temperature=1.0, seed=7),
         store=StoreSettings(url=url),
         batching=BatchingSettings(num_batchers=num_batchers, max_sessions=8, threads=1),
-        sessions=SessionSettings(warm_actors=1, max_sessions=8),
+        sessions=SessionSettings(warm_actors=1, max_sessions=8, sleep_after_ms=AWAKE_MS),
         gateway=GatewaySettings(port=0),
     )
 

@@ -15,6 +15,10 @@ from duologue.wire.client_events import client_event_to_pb
 from duologue.wire.server_events import event_from_pb
 from tests.waiting import WITHIN_S, News
 
+AWAKE_MS = 3_600_000
+"""Longer than any test: a session whose guest says nothing while it waits for something else does
+not fall asleep meanwhile."""
+
 
 class Guest:
     """Checks at every event that none was lost and none came twice."""

@@ -19,7 +19,7 @@ from duologue.states import State
 from duologue.store.store import Store
 from duologue.telemetry.tracing import Tracing
 from duologue.wire.sessions import config_to_bytes
-from tests.actors.guest import Guest
+from tests.actors.guest import AWAKE_MS, Guest
 from tests.tiny_models import VOCAB_SIZE
 from tests.unit.talk.worlds import DictatedHead, tiny_assembly
 
@@ -73,7 +73,7 @@ class Premises:
             model=ModelSettings(name="tiny"),  # in whatever folder it lies
             store=replace(self._store_settings, url=self._url),
             batching=BatchingSettings(gather_ms=0, max_sessions=max_sessions, drain_ms=drain_ms),
-            sessions=self._sessions or SessionSettings(),
+            sessions=self._sessions or SessionSettings(sleep_after_ms=AWAKE_MS),
             decoding=replace(assembly.setup.decoding, tick_ms=TICK_MS),
             sampling=assembly.setup.sampling,
             floor=FloorSettings(held_reply_tokens=HELD_TOKENS),

@@ -4,18 +4,22 @@ file; with sessions that go on meanwhile."""
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import ray
 import yaml
+from ray import serve
 
 from duologue.actors.cluster import LocalCluster
+from duologue.actors.local_ray import ray_session
 from duologue.actors.serve_apps import CALM_CONTROL
 from duologue.actors.serve_config import serve_config
 from duologue.cluster_status import BatcherStatus, NodeStatus
+from duologue.errors import InvalidInput
 from duologue.events import ResponseDone, ResponseStarted
 from duologue.service_settings import BatchingSettings
 from duologue.session_config import SessionConfig
@@ -35,10 +39,12 @@ pytestmark = [
 ]
 
 
+ONCE = "something_once"
+"""A Ray resource."""
 SIZES: dict[str, Any] = {
     "num_cpus": 1,
     "object_store_memory": 80 << 20,
-    "resources": {"duologue_node": 1},
+    "resources": {"duologue_node": 1, ONCE: 1},
 }
 """Of each node."""
 WITHIN_A_MINUTE_S = 60.0
@@ -75,10 +81,14 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @asynccontextmanager
-async def cluster_with(settings: Settings, ray_address: str) -> AsyncIterator[LocalCluster]:
+async def cluster_with(
+    settings: Settings, ray_address: str, **batcher_resources: float
+) -> AsyncIterator[LocalCluster]:
     async with EmbeddedValkey() as valkey:
         stored = replace(settings, store=replace(settings.store, url=valkey.url))
-        async with LocalCluster(stored, ray_address, with_gateway=False) as cluster:
+        async with LocalCluster(
+            stored, ray_address, with_gateway=False, batcher_resources=batcher_resources
+        ) as cluster:
             yield cluster
 
 
@@ -184,8 +194,8 @@ async def test_the_config_file_runs_the_models_and_the_node_agents(
             each["args"]["settings"]["store.url"] = valkey.url
         file = tmp_path / "serve.yaml"
         file.write_text(yaml.safe_dump(document), encoding="utf-8")
-        serve = Path(sys.executable).with_name("serve")
-        async with running(str(serve), "run", str(file), "--address", ray_address):
+        command = Path(sys.executable).with_name("serve")
+        async with running(command, "run", str(file), "--address", ray_address):
             await until_batchers(store, lambda found: len(found) == 1, "a batching actor")
             caller = await Caller.create(store, "served", SessionConfig(model="tiny"))
             async with waiting_for("a node agent", within_s=RAY_WITHIN_S):
@@ -195,6 +205,27 @@ async def test_the_config_file_runs_the_models_and_the_node_agents(
             await caller.ask()
             await caller.until_event(ResponseDone)
             await caller.close()
+        with ray_session(ray_address):
+            serve.shutdown()
+        # Node agents outlive Serve: another platform is told so, until they are ended.
+        with (
+            node_agents_ended(ray_address),
+            pytest.raises(InvalidInput, match="has a node agent already: a platform runs"),
+        ):
+            async with cluster_with(settings, ray_address):
+                pass
+
+
+@contextmanager
+def node_agents_ended(ray_address: str) -> Iterator[None]:
+    """At the end of the block all of them are gone, and so are their names."""
+    try:
+        yield
+    finally:
+        with ray_session(ray_address):
+            for name in ray.util.list_named_actors():
+                if name.startswith("node/"):
+                    ray.kill(ray.get_actor(name))
 
 
 async def until_node(store: Store, node_id: str) -> NodeStatus:
@@ -213,7 +244,7 @@ async def test_a_node_that_is_replaced_is_used_within_a_minute(
     """Its session goes on at the new one, and there are two batching actors again."""
     two = replace(settings, batching=replace(settings.batching, num_batchers=2))
     lost = ray_cluster.add_node(**SIZES)
-    async with cluster_with(two, ray_address) as cluster:
+    async with cluster_with(two, ray_address, **{ONCE: 1}) as cluster:
         before = await until_batchers(cluster.store, lambda found: len(found) == 2, "two of them")
         client = await Caller.create(cluster.store, "moving")
         await client.bind(await until_node(cluster.store, lost.node_id[:12]))

@@ -2,7 +2,7 @@
 
 import asyncio
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -46,6 +46,8 @@ class LocalCluster:
     settings: Settings
     ray_address: str | None = None
     with_gateway: bool = True
+    batcher_resources: Mapping[str, float] = field(default_factory=dict)
+    """Ray resources that a batching actor needs: what a node has once, where it is to hold one."""
     say: Say = _say_nothing
     """say(line): told how the start goes on, for people."""
     store: Store = field(init=False)
@@ -137,7 +139,13 @@ class LocalCluster:
         host = LOCAL_HOST if self.ray_address is None else None
         for settings in with_models_beside(self.settings):
             # Somebody waits for it, and is told at once what does not work.
-            app = model_app(settings, num_gpus=num_gpus, host=host, attempts=1)
+            app = model_app(
+                settings,
+                num_gpus=num_gpus,
+                resources=self.batcher_resources,
+                host=host,
+                attempts=1,
+            )
             self.apps[app_name(settings)] = app
         await self._stack.enter_async_context(running_apps(self.apps))
 

@@ -11,11 +11,13 @@ from typing import Any, TypeVar
 
 import ray
 import uvloop
+from ray.exceptions import ActorAlreadyExistsError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from duologue.actors.local_ray import NAMESPACE
 from duologue.actors.node_agent import NodeAgent
 from duologue.actors.ray_launcher import RayLauncher
+from duologue.errors import InvalidInput
 from duologue.settings import Settings
 from duologue.store.store import Store
 
@@ -103,6 +105,7 @@ def start_node_agent(
     """Start the agent of a node; returns its handle at once.
 
     One that is detached outlives whoever starts it; where the node has one already, it is that.
+    Otherwise that raises InvalidInput.
     """
     lasting: dict[str, Any] = {"lifetime": "detached", "get_if_exists": True} if is_detached else {}
     actor: Any = ray.remote(NodeAgentActor).options(
@@ -116,4 +119,10 @@ def start_node_agent(
         enable_task_events=False,
         scheduling_strategy=NodeAffinitySchedulingStrategy(ray_node_id, soft=False),
     )
-    return actor.remote(settings, host)
+    try:
+        return actor.remote(settings, host)
+    except ActorAlreadyExistsError as error:
+        raise InvalidInput(
+            f"node {ray_node_id[:12]} of this Ray cluster has a node agent already: a platform "
+            f"runs or ran there; end the actors of the namespace {NAMESPACE!r}, or join another"
+        ) from error
