@@ -24,12 +24,13 @@ from torch import Tensor
 from benchmarks.priority import undisturbed
 from duologue.forward.few import FewRows
 from duologue.forward.many import ManyRows
-from duologue.forward.native.attention import NativeRows
+from duologue.forward.native.attention import NativePlan
 from duologue.forward.native.library import load_library
 from duologue.forward.native.structures import TYPES, LayerStruct
 from duologue.forward.native.variants import runnable_variants
 from duologue.forward.plan import MAX_FEW_ROWS
-from duologue.forward.slot_rows import SlotWork
+from duologue.forward.slot_rows import SlotRows, SlotWork
+from duologue.kv.blocks import CELLS_PER_BLOCK, BlockPool
 from duologue.kv.channel import Channel
 from duologue.kv.memory import KVMemory
 from duologue.model.geometry import ModelGeometry
@@ -37,7 +38,7 @@ from duologue.model.geometry import ModelGeometry
 HEADS, KV_HEADS, DIM = 9, 3, 64
 DTYPE = torch.bfloat16
 TABLE_WIDTH = 100
-BANK_BYTES = 1 << 27
+POOL_BYTES = 1 << 27
 """Keys and values of all layers together: several times what a cache holds."""
 
 
@@ -55,7 +56,7 @@ class Shape:
 
     @property
     def num_layers(self) -> int:
-        return max(2, BANK_BYTES // self.layer_bytes)
+        return max(2, POOL_BYTES // self.layer_bytes)
 
 
 def main(
@@ -100,35 +101,28 @@ def _ms(run_layer: Callable[[int], object], layer: int) -> float:
 
 
 def prepare(shape: Shape) -> Mapping[str, Callable[[int], object]]:
-    """Who takes part, on the same bank and the same rows."""
+    """Who takes part, on the same cells and the same rows."""
     geometry = ModelGeometry(shape.num_layers, HEADS, KV_HEADS, DIM, HEADS * DIM, 10, 1 << 20)
-    memory = KVMemory(geometry, budget_bytes=1 << 34, dtype=DTYPE)
+    num_cells = shape.sessions * (shape.cells + shape.rows + CELLS_PER_BLOCK)
+    budget = num_cells * geometry.bytes_per_cell(DTYPE)
+    memory = KVMemory(geometry, budget_bytes=budget, dtype=DTYPE)
     works = [_work(memory, shape) for _ in range(shape.sessions)]
-    banks: dict[int, list[SlotWork]] = {}
-    for work in works:
-        banks.setdefault(id(work.slot.bank), []).append(work)
-    for bank in memory.banks:
-        for tensor in (*bank.keys, *bank.values):
-            tensor.normal_()
+    for tensor in (*memory.pool.keys, *memory.pool.values):
+        tensor.normal_()
     num_rows = shape.sessions * shape.rows
     fused = torch.randn(num_rows, HEADS + 2 * KV_HEADS, DIM).to(DTYPE)
-    contenders = {"torch": _torch_layer(list(banks.values()), fused)}
+    contenders = {"torch": _torch_layer(works, memory.pool, fused)}
     for variant in runnable_variants():
-        functions = load_library(variant).functions
-        parts, start = [], 0
-        for members in banks.values():
-            parts.append(NativeRows(members, start, DTYPE, HEADS, functions))
-            start = parts[-1].end
-        contenders[variant.name] = _native_layer(parts, fused, shape.num_layers)
+        plan = NativePlan(works, memory.pool, HEADS, load_library(variant).functions)
+        contenders[variant.name] = _native_layer(plan, memory.pool, fused)
     return contenders
 
 
 def _work(memory: KVMemory, shape: Shape) -> SlotWork:
     """A session with a trunk of `cells`, and rows that see it and their own channel."""
-    slot = memory.open(shape.cells + shape.rows)
+    slot, _ = memory.open()
     trunk = memory.take(slot, shape.cells)
-    slot.bank.label(slot.index, trunk, Channel.TRUNK)
-    slot.bank.positions[slot.index, : shape.cells] = torch.arange(shape.cells, dtype=torch.int32)
+    slot.place(trunk, [Channel.TRUNK] * shape.cells, range(shape.cells))
     numbers = range(shape.rows)
     return SlotWork(
         slot,
@@ -139,17 +133,15 @@ def _work(memory: KVMemory, shape: Shape) -> SlotWork:
     )
 
 
-def _torch_layer(banks: list[list[SlotWork]], fused: Tensor) -> Callable[[int], object]:
-    parts: list[FewRows | ManyRows] = []
-    start = 0
-    for members in banks:
-        if members[0].num_rows <= MAX_FEW_ROWS:
-            parts.append(FewRows(members, start, DTYPE, HEADS))
-            start = parts[-1].end
-            continue
-        for work in members:
-            parts.append(ManyRows([work], start, DTYPE))
-            start = parts[-1].end
+def _torch_layer(works: list[SlotWork], pool: BlockPool, fused: Tensor) -> Callable[[int], object]:
+    parts: list[SlotRows] = []
+    for work in works:
+        work.label_cells()
+    if works[0].num_rows <= MAX_FEW_ROWS:
+        parts.append(FewRows(works, 0, pool, DTYPE, HEADS))
+    else:
+        for number, work in enumerate(works):
+            parts.append(ManyRows([work], number * work.num_rows, pool, DTYPE))
     queries, keys, values = fused.split((HEADS, KV_HEADS, KV_HEADS), dim=1)
 
     def run(layer: int) -> None:
@@ -161,35 +153,33 @@ def _torch_layer(banks: list[list[SlotWork]], fused: Tensor) -> Callable[[int], 
     return run
 
 
-def _native_layer(
-    parts: list[NativeRows], fused: Tensor, num_layers: int
-) -> Callable[[int], object]:
+def _native_layer(plan: NativePlan, pool: BlockPool, fused: Tensor) -> Callable[[int], object]:
     """Everything is prepared, as a forward in C prepares it."""
     results = torch.empty(len(fused), HEADS * DIM, dtype=DTYPE)
-    layers: list[list[tuple[NativeRows, LayerStruct]]] = [[] for _ in range(num_layers)]
-    for part in parts:
-        rows = fused[part.start : part.end]
-        for layer, calls in enumerate(layers):
-            struct = LayerStruct(
-                queries=rows.data_ptr(),
-                new_keys=rows[:, HEADS:].data_ptr(),
-                new_values=rows[:, HEADS + KV_HEADS :].data_ptr(),
-                row_stride=rows.stride(0),
-                input_type=TYPES[DTYPE],
-                scale=1.0,
-                result_type=TYPES[DTYPE],
-                results=results[part.start :].data_ptr(),
-                result_stride=HEADS * DIM,
-            )
-            part.complete(struct, layer, None, None)
-            calls.append((part, struct))
+    visible = plan.visible(None)
+    layers = [
+        LayerStruct(
+            keys=keys.data_ptr(),
+            values=values.data_ptr(),
+            visible=visible.data_ptr(),
+            queries=fused.data_ptr(),
+            new_keys=fused[:, HEADS:].data_ptr(),
+            new_values=fused[:, HEADS + KV_HEADS :].data_ptr(),
+            row_stride=fused.stride(0),
+            input_type=TYPES[DTYPE],
+            scale=1.0,
+            result_type=TYPES[DTYPE],
+            results=results.data_ptr(),
+            result_stride=HEADS * DIM,
+        )
+        for keys, values in zip(pool.keys, pool.values, strict=True)
+    ]
 
     def run(layer: int) -> None:
-        for part, struct in layers[layer]:
-            part.do(struct)
+        plan.attend(layers[layer])
 
     # Structures hold addresses only: the tensors live as long as the function.
-    run.tensors = fused, results  # type: ignore[attr-defined]
+    run.tensors = fused, results, visible  # type: ignore[attr-defined]
     return run
 
 

@@ -2,8 +2,6 @@
 
 import time
 
-import torch
-
 from duologue.forward.merged import MergedForward
 from duologue.forward.rows import Stretch
 from duologue.forward.state_head import StateHead
@@ -13,7 +11,6 @@ from duologue.kv.slot import Slot
 from duologue.model.loading import LoadedModel
 
 HEADROOM_CELLS = 48
-BUDGET_BYTES = 16 << 30
 
 
 class Merged:
@@ -30,26 +27,26 @@ class Merged:
         self._model = model
         self._listens = listens
         kernels.pack(model.network)
-        layers, lora = (head.layers, head.lora) if head is not None else ((-1,), None)
-        self._forward = MergedForward(model.network, layers, lora, kernels)
+        self._layers, self._lora = (head.layers, head.lora) if head is not None else ((-1,), None)
         self._slots: list[Slot] = []
 
     def prepare(self, sessions: int, context: int) -> None:
         self._context = context
-        self._memory = KVMemory(
-            self._model.geometry, budget_bytes=BUDGET_BYTES, dtype=self._model.dtype
+        geometry, dtype = self._model.geometry, self._model.dtype
+        room = sessions * (context + HEADROOM_CELLS) * geometry.bytes_per_cell(dtype)
+        self._memory = KVMemory(geometry, budget_bytes=room, dtype=dtype)
+        kernels = self._model.kernels.kernels
+        self._forward = MergedForward(
+            self._model.network, self._memory, self._layers, self._lora, kernels
         )
-        positions = torch.arange(context, dtype=torch.int32)
         for _ in range(sessions):
-            slot = self._memory.open(context + HEADROOM_CELLS)
+            slot, _ = self._memory.open()
             cells = self._memory.take(slot, context)
-            self._memory.relabel(slot, cells, Channel.TRUNK)
-            slot.bank.positions[slot.index, torch.tensor(cells)] = positions
+            slot.place(cells, [Channel.TRUNK] * context, range(context))
             self._slots.append(slot)
         # The time of a forward does not depend on what the cells hold, as long as it is finite.
-        for bank in self._memory.banks:
-            for tensor in (*bank.keys, *bank.values):
-                tensor.normal_()
+        for tensor in (*self._memory.pool.keys, *self._memory.pool.values):
+            tensor.normal_()
 
     def step(self) -> float:
         stretches = [self._stretch(slot, Channel.OUTPUT) for slot in self._slots]
@@ -75,7 +72,7 @@ class Merged:
 
     def release(self) -> None:
         self._slots.clear()
-        del self._memory
+        del self._memory, self._forward
 
     def close(self) -> None:
         """Nothing is left to give back."""

@@ -23,6 +23,7 @@ from duologue.setting_checks import check, check_choice, check_number, check_ran
 StrategyName = Literal["duo", "tdm", "turn"]
 PromotionName = Literal["rebase", "branch"]
 DtypeName = Literal["auto", "float32", "bfloat16", "float16"]
+SharingName = Literal["tenant", "everyone", "none"]
 KernelsName = Literal["auto", "torch", "native"]
 
 MODEL_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
@@ -68,9 +69,14 @@ class KVSettings:
 
     memory_mib: int = 4096
     """Budget for the cells of all sessions; beyond it, sessions are refused."""
+    share_prefixes: SharingName = "tenant"
+    """Among whom equal openings (the system prompt) are computed and held once: the sessions of a
+    tenant, all sessions ("everyone"), or nobody ("none"). Among all, a caller can tell from the
+    time of a first reply whether somebody else has the same instructions."""
 
     def __post_init__(self) -> None:
         check_range("kv.memory_mib", self.memory_mib, 1, 2**24)
+        check_choice("kv.share_prefixes", self.share_prefixes, get_args(SharingName))
 
 
 @dataclass(frozen=True, slots=True)

@@ -206,7 +206,7 @@ async def test_the_config_file_runs_the_models_and_the_node_agents(
             await caller.until_event(ResponseDone)
             await caller.close()
         with ray_session(ray_address):
-            serve.shutdown()
+            serve.shutdown()  # type: ignore[no-untyped-call]
         # Node agents outlive Serve: another platform is told so, until they are ended.
         with (
             node_agents_ended(ray_address),

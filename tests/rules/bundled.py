@@ -24,10 +24,10 @@ class Script:
         return Report(share, tuple(self._tokenizer.encode(text)))
 
     def schedules(self) -> tuple[Schedule, Schedule]:
-        roomy = Schedule("quick", (-1,), Limits(), 128, (self._asker(), self._interrupter()))
+        roomy = Schedule("quick", (-1,), Limits(), (self._asker(), self._interrupter()))
         tight = Limits(max_rows=24, prefill_chunk_rows=9)
         crowded = (self._interrupter(), self._reviser(), self._interleaver())
-        return roomy, Schedule("balanced", (-1,), tight, 128, crowded)
+        return roomy, Schedule("balanced", (-1,), tight, crowded)
 
     def _asker(self) -> Plan:
         return Plan(

@@ -53,8 +53,9 @@ EVENTS = (
     "lost while speaking",
     "lost with a held reply",
     "prefill in pieces",
-    "slot used again",
-    "slot outgrown",
+    "block used again",
+    "block shared",
+    "table grown",
     "merged forward",
 )
 
@@ -71,8 +72,9 @@ def census(performance: Performance) -> Counter[str]:
             counts.update(_of_steps(before, moment))
             counts.update(_of_judgement(moment))
         counts["reply waits"] += sum(action.pauses for action in actor.plan.actions)
-    counts["slot used again"] = performance.witness.num_slots_used_again
-    counts["slot outgrown"] = performance.witness.num_slots_outgrown
+    counts["block used again"] = performance.witness.num_blocks_used_again
+    counts["block shared"] = performance.witness.num_blocks_shared
+    counts["table grown"] = performance.witness.num_tables_grown
     counts["merged forward"] = performance.witness.num_merged
     counts["prefill in pieces"] = performance.witness.num_pieces
     return counts

@@ -83,6 +83,9 @@ class Plan:
     context_limit_tokens: int = 8192
     idle_token: int | None = None
     sampling: SamplingSettings = field(default_factory=SamplingSettings)
+    num_instruction_tokens: int = 0
+    """The more of them two openings have, the more they have in common."""
+    shares_among: str | None = None
 
     def undisturbed(self) -> "Plan":
         return replace(self, actions=tuple(replace(a, disturbance=None) for a in self.actions))
@@ -115,8 +118,6 @@ class Schedule:
     mood: str
     layers: tuple[int, ...]
     limits: Limits
-    smallest_slot: int
-    """Cells of the smallest slot, but for half as many: small ones are soon outgrown."""
     plans: tuple[Plan, ...]
 
     @property
@@ -152,7 +153,6 @@ def random_schedule(
         mood=random.choice(tuple(MOODS)),
         layers=random.choice(((-1,), (-1,), (0, -1))),
         limits=Limits() if is_roomy else tight,
-        smallest_slot=random.choice((8, 8, 128)),
         plans=tuple(
             _plan(random, f"s{number}", random.choice(strategies), sampled)
             for number in range(random.randint(1, max_sessions))
@@ -176,6 +176,8 @@ def _plan(random: Random, name: str, strategy: str, sampled: bool | None) -> Pla
         context_limit_tokens=random.choice((110, 130, 160, 8192)),
         idle_token=random.choice((None, 29)),
         sampling=_sampling(random) if is_sampled else SamplingSettings(),
+        num_instruction_tokens=random.choice((0, 0, 40, 70)),
+        shares_among=random.choice((None, "a", "a", "b")),
     )
 
 
@@ -201,7 +203,7 @@ def _action(random: Random) -> Action:
         report=_report(random) if random.random() < 0.6 else None,
         concludes=random.random() < 0.13,
         reopens=random.random() < 0.2,
-        amends=_report(random) if random.random() < 0.15 else None,
+        amends=_report(random) if random.random() < 0.3 else None,
         pauses=random.random() < 0.15,
         settles=random.random() < 0.04,
         delay_forwards=random.choice((0, 0, 0, 1, 2, 5)),

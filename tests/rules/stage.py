@@ -4,11 +4,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from unittest.mock import patch
 
 from duologue.engine.engine import Engine, EngineSettings
 from duologue.errors import InvalidInput
-from duologue.kv import capacity
 from duologue.kv.channel import Channel
 from duologue.lane.lane import Lane
 from duologue.lane.phase import ReplyPhase
@@ -36,6 +34,8 @@ from tests.rules.witness import Witness
 from tests.rules.worlds import JUDGE, LinearHead, World, as_head
 
 STRATEGIES: dict[str, Strategy] = {"duo": Duo(), "tdm": Tdm(), "turn": Turn()}
+INSTRUCTIONS = tuple(30 + number % 7 * 11 for number in range(80))
+"""Of which openings have more or less."""
 AMPLE_CELLS = 32768
 MAX_FORWARDS = 3000
 """More in one tick means that a slice does not end."""
@@ -121,11 +121,13 @@ class Actor:
             promotion=plan.promotion,
             sampling=plan.sampling,
             max_reply_tokens=plan.max_reply_tokens,
-            context_limit_tokens=plan.context_limit_tokens,
+            context_limit_tokens=plan.context_limit_tokens + plan.num_instruction_tokens,
             idle_token=plan.idle_token,
         )
-        lane = Lane.replay(self.world.model.chat, self.world.opening, self.journal)
-        self.engine.open(plan.name, self.epoch, lane, profile, STRATEGIES[plan.strategy])
+        opening = (*self.world.opening, *INSTRUCTIONS[: plan.num_instruction_tokens])
+        lane = Lane.replay(self.world.model.chat, opening, self.journal)
+        strategy = STRATEGIES[plan.strategy]
+        self.engine.open(plan.name, self.epoch, lane, profile, strategy, plan.shares_among)
 
     def submit(self, action: Action) -> None:
         self.is_crashing = action.disturbance is Disturbance.CRASH
@@ -262,9 +264,7 @@ def play(
     witness = Witness(engine, head)
     actors = {plan.name: Actor(engine, world, plan) for plan in schedule.plans}
     performance = Performance(actors, witness)
-    smallest = max(schedule.smallest_slot, world.smallest_slot)
-    sizes = patch.multiple(capacity, SMALLEST=smallest, SPARE_CELLS=smallest // 2)
-    with witness.watching(), sizes:
+    with witness.watching():
         for tick in range(schedule.num_ticks + 1):
             _play_tick(engine, performance, tick, checks_memory)
     assert engine.num_sessions == 0

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from duologue.engine.engine import EngineSettings
 from duologue.errors import KVMemoryExhausted
-from duologue.kv.capacity import capacity_for
+from duologue.kv.blocks import CELLS_PER_BLOCK
 from duologue.states import State
 from tests.rules.checks import compare
 from tests.rules.crowd import Crowd, hear, wait
@@ -18,12 +18,10 @@ from tests.rules.stage import play
 from tests.rules.witness import check_readings
 from tests.rules.worlds import random_world, tiny_world
 
-SMALL_SLOT = capacity_for(0)
 
-
-def crowd_with_room_for(num_slots: int) -> Crowd:
-    cell_bytes = tiny_world("llama").cell_bytes
-    return Crowd(settings=EngineSettings(kv_bytes=num_slots * SMALL_SLOT * cell_bytes))
+def crowd_with_room_for(num_blocks: int) -> Crowd:
+    block_bytes = tiny_world("llama").cell_bytes * CELLS_PER_BLOCK
+    return Crowd(settings=EngineSettings(kv_bytes=num_blocks * block_bytes))
 
 
 def test_session_without_room_is_refused_and_goes_on_when_there_is_room() -> None:
@@ -60,7 +58,7 @@ def test_session_that_cannot_grow_stops_in_the_midst_of_its_reply_and_resumes_it
         roomy.do({name: wait(k=4, ahead=0) for name in "ab"})
     said = len(crowd.replies["a"])
     assert crowd.replies["a"] == roomy.replies["a"][:said]
-    assert crowd.engine.lane("a").num_tokens >= SMALL_SLOT - 4
+    assert crowd.engine.lane("a").num_tokens >= CELLS_PER_BLOCK - 4
     assert "a" in errors
     crowd.close("b")
     assert crowd.do({"a": wait(k=4, ahead=0)})["a"].error is None
@@ -73,7 +71,7 @@ def test_sessions_that_all_need_to_grow_do_not_block_each_other_for_ever() -> No
     crowd, roomy = crowd_with_room_for(3), Crowd()
     for each in (crowd, roomy):
         each.start_replies("a", "b", "c")
-    enough = SMALL_SLOT + 40
+    enough = CELLS_PER_BLOCK + 40
     while min(len(crowd.replies[name]) for name in "ab") < enough:
         assert crowd.tick < 400, {name: len(reply) for name, reply in crowd.replies.items()}
         crowd.do({name: wait(k=4, ahead=0) for name in "abc" if len(crowd.replies[name]) < enough})
@@ -86,7 +84,7 @@ def test_sessions_that_all_need_to_grow_do_not_block_each_other_for_ever() -> No
         assert crowd.replies[name] == roomy.replies[name][: len(crowd.replies[name])]
 
 
-def check_scarcity(random: Random, num_slots: int) -> int:
+def check_scarcity(random: Random, num_blocks: int) -> int:
     """Play a schedule with little memory; returns how many sessions were ever refused.
 
     Whoever was not refused has the same conversation as with all the memory in the world, and what
@@ -94,8 +92,7 @@ def check_scarcity(random: Random, num_slots: int) -> int:
     """
     schedule = random_schedule(random, max_sessions=6)
     world = random_world(random)
-    smallest = schedule.smallest_slot * 3 // 2
-    scarce = play(schedule, world, kv_bytes=num_slots * smallest * world.cell_bytes)
+    scarce = play(schedule, world, kv_bytes=num_blocks * CELLS_PER_BLOCK * world.cell_bytes)
     roomy = play(schedule, world)
     check_readings(scarce.witness.readings, world, schedule.layers)
     num_refused = 0
@@ -109,13 +106,13 @@ def check_scarcity(random: Random, num_slots: int) -> int:
 
 
 @many(20)
-@given(st.randoms(use_true_random=False), st.integers(min_value=1, max_value=12))
-def test_scarce_memory_disturbs_only_those_it_refuses(random: Random, num_slots: int) -> None:
-    check_scarcity(random, num_slots)
+@given(st.randoms(use_true_random=False), st.integers(min_value=1, max_value=30))
+def test_scarce_memory_disturbs_only_those_it_refuses(random: Random, num_blocks: int) -> None:
+    check_scarcity(random, num_blocks)
 
 
-@pytest.mark.parametrize("num_slots", [3, 8])
-def test_scarce_memory_in_busy_schedules(num_slots: int) -> None:
-    refused = [check_scarcity(Random(seed), num_slots) for seed in BUSY_SEEDS[:12]]
+@pytest.mark.parametrize("num_blocks", [3, 8])
+def test_scarce_memory_in_busy_schedules(num_blocks: int) -> None:
+    refused = [check_scarcity(Random(seed), num_blocks) for seed in BUSY_SEEDS[:12]]
     assert any(refused)
     assert not all(refused)

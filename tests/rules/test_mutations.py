@@ -15,6 +15,8 @@ import pytest
 from torch import Tensor
 
 from duologue.engine import readers
+from duologue.engine.job import Job
+from duologue.engine.openings import Openings
 from duologue.engine.seat import SlotCells
 from duologue.forward import slot_rows
 from duologue.forward.plan import AttentionPlan
@@ -22,9 +24,9 @@ from duologue.forward.sampling import sample
 from duologue.forward.sampling_settings import SamplingSettings
 from duologue.forward.transformers_pass import TransformersPass
 from duologue.forward.visibility import visible_cells
-from duologue.kv.bank import Bank
+from duologue.kv.blocks import CELLS_PER_BLOCK
 from duologue.kv.channel import FREE, Channel
-from duologue.kv.memory import KVMemory
+from duologue.kv.memory import KVMemory, Opening
 from duologue.kv.slot import Slot
 from duologue.lane.aside import SetAside
 from duologue.lane.lane import Lane
@@ -37,7 +39,7 @@ from tests.rules.schedules import random_schedule
 from tests.rules.worlds import World, adapted_world, random_world
 
 WRONG_READING = "relative error"
-WRONG_MEMORY = "visible|differ|lost or doubled"
+WRONG_MEMORY = "visible|differ|lost|doubled|written to"
 OTHER_CONVERSATION = "."
 
 
@@ -76,22 +78,31 @@ def look_ahead_leaks() -> Any:
 
 def freed_cells_stay_visible() -> Any:
     """Until they are used again, which they are so soon that readings seldom show it."""
+    original = Slot.label
 
-    def free(memory: KVMemory, slot: Slot, cells: Sequence[int]) -> None:
-        slot.free_cells.extend(cells)
-        slot.free_cells.sort(reverse=True)
+    def label(slot: Slot, cells: Sequence[int], owner: int) -> None:
+        if owner != FREE:
+            original(slot, cells, owner)
 
-    return patch.object(KVMemory, "free", free)
+    return patch.object(Slot, "label", label)
 
 
-def closed_slots_stay_visible() -> Any:
-    """So the next session in the slot sees cells of one that has outgrown it."""
+def shared_blocks_are_written_to() -> Any:
+    """The block that an opening ends in is not copied for those who go on in it."""
+    return patch.object(KVMemory, "_copied", lambda _memory, block: block)
 
-    def give_slot(bank: Bank, index: int) -> None:
-        bank._free_slots.append(index)
-        bank._free_slots.sort()
 
-    return patch.object(Bank, "give_slot", give_slot)
+def openings_are_shared_before_they_are_computed() -> Any:
+    def computed(openings: Openings, jobs: Sequence[Job]) -> None:
+        for job in jobs:
+            opening, slot = job.seat.opening, job.seat.slot
+            if opening is None or slot is None or job.seat.is_opening_shared:
+                continue
+            num_cells = min(len(opening.tokens), slot.num_entries * CELLS_PER_BLOCK)
+            begun = Opening(opening.scope, opening.tokens[:num_cells])
+            openings._memory.share(slot, begun, range(num_cells))
+
+    return patch.object(Openings, "computed", computed)
 
 
 def promotion_forgets_to_relabel() -> Any:
@@ -170,7 +181,9 @@ CAUGHT: list[tuple[Callable[[], Any], Check, str]] = [
     (look_ahead_leaks, check_channels, WRONG_READING),
     (look_ahead_leaks, check_channels, WRONG_MEMORY),
     (freed_cells_stay_visible, check_channels, WRONG_MEMORY),
-    (closed_slots_stay_visible, check_channels, WRONG_MEMORY),
+    (shared_blocks_are_written_to, check_channels, WRONG_MEMORY),
+    (shared_blocks_are_written_to, check_channels, WRONG_READING),
+    (openings_are_shared_before_they_are_computed, check_channels, WRONG_READING),
     (promotion_forgets_to_relabel, check_channels, WRONG_READING),
     (promotion_forgets_to_relabel, check_channels, WRONG_MEMORY),
     (a_reply_returns_to_another_place, check_channels, WRONG_MEMORY),

@@ -47,10 +47,11 @@ class Witness:
         """Forwards that carried several sessions."""
         self.num_pieces = 0
         """Stretches that are only a part of what their channel lacked."""
-        self.num_slots_used_again = 0
-        self.num_slots_outgrown = 0
-        self._tenants: dict[tuple[int, int], int] = {}
-        self._capacities: dict[int, int] = {}
+        self.num_blocks_used_again = 0
+        self.num_blocks_shared = 0
+        self.num_tables_grown = 0
+        self._owners: dict[int, int] = {}
+        self._entries: dict[int, int] = {}
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -110,12 +111,14 @@ class Witness:
         for stretch in stretches:
             slot, lane = stretch.slot, lanes[id(stretch.slot)]
             self.num_pieces += len(stretch.tokens) < lane.channel(stretch.channel).num_uncached
-            place = (id(slot.bank), slot.index)
-            is_new = self._tenants.get(place, id(slot)) != id(slot)
-            self.num_slots_used_again += is_new
-            self._tenants[place] = id(slot)
-            self.num_slots_outgrown += slot.capacity > self._capacities.get(id(slot), 9999)
-            self._capacities[id(slot)] = slot.capacity
+            for block in {slot.block_of(cell) for cell in stretch.cells}:
+                self.num_blocks_used_again += self._owners.get(block, id(slot)) != id(slot)
+                self._owners[block] = id(slot)
+            self.num_tables_grown += slot.num_entries > self._entries.get(id(slot), 9999)
+            self._entries[id(slot)] = slot.num_entries
+        pool = self.engine.memory.pool
+        blocks = {block for slot in {s.slot for s in stretches} for block in slot.blocks}
+        self.num_blocks_shared += sum(pool.num_holders(block) > 2 for block in blocks)
 
 
 def _context(lane: Lane, stretch: Stretch) -> tuple[int, ...]:

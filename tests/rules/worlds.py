@@ -1,6 +1,6 @@
 """Models for the rules: on the engine's side, and plain beside it as the truth."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -149,8 +149,6 @@ class World:
     """What the engine's adapter adds for rows of the input channel."""
     merged: PreTrainedModel | None = None
     """The plain one with these updates added to its weights, for every row."""
-    smallest_slot: int = 1
-    """What the kernels can read: slots of fewer cells are made as large as this."""
 
     @property
     def hidden_size(self) -> int:
@@ -168,8 +166,7 @@ def tiny_world(family: str, is_adapted: bool = False) -> World:
 
 @cache
 def native_world(family: str, kernels: KernelSet, is_adapted: bool = False) -> World:
-    world = _world(family, NATIVE_FAMILIES[family], kernels, is_adapted)
-    return replace(world, smallest_slot=64)  # whose half is a block of cells
+    return _world(family, NATIVE_FAMILIES[family], kernels, is_adapted)
 
 
 def _world(family: str, changes: dict[str, Any], kernels: KernelSet, is_adapted: bool) -> World:

@@ -120,7 +120,7 @@ class BatcherProcess:
         told, memory = self.loop.status, self.assembly.engine.memory
         return Demand(
             seats_share=told.load.num_sessions / self.settings.batching.max_sessions,
-            cells_share=memory.num_cells_used * memory.cell_bytes / memory.budget_bytes,
+            cells_share=memory.held_share,
             tick_slack=told.tick_slack,
             late_tick_share=told.late_tick_share,
         )
@@ -195,7 +195,13 @@ class BatcherProcess:
             geometry.vocab_size, geometry.max_positions, can_judge=self.assembly.head is not None
         )
         return BatchLoop(
-            Seating(self.assembly.engine, model.chat, vetting, batching.max_sessions),
+            Seating(
+                self.assembly.engine,
+                model.chat,
+                vetting,
+                batching.max_sessions,
+                self.settings.kv.share_prefixes,
+            ),
             self.clock,
             TickClock(0.0, self.settings.decoding.tick_ms),
             batching,

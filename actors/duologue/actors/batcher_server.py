@@ -123,6 +123,7 @@ def _take(message: pb.TakeSeat, stream: SitStream) -> Take:
         seat.profile,
         seat.traceparent,
         message.had_seat,
+        seat.tenant_id,
     )
 
 

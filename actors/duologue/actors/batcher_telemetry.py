@@ -5,6 +5,7 @@ from collections.abc import Callable
 from duologue.actors.batcher_options import BatcherOptions
 from duologue.batching.load_plan import Load
 from duologue.clock import TickClock
+from duologue.kv.blocks import CELLS_PER_BLOCK
 from duologue.kv.memory import KVMemory
 from duologue.runtime.assembly import Assembly
 from duologue.settings import Settings
@@ -64,8 +65,8 @@ class MemoryObserver(BatchObserver):
         super().tick_began(load)
         gauges, memory = self._gauges, self._memory
         num_used = memory.num_cells_used
-        num_held = memory.allocated_bytes // memory.cell_bytes
+        num_held = memory.num_blocks_held * CELLS_PER_BLOCK
         gauges.seats.set(load.num_sessions)
         gauges.cells.labels("used").set(num_used)
         gauges.cells.labels("free").set(num_held - num_used)
-        gauges.kv_bytes.set(memory.allocated_bytes)
+        gauges.kv_bytes.set(memory.held_bytes)

@@ -30,6 +30,7 @@ class Take:
     """Where the session's trace goes on, in the W3C format."""
     had_seat: bool = False
     """It lost a seat, here or elsewhere, in a conversation that goes on."""
+    tenant_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ class Sitting:
     used_ms: float = 0.0
     """When its last slice ended."""
     may_have_cells: bool = False
+    tenant_id: str = ""
 
     @property
     def is_busy(self) -> bool:
@@ -83,6 +84,7 @@ class Roster:
             take.strategy,
             take.profile,
             take.traceparent,
+            tenant_id=take.tenant_id,
         )
         self._by_stream[take.stream] = self._by_key[take.key] = sitting
         self._epochs[take.key] = take.epoch

@@ -11,6 +11,7 @@ from duologue.lane.lane import Lane
 from duologue.lane.profile import LaneProfile
 from duologue.lane.slices import Slice, SliceResult
 from duologue.lane.state import LaneState
+from duologue.settings import SharingName
 from duologue.strategies.base import Strategy
 from duologue.text.chat import ChatFormat
 
@@ -26,7 +27,13 @@ class MergedEngine(Protocol):
     @property
     def has_work(self) -> bool: ...
     def open(
-        self, session_id: str, epoch: int, lane: Lane, profile: LaneProfile, strategy: Strategy
+        self,
+        session_id: str,
+        epoch: int,
+        lane: Lane,
+        profile: LaneProfile,
+        strategy: Strategy,
+        shares_among: str | None = None,
     ) -> None: ...
     def close(self, session_id: str, epoch: int) -> None: ...
     def rest(self, session_id: str, epoch: int) -> None: ...
@@ -41,7 +48,12 @@ class Seating:
     """Keeps the engine's seats and the roster of those who sit on them the same."""
 
     def __init__(
-        self, engine: MergedEngine, chat: ChatFormat, vetting: Vetting, max_sessions: int
+        self,
+        engine: MergedEngine,
+        chat: ChatFormat,
+        vetting: Vetting,
+        max_sessions: int,
+        share_prefixes: SharingName = "tenant",
     ) -> None:
         self.engine = engine
         self.roster = Roster()
@@ -50,6 +62,7 @@ class Seating:
         """Whether nobody is seated any more."""
         self._chat = chat
         self._vetting = vetting
+        self._share_prefixes = share_prefixes
 
     def take(self, take: Take, *, admits: bool) -> Sitting | None:
         """Seat a session; returns who lost the seat by it.
@@ -70,7 +83,7 @@ class Seating:
             self._check_room(admits or take.had_seat)
         else:
             self.leave(present)
-        self.engine.open(take.key, take.epoch, lane, take.profile, take.strategy)
+        self._open(take, lane)
         self.roster.add(take)
         return present
 
@@ -114,7 +127,7 @@ class Seating:
         assert sitting.before is not None, "no slice is under way"
         self.engine.close(sitting.key, sitting.epoch)
         lane = sitting.before.lane(self._chat)
-        self.engine.open(sitting.key, sitting.epoch, lane, sitting.profile, sitting.strategy)
+        self._open(sitting, lane)
         sitting.may_have_cells = False
 
     def reclaim_cells(self) -> bool:
@@ -131,6 +144,11 @@ class Seating:
             log.exception("cells could not be taken back in good order")
             longest.may_have_cells = False
         return True
+
+    def _open(self, who: Take | Sitting, lane: Lane) -> None:
+        scopes = {"tenant": who.tenant_id, "everyone": "", "none": None}
+        among = scopes[self._share_prefixes]
+        self.engine.open(who.key, who.epoch, lane, who.profile, who.strategy, among)
 
     def _check_room(self, admits: bool) -> None:
         if self.is_draining:

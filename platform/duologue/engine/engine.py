@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from duologue.engine.job import Job
+from duologue.engine.openings import Openings
 from duologue.engine.passage import Passage, plan_passage
 from duologue.engine.readers import Readers
 from duologue.engine.seat import Seat
@@ -14,7 +15,7 @@ from duologue.forward.merged import MergedForward
 from duologue.forward.rows import Stretch
 from duologue.forward.state_head import StateHead
 from duologue.kv.channel import Channel
-from duologue.kv.memory import KVMemory
+from duologue.kv.memory import KVMemory, Opening
 from duologue.lane.lane import Lane
 from duologue.lane.profile import LaneProfile
 from duologue.lane.slices import Slice, SliceResult
@@ -57,12 +58,14 @@ class Engine:
             device=model.device,
             dtype=model.dtype,
         )
+        self._openings = Openings(self.memory)
         self.num_forwards = 0
         self.num_rows = 0
         layers = head.layers if head is not None else (-1,)
         lora = head.lora if head is not None else None
         self._adapts_input = lora is not None
-        self._merged = MergedForward(model.network, layers, lora, model.kernels.kernels)
+        kernels = model.kernels.kernels
+        self._merged = MergedForward(model.network, self.memory, layers, lora, kernels)
         self._readers = Readers(head)
         self._seats: dict[str, Seat] = {}
         self._jobs: dict[str, Job] = {}
@@ -88,8 +91,11 @@ class Engine:
         lane: Lane,
         profile: LaneProfile,
         strategy: Strategy,
+        shares_among: str | None = None,
     ) -> None:
         """Seat a session with its lane, new or replayed from its journal; costs nothing yet.
+
+        The cells of its opening are shared with the sessions that have the same `shares_among`.
 
         A newer epoch takes over from an older one. Raises StaleEpoch for one that is not newer, and
         InvalidInput if the strategy needs a state head and there is none.
@@ -103,8 +109,17 @@ class Engine:
                     f"session {session_id} is seated under epoch {present.epoch}, not {epoch}"
                 )
             self._remove(present)
+        opening = None
+        if shares_among is not None:
+            opening = Opening(shares_among, tuple(lane.trunk.tokens[: lane.num_opening_tokens]))
         self._seats[session_id] = Seat(
-            session_id, epoch, lane, profile, strategy, adapts_input=self._adapts_input
+            session_id,
+            epoch,
+            lane,
+            profile,
+            strategy,
+            adapts_input=self._adapts_input,
+            opening=opening,
         )
 
     def close(self, session_id: str, epoch: int) -> None:
@@ -165,7 +180,7 @@ class Engine:
         self._rehearse((1,))
 
     def _rehearse(self, sizes: Sequence[int]) -> None:
-        slot = self.memory.open(max(sizes))
+        slot, _ = self.memory.open()
         try:
             for num_rows in sizes:
                 cells = self.memory.take(slot, num_rows)
@@ -192,6 +207,8 @@ class Engine:
         for job in jobs[:1] + sorted(jobs[1:], key=lambda job: job.num_wanted_rows):
             if room == 0:
                 break
+            if self._openings.must_wait(job):
+                continue
             try:
                 chunk = min(room, self.settings.prefill_chunk_rows)
                 passage = plan_passage(job, self.memory, chunk)
@@ -214,6 +231,7 @@ class Engine:
         self.num_rows += sum(passage.num_rows for passage in passages)
         for passage in passages:
             passage.enter_cells()
+        self._openings.computed([passage.job for passage in passages])
         with torch.inference_mode():
             outcomes = self._readers.read(passages, output)
         for passage, outcome in zip(passages, outcomes, strict=True):
@@ -223,6 +241,7 @@ class Engine:
         for session_id, job in list(self._jobs.items()):
             if job.is_over:
                 del self._jobs[session_id]
+                self._openings.forget(job)
                 self._done.append(job.result())
 
     def _seat(self, session_id: str, epoch: int) -> Seat:
@@ -240,7 +259,9 @@ class Engine:
         return seat
 
     def _remove(self, seat: Seat) -> None:
-        self._jobs.pop(seat.session_id, None)
+        job = self._jobs.pop(seat.session_id, None)
+        if job is not None:
+            self._openings.forget(job)
         self._done = [result for result in self._done if result.session_id != seat.session_id]
         del self._seats[seat.session_id]
         seat.vacate(self.memory)

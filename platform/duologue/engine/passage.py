@@ -46,8 +46,8 @@ def plan_passage(job: Job, memory: KVMemory, max_rows: int) -> Passage:
     the input: one token of a reply is not to wait for a long prefill.
     """
     assert max_rows > 0, max_rows
+    slot = job.seat.settle(memory)  # which may find a beginning of the trunk computed
     parts = _parts(job, max_rows)
-    slot = job.seat.settle(memory)
     cells = _take(job, slot, memory, sum(part.num_rows for part in parts))
     stretches = []
     for part in parts:

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from duologue.errors import KVMemoryExhausted
 from duologue.kv.channel import Channel
-from duologue.kv.memory import KVMemory
+from duologue.kv.memory import KVMemory, Opening
 from duologue.kv.slot import Slot
 from duologue.lane.cells import NoCells
 from duologue.lane.lane import Lane
@@ -44,12 +45,28 @@ class Seat:
     slot: Slot | None = None
     adapts_input: bool = False
     """Whether rows of the input channel are computed in another way than the other rows."""
+    opening: Opening | None = None
+    """What the trunk begins with, if it is shared."""
+    is_opening_shared: bool = False
+    """Whether others can begin with its cells, or it began with those of others."""
 
     def settle(self, memory: KVMemory) -> Slot:
-        """The session's slot, opened when it has none; raises `KVMemoryExhausted`."""
+        """The session's slot, opened when it has none.
+
+        Raises `KVMemoryExhausted` if there is not room for all that the session has said.
+        """
         if self.slot is None:
-            self.slot = memory.open(self.lane.num_tokens)
-            self.lane.cells = SlotCells(memory, self.slot, self.adapts_input)
+            slot, cells = memory.open(self.opening)
+            try:
+                memory.check_room(self.lane.num_tokens - len(cells))
+            except KVMemoryExhausted:
+                memory.close(slot)
+                raise
+            self.slot = slot
+            self.lane.cells = SlotCells(memory, slot, self.adapts_input)
+            self.lane.trunk.cells.extend(cells)
+            is_whole = self.opening is not None and len(cells) == len(self.opening.tokens)
+            self.is_opening_shared = is_whole
         return self.slot
 
     def vacate(self, memory: KVMemory) -> None:

@@ -12,9 +12,10 @@ class ManyRows(SlotRows):
     def attend(
         self, layer: int, queries: Tensor, window: int | None, softcap: float | None
     ) -> Tensor:
-        slot = self.slots[0]
-        keys = self.bank.keys[layer][slot, :, :, : self.extent]  # [kv_heads, dim, cells]
-        values = self.bank.values[layer][slot, :, : self.extent]  # [kv_heads, cells, dim]
+        table = self.tables[0].long()
+        # Its blocks side by side: [kv_heads, dim, cells] and [kv_heads, cells, dim].
+        keys = self.pool.keys[layer][table].permute(1, 2, 0, 3).flatten(2)
+        values = self.pool.values[layer][table].transpose(0, 1).flatten(1, 2)
         rows, heads, dim = queries.shape
         kv_heads, _, cells = keys.shape
         by_head = queries.view(rows, kv_heads, -1, dim).transpose(0, 1)

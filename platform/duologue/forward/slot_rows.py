@@ -1,14 +1,16 @@
-"""Rows of one forward that lie in one bank, and how they meet its cells."""
+"""Rows of one forward that attend together, and how they meet the cells of their slots."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from duologue.forward.visibility import visible_cells
-from duologue.kv.bank import Bank
+from duologue.kv.blocks import CELLS_PER_BLOCK, BlockPool
+from duologue.kv.channel import FREE
 from duologue.kv.slot import Slot
 
 
@@ -26,30 +28,36 @@ class SlotWork:
     def num_rows(self) -> int:
         return len(self.tokens)
 
+    def label_cells(self) -> None:
+        """Label the cells that the rows fill, so that they see themselves and each other."""
+        self.slot.place(self.cells, self.channels, self.positions)
+
 
 class SlotRows(ABC):
-    """Neighbouring rows of a forward, `start` to `end`, whose slots all lie in `bank`.
+    """Neighbouring rows of a forward, `start` to `end`, whose cells are labelled.
 
-    Labels the cells that the rows fill, so that they see themselves and each other.
+    Tables of slots that are shorter than others are filled up with a block that nobody sees there.
     """
 
-    def __init__(self, works: Sequence[SlotWork], start: int, dtype: torch.dtype) -> None:
-        self.bank: Bank = works[0].slot.bank
+    def __init__(
+        self, works: Sequence[SlotWork], start: int, pool: BlockPool, dtype: torch.dtype
+    ) -> None:
+        self.pool = pool
         self.start = start
         self.end = start + sum(work.num_rows for work in works)
-        self.extent = max(work.slot.extent for work in works)
+        self.num_entries = max(work.slot.num_entries for work in works)
         self._dtype = dtype
-        device = self.bank.owners.device
-        columns = (
-            [work.slot.index for work in works for _ in work.tokens],
-            [cell for work in works for cell in work.cells],
-            [channel for work in works for channel in work.channels],
-            [position for work in works for position in work.positions],
-        )
-        self.slots, self._cells, channels, positions = torch.tensor(columns, device=device)
-        self._channels, self._positions = channels.int(), positions.int()
-        self.bank.owners[self.slots, self._cells] = self._channels
-        self.bank.positions[self.slots, self._cells] = self._positions
+        self._works = works
+        device = pool.keys[0].device
+        cells = np.array([cell for work in works for cell in work.cells])
+        numbers = [number for number, work in enumerate(works) for _ in work.tokens]
+        tables = np.zeros((len(works), self.num_entries), dtype=np.int32)
+        for table, work in zip(tables, works, strict=True):
+            table[: work.slot.num_entries] = np.maximum(work.slot.table, 0)
+        self.tables = torch.from_numpy(tables[numbers]).to(device)  # [rows, entries]
+        blocks = tables[numbers, cells // CELLS_PER_BLOCK]
+        self._blocks = torch.from_numpy(blocks).long().to(device)
+        self._places = torch.from_numpy(cells % CELLS_PER_BLOCK).to(device)
         self._bias: dict[int | None, Tensor] = {}
 
     @property
@@ -58,22 +66,33 @@ class SlotRows(ABC):
 
     def write(self, layer: int, keys: Tensor, values: Tensor) -> None:
         """Fill the cells of a layer; keys and values: [rows, kv_heads, dim]."""
-        self.bank.keys[layer][self.slots, :, :, self._cells] = keys
-        self.bank.values[layer][self.slots, :, self._cells] = values
+        self.pool.keys[layer][self._blocks, :, :, self._places] = keys
+        self.pool.values[layer][self._blocks, :, self._places] = values
 
     def bias(self, window: int | None) -> Tensor:
         """Additive mask, 0 or -inf, [rows, 1, cells]; layers with the same window share it."""
         if window not in self._bias:
-            visible = visible_cells(
-                self.bank.owners[:, : self.extent][self.slots],
-                self.bank.positions[:, : self.extent][self.slots],
-                self._channels,
-                self._positions,
-                window,
-            )
-            bias = torch.zeros(visible.shape, dtype=self._dtype, device=visible.device)
-            self._bias[window] = bias.masked_fill_(~visible, float("-inf"))[:, None]
+            visible = torch.cat([self._visible(work, window) for work in self._works])
+            bias = torch.zeros(visible.shape, dtype=self._dtype)
+            bias = bias.masked_fill_(~visible, float("-inf"))[:, None]
+            self._bias[window] = bias.to(self.tables.device)
         return self._bias[window]
+
+    def _visible(self, work: SlotWork, window: int | None) -> Tensor:
+        """bool [rows, cells] of one slot."""
+        num_rows, num_cells = work.num_rows, self.num_entries * CELLS_PER_BLOCK
+        owners = torch.full((num_cells,), FREE, dtype=torch.int32)
+        positions = torch.zeros(num_cells, dtype=torch.int32)
+        own = len(work.slot.owners)
+        owners[:own] = torch.from_numpy(work.slot.owners)
+        positions[:own] = torch.from_numpy(work.slot.positions)
+        return visible_cells(
+            owners.expand(num_rows, -1),
+            positions.expand(num_rows, -1),
+            torch.tensor(work.channels, dtype=torch.int32),
+            torch.tensor(work.positions, dtype=torch.int32),
+            window,
+        )
 
     @abstractmethod
     def attend(

@@ -12,6 +12,7 @@ from duologue.forward.adapted_layers import AdaptedLayers, InputRows
 from duologue.forward.input_lora import InputLora
 from duologue.forward.plan import AttentionPlan
 from duologue.forward.rows import ForwardOutput, Stretch
+from duologue.kv.blocks import BlockPool
 from duologue.model.geometry import ModelGeometry
 
 
@@ -26,10 +27,12 @@ class TransformersPass:
     def __init__(
         self,
         network: PreTrainedModel,
+        pool: BlockPool,
         hidden_layers: Sequence[int] = (-1,),
         lora: InputLora | None = None,
     ) -> None:
         self.network = network
+        self._pool = pool
         self.hidden_layers = tuple(hidden_layers)
         body = network.base_model
         self._adapted = AdaptedLayers(body, lora.fitted_to(body)) if lora is not None else None
@@ -40,7 +43,7 @@ class TransformersPass:
     @torch.inference_mode()
     def run(self, stretches: Sequence[Stretch]) -> ForwardOutput:
         """Fill the cells of all rows and read the last row of each stretch that asks for it."""
-        plan = AttentionPlan(stretches, self._num_heads, self._dtype)
+        plan = AttentionPlan(stretches, self._pool, self._num_heads, self._dtype)
         ends = list(zip(stretches, plan.last_rows, strict=True))
         hidden_rows = [row for stretch, row in ends if stretch.reads_hidden]
         with self._adapting(plan.input_rows), self._reading(hidden_rows) as hidden:

@@ -1,1 +1,1 @@
-"""Key/value memory: slots of cells, each labelled with its channel and its position."""
+"""Key/value memory: blocks of cells, each cell labelled with its channel and its position."""

@@ -1,21 +1,25 @@
 """The key/value memory of a device: slots opened, grown, relabelled and closed in a budget."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 
 from duologue.errors import KVMemoryExhausted
-from duologue.kv.bank import Bank
-from duologue.kv.capacity import capacity_for
+from duologue.kv.blocks import CELLS_PER_BLOCK, BlockPool
 from duologue.kv.channel import FREE, Channel
-from duologue.kv.slot import Slot
+from duologue.kv.prefixes import Prefixes
+from duologue.kv.slot import HOLE, Slot
 from duologue.model.geometry import ModelGeometry
 
-BANK_SLOTS = 32
-"""Slots in a bank at the most: its memory is cleared in one go, and forwards wait meanwhile."""
 
-BANK_BYTES = 1 << 30
-"""A bank of large slots has fewer of them, so that the budget is not taken in one bite."""
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a session begins with, and among whom that may be shared: those of the same `scope`."""
+
+    scope: str
+    tokens: Sequence[int]
 
 
 class KVMemory:
@@ -34,59 +38,126 @@ class KVMemory:
         self.dtype = dtype
         self.budget_bytes = budget_bytes
         self.cell_bytes = geometry.bytes_per_cell(dtype)
-        self._banks: list[Bank] = []
+        self.block_bytes = self.cell_bytes * CELLS_PER_BLOCK
+        self.pool = BlockPool(
+            geometry,
+            num_blocks=budget_bytes // self.block_bytes,
+            device=self.device,
+            dtype=dtype,
+        )
+        self.prefixes = Prefixes(self.pool)
         self._slots: set[Slot] = set()
-
-    @property
-    def banks(self) -> Sequence[Bank]:
-        return self._banks
-
-    @property
-    def allocated_bytes(self) -> int:
-        return sum(bank.num_slots * bank.capacity for bank in self._banks) * self.cell_bytes
 
     @property
     def num_slots(self) -> int:
         return len(self._slots)
 
     @property
+    def num_blocks_held(self) -> int:
+        """Blocks that slots hold, each counted once."""
+        return self.pool.num_blocks - self.pool.num_free - self.prefixes.num_idle
+
+    @property
+    def num_blocks_idle(self) -> int:
+        """Blocks that are only kept because somebody may begin with what they hold."""
+        return self.prefixes.num_idle
+
+    @property
+    def held_bytes(self) -> int:
+        """Memory of the blocks that slots hold."""
+        return self.num_blocks_held * self.block_bytes
+
+    @property
+    def held_share(self) -> float:
+        """Of the blocks: how many slots hold."""
+        return self.num_blocks_held / max(1, self.pool.num_blocks)
+
+    @property
     def num_cells_used(self) -> int:
-        return sum(slot.num_used for slot in self._slots)
+        """Cells in use; one that several slots use counts once."""
+        used: Counter[int] = Counter()
+        for slot in self._slots:
+            for block, count in zip(slot.table.tolist(), slot.num_used_in, strict=True):
+                used[block] = max(used[block], count)
+        return used.total()
 
-    def open(self, cells: int = 0) -> Slot:
-        """A slot with room for at least `cells`.
+    def open(self, opening: Opening | None = None) -> tuple[Slot, list[int]]:
+        """A slot, and those of its cells that hold a beginning of the opening already.
 
-        Raises `KVMemoryExhausted` and changes nothing if the budget does not allow one.
+        These belong to the trunk, from position 0 on. It costs a block at the most, and none where
+        there is none.
         """
-        bank = self._bank_with_room(capacity_for(cells))
-        slot = Slot(bank, bank.take_slot(), list(range(bank.capacity - 1, -1, -1)))
+        slot = Slot()
         self._slots.add(slot)
-        return slot
+        return slot, self._adopt(slot, opening) if opening is not None else []
+
+    def check_room(self, num_cells: int) -> None:
+        """Raises `KVMemoryExhausted` if a new slot could not have so many cells now."""
+        self._need(-(-num_cells // CELLS_PER_BLOCK))
 
     def close(self, slot: Slot) -> None:
         """Give the slot back with everything in it."""
         self._slots.remove(slot)
-        self._leave(slot.bank, slot.index)
+        for block in slot.blocks:
+            self.pool.release(block)
+
+    def share(self, slot: Slot, opening: Opening, cells: Sequence[int]) -> None:
+        """Let others begin with the opening, whose cells are these.
+
+        Nothing happens as far as they do not lie one behind the other from the first cell on.
+        """
+        if list(cells) != list(range(len(cells))):
+            return
+        num_entries = -(-len(cells) // CELLS_PER_BLOCK)
+        blocks = slot.table[:num_entries].tolist()
+        known = self.prefixes.learn(opening.scope, opening.tokens, blocks)
+        for entry in range(known):
+            sealed = min(len(cells) - entry * CELLS_PER_BLOCK, CELLS_PER_BLOCK)
+            slot.sealed_in[entry] = max(slot.sealed_in[entry], sealed)
 
     def take(self, slot: Slot, count: int) -> list[int]:
-        """`count` free cells of the slot, which moves to a larger class when it has too few.
+        """`count` free cells of the slot, the lowest, with blocks for them.
 
         They stay invisible until a forward fills and labels them. Raises `KVMemoryExhausted`,
-        changing nothing.
+        changing nothing that anybody holds.
         """
-        if count > len(slot.free_cells):
-            self._grow(slot, slot.num_used + count)
-        return [slot.free_cells.pop() for _ in range(count)]
+        missing = max(0, count - len(slot.free_cells))
+        num_more = -(-missing // CELLS_PER_BLOCK)
+        chosen = slot.free_cells[len(slot.free_cells) - min(count, len(slot.free_cells)) :]
+        entries = {cell // CELLS_PER_BLOCK for cell in chosen}
+        holes = sorted(entry for entry in entries if slot.table[entry] == HOLE)
+        self._need(len(holes) + num_more)
+        if num_more:
+            holes += range(slot.num_entries, slot.num_entries + num_more)
+            slot.extend(num_more)
+        for entry in holes:
+            slot.put(entry, self.pool.take())
+        cells = [slot.free_cells.pop() for _ in range(count)]
+        for cell in cells:
+            slot.num_used_in[cell // CELLS_PER_BLOCK] += 1
+        return cells
 
     def free(self, slot: Slot, cells: Sequence[int]) -> None:
-        """Cells that are no longer wanted: invisible at once, used again later."""
-        slot.bank.label(slot.index, cells, FREE)
-        slot.free_cells.extend(cells)
+        """Cells that are no longer wanted: invisible at once, used again later.
+
+        Sealed ones are used again when their block is given back, which happens as soon as none of
+        its cells is in use.
+        """
+        if not cells:
+            return
+        slot.label(cells, FREE)
+        for entry, count in Counter(cell // CELLS_PER_BLOCK for cell in cells).items():
+            slot.num_used_in[entry] -= count
+        slot.free_cells.extend(cell for cell in cells if not _is_sealed(slot, cell))
+        for entry in {cell // CELLS_PER_BLOCK for cell in cells}:
+            if slot.num_used_in[entry] == 0:
+                self._give_back(slot, entry)
         slot.free_cells.sort(reverse=True)
+        slot.shorten()
 
     def relabel(self, slot: Slot, cells: Sequence[int], owner: Channel) -> None:
         """Hand cells over to another channel: nothing is copied, nothing is computed."""
-        slot.bank.label(slot.index, cells, owner)
+        slot.label(cells, owner)
 
     def check_integrity(
         self, expected: Mapping[Slot, Mapping[Channel, Iterable[tuple[int, int]]]]
@@ -96,67 +167,85 @@ class KVMemory:
         `expected` names per open slot and channel the (cell, position) pairs that are labelled.
         """
         assert set(expected) == self._slots, "slots without an owner, or owners without a slot"
-        assert self.allocated_bytes <= self.budget_bytes
-        for bank in self._banks:
-            taken = {slot.index for slot in self._slots if slot.bank is bank}
-            for index in set(range(bank.num_slots)) - taken:
-                assert bool((bank.owners[index] == FREE).all()), "a closed slot has visible cells"
+        held = [block for slot in self._slots for block in slot.blocks]
+        self.pool.check_integrity([*held, *self.prefixes.blocks])
         for slot, channels in expected.items():
             labels = {
                 cell: (int(channel), position)
                 for channel, cells in channels.items()
                 for cell, position in cells
             }
-            owners = slot.bank.owners[slot.index].tolist()
-            positions = slot.bank.positions[slot.index].tolist()
+            owners, positions = slot.owners.tolist(), slot.positions.tolist()
             actual = {cell: (o, positions[cell]) for cell, o in enumerate(owners) if o != FREE}
             assert actual == labels, f"cells {actual} differ from {labels}"
-            assert sorted(slot.free_cells + list(labels)) == list(range(slot.capacity)), (
-                "cells lost or doubled"
-            )
+            self._check_slot(slot, labels.keys())
 
-    def _grow(self, slot: Slot, cells: int) -> None:
-        bank = self._bank_with_room(capacity_for(cells))
-        index = bank.take_slot()
-        bank.copy_slot_from(index, slot.bank, slot.index)
-        new_cells = list(range(bank.capacity - 1, slot.capacity - 1, -1))
-        left_bank, left_index = slot.bank, slot.index
-        slot.bank, slot.index, slot.free_cells = bank, index, new_cells + slot.free_cells
-        self._leave(left_bank, left_index)
-
-    def _leave(self, bank: Bank, index: int) -> None:
-        bank.give_slot(index)
-        if bank.is_empty:
-            self._banks.remove(bank)
-
-    def _bank_with_room(self, capacity: int) -> Bank:
-        """A bank of this class; one of a larger class only if the budget allows no new bank."""
-        roomy = [bank for bank in self._banks if bank.has_room and bank.capacity >= capacity]
-        best = min(roomy, key=lambda bank: bank.capacity, default=None)
-        num_slots = self._affordable_slots(capacity)
-        if best is not None and (best.capacity == capacity or num_slots < 1):
-            return best
-        if num_slots < 1:
-            raise KVMemoryExhausted(
-                f"a slot of {capacity} cells needs {_mebibytes(capacity * self.cell_bytes)}, "
-                f"but only {_mebibytes(self.budget_bytes - self.allocated_bytes)} of "
-                f"{_mebibytes(self.budget_bytes)} of key/value memory are left"
-            )
-        bank = Bank(
-            self.geometry,
-            num_slots=num_slots,
-            capacity=capacity,
-            device=self.device,
-            dtype=self.dtype,
+    def _check_slot(self, slot: Slot, used: Iterable[int]) -> None:
+        used_in = Counter(cell // CELLS_PER_BLOCK for cell in used)
+        assert slot.num_used_in == [used_in[entry] for entry in range(slot.num_entries)]
+        assert [block == HOLE for block in slot.table] == [n == 0 for n in slot.num_used_in]
+        sealed = {cell for cell in range(len(slot.owners)) if _is_sealed(slot, cell)}
+        assert sorted({*slot.free_cells} | {*used} | sealed) == list(range(len(slot.owners))), (
+            "cells lost"
         )
-        self._banks.append(bank)
-        return bank
+        assert not {*slot.free_cells} & ({*used} | sealed), "cells doubled"
+        assert slot.free_cells == sorted(slot.free_cells, reverse=True)
+        writable = {slot.block_of(cell) for cell in slot.free_cells} - {HOLE}
+        for block in writable & set(self.prefixes.blocks):
+            assert self.pool.num_holders(block) == 2, "a shared block that can be written to"
 
-    def _affordable_slots(self, capacity: int) -> int:
-        """How many slots a new bank of this class can have."""
-        slot_bytes = capacity * self.cell_bytes
-        left_bytes = self.budget_bytes - self.allocated_bytes
-        return min(BANK_SLOTS, max(1, BANK_BYTES // slot_bytes), left_bytes // slot_bytes)
+    def _adopt(self, slot: Slot, opening: Opening) -> list[int]:
+        num_cells = 0
+        found = self.prefixes.find(opening.scope, opening.tokens)
+        for block, _ in found:
+            self.pool.hold(block)  # before anything is given back to make room
+        for block, num_tokens in found:
+            entry = slot.num_entries
+            if num_tokens < CELLS_PER_BLOCK:
+                own = self._copied(block)
+                if own is None:
+                    break
+                block = own
+            slot.extend(1)
+            slot.put(entry, block)
+            slot.num_used_in[entry] = num_tokens
+            slot.sealed_in[entry] = num_tokens if num_tokens == CELLS_PER_BLOCK else 0
+            num_cells += num_tokens
+        cells = list(range(num_cells))
+        slot.free_cells = [cell for cell in slot.free_cells if cell >= num_cells]
+        slot.place(cells, [Channel.TRUNK] * num_cells, range(num_cells))
+        return cells
+
+    def _copied(self, block: int) -> int | None:
+        """A copy, for somebody who held the block; None if there is no room for one."""
+        self.prefixes.make_room(1)
+        own = self.pool.take() if self.pool.num_free else None
+        if own is not None:
+            self.pool.copy(block, own)
+        self.pool.release(block)
+        return own
+
+    def _give_back(self, slot: Slot, entry: int) -> None:
+        """Make an entry none of whose cells is in use a hole."""
+        self.pool.release(slot.block_of(entry * CELLS_PER_BLOCK))
+        slot.put(entry, HOLE)
+        first = entry * CELLS_PER_BLOCK
+        slot.free_cells.extend(range(first, first + slot.sealed_in[entry]))
+        slot.sealed_in[entry] = 0
+
+    def _need(self, num_blocks: int) -> None:
+        self.prefixes.make_room(num_blocks)
+        if self.pool.num_free < num_blocks:
+            raise KVMemoryExhausted(
+                f"{num_blocks} blocks of {CELLS_PER_BLOCK} cells are needed"
+                f" ({_mebibytes(num_blocks * self.block_bytes)}), but only {self.pool.num_free} of"
+                f" {self.pool.num_blocks} are left of the {_mebibytes(self.budget_bytes)} of"
+                " key/value memory"
+            )
+
+
+def _is_sealed(slot: Slot, cell: int) -> bool:
+    return cell % CELLS_PER_BLOCK < slot.sealed_in[cell // CELLS_PER_BLOCK]
 
 
 def _mebibytes(size_bytes: int) -> str:

@@ -65,6 +65,7 @@ class CountingEngine:
     submitted: list[Slice] = field(default_factory=list)
     rested: list[str] = field(default_factory=list)
     num_probes: int = 0
+    shared_among: dict[str, str | None] = field(default_factory=dict)
     _seats: dict[str, tuple[int, Lane, LaneProfile]] = field(default_factory=dict)
     _left: dict[str, tuple[Slice, int]] = field(default_factory=dict)
 
@@ -73,10 +74,17 @@ class CountingEngine:
         return bool(self._left)
 
     def open(
-        self, session_id: str, epoch: int, lane: Lane, profile: LaneProfile, strategy: Strategy
+        self,
+        session_id: str,
+        epoch: int,
+        lane: Lane,
+        profile: LaneProfile,
+        strategy: Strategy,
+        shares_among: str | None = None,
     ) -> None:
         assert session_id not in self._seats
         self._fault("open", session_id)
+        self.shared_among[session_id] = shares_among
         self._seats[session_id] = (epoch, lane, profile)
 
     def close(self, session_id: str, epoch: int) -> None:

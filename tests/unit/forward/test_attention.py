@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from duologue.errors import ModelUnavailable
 from duologue.forward.attention import slot_attention
-from duologue.forward.plan import MAX_FEW_ROWS
+from duologue.forward.plan import MAX_FEW_ROWS, size_class
 from duologue.forward.visibility import visible_cells
 from duologue.kv.channel import FREE, Channel
 from tests.unit.forward.conversations import (
@@ -67,12 +67,12 @@ def test_both_ways_of_attending_agree_with_the_plain_model(exchange: Exchange, r
     assert exchange.run(stretches) < TOLERANCE
 
 
-def test_a_conversation_grows_through_the_classes() -> None:
+def test_a_conversation_grows_through_the_size_classes() -> None:
     exchange, random = Exchange("llama"), Random(0)
     growing, neighbour = exchange.open(), exchange.open()
     for conversation in (growing, neighbour):
         assert exchange.run([exchange.say(conversation, Channel.TRUNK, [1, 2, 3])]) < TOLERANCE
-    capacities = set()
+    classes = set()
     for _ in range(12):
         tokens = random_tokens(random, 40)
         stretches = [
@@ -81,11 +81,11 @@ def test_a_conversation_grows_through_the_classes() -> None:
             exchange.say(growing, Channel.INPUT, tokens[:2]),
         ]
         assert exchange.run(stretches) < TOLERANCE
-        capacities.add(growing.slot.capacity)
-    assert len(capacities) >= 4
+        classes.add(size_class(growing.slot.num_entries))
+    assert len(classes) >= 4
 
 
-def test_what_a_reused_slot_held_makes_no_difference() -> None:
+def test_what_a_reused_block_held_makes_no_difference() -> None:
     """Bit for bit: the cells of the past are multiplied by zero, whatever they hold."""
     exchange = Exchange("llama")
     readings = []

@@ -24,7 +24,9 @@ NAME = "layers.0.self_attn.q_proj"
 
 
 def both(exchange: Exchange, lora: InputLora) -> tuple[MergedForward, MergedForward]:
-    return exchange.forward, MergedForward(exchange.merged, exchange.forward.hidden_layers, lora)
+    return exchange.forward, MergedForward(
+        exchange.merged, exchange.memory, exchange.forward.hidden_layers, lora
+    )
 
 
 def mixed_stretches(exchange: Exchange) -> list[Stretch]:
@@ -45,16 +47,15 @@ def test_other_rows_are_the_same_bit_for_bit() -> None:
     plain, adapted = both(exchange, random_lora(exchange.plain))
     stretches = mixed_stretches(exchange)
     expected = plain.run(stretches)
-    keys = [key.clone() for bank in exchange.memory.banks for key in bank.keys]
+    keys = [key.clone() for key in exchange.memory.pool.keys]
     found = adapted.run(stretches)
     for row, stretch in enumerate(stretches):
         same = torch.equal(found.logits[row], expected.logits[row])
         assert same is (stretch.channel is not Channel.INPUT)
-    after = [key for bank in exchange.memory.banks for key in bank.keys]
+    [block] = stretches[1].slot.blocks
     cells = stretches[1].cells
-    for before, now in zip(keys, after, strict=True):
-        slot = stretches[1].slot.index
-        assert torch.equal(before[slot][:, :, cells], now[slot][:, :, cells])
+    for before, now in zip(keys, exchange.memory.pool.keys, strict=True):
+        assert torch.equal(before[block][:, :, cells], now[block][:, :, cells])
 
 
 def test_without_input_rows_nothing_is_adapted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,11 +118,10 @@ def test_packed_layers_are_adapted_alike() -> None:
         memory = KVMemory(
             ModelGeometry.from_config(network.config), budget_bytes=1 << 24, dtype=torch.bfloat16
         )
-        slot = memory.open()
+        slot, _ = memory.open()
         stretch = Stretch(slot, Channel.INPUT, [1, 2, 3], memory.take(slot, 3), 0, True, True)
-        return (
-            MergedForward(network, (-1,), random_lora(tiny_network("llama"))).run([stretch]).hidden
-        )
+        forward = MergedForward(network, memory, (-1,), random_lora(tiny_network("llama")))
+        return forward.run([stretch]).hidden
 
     assert torch.equal(states(packs=True), states(packs=False))
 

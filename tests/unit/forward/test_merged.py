@@ -46,7 +46,7 @@ def test_a_forward_that_nobody_reads_still_fills_its_cells(exchange: Exchange) -
 
 def test_hidden_states_lie_side_by_side_in_the_order_of_the_layers(exchange: Exchange) -> None:
     conversation = exchange.open()
-    reversed_layers = MergedForward(exchange.merged, hidden_layers=(-1, 0))
+    reversed_layers = MergedForward(exchange.merged, exchange.memory, (-1, 0))
     stretch = exchange.say(conversation, Channel.TRUNK, [1, 2], reads_hidden=True)
     hidden = exchange.forward.run([stretch]).hidden
     size = hidden.shape[1] // 2

@@ -8,20 +8,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from duologue.errors import ModelUnavailable
 from duologue.forward.few import FewRows
 from duologue.forward.many import ManyRows
 from duologue.forward.native.attention import why_not
 from duologue.forward.native.library import Library, load_library
 from duologue.forward.native.structures import TYPES
 from duologue.forward.native.variants import Variant, runnable_variants
-from duologue.kv.bank import Bank
+from duologue.kv.blocks import CELLS_PER_BLOCK, BlockPool
+from duologue.kv.slot import HOLE
 from duologue.model.geometry import ModelGeometry
 from tests.native import needs_native
 from tests.unit.forward.attention_case import (
     AttentionCase,
-    attend,
-    layer_struct,
     random_case,
 )
 
@@ -36,13 +34,15 @@ SEEDS = st.integers(0, 2**32)
 def tolerance(library: Library, dtype: torch.dtype) -> float:
     """Of results in float32, relative to the weighted sum of absolute values."""
     rounds_weights = dtype is torch.bfloat16 and library.variant.name == "avx512bf16"
-    return 2**-8 if rounds_weights else 1e-5
+    # A score of 16 that is a sum of 256 products is off by up to 1e-5 in float32, and so is the
+    # weight that comes of it.
+    return 2**-8 if rounds_weights else 2e-5
 
 
 @DTYPES
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(seed=SEEDS)
-def test_any_rows_in_any_bank(variant: Variant, dtype: torch.dtype, seed: int) -> None:
+def test_any_rows_of_any_slots(variant: Variant, dtype: torch.dtype, seed: int) -> None:
     library, case = load_library(variant), random_case(seed, dtype)
     found = case.attend(library)
     exact, size = case.exact()
@@ -62,14 +62,17 @@ def test_company_changes_no_bit(variant: Variant, dtype: torch.dtype, seed: int)
 @DTYPES
 @settings(max_examples=15, deadline=None, derandomize=True)
 @given(seed=SEEDS)
-def test_cells_in_use_elsewhere_change_no_bit(
+def test_blocks_in_which_nothing_is_seen_change_no_bit(
     variant: Variant, dtype: torch.dtype, seed: int
 ) -> None:
-    """A slot's extent grows with what others write into it, and reaches more free cells."""
+    """Holes are filled, and tables grow, when cells are taken that other rows write to."""
     library, case = load_library(variant), random_case(seed, dtype)
     before = case.attend(library)
     for work in case.works:
-        work.slot.free_cells.clear()
+        work.slot.extend(Random(seed).randint(0, 12))
+        for entry in range(work.slot.num_entries):
+            if work.slot.table[entry] == HOLE:
+                work.slot.put(entry, 0)
     assert case.attend(library).equal(before)
 
 
@@ -78,29 +81,28 @@ def test_cells_in_use_elsewhere_change_no_bit(
 @given(seed=SEEDS)
 def test_tasks_may_be_done_in_any_order(variant: Variant, dtype: torch.dtype, seed: int) -> None:
     library, case = load_library(variant), random_case(seed, dtype)
-    rows, results = case.native_rows(library), torch.empty(case.queries.shape)
-    struct = layer_struct(case.queries, results)
-    struct.keys, struct.values = (t[0].data_ptr() for t in (case.bank.keys, case.bank.values))
-    struct.visible = rows.visible(case.window).data_ptr()
-    struct.task_step = Random(seed).randint(0, 5)
-    for task in Random(seed).sample(range(rows.num_tasks), rows.num_tasks):
-        library.functions.duologue_attend(rows.plan, struct, task, task + 1)
-    assert results.equal(attend(rows, case.queries, case.window))
+    plan, results = case.plan(library), torch.empty(case.queries.shape)
+    visible = plan.visible(case.window)
+    layer = case.layer(case.queries, results, visible)
+    layer.task_step = Random(seed).randint(0, 5)
+    for task in Random(seed).sample(range(plan.num_tasks), plan.num_tasks):
+        library.functions.duologue_attend(plan.struct, layer, task, task + 1)
+    assert results.equal(case.run(plan, case.queries))
 
 
 @settings(max_examples=15, deadline=None, derandomize=True)
 @given(seed=SEEDS)
 def test_agrees_with_both_ways_of_torch(variant: Variant, seed: int) -> None:
     case = random_case(seed, torch.float32)
-    native = case.native_rows(load_library(variant))
-    found = native.attend(0, case.queries, case.window, None)
-    few = FewRows(case.works, 0, torch.float32, case.queries.shape[1])
+    found = case.attend(load_library(variant))
+    few = FewRows(case.works, 0, case.pool, torch.float32, case.queries.shape[1])
     assert torch.allclose(few.attend(0, case.queries, case.window, None), found, atol=1e-4)
     start = 0
     for work in case.works:
         rows = slice(start, start + work.num_rows)
-        many = ManyRows([work], 0, torch.float32).attend(0, case.queries[rows], case.window, None)
-        assert torch.allclose(many, found[rows], atol=1e-4)
+        many = ManyRows([work], 0, case.pool, torch.float32)
+        attended = many.attend(0, case.queries[rows], case.window, None)
+        assert torch.allclose(attended, found[rows], atol=1e-4)
         start += work.num_rows
 
 
@@ -111,21 +113,21 @@ def test_keys_and_values_are_rotated_and_written_on_the_way(
     variant: Variant, dtype: torch.dtype, seed: int, inputs: torch.dtype
 ) -> None:
     library, case = load_library(variant), random_case(seed, dtype)
-    rows, (count, heads, dim) = case.native_rows(library), case.queries.shape
-    kv_heads, rotated = case.bank.keys[0].shape[1], Random(seed).choice((dim, dim // 2))
+    plan, (count, heads, dim) = case.plan(library), case.queries.shape
+    kv_heads, rotated = case.pool.keys[0].shape[1], Random(seed).choice((dim, dim // 2))
     # As one fused product leaves them: in one row queries, keys, values, and what fills it up.
     generator = torch.Generator().manual_seed(seed)
     fused = torch.randn(count, (heads + 2 * kv_heads) * dim + 7, generator=generator).to(inputs)
     angles = torch.rand(count, rotated // 2, generator=generator) * 6
     cosines, sines = angles.cos(), angles.sin()
     untouched = _keys_and_values(case)
-    results = torch.empty(case.queries.shape)
-    struct = layer_struct(fused, results)
+    results, visible = torch.empty(case.queries.shape), plan.visible(case.window)
+    struct = case.layer(fused, results, visible)
     struct.new_keys = fused[:, heads * dim :].data_ptr()
     struct.new_values = fused[:, (heads + kv_heads) * dim :].data_ptr()
     struct.rotated, struct.scale = rotated, dim**-0.5
     struct.cosines, struct.sines = cosines.data_ptr(), sines.data_ptr()
-    rows.run(0, struct, case.window, None)
+    plan.attend(struct)
 
     queries, new = fused[:, : heads * dim].float(), fused[:, heads * dim : -7].float()
     queries = _rotate(queries.view(count, heads, dim), cosines, sines) * dim**-0.5
@@ -139,7 +141,7 @@ def test_keys_and_values_are_rotated_and_written_on_the_way(
 
 
 def _keys_and_values(case: AttentionCase) -> list[Tensor]:
-    return [case.bank.keys[0].clone(), case.bank.values[0].clone()]
+    return [case.pool.keys[0].clone(), case.pool.values[0].clone()]
 
 
 def _written(
@@ -149,8 +151,9 @@ def _written(
     row = 0
     for work in case.works:
         for cell in work.cells:
-            keys[work.slot.index, :, :, cell] = new_keys[row]
-            values[work.slot.index, :, cell] = new_values[row]
+            block, place = work.slot.block_of(cell), cell % CELLS_PER_BLOCK
+            keys[block, :, :, place] = new_keys[row]
+            values[block, :, place] = new_values[row]
             row += 1
     return [keys, values]
 
@@ -188,26 +191,18 @@ def test_exponentials(variant: Variant) -> None:
 
 
 @pytest.mark.parametrize(
-    ("dim", "capacity", "dtype", "reason"),
+    ("dim", "dtype", "reason"),
     [
-        (64, 192, torch.float16, "float16"),
-        (40, 192, torch.float32, "40 dimensions"),
-        (512, 192, torch.float32, "512 dimensions"),
-        (64, 200, torch.float32, "200 cells"),
-        (64, 192, torch.bfloat16, ""),
+        (64, torch.float16, "float16"),
+        (40, torch.float32, "40 dimensions"),
+        (512, torch.float32, "512 dimensions"),
+        (64, torch.bfloat16, ""),
     ],
 )
 def test_says_what_it_cannot_serve(
-    variant: Variant, dim: int, capacity: int, dtype: torch.dtype, reason: str
+    variant: Variant, dim: int, dtype: torch.dtype, reason: str
 ) -> None:
     geometry = ModelGeometry(1, 2, 1, dim, 2 * dim, 10, 10)
-    device = torch.device("cpu")
-    bank = Bank(geometry, num_slots=1, capacity=capacity, device=device, dtype=dtype)
-    assert reason in why_not(bank)
-    assert bool(why_not(bank)) == bool(reason)
-
-
-def test_bent_scores_are_refused(variant: Variant) -> None:
-    case = random_case(1, torch.float32)
-    with pytest.raises(ModelUnavailable, match="softcap"):
-        case.native_rows(load_library(variant)).attend(0, case.queries, None, 30.0)
+    pool = BlockPool(geometry, num_blocks=1, device=torch.device("cpu"), dtype=dtype)
+    assert reason in why_not(pool)
+    assert bool(why_not(pool)) == bool(reason)

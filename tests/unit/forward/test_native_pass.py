@@ -46,12 +46,12 @@ class Scene:
     ) -> None:
         network: Any = tiny_network(**SIZES)
         network = network.to(dtype)
-        self.forward = MergedForward(network, layers, lora, native_kernels(variant))
         self.memory = KVMemory(
-            ModelGeometry.from_config(network.config), budget_bytes=1 << 28, dtype=dtype
+            ModelGeometry.from_config(network.config), budget_bytes=1 << 22, dtype=dtype
         )
+        self.forward = MergedForward(network, self.memory, layers, lora, native_kernels(variant))
         random = Random(5)
-        self.slots = [self.memory.open(size) for size in (0, 300, 0, 0, 300)]
+        self.slots = [self.memory.open()[0] for _ in range(5)]
         self.stretches: list[Stretch] = []
         for number in range(len(self.slots)):
             length = random.choice((1, 40, 150))
@@ -70,9 +70,7 @@ class Scene:
         return Stretch(slot, channel, tokens, cells, position, True, number % 2 == 0)
 
     def cells(self) -> list[Tensor]:
-        return [
-            tensor.clone() for bank in self.memory.banks for tensor in (*bank.keys, *bank.values)
-        ]
+        return [tensor.clone() for tensor in (*self.memory.pool.keys, *self.memory.pool.values)]
 
 
 def random_tokens(random: Random, count: int) -> list[int]:
@@ -140,7 +138,7 @@ def test_nobody_has_to_read() -> None:
     output = scene.forward.run([Stretch(slot, Channel.OUTPUT, [4, 5], cells, 200)])
     assert output.logits.shape == (0, VOCAB_SIZE)
     assert output.hidden.shape[0] == 0
-    assert all(bank.keys[-1].isfinite().all() for bank in scene.memory.banks)
+    assert scene.memory.pool.keys[-1].isfinite().all()
 
 
 def test_bfloat16_is_as_close_to_float32_as_the_reference_set() -> None:
@@ -156,10 +154,10 @@ def test_bfloat16_is_as_close_to_float32_as_the_reference_set() -> None:
         network.set_attn_implementation(ATTENTION_NAME)
         geometry = ModelGeometry.from_config(network.config)
         memory = KVMemory(geometry, budget_bytes=1 << 28, dtype=torch.bfloat16)
-        slot = memory.open()
+        slot, _ = memory.open()
         cells = memory.take(slot, len(tokens))
         stretch = Stretch(slot, Channel.TRUNK, tokens, cells, 0, True, False)
-        found = MergedForward(network, kernels=kernels).run([stretch]).logits[0]
+        found = MergedForward(network, memory, kernels=kernels).run([stretch]).logits[0]
         errors.append(relative_error(found.float(), truth))
     torch_error, native_error = errors
     assert native_error < 1.2 * torch_error < 0.1
@@ -173,9 +171,10 @@ def test_weights_can_be_given_up() -> None:
     outputs = []
     for network in (kept, packed):
         memory = KVMemory(ModelGeometry.from_config(network.config), budget_bytes=1 << 28)
-        slot = memory.open()
+        slot, _ = memory.open()
         stretch = Stretch(slot, Channel.TRUNK, [1, 2, 3], memory.take(slot, 3), 0, True, True)
-        outputs.append(MergedForward(network, (0, -1), random_updates(), kernels).run([stretch]))
+        forward = MergedForward(network, memory, (0, -1), random_updates(), kernels)
+        outputs.append(forward.run([stretch]))
     assert same_bits(*outputs)
     with pytest.raises(AssertionError, match="packed"):
         packed(torch.tensor([[1]]))

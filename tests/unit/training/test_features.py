@@ -71,8 +71,8 @@ def read_through_engine(model: LoadedModel, tokens: list[int], num_input: int) -
     memory = KVMemory(
         model.geometry, budget_bytes=1 << 24, device=model.device, dtype=torch.float32
     )
-    forward = MergedForward(model.network, LAYERS)
-    slot = memory.open(len(tokens) + 8)
+    forward = MergedForward(model.network, memory, LAYERS)
+    slot, _ = memory.open()
     trunk, heard = tokens[:-num_input], tokens[-num_input:]
 
     def stretch(channel: Channel, piece: list[int], first: int, *, read: bool = False) -> Stretch:

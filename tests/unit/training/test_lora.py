@@ -98,8 +98,8 @@ def read_through_engine(
     model: LoadedModel, one: TaughtUtterance, layers: tuple[int, ...], lora: InputLora
 ) -> Tensor:
     memory = KVMemory(model.geometry, budget_bytes=1 << 24, device="cpu", dtype=torch.float32)
-    forward = MergedForward(model.network, layers, lora)
-    slot = memory.open(len(one.trunk) + len(one.tokens))
+    forward = MergedForward(model.network, memory, layers, lora)
+    slot, _ = memory.open()
     stretches = [
         Stretch(slot, channel, tokens, memory.take(slot, len(tokens)), first, reads_hidden=reads)
         for channel, tokens, first, reads in (

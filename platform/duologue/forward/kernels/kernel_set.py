@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from duologue.forward.input_lora import InputLora
 from duologue.forward.rows import ForwardOutput, Stretch
+from duologue.kv.memory import KVMemory
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -32,6 +33,13 @@ class KernelSet(Protocol):
         """
 
     def make_pass(
-        self, network: "PreTrainedModel", hidden_layers: Sequence[int], lora: InputLora | None
+        self,
+        network: "PreTrainedModel",
+        memory: KVMemory,
+        hidden_layers: Sequence[int],
+        lora: InputLora | None,
     ) -> Pass:
-        """Forwards of this network that read these layers' hidden states (`MergedForward`)."""
+        """Forwards of this network over this memory that read these layers' hidden states.
+
+        See `MergedForward`.
+        """

@@ -10,6 +10,7 @@ from duologue.forward.kernels.kernel_set import Pass
 from duologue.forward.native.library import Library
 from duologue.forward.native.llama import PackedLlama, pack_llama
 from duologue.forward.native.native_pass import NativePass
+from duologue.kv.memory import KVMemory
 
 
 class NativeKernels:
@@ -26,10 +27,14 @@ class NativeKernels:
             self._packed[network] = pack_llama(network, releases=True)
 
     def make_pass(
-        self, network: PreTrainedModel, hidden_layers: Sequence[int], lora: InputLora | None
+        self,
+        network: PreTrainedModel,
+        memory: KVMemory,
+        hidden_layers: Sequence[int],
+        lora: InputLora | None,
     ) -> Pass:
         packed = self._packed.get(network)
         if packed is None:
             packed = self._packed[network] = pack_llama(network)
         fitted = lora.fitted_to(network.base_model) if lora is not None else None
-        return NativePass(self.library, packed, hidden_layers, fitted)
+        return NativePass(self.library, packed, memory.pool, hidden_layers, fitted)

@@ -8,6 +8,7 @@ from duologue.forward.input_lora import InputLora
 from duologue.forward.kernels.kernel_set import Pass
 from duologue.forward.packed import pack_linears
 from duologue.forward.transformers_pass import TransformersPass
+from duologue.kv.memory import KVMemory
 
 
 class TorchKernels:
@@ -19,9 +20,13 @@ class TorchKernels:
         pack_linears(network)
 
     def make_pass(
-        self, network: PreTrainedModel, hidden_layers: Sequence[int], lora: InputLora | None
+        self,
+        network: PreTrainedModel,
+        memory: KVMemory,
+        hidden_layers: Sequence[int],
+        lora: InputLora | None,
     ) -> Pass:
-        return TransformersPass(network, hidden_layers, lora)
+        return TransformersPass(network, memory.pool, hidden_layers, lora)
 
 
 TORCH = TorchKernels()

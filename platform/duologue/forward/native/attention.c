@@ -30,6 +30,11 @@ typedef struct {
   int count;
 } queries_t;
 
+// Where a head's keys, or its values, begin in a block: in numbers, from the beginning of a layer's.
+static int64_t start_of(const plan_t *plan, int64_t block, int64_t head) {
+  return (block * plan->kv_heads + head) * plan->dim * BLOCK;
+}
+
 static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 // ---- Which cells a row sees.
@@ -37,7 +42,7 @@ static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 int64_t duologue_visible_words(const plan_t *plan) {
   int64_t words = 0;
   for (int64_t i = 0; i < plan->num_slot_rows; i++) {
-    int64_t needed = (plan->slot_rows[i].num_cells + BLOCK - 1) / BLOCK;
+    int64_t needed = plan->slot_rows[i].num_entries;
     words = needed > words ? needed : words;
   }
   return words;
@@ -50,9 +55,9 @@ INLINE void see(enum kind kind, const plan_t *plan, int32_t window, uint32_t *vi
     for (int64_t row = rows->first_row; row < rows->first_row + rows->num_rows; row++) {
       int32_t channel = plan->row_channels[row], last = plan->row_positions[row];
       int64_t before = window ? (int64_t)last - window : INT64_MIN;
-      for (int64_t word = 0; word < words; word++) {
-        const int32_t *owners = plan->owners + rows->slot * plan->capacity + word * BLOCK;
-        const int32_t *positions = plan->positions + rows->slot * plan->capacity + word * BLOCK;
+      for (int64_t word = 0; word < rows->num_entries; word++) {
+        const int32_t *owners = rows->owners + word * BLOCK;
+        const int32_t *positions = rows->positions + word * BLOCK;
         uint32_t seen = 0;
         for (int cell = 0; cell < BLOCK; cell++) {
           uint32_t sees = (owners[cell] == 0) | (owners[cell] == channel);
@@ -66,7 +71,7 @@ INLINE void see(enum kind kind, const plan_t *plan, int32_t window, uint32_t *vi
 }
 
 void duologue_see(const plan_t *plan, int32_t window, uint32_t *visible) {
-  if (plan->bank_type == DUOLOGUE_BF16)
+  if (plan->cell_type == DUOLOGUE_BF16)
     see(KIND_OF_BF16, plan, window, visible);
   else
     see(PLAIN, plan, window, visible);
@@ -96,18 +101,18 @@ static void read_head(const plan_t *plan, const layer_t *layer, const void *rows
 INLINE void write_cells(enum kind kind, const plan_t *plan, const layer_t *layer, const slot_rows_t *rows,
                         int64_t head) {
   int dim = plan->dim;
-  int64_t capacity = plan->capacity, place_of_head = rows->slot * (int64_t)plan->kv_heads + head;
   float key[MAX_DIM], value[MAX_DIM];
   for (int64_t row = rows->first_row; row < rows->first_row + rows->num_rows; row++) {
     read_head(plan, layer, layer->new_keys, row, head, 1, key);
     read_head(plan, layer, layer->new_values, row, head, 0, value);
     int64_t cell = plan->row_cells[row];
-    int64_t key_start = place_of_head * dim * capacity + cell, value_start = (place_of_head * capacity + cell) * dim;
+    int64_t start = start_of(plan, rows->table[cell / BLOCK], head);
+    int64_t key_start = start + cell % BLOCK, value_start = start + cell % BLOCK * dim;
     if (kind == PLAIN) {
-      for (int i = 0; i < dim; i++) ((float *)layer->keys)[key_start + i * capacity] = key[i];
+      for (int i = 0; i < dim; i++) ((float *)layer->keys)[key_start + i * BLOCK] = key[i];
       memcpy((float *)layer->values + value_start, value, dim * 4);
     } else {
-      for (int i = 0; i < dim; i++) ((uint16_t *)layer->keys)[key_start + i * capacity] = bf16_of(key[i]);
+      for (int i = 0; i < dim; i++) ((uint16_t *)layer->keys)[key_start + i * BLOCK] = bf16_of(key[i]);
       for (int i = 0; i < dim; i++) ((uint16_t *)layer->values)[value_start + i] = bf16_of(value[i]);
     }
   }
@@ -197,31 +202,35 @@ INLINE void add_values(enum kind kind, block b, int row, int is_half) {
 }
 
 // Some queries through some blocks of a tile.
-INLINE void pass_tile(enum kind kind, const plan_t *plan, const char *keys, const char *values, int64_t tile,
-                      int num_blocks, int first_query, int count, queries_t *queries, ahead_t *ahead) {
+INLINE void pass_tile(enum kind kind, const plan_t *plan, const layer_t *layer, const slot_rows_t *rows, int64_t head,
+                      int64_t tile, int num_blocks, int first_query, int count, queries_t *queries, ahead_t *ahead) {
   int dim = plan->dim, padded_dim = (dim + BLOCK - 1) / BLOCK * BLOCK;
   uint32_t seen[TILE / BLOCK] = {0};
   for (int q = 0; q < count; q++)
     for (int b = 0; b < num_blocks; b++) seen[b] |= queries->visible[first_query + q][tile * (TILE / BLOCK) + b];
-  // What no query sees adds exact zeros, so that leaving it out changes no bit.
+  // What no query sees, such as all of an entry without a block, adds exact zeros: leaving it out changes no bit.
   int first = 0, last = num_blocks;
   while (first < last && !seen[first]) first++;
   while (first < last && !seen[last - 1]) last--;
   if (first == last) return;
 
-  int64_t bytes = stored_bytes(kind), cell = tile * TILE;
-  block score = {.row_bytes = plan->capacity * bytes,
+  int64_t bytes = stored_bytes(kind);
+  const int32_t *table = rows->table + tile * (TILE / BLOCK);
+  block score = {.row_bytes = BLOCK * bytes,
                  .left = queries->left[first_query],
                  .left_row_bytes = sizeof queries->left[0],
                  .sum_stride = TILE,
                  .num_left = count};
-  for (int d = 0; d < dim; d += ROWS)
-    for (int b = first; b < last; b++) {
+  for (int b = first; b < last; b++) {
+    if (!seen[b]) continue;
+    const char *keys = (const char *)layer->keys + start_of(plan, table[b], head) * bytes;
+    score.sums = queries->scores[0] + b * BLOCK;
+    for (int d = 0; d < dim; d += ROWS) {
       if (first_query == 0) fetch(ahead, LINES_AHEAD(kind));
-      score.rows = keys + (d * plan->capacity + cell + b * BLOCK) * bytes;
-      score.sums = queries->scores[0] + b * BLOCK;
+      score.rows = keys + d * BLOCK * bytes;
       add_keys(kind, score, d);
     }
+  }
   for (int q = 0; q < count; q++) {
     int at = first_query + q;
     weigh(kind, queries->scores[q], queries->visible[at] + tile * (TILE / BLOCK), first, last, queries->largest + at,
@@ -232,11 +241,13 @@ INLINE void pass_tile(enum kind kind, const plan_t *plan, const char *keys, cons
                .sum_stride = MAX_DIM,
                .num_left = count};
   for (int b = first; b < last; b++) {
+    if (!seen[b]) continue;
+    const char *values = (const char *)layer->values + start_of(plan, table[b], head) * bytes;
     sum.left = queries->weights[0] + b * BLOCK * left_bytes(kind);
     for (int row = 0; row < BLOCK; row += ROWS)
       for (int d = 0; d < dim; d += BLOCK) {
         if (first_query == 0) fetch(ahead, LINES_AHEAD(kind));
-        sum.rows = values + ((cell + b * BLOCK + row) * dim + d) * bytes;
+        sum.rows = values + (row * dim + d) * bytes;
         sum.sums = queries->sums[first_query] + d;
         add_values(kind, sum, row, d + ROWS == dim);
       }
@@ -265,15 +276,13 @@ INLINE void give_results(enum kind kind, const plan_t *plan, const layer_t *laye
 INLINE void attend(enum kind kind, const plan_t *plan, const layer_t *layer, const slot_rows_t *rows, int64_t head,
                    int64_t words, queries_t *queries, ahead_t *ahead) {
   if (layer->new_keys) write_cells(kind, plan, layer, rows, head);
-  int64_t start = (rows->slot * (int64_t)plan->kv_heads + head) * plan->dim * plan->capacity * stored_bytes(kind);
-  const char *keys = (const char *)layer->keys + start, *values = (const char *)layer->values + start;
-  int64_t num_blocks = (rows->num_cells + BLOCK - 1) / BLOCK, per_tile = TILE / BLOCK;
+  int64_t num_blocks = rows->num_entries, per_tile = TILE / BLOCK;
   for (int64_t first = 0; first < (int64_t)rows->num_rows * plan->group; first += MAX_QUERIES) {
     take_queries(kind, plan, layer, rows, head, first, words, queries);
     int num_turns = (queries->count + TURN - 1) / TURN, per_turn = (queries->count + num_turns - 1) / num_turns;
     for (int64_t tile = 0; tile * per_tile < num_blocks; tile++)
       for (int query = 0; query < queries->count; query += per_turn)
-        pass_tile(kind, plan, keys, values, tile, (int)least(per_tile, num_blocks - tile * per_tile), query,
+        pass_tile(kind, plan, layer, rows, head, tile, (int)least(per_tile, num_blocks - tile * per_tile), query,
                   (int)least(per_turn, queries->count - query), queries, ahead);
     give_results(kind, plan, layer, rows, head, first, queries);
   }
@@ -294,7 +303,7 @@ void duologue_attend(const plan_t *plan, const layer_t *layer, int64_t first, in
     const slot_rows_t *rows = plan->slot_rows + task / plan->kv_heads;
     int64_t head = task % plan->kv_heads;
     ahead_t ahead = ahead_of(plan, layer, task);
-    if (plan->bank_type == DUOLOGUE_BF16)
+    if (plan->cell_type == DUOLOGUE_BF16)
       attend(KIND_OF_BF16, plan, layer, rows, head, words, &queries, &ahead);
     else
       attend(PLAIN, plan, layer, rows, head, words, &queries, &ahead);

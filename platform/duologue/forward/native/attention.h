@@ -1,7 +1,7 @@
 // Attention of rows over slots of cells, for a CPU: the rule of the two channels, grouped query heads, float32 sums.
 //
-// One task is one slot and one key/value head: it reads that head's cells once for all rows of the slot, of whatever
-// channels. Tasks touch disjoint memory, so that threads may take them in any order; a row's result has the same bits
+// A slot's cells lie in blocks of a pool, which its table names. One task is one slot and one key/value head: it reads
+// that head's cells once for all rows of the slot, of whatever channels. Tasks touch disjoint memory, so that threads may take them in any order; a row's result has the same bits
 // whatever other rows, tasks and threads there are. A call needs 200 KiB of stack.
 #ifndef DUOLOGUE_ATTENTION_H
 #define DUOLOGUE_ATTENTION_H
@@ -12,32 +12,31 @@ enum { DUOLOGUE_CELL_BLOCK = 32, DUOLOGUE_DIM_BLOCK = 16, DUOLOGUE_MAX_DIM = 256
 
 // The rows of one forward that lie in one slot: neighbours, `num_rows` of them from `first_row` on.
 typedef struct {
-  int32_t slot;
+  const int32_t *table;      // [entries]: blocks of the pool; -1 for one that nobody sees
+  const int32_t *owners;     // [entries * DUOLOGUE_CELL_BLOCK]: labels of the slot's cells
+  const int32_t *positions;  // the same
+  int32_t num_entries;
   int32_t first_row;
   int32_t num_rows;
-  int32_t num_cells;  // the slot's extent: one past its highest cell in use
 } duologue_slot_rows;
 
-// What all layers of a forward share: one bank's rows.
+// What all layers of a forward share.
 typedef struct {
-  int64_t capacity;        // cells of a slot; a multiple of DUOLOGUE_CELL_BLOCK
   int32_t kv_heads;
   int32_t group;           // query heads that share a key/value head
   int32_t dim;             // of a head; a multiple of DUOLOGUE_DIM_BLOCK, at most DUOLOGUE_MAX_DIM
-  int32_t bank_type;       // of keys and values in cells: DUOLOGUE_BF16 or DUOLOGUE_FLOAT32
-  const int32_t *owners;     // [slots, capacity]
-  const int32_t *positions;  // [slots, capacity]
+  int32_t cell_type;       // of keys and values in cells: DUOLOGUE_BF16 or DUOLOGUE_FLOAT32
   int64_t num_slot_rows;
   const duologue_slot_rows *slot_rows;  // each slot once
   const int32_t *row_channels;   // [rows]
   const int32_t *row_positions;  // [rows]
-  const int32_t *row_cells;      // [rows]: the cell that a row's key and value go to
+  const int32_t *row_cells;      // [rows]: the cell of its slot that a row's key and value go to
 } duologue_attention_plan;
 
 // What one layer brings. Strides count elements; 0 as a pointer leaves a step out.
 typedef struct {
-  void *keys;    // [slots, kv_heads, dim, capacity]
-  void *values;  // [slots, kv_heads, capacity, dim]
+  void *keys;    // [blocks, kv_heads, dim, DUOLOGUE_CELL_BLOCK]
+  void *values;  // [blocks, kv_heads, DUOLOGUE_CELL_BLOCK, dim]
   const uint32_t *visible;  // what duologue_see wrote
   // Rows of new queries [heads, dim], keys [kv_heads, dim] and values [kv_heads, dim], such as three places in the
   // rows of one fused product. Without new_keys, cells are left as they are.
@@ -57,7 +56,7 @@ typedef struct {
   int32_t task_step;  // from a task to the next one that this thread will likely do, whose keys are fetched; 0 is 1
 } duologue_attention_layer;
 
-// Words of 32 cells that duologue_see writes for one row; every row has the same number.
+// Words of a block's cells that duologue_see writes for one row; every row has the same number.
 int64_t duologue_visible_words(const duologue_attention_plan *plan);
 
 // Write which cells each row sees, [rows, words], once for all layers that have this window (0: none). Cells of the

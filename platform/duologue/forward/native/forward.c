@@ -97,54 +97,41 @@ static void multiply(const run *r, const product *p) {
   crew_do(r->threads, layer->outputs / BLOCK, do_block, (void *)p);
 }
 
-// Attention of all banks' rows in one layer; a piece of work is one task of one bank.
+// Attention of all rows in one layer; a piece of work is one task.
 typedef struct {
-  const duologue_rows *rows;
-  const duologue_attention_layer *layers;  // one per bank
+  const duologue_attention_plan *plan;
+  const duologue_attention_layer *layer;
 } attention;
 
-static void do_attention(void *context, int64_t piece, int thread) {
+static void do_attention(void *context, int64_t task, int thread) {
   (void)thread;
   const attention *a = context;
-  for (int64_t bank = 0; bank < a->rows->num_banks; bank++) {
-    const duologue_attention_plan *plan = &a->rows->banks[bank].plan;
-    int64_t tasks = duologue_attention_tasks(plan);
-    if (piece < tasks) {
-      duologue_attend(plan, &a->layers[bank], piece, piece + 1);
-      return;
-    }
-    piece -= tasks;
-  }
+  duologue_attend(a->plan, a->layer, task, task + 1);
 }
 
-static void attend(const run *r, int layer, duologue_attention_layer *layers) {
+static void attend(const run *r, int number) {
   const duologue_model *model = r->model;
   int64_t queries = (int64_t)model->heads * model->dim, keys = (int64_t)model->kv_heads * model->dim;
-  int64_t tasks = 0;
-  for (int64_t bank = 0; bank < r->rows->num_banks; bank++) {
-    const duologue_bank_rows *rows = &r->rows->banks[bank];
-    layers[bank] = (duologue_attention_layer){
-        .keys = rows->keys[layer],
-        .values = rows->values[layer],
-        .visible = rows->visible,
-        .queries = r->qkv,
-        .new_keys = r->qkv + queries,
-        .new_values = r->qkv + queries + keys,
-        .row_stride = model->layers[layer].qkv.outputs,
-        .input_type = FLOAT32,
-        .rotated = model->rotated,
-        .cosines = r->rows->cosines,
-        .sines = r->rows->sines,
-        .scale = model->scale,
-        .result_type = model->format,
-        .results = r->attended,
-        .result_stride = queries,
-        .task_step = r->threads,
-    };
-    tasks += duologue_attention_tasks(&rows->plan);
-  }
-  attention a = {.rows = r->rows, .layers = layers};
-  crew_do(r->threads, tasks, do_attention, &a);
+  duologue_attention_layer layer = {
+      .keys = r->rows->keys[number],
+      .values = r->rows->values[number],
+      .visible = r->rows->visible,
+      .queries = r->qkv,
+      .new_keys = r->qkv + queries,
+      .new_values = r->qkv + queries + keys,
+      .row_stride = model->layers[number].qkv.outputs,
+      .input_type = FLOAT32,
+      .rotated = model->rotated,
+      .cosines = r->rows->cosines,
+      .sines = r->rows->sines,
+      .scale = model->scale,
+      .result_type = model->format,
+      .results = r->attended,
+      .result_stride = queries,
+      .task_step = r->threads,
+  };
+  attention a = {.plan = r->rows->plan, .layer = &layer};
+  crew_do(r->threads, duologue_attention_tasks(a.plan), do_attention, &a);
 }
 
 static void norm_heads(const run *r, const duologue_layer *layer) {
@@ -202,7 +189,7 @@ static void read_hidden(const run *r, int layer, const int32_t *rows) {
   }
 }
 
-static void do_layer(run *r, int number, duologue_attention_layer *layers) {
+static void do_layer(run *r, int number) {
   const duologue_layer *layer = &r->model->layers[number];
   int64_t hidden = r->model->hidden;
   norm(r, layer->attention_norm);
@@ -210,7 +197,7 @@ static void do_layer(run *r, int number, duologue_attention_layer *layers) {
                  .y = r->qkv, .y_stride = layer->qkv.outputs, .y_width = layer->qkv.outputs};
   multiply(r, &qkv);
   if (layer->query_norm) norm_heads(r, layer);
-  attend(r, number, layers);
+  attend(r, number);
   int is_last = number == r->model->num_layers - 1;
   if (is_last) keep_asked(r);
   product output = {.of = r, .layer = &layer->output, .x = r->attended, .num_rows = r->num_rows,
@@ -296,16 +283,13 @@ void duologue_forward(const duologue_model *model, const duologue_rows *rows) {
   lay_out(&r, model, rows->num_rows, rows->threads, rows->workspace);
   for (int64_t row = 0; row < rows->num_rows; row++) r.input_row_of[row] = -1;
   for (int64_t i = 0; i < rows->num_input_rows; i++) r.input_row_of[rows->input_rows[i]] = (int32_t)i;
-  duologue_attention_layer *layers = calloc((size_t)rows->num_banks, sizeof *layers);
-  for (int64_t bank = 0; bank < rows->num_banks; bank++)
-    duologue_see(&rows->banks[bank].plan, model->window, rows->banks[bank].visible);
+  duologue_see(rows->plan, model->window, rows->visible);
   embed(&r);
   r.threads = crew_begin(rows->threads);
-  for (int layer = 0; layer < model->num_layers; layer++) do_layer(&r, layer, layers);
+  for (int layer = 0; layer < model->num_layers; layer++) do_layer(&r, layer);
   read_hidden(&r, -1, rows->hidden_places);
   read_logits(&r);
   crew_end(r.threads);
-  free(layers);
 }
 
 void duologue_linear_rows(int32_t format, const duologue_linear *layer, const void *x, int64_t rows, float *y,
@@ -321,9 +305,8 @@ void duologue_linear_rows(int32_t format, const duologue_linear *layer, const vo
   free(r.tiles);
 }
 
-void duologue_structure_bytes(int64_t sizes[7]) {
+void duologue_structure_bytes(int64_t sizes[6]) {
   const int64_t found[] = {sizeof(duologue_slot_rows), sizeof(duologue_attention_plan), sizeof(duologue_linear),
-                           sizeof(duologue_layer),     sizeof(duologue_model),          sizeof(duologue_bank_rows),
-                           sizeof(duologue_rows)};
+                           sizeof(duologue_layer),     sizeof(duologue_model),          sizeof(duologue_rows)};
   memcpy(sizes, found, sizeof found);
 }

@@ -51,21 +51,15 @@ typedef struct {
   float scale;  // of the queries
 } duologue_model;
 
-// The rows of one forward that lie in one bank.
-typedef struct {
-  duologue_attention_plan plan;
-  void *const *keys;    // per layer
-  void *const *values;  // per layer
-  uint32_t *visible;    // room for duologue_visible_words(plan) of every row of the forward
-} duologue_bank_rows;
-
 typedef struct {
   int64_t num_rows;
   const int32_t *tokens;  // [rows]
   const float *cosines;   // [rows][rotated / 2]
   const float *sines;     // [rows][rotated / 2]
-  int64_t num_banks;
-  duologue_bank_rows *banks;
+  const duologue_attention_plan *plan;
+  void *const *keys;    // per layer
+  void *const *values;  // per layer
+  uint32_t *visible;    // room for duologue_visible_words(plan) of every row
   int64_t num_input_rows;
   const int32_t *input_rows;  // rising; rows that the low-rank updates are for
   // What is read of the last layer, and whose rows it is therefore computed for.
@@ -94,6 +88,6 @@ void duologue_linear_rows(int32_t format, const duologue_linear *layer, const vo
                           int64_t y_stride, int32_t threads);
 
 // Sizes of the structures above, in their order, for callers that declare them in another language.
-void duologue_structure_bytes(int64_t sizes[7]);
+void duologue_structure_bytes(int64_t sizes[6]);
 
 #endif

@@ -58,17 +58,6 @@ class ModelStruct(Structure):
     ]
 
 
-class BankRowsStruct(Structure):
-    """`duologue_bank_rows`: the rows of a forward that lie in one bank."""
-
-    _fields_: ClassVar[Any] = [
-        ("plan", PlanStruct),
-        ("keys", c_void_p),
-        ("values", c_void_p),
-        ("visible", c_void_p),
-    ]
-
-
 class RowsStruct(Structure):
     """`duologue_rows`: all rows of a forward, and what is read of them."""
 
@@ -77,8 +66,10 @@ class RowsStruct(Structure):
         ("tokens", c_void_p),
         ("cosines", c_void_p),
         ("sines", c_void_p),
-        ("num_banks", c_int64),
-        ("banks", POINTER(BankRowsStruct)),
+        ("plan", POINTER(PlanStruct)),
+        ("keys", c_void_p),
+        ("values", c_void_p),
+        ("visible", c_void_p),
         ("num_input_rows", c_int64),
         ("input_rows", c_void_p),
         ("num_asked", c_int64),
@@ -103,7 +94,6 @@ IN_ORDER: tuple[type[Structure], ...] = (
     LinearStruct,
     LayerStruct,
     ModelStruct,
-    BankRowsStruct,
     RowsStruct,
 )
 """As duologue_structure_bytes tells their sizes."""

@@ -1,19 +1,17 @@
 """A forward of a Llama-like model in one call of the library."""
 
 from collections.abc import Mapping, Sequence
-from ctypes import byref
-from itertools import groupby
+from ctypes import byref, pointer
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from duologue.errors import ModelUnavailable
 from duologue.forward.input_lora import InputLora, LowRank
-from duologue.forward.native.bank_rows import BankCells, BankRows, RowColumns
+from duologue.forward.native.attention import NativePlan, why_not
 from duologue.forward.native.forward_structures import (
-    BankRowsStruct,
     LayerStruct,
     ModelStruct,
     RowsStruct,
@@ -24,8 +22,7 @@ from duologue.forward.native.structures import TYPES
 from duologue.forward.native.updates import layer_updates
 from duologue.forward.plan import by_slot
 from duologue.forward.rows import ForwardOutput, Stretch
-from duologue.forward.slot_rows import SlotWork
-from duologue.kv.bank import Bank
+from duologue.kv.blocks import BlockPool
 from duologue.kv.channel import Channel
 
 ALIGNMENT = 64
@@ -38,18 +35,26 @@ class NativePass:
         self,
         library: Library,
         llama: PackedLlama,
+        pool: BlockPool,
         hidden_layers: Sequence[int],
         lora: InputLora | None,
     ) -> None:
-        """`lora` is fitted to the model's body."""
-        self._library, self._llama = library, llama
+        """`lora` is fitted to the model's body.
+
+        Raises ModelUnavailable if the library cannot read the pool's cells.
+        """
+        reason = why_not(pool)
+        if reason:
+            raise ModelUnavailable(f"native kernels cannot serve this memory: {reason}")
+        self._library, self._llama, self._pool = library, llama, pool
+        self._keys = np.array([keys.data_ptr() for keys in pool.keys], dtype=np.uint64)
+        self._values = np.array([values.data_ptr() for values in pool.values], dtype=np.uint64)
         self._hidden_layers = np.array(hidden_layers, dtype=np.int32)
         self._has_lora = lora is not None
         updates: Mapping[str, LowRank] = lora.updates if lora is not None else {}
         self._kept = [layer_updates(updates, n, llama) for n in range(len(llama.layers))]
         self._layers = _layer_structs(llama, self._kept)
         self._model = _model_struct(llama, self._layers)
-        self._cells: WeakKeyDictionary[Bank, BankCells] = WeakKeyDictionary()
         self._workspace = torch.empty(0, dtype=torch.uint8)
 
     def run(self, stretches: Sequence[Stretch]) -> ForwardOutput:
@@ -57,10 +62,10 @@ class NativePass:
         works, last_rows = by_slot(stretches)
         tokens = np.array([token for work in works for token in work.tokens], dtype=np.int64)
         self._check_tokens(tokens)
-        columns = RowColumns(works)
-        num_rows = len(columns.cells)
-        banks = list(self._banks(works, columns))
-        structs = (BankRowsStruct * len(banks))(*(rows.struct for rows in banks))
+        plan = NativePlan(
+            works, self._pool, self._llama.geometry.num_heads, self._library.functions
+        )
+        visible = plan.room_for_words()
         ends = list(zip(stretches, last_rows, strict=True))
         logit_rows = [row for stretch, row in ends if stretch.reads_logits]
         hidden_rows = [row for stretch, row in ends if stretch.reads_hidden]
@@ -70,10 +75,10 @@ class NativePass:
         geometry = self._llama.geometry
         logits = torch.empty(len(logit_rows), geometry.vocab_size)
         hidden = torch.empty(len(hidden_rows), num_hidden_layers * geometry.hidden_size)
-        cosines, sines = self._rotation(columns.positions)
+        cosines, sines = self._rotation(plan.positions)
         arrays = {
             "tokens": tokens,
-            "input_rows": self._input_rows(columns),
+            "input_rows": self._input_rows(plan.channels),
             "asked": asked,
             "logit_places": [place_of[row] for row in logit_rows],
             "hidden_rows": hidden_rows,
@@ -82,11 +87,13 @@ class NativePass:
         kept = {name: np.array(numbers, dtype=np.int32) for name, numbers in arrays.items()}
         threads = torch.get_num_threads()
         rows = RowsStruct(
-            num_rows=num_rows,
+            num_rows=plan.num_rows,
             cosines=cosines.data_ptr(),
             sines=sines.data_ptr(),
-            num_banks=len(banks),
-            banks=structs,
+            plan=pointer(plan.struct),
+            keys=self._keys.ctypes.data,
+            values=self._values.ctypes.data,
+            visible=visible.data_ptr(),
             num_input_rows=len(kept["input_rows"]),
             num_asked=len(asked),
             num_logits=len(logit_rows),
@@ -95,7 +102,7 @@ class NativePass:
             num_hidden_layers=num_hidden_layers,
             hidden_layers=self._hidden_layers.ctypes.data,
             hidden=hidden.data_ptr(),
-            workspace=self._working_memory(num_rows, threads),
+            workspace=self._working_memory(plan.num_rows, threads),
             threads=threads,
             **{name: array.ctypes.data for name, array in kept.items()},
         )
@@ -108,22 +115,10 @@ class NativePass:
         if tokens.min() < 0 or tokens.max() >= known:
             raise IndexError(f"a token is not one of the model's {known}")
 
-    def _banks(self, works: Sequence[SlotWork], columns: RowColumns) -> Any:
-        start = 0
-        for _, members in groupby(works, key=lambda work: id(work.slot.bank)):
-            together = list(members)
-            bank = together[0].slot.bank
-            cells = self._cells.get(bank)
-            if cells is None:
-                cells = self._cells[bank] = BankCells(bank)
-            heads = self._llama.geometry.num_heads
-            yield BankRows(cells, together, start, columns, heads, self._library)
-            start += sum(work.num_rows for work in together)
-
-    def _input_rows(self, columns: RowColumns) -> Any:
+    def _input_rows(self, channels: Any) -> Any:
         if not self._has_lora:
             return []
-        return np.flatnonzero(columns.channels == int(Channel.INPUT))
+        return np.flatnonzero(channels == int(Channel.INPUT))
 
     def _rotation(self, positions: Any) -> tuple[Tensor, Tensor]:
         """Cosines and sines, float32 [rows, rotated / 2] each."""

@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 import torch
 
-CELL_BLOCK = 32
 DIM_BLOCK = 16
 MAX_DIM = 256
 
@@ -18,10 +17,12 @@ class SlotRowsStruct(ctypes.Structure):
     """`duologue_slot_rows`: the rows of one forward that lie in one slot."""
 
     _fields_: ClassVar[Any] = [
-        ("slot", c_int32),
+        ("table", c_void_p),
+        ("owners", c_void_p),
+        ("positions", c_void_p),
+        ("num_entries", c_int32),
         ("first_row", c_int32),
         ("num_rows", c_int32),
-        ("num_cells", c_int32),
     ]
 
 
@@ -29,13 +30,10 @@ class PlanStruct(ctypes.Structure):
     """`duologue_attention_plan`: what all layers of a forward share."""
 
     _fields_: ClassVar[Any] = [
-        ("capacity", c_int64),
         ("kv_heads", c_int32),
         ("group", c_int32),
         ("dim", c_int32),
-        ("bank_type", c_int32),
-        ("owners", c_void_p),
-        ("positions", c_void_p),
+        ("cell_type", c_int32),
         ("num_slot_rows", c_int64),
         ("slot_rows", POINTER(SlotRowsStruct)),
         ("row_channels", c_void_p),
