@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from duologue.model.geometry import ModelGeometry
-from duologue.model.huge_pages import ask_for_huge_pages
+from duologue.model.huge_pages import HUGE_PAGE_BYTES, ask_for_huge_pages
 
 CELLS_PER_BLOCK = 32
 """A power of two: as many bits as a word of the rule of the two channels has."""
@@ -90,8 +90,10 @@ def _zeros(shape: tuple[int, ...], device: torch.device, dtype: torch.dtype) -> 
     if device.type != "cpu":
         return torch.zeros(shape, device=device, dtype=dtype)
     # As bytes from numpy, which asks the system for pages that are zero when they are first used;
-    # torch would write all of them.
+    # torch would write all of them. They begin with a page: a row is not to lie across lines of a
+    # cache.
     count = int(np.prod(shape)) * dtype.itemsize
-    memory = torch.from_numpy(np.zeros(count, dtype=np.uint8))
+    memory = torch.from_numpy(np.zeros(count + HUGE_PAGE_BYTES, dtype=np.uint8))
+    memory = memory[-memory.data_ptr() % HUGE_PAGE_BYTES :][:count]
     ask_for_huge_pages(memory)
     return memory.view(dtype).view(shape)

@@ -221,16 +221,18 @@ INLINE void pass_tile(enum kind kind, const plan_t *plan, const layer_t *layer, 
                  .left_row_bytes = sizeof queries->left[0],
                  .sum_stride = TILE,
                  .num_left = count};
-  for (int b = first; b < last; b++) {
-    if (!seen[b]) continue;
-    const char *keys = (const char *)layer->keys + start_of(plan, table[b], head) * bytes;
-    score.sums = queries->scores[0] + b * BLOCK;
-    for (int d = 0; d < dim; d += ROWS) {
+  const char *keys[TILE / BLOCK];
+  for (int b = first; b < last; b++)
+    keys[b] = seen[b] ? (const char *)layer->keys + start_of(plan, table[b], head) * bytes : 0;
+  // Block by block in turns, since a sum has to wait for what was added to it before.
+  for (int d = 0; d < dim; d += ROWS)
+    for (int b = first; b < last; b++) {
+      if (!keys[b]) continue;
       if (first_query == 0) fetch(ahead, LINES_AHEAD(kind));
-      score.rows = keys + d * BLOCK * bytes;
+      score.rows = keys[b] + d * BLOCK * bytes;
+      score.sums = queries->scores[0] + b * BLOCK;
       add_keys(kind, score, d);
     }
-  }
   for (int q = 0; q < count; q++) {
     int at = first_query + q;
     weigh(kind, queries->scores[q], queries->visible[at] + tile * (TILE / BLOCK), first, last, queries->largest + at,
