@@ -32,7 +32,7 @@ def main(
     sessions: Annotated[str, typer.Option(help="Numbers of sessions.")] = "1,5,16,64",
     contexts: Annotated[
         str, typer.Option(help=f"Tokens of each session; '{MIXED}' for all ages.")
-    ] = f"64,256,512,1024,{MIXED}",
+    ] = f"100,250,500,1000,{MIXED}",
     prompt: Annotated[int, typer.Option(help="Tokens of a system prompt that all share.")] = 1000,
     budget_mib: Annotated[int, typer.Option(help="The memory for all of them.")] = 16384,
 ) -> None:

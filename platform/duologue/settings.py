@@ -69,6 +69,9 @@ class KVSettings:
 
     memory_mib: int = 4096
     """Budget for the cells of all sessions; beyond it, sessions are refused."""
+    host_memory_mib: int = 0
+    """Memory of the host into which the cells of silent sessions move when those of a GPU are all
+    in use. Without it, such cells are computed again when their session goes on."""
     share_prefixes: SharingName = "tenant"
     """Among whom equal openings (the system prompt) are computed and held once: the sessions of a
     tenant, all sessions ("everyone"), or nobody ("none"). Among all, a caller can tell from the
@@ -76,6 +79,7 @@ class KVSettings:
 
     def __post_init__(self) -> None:
         check_range("kv.memory_mib", self.memory_mib, 1, 2**24)
+        check_range("kv.host_memory_mib", self.host_memory_mib, 0, 2**24)
         check_choice("kv.share_prefixes", self.share_prefixes, get_args(SharingName))
 
 

@@ -31,6 +31,8 @@ class EngineSettings:
     """Limits of an engine."""
 
     kv_bytes: int = 4 << 30
+    host_bytes: int = 0
+    """Of the host's memory, for the cells of sessions that rest."""
     max_rows: int = 512
     """Rows of one forward at the most."""
     prefill_chunk_rows: int = 128
@@ -55,6 +57,7 @@ class Engine:
         self.memory = KVMemory(
             model.geometry,
             budget_bytes=self.settings.kv_bytes,
+            host_bytes=self.settings.host_bytes,
             device=model.device,
             dtype=model.dtype,
         )
@@ -127,11 +130,14 @@ class Engine:
         self._remove(self._seat(session_id, epoch))
 
     def rest(self, session_id: str, epoch: int) -> None:
-        """Give up a session's cells. Its next slice computes what it needs of them again."""
+        """Give up a session's cells, or move them to the host's memory where there is room.
+
+        Without them, its next slice computes what it needs again.
+        """
         seat = self._seat(session_id, epoch)
         if session_id in self._jobs:
             raise InvalidInput(f"session {session_id} cannot rest while a slice is under way")
-        seat.vacate(self.memory)
+        seat.rest(self.memory)
 
     def change(self, session_id: str, epoch: int, profile: LaneProfile) -> None:
         """From its next slice on, a session has other ways."""
@@ -215,7 +221,7 @@ class Engine:
             except KVMemoryExhausted as error:
                 job.fail(error)
                 # Its slot may be what others wait for, or what itself could grow into.
-                job.seat.vacate(self.memory)
+                job.seat.make_room(self.memory)
                 continue
             except Exception as fault:
                 job.fail_unforeseen(fault)

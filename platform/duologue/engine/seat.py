@@ -51,7 +51,7 @@ class Seat:
     """Whether others can begin with its cells, or it began with those of others."""
 
     def settle(self, memory: KVMemory) -> Slot:
-        """The session's slot, opened when it has none.
+        """The session's slot with its cells on the device, opened when it has none.
 
         Raises `KVMemoryExhausted` if there is not room for all that the session has said.
         """
@@ -67,7 +67,18 @@ class Seat:
             self.lane.trunk.cells.extend(cells)
             is_whole = self.opening is not None and len(cells) == len(self.opening.tokens)
             self.is_opening_shared = is_whole
+        memory.move_in(self.slot)
         return self.slot
+
+    def rest(self, memory: KVMemory) -> None:
+        """Hold no memory of the device: what the host has no room for is given up."""
+        if self.slot is not None and not memory.move_out(self.slot):
+            self.vacate(memory)
+
+    def make_room(self, memory: KVMemory) -> None:
+        """Give up the cells, if they are on the device."""
+        if self.slot is not None and not memory.host.holds(self.slot):
+            self.vacate(memory)
 
     def vacate(self, memory: KVMemory) -> None:
         """Give the slot back; the lane keeps its tokens and can settle again."""

@@ -9,6 +9,7 @@ import torch
 from duologue.errors import KVMemoryExhausted
 from duologue.kv.blocks import CELLS_PER_BLOCK, BlockPool
 from duologue.kv.channel import FREE, Channel
+from duologue.kv.host_memory import HostMemory
 from duologue.kv.prefixes import Prefixes
 from duologue.kv.slot import HOLE, Slot
 from duologue.model.geometry import ModelGeometry
@@ -30,9 +31,11 @@ class KVMemory:
         geometry: ModelGeometry,
         *,
         budget_bytes: int,
+        host_bytes: int = 0,
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
     ) -> None:
+        """`host_bytes` of the host's memory take the cells of silent sessions (`move_out`)."""
         self.geometry = geometry
         self.device = torch.device(device)
         self.dtype = dtype
@@ -46,6 +49,7 @@ class KVMemory:
             dtype=dtype,
         )
         self.prefixes = Prefixes(self.pool)
+        self.host = HostMemory(host_bytes, self.block_bytes)
         self._slots: set[Slot] = set()
 
     @property
@@ -98,8 +102,28 @@ class KVMemory:
     def close(self, slot: Slot) -> None:
         """Give the slot back with everything in it."""
         self._slots.remove(slot)
+        self.host.forget(slot)
         for block in slot.blocks:
             self.pool.release(block)
+
+    def move_out(self, slot: Slot) -> bool:
+        """Move the slot's cells to the memory of the host; whether they are there now.
+
+        They keep their numbers and labels, and may be freed and relabelled meanwhile.
+        """
+        if self.host.holds(slot):
+            return True
+        has_moved = self.host.take_in(self.pool, slot)
+        if has_moved:
+            self._unseal(slot)  # what comes back is the slot's alone
+        return has_moved
+
+    def move_in(self, slot: Slot) -> None:
+        """Have the slot's cells on the device again. Raises `KVMemoryExhausted`."""
+        if self.host.holds(slot):
+            self._need(sum(count > 0 for count in slot.num_used_in))
+            self.host.give_back(self.pool, slot)
+            slot.shorten()
 
     def share(self, slot: Slot, opening: Opening, cells: Sequence[int]) -> None:
         """Let others begin with the opening, whose cells are these.
@@ -153,7 +177,8 @@ class KVMemory:
             if slot.num_used_in[entry] == 0:
                 self._give_back(slot, entry)
         slot.free_cells.sort(reverse=True)
-        slot.shorten()
+        if not self.host.holds(slot):
+            slot.shorten()
 
     def relabel(self, slot: Slot, cells: Sequence[int], owner: Channel) -> None:
         """Hand cells over to another channel: nothing is copied, nothing is computed."""
@@ -183,7 +208,9 @@ class KVMemory:
     def _check_slot(self, slot: Slot, used: Iterable[int]) -> None:
         used_in = Counter(cell // CELLS_PER_BLOCK for cell in used)
         assert slot.num_used_in == [used_in[entry] for entry in range(slot.num_entries)]
-        assert [block == HOLE for block in slot.table] == [n == 0 for n in slot.num_used_in]
+        is_here = not self.host.holds(slot)
+        holes = [n == 0 if is_here else True for n in slot.num_used_in]
+        assert [block == HOLE for block in slot.table] == holes
         sealed = {cell for cell in range(len(slot.owners)) if _is_sealed(slot, cell)}
         assert sorted({*slot.free_cells} | {*used} | sealed) == list(range(len(slot.owners))), (
             "cells lost"
@@ -227,11 +254,20 @@ class KVMemory:
 
     def _give_back(self, slot: Slot, entry: int) -> None:
         """Make an entry none of whose cells is in use a hole."""
-        self.pool.release(slot.block_of(entry * CELLS_PER_BLOCK))
-        slot.put(entry, HOLE)
+        if slot.table[entry] != HOLE:
+            self.pool.release(int(slot.table[entry]))
+            slot.put(entry, HOLE)
         first = entry * CELLS_PER_BLOCK
         slot.free_cells.extend(range(first, first + slot.sealed_in[entry]))
         slot.sealed_in[entry] = 0
+
+    def _unseal(self, slot: Slot) -> None:
+        for entry, num_sealed in enumerate(slot.sealed_in):
+            first = entry * CELLS_PER_BLOCK
+            sealed = range(first, first + num_sealed)
+            slot.free_cells.extend(cell for cell in sealed if slot.owners[cell] == FREE)
+            slot.sealed_in[entry] = 0
+        slot.free_cells.sort(reverse=True)
 
     def _need(self, num_blocks: int) -> None:
         self.prefixes.make_room(num_blocks)

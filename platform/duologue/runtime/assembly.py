@@ -57,6 +57,7 @@ def assemble(settings: Settings, progress: Progress = ignore_progress) -> Assemb
     model.kernels.kernels.pack(model.network)
     limits = EngineSettings(
         kv_bytes=settings.kv.memory_mib << 20,
+        host_bytes=settings.kv.host_memory_mib << 20,
         max_rows=settings.forward.max_rows,
         prefill_chunk_rows=settings.forward.prefill_chunk_rows,
     )

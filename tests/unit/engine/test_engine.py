@@ -8,6 +8,7 @@ import pytest
 from duologue.engine.engine import Engine, EngineSettings
 from duologue.errors import InvalidInput, StaleEpoch, UnknownSession
 from duologue.forward.sampling_settings import SamplingSettings
+from duologue.kv.blocks import CELLS_PER_BLOCK
 from duologue.kv.slot import Slot
 from duologue.lane.judging import Patience
 from duologue.lane.lane import Lane
@@ -272,3 +273,27 @@ def test_warm_up_leaves_nothing(bench: Bench) -> None:
     bench.engine.warm_up()
     assert bench.engine.memory.num_slots == 0
     bench.engine.check_integrity()
+
+
+def test_cells_of_a_session_that_rests_go_to_the_host_where_there_is_room() -> None:
+    world = tiny_world("llama")
+    block_bytes = world.cell_bytes * CELLS_PER_BLOCK
+    replies = []
+    for host_blocks in (0, 8):
+        head = SetHead()
+        limits = EngineSettings(kv_bytes=4 << 20, host_bytes=host_blocks * block_bytes)
+        engine = Engine(world.model, as_head(head), limits)
+        engine.open("a", 1, Lane(CHAT, OPENING), PROFILE, Duo())
+        head.script = [State.QUERY]
+        engine.submit(Slice("a", 1, 1, edit=ASKS))
+        engine.run()
+        engine.rest("a", 1)
+        assert engine.memory.num_blocks_held == 0
+        engine.check_integrity()
+        engine.submit(Slice("a", 1, 2, reply_tokens=3))
+        [result] = engine.run()
+        engine.check_integrity()
+        replies.append(said(result))
+        num_cached = 3 if host_blocks else engine.lane("a").num_tokens - 1
+        assert result.num_rows == num_cached
+    assert replies[0] == replies[1]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 import torch
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -40,8 +40,12 @@ class Held:
     opening: Opening | None = None
 
 
-def memory_of(num_blocks: int) -> KVMemory:
-    return KVMemory(GEOMETRY, budget_bytes=num_blocks * BLOCK_BYTES)
+def memory_of(num_blocks: int, num_host_blocks: int = 0) -> KVMemory:
+    return KVMemory(
+        GEOMETRY,
+        budget_bytes=num_blocks * BLOCK_BYTES,
+        host_bytes=num_host_blocks * BLOCK_BYTES,
+    )
 
 
 def fill(
@@ -81,12 +85,33 @@ class MemoryMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.memory = memory_of(NUM_BLOCKS)
+        self.memory = memory_of(NUM_BLOCKS, num_host_blocks=20)
         self.held: dict[Slot, Held] = {}
         self.tag = 0.0
 
     def some_slot(self, pick: int) -> Slot:
         return list(self.held)[pick % len(self.held)]
+
+    def some_slot_here(self, pick: int) -> Slot | None:
+        """One whose cells are on the device, or can be."""
+        slot = self.some_slot(pick)
+        try:
+            self.memory.move_in(slot)
+        except KVMemoryExhausted:
+            held = {block for each in self.held for block in each.blocks}
+            assert sum(count > 0 for count in slot.num_used_in) > NUM_BLOCKS - len(held)
+            return None
+        return slot
+
+    @precondition(lambda self: self.held)
+    @rule(pick=st.integers(0, 99))
+    def move_out(self, pick: int) -> None:
+        slot = self.some_slot(pick)
+        room = self.memory.host.budget_bytes - self.memory.host.used_bytes
+        num_blocks, was_there = len(slot.blocks), self.memory.host.holds(slot)
+        has_moved = self.memory.move_out(slot)
+        assert has_moved == (was_there or num_blocks * BLOCK_BYTES <= room)
+        assert not (has_moved and slot.blocks)
 
     @rule(
         length=st.sampled_from((0, 20, 32, 40, 64, 90)),
@@ -115,7 +140,9 @@ class MemoryMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.held)
     @rule(pick=st.integers(0, 99))
     def compute_the_opening(self, pick: int) -> None:
-        slot = self.some_slot(pick)
+        slot = self.some_slot_here(pick)
+        if slot is None:
+            return
         held = self.held[slot]
         if held.opening is None or any(cell >= len(held.opening.tokens) for cell in held.labels):
             return
@@ -141,7 +168,9 @@ class MemoryMachine(RuleBasedStateMachine):
         position=st.integers(0, 500),
     )
     def take_and_fill(self, pick: int, count: int, owner: Channel, position: int) -> None:
-        slot = self.some_slot(pick)
+        slot = self.some_slot_here(pick)
+        if slot is None:
+            return
         before = self.snapshot(slot)
         try:
             cells = self.memory.take(slot, count)
@@ -202,12 +231,18 @@ class MemoryMachine(RuleBasedStateMachine):
         self.memory.check_integrity(expected(labels))
         for slot, its in labels.items():
             assert slot.num_used == len(its)
+            if self.memory.host.holds(slot):
+                continue
             for cell, (_, _, tag) in list(its.items())[::7]:
                 assert read(self.memory, slot, cell) == {tag + cell}
 
 
 MemoryMachine.TestCase.settings = settings(
-    max_examples=60, stateful_step_count=25, deadline=None, derandomize=True
+    max_examples=60,
+    stateful_step_count=25,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
 )
 TestMemoryMachine = MemoryMachine.TestCase
 
@@ -272,6 +307,29 @@ def test_a_block_in_the_middle_is_given_back_and_filled_again() -> None:
         memory.take(slot, 1)
     memory.close(other)
     assert memory.take(slot, 1) == [CELLS_PER_BLOCK]
+
+
+def test_cells_come_back_from_the_host_as_they_were_however_changed_meanwhile() -> None:
+    memory = memory_of(4, num_host_blocks=3)
+    slot, _ = memory.open()
+    cells = memory.take(slot, 3 * CELLS_PER_BLOCK)
+    fill(memory, slot, cells, Channel.OUTPUT, 0, 100.0)
+    assert memory.move_out(slot)
+    assert (memory.num_blocks_held, memory.host.used_bytes) == (0, 3 * BLOCK_BYTES)
+    memory.free(slot, cells[10:70])  # of which the second block is whole
+    memory.relabel(slot, cells[:10], Channel.TRUNK)
+    other, _ = memory.open()
+    memory.take(other, 2 * CELLS_PER_BLOCK + 1)
+    with pytest.raises(KVMemoryExhausted):
+        memory.move_in(slot)
+    assert not memory.move_out(other), "there is no room for it on the host"
+    memory.close(other)
+    memory.move_in(slot)
+    assert memory.num_blocks_held == 2
+    kept = {Channel.TRUNK: cells[:10], Channel.OUTPUT: cells[70:]}
+    memory.check_integrity({slot: {c: [(n, n) for n in its] for c, its in kept.items()}})
+    assert read(memory, slot, 75) == {175.0}
+    assert memory.take(slot, 1) == [10]
 
 
 @pytest.mark.parametrize("mistake", ["leaked cell", "wrong position", "wrong owner", "lost slot"])
