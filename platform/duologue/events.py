@@ -80,6 +80,26 @@ class ResponseCancel:
 
 
 @dataclass(frozen=True, slots=True)
+class AssistantSaid:
+    """What the assistant says in a session that only listens: the caller speaks, with a model of
+    its own. It becomes part of the conversation when it is over or cut, as far as it was heard."""
+
+    text: str = ""
+    """More of the response, which may be told before it is spoken."""
+    response_id: int | None = None
+    """The number that `ResponseStarted` gave, or the next one for a response that nobody asked for.
+    None stands for the one that is being said, or a new one if there is none."""
+    is_end: bool = False
+    """No more text of it will follow. Without any text before it: it will not be said."""
+    heard_chars: int | None = None
+    """How much of it was heard, as in `PlaybackAck`."""
+
+    def __post_init__(self) -> None:
+        if self.heard_chars is not None and self.heard_chars < 0:
+            raise InvalidInput(f"heard_chars must be 0 or more, not {self.heard_chars}")
+
+
+@dataclass(frozen=True, slots=True)
 class SessionUpdate:
     """From now on other settings, as far as they can change while a conversation goes on."""
 
@@ -97,6 +117,7 @@ ClientEvent = (
     | InputCommit
     | PlaybackAck
     | ResponseCancel
+    | AssistantSaid
     | SessionUpdate
     | SessionClose
 )
@@ -138,7 +159,10 @@ class InputState:
 
 @dataclass(frozen=True, slots=True)
 class ResponseStarted:
-    """The assistant takes the floor: the first text of a response follows."""
+    """The assistant takes the floor: the first text of a response follows.
+
+    To a session that only listens: the caller's assistant has the floor, or has taken it.
+    """
 
     response_id: int
 

@@ -20,7 +20,7 @@ from duologue.service_settings import (
 )
 from duologue.setting_checks import check, check_choice, check_number, check_range
 
-StrategyName = Literal["duo", "tdm", "turn"]
+StrategyName = Literal["duo", "tdm", "turn", "listen"]
 PromotionName = Literal["rebase", "branch"]
 DtypeName = Literal["auto", "float32", "bfloat16", "float16"]
 SharingName = Literal["tenant", "everyone", "none"]
@@ -102,7 +102,8 @@ class DecodingSettings:
     """How a conversation is held: who has the floor, and when."""
 
     strategy: StrategyName = "duo"
-    """"duo", or for comparison "tdm" (time-division multiplexing), "turn" (turn-based)."""
+    """"duo"; "listen", where the caller speaks with a model of its own; or for comparison "tdm"
+    (time-division multiplexing), "turn" (turn-based)."""
     promotion: PromotionName = "rebase"
     """What stays of a reply that was cut: "rebase" what was heard of it, "branch" nothing."""
     tick_ms: int = 160

@@ -39,6 +39,8 @@ class KnownText:
                 self._remember(revise.segment_id, revise.text[:MAX_CHARS])
                 num_new = len(revise.text) - _num_shared(before, revise.text)
                 return num_new + _excess(revise.segment_id)
+            case "assistant_said":
+                return len(event.assistant_said.text)
             case "session_update":
                 return event.ByteSize()
             case _:

@@ -9,6 +9,7 @@ from duologue.lane.cells import Cells, NoCells
 from duologue.lane.phase import ReplyPhase
 from duologue.lane.steps import (
     Amend,
+    Begin,
     Conclude,
     Finish,
     Hear,
@@ -114,6 +115,13 @@ class Lane:
         return self.num_opening_tokens + len(self.trunk) - last_turn + len(self.output)
 
     @property
+    def num_turn_reply_tokens(self) -> int | None:
+        """Tokens in the trunk behind the last turn's utterance; None before the first turn."""
+        if not self.turn_starts:
+            return None
+        return len(self.trunk) - self.turn_starts[-1] - self.num_last_input_tokens
+
+    @property
     def can_reopen(self) -> bool:
         """Whether the last utterance can return from the trunk."""
         return bool(self.num_last_input_tokens)
@@ -151,6 +159,8 @@ class Lane:
                 self._reopen()
             case Amend():
                 self._amend(step.keep, step.tail)
+            case Begin():
+                self._begin(step.is_turn)
             case Say():
                 assert self.is_speaking, self.phase
                 self.output.tokens.extend(step.tokens)
@@ -226,10 +236,20 @@ class Lane:
         self.phase = ReplyPhase.NONE
         self.was_answered = step.answer
         if step.answer:
-            self.output.tokens.extend(self.chat.reply_header)
-            self.phase = ReplyPhase.SPEAKING
-            self.num_replies += 1
-            self.reply_number = self.num_replies
+            self._reply_begins()
+
+    def _begin(self, is_turn: bool) -> None:
+        assert self.phase is ReplyPhase.NONE, self.phase
+        if is_turn:
+            self.turn_starts.append(len(self.trunk))
+            self.num_last_input_tokens = 0
+        self._reply_begins()
+
+    def _reply_begins(self) -> None:
+        self.output.tokens.extend(self.chat.reply_header)
+        self.phase = ReplyPhase.SPEAKING
+        self.num_replies += 1
+        self.reply_number = self.num_replies
 
     def _set_aside(self, length: int, is_finished: bool, keep: int, tail: Sequence[int]) -> None:
         """Conclude the reply, but keep so much of it, with the cells that the trunk leaves."""

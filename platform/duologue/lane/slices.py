@@ -27,6 +27,8 @@ class Slice:
     """First take the last utterance back from the trunk: it was answered too early."""
     amends: Heard | None = None
     """How much the user had really heard of the reply that the last query cut."""
+    begins: bool = False
+    """Then let a reply begin that no utterance asked for: the caller speaks of its own accord."""
     edit: TokenEdit | None = None
     """How the utterance changed since the last slice."""
     patience: Patience = Patience.NORMAL

@@ -70,6 +70,15 @@ class Amend:
 
 
 @dataclass(frozen=True, slots=True)
+class Begin:
+    """A reply begins that no utterance asked for."""
+
+    is_turn: bool
+    """Whether it is a turn of its own, and not more of the last one; then nothing before it can be
+    reopened."""
+
+
+@dataclass(frozen=True, slots=True)
 class Say:
     """The reply goes on with these tokens."""
 
@@ -130,4 +139,17 @@ class Resume:
     """Whether the utterance ends with it; otherwise more of it may come."""
 
 
-Step = Hear | Ignore | Promote | Reopen | Amend | Say | Finish | Conclude | Trim | Pause | Resume
+Step = (
+    Hear
+    | Ignore
+    | Promote
+    | Reopen
+    | Amend
+    | Begin
+    | Say
+    | Finish
+    | Conclude
+    | Trim
+    | Pause
+    | Resume
+)

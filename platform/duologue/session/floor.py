@@ -137,7 +137,7 @@ class Floor:
             return []
         if response.pause is Pause.INTERRUPTION or (response.pause is not None and asked):
             return self._resume()
-        if response.pause is not None or response.cut_chars is not None:
+        if response.pause is not None or response.cut_chars is not None or response.is_awaited:
             return []
         if response.is_over(self._setup.floor, now_ms):
             return []
@@ -152,11 +152,12 @@ class Floor:
             return []
         events: list[ServerEvent] = []
         more = response.show(now_ms)
-        if (more or response.end is not None) and not response.response_id:
+        begins = bool(more) or response.end is not None or response.is_told
+        if begins and not response.response_id:
             state.num_responses += 1
             response.response_id = state.num_responses
             events.append(ResponseStarted(response.response_id))
-        if more:
+        if more and not response.is_told:
             events.append(ResponseDelta(response.response_id, more))
         if response.end is not None:
             events += self.done(response, response.end)
@@ -180,15 +181,19 @@ class Floor:
 
     def remember(self, response: Response, heard_chars: int, outcome: Outcome) -> None:
         """A reply stands in the transcript, once, as far as it was heard."""
-        if response.place is None:
+        was_said = bool(response.text) or not response.is_told
+        if response.place is None and was_said:
             text, state = response.text[:heard_chars], self._state
             response.place = state.enter(Role.ASSISTANT, text, outcome, response.response_id)
 
     # What the time brings.
 
     def _needs_no_confirmation(self, decision: Decision) -> bool:
+        response = self._state.response
         if not self._setup.holds_replies or decision.is_over:
             return True
+        if response is not None and response.response_id:
+            return True  # its caller says it already
         if self.is_go_on(decision.text):
             return False
         return decision.probability >= self._setup.floor.confirm_above
@@ -223,7 +228,9 @@ class Floor:
     def drops_unfinished(self, now_ms: float) -> bool:
         """Whether an utterance that nobody finishes is to leave: the reply goes on over it."""
         state, response = self._state, self._state.response
-        if response is None or not response.may_be_shown or state.utterance.parts:
+        if response is None or not response.may_be_shown or response.is_awaited:
+            return False
+        if state.utterance.parts:
             return False
         if state.silence.is_committed or not self._setup.strategy.takes_back:
             return False

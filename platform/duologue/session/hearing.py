@@ -121,7 +121,8 @@ class Hearing:
     def _can_reopen(self) -> bool:
         """Whether the last decision can be taken back now: nothing else is being heard of."""
         state = self._state
-        hears_more = state.flight is not None and state.flight.work.edit is not None
+        work = state.flight.work if state.flight is not None else None
+        hears_more = work is not None and (work.edit is not None or work.begins)
         takes_back = self._setup.strategy.takes_back
         return takes_back and state.decision is not None and not hears_more
 

@@ -12,6 +12,7 @@ from duologue.lane.lane import Lane
 from duologue.lane.phase import ReplyPhase
 from duologue.lane.slices import SliceResult
 from duologue.lane.steps import (
+    Begin,
     Conclude,
     EndReason,
     Finish,
@@ -94,6 +95,8 @@ class Narrator:
                 state.response.finish(reason, tokenizer)
             case Conclude():
                 self._conclude()
+            case Begin(is_turn):
+                self._begin(is_turn)
             case Promote():
                 state.engine_tokens = ()
                 self._promote(step)
@@ -112,11 +115,24 @@ class Narrator:
         if cut is not None and self._lane.phase is ReplyPhase.PAUSED:
             self._cut_heard_chars = cut.num_shown_chars  # time division cannot take back
         if step.answer:
-            acked = 0 if self._setup.reports_playback else None
-            stops = StopStrings(self._flight.stop_strings)
-            self._floor.begin(Response(stops, acked_chars=acked), cut)
+            self._floor.begin(self._next_reply(), cut)
         else:
             self._cut_for_good = cut
+
+    def _next_reply(self) -> Response:
+        """An empty one; or the one that the caller began to say while this was being decided."""
+        if self._state.waiting:
+            return self._state.waiting.pop(0)
+        acked = 0 if self._setup.reports_playback else None
+        stops, is_told = StopStrings(self._flight.stop_strings), not self._setup.strategy.speaks
+        return Response(stops, acked_chars=acked, is_told=is_told)
+
+    def _begin(self, is_turn: bool) -> None:
+        """The caller speaks of its own accord."""
+        state = self._state
+        state.response = state.waiting.pop(0)
+        if is_turn and state.decision is not None and state.decision.state is State.QUERY:
+            state.decision = None  # it cannot be taken back any more
 
     def _withdraw(self) -> None:
         """The last query went on: what was answered to its beginning is taken back."""

@@ -49,6 +49,8 @@ class Response:
     """Of its entry in the transcript."""
     cut_chars: int | None = None
     """How much had been heard when the client was told that it is interrupted."""
+    is_told: bool = False
+    """Whether the caller says it, with a model of its own: its text comes from there."""
 
     @property
     def num_tokens(self) -> int:
@@ -59,6 +61,11 @@ class Response:
     def num_unshown_tokens(self) -> int:
         """Tokens of which nothing was shown."""
         return self.num_tokens - self.stream.split_at(self.num_shown_chars).keep_tokens
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether the caller, who is to say it, has not begun."""
+        return self.is_told and not self.text and self.end is None
 
     @property
     def shown_text(self) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from duologue.errors import DuologueError, InvalidInput
 from duologue.events import (
+    AssistantSaid,
     ClientEvent,
     Envelope,
     Error,
@@ -25,11 +26,12 @@ from duologue.lane.steps import Amend
 from duologue.session.floor import Floor
 from duologue.session.hearing import Hearing
 from duologue.session.narrator import Narrator, cut_short
-from duologue.session.playback import acknowledge
+from duologue.session.playback import report
 from duologue.session.response import Response
 from duologue.session.setup import SessionSetup
 from duologue.session.slicing import Wants, depart, usage_of
 from duologue.session.state import Flight, SessionState
+from duologue.session.telling import Telling
 from duologue.session.transcript import Entry
 from duologue.session_config import SessionConfig
 from duologue.states import State
@@ -97,10 +99,12 @@ class Session:
 
     @property
     def is_silent(self) -> bool:
-        """Nothing to hear and nothing to say, but for a reply that waits until it may go on."""
+        """Nothing to hear and nothing to say, but for a reply that waits until it may go on, or
+        that the caller says."""
         state = self.state
         is_heard_out = state.utterance.is_empty and not state.known_tokens
-        waits = state.response is not None and state.response.pause is not None
+        response = state.response
+        waits = response is not None and (response.pause is not None or response.is_told)
         return is_heard_out and (self.lane.phase is ReplyPhase.NONE or waits)
 
     @property
@@ -222,10 +226,15 @@ class Session:
                 self._commit()
             case PlaybackAck(response_id, heard_chars):
                 if self._is_known(response_id):
-                    acknowledge(self.state, response_id, heard_chars, now_ms)
+                    report(self.state, response_id, heard_chars, now_ms)
                 self.setup = self.setup.under(self.state.terms)
             case ResponseCancel(response_id):
                 self._cancel(response_id)
+            case AssistantSaid():
+                telling = Telling(self.state, self.setup, self._floor, self.setup.tokenizer.encode)
+                events = telling.take(event, now_ms)
+                self.setup = self.setup.under(self.state.terms)
+                return events
             case SessionUpdate(config):
                 config.check_changeable()
                 self._change(config)
@@ -257,6 +266,11 @@ class Session:
 
     def _cancel(self, response_id: int | None) -> None:
         """What is meant is the reply of now: by the next slice there may be another one."""
+        if not self.setup.strategy.speaks:
+            raise InvalidInput(
+                "response_cancel is not for sessions with the strategy 'listen', in which the "
+                "caller speaks: end the response by assistant_said"
+            )
         response = self.state.response
         is_meant = response_id is None or (
             self._is_known(response_id)

@@ -60,8 +60,16 @@ class SessionSetup(Terms):
     def max_part_tokens(self, num_opening_tokens: int) -> int:
         """Tokens of an utterance, or of a part of it, beside which the last turn, a whole reply and
         another part still fit into the context."""
-        room = self.context_limit_tokens - num_opening_tokens - self.decoding.max_reply_tokens
+        most = self.decoding.max_reply_tokens
+        if not self.strategy.speaks:  # of which a turn may hold several
+            most = 2 * self.max_told_tokens(num_opening_tokens)
+        room = self.context_limit_tokens - num_opening_tokens - most
         return max(MIN_PART_TOKENS, room // 2 - RESERVE_TOKENS)
+
+    def max_told_tokens(self, num_opening_tokens: int) -> int:
+        """Tokens that the trunk keeps of a reply that the caller says."""
+        room = self.context_limit_tokens - num_opening_tokens
+        return max(MIN_PART_TOKENS, min(self.decoding.max_reply_tokens, room // 8))
 
     @property
     def profile(self) -> LaneProfile:

@@ -11,6 +11,7 @@ from duologue.lane.steps import EndReason, Hear, Say
 from duologue.session.response import Response
 from duologue.session.setup import SessionSetup
 from duologue.session.state import Flight, SessionState
+from duologue.session.telling import told_tokens
 from duologue.text.endings import Ending, ending_of
 from duologue.text.token_edit import TokenEdit, token_edit
 from duologue.usage import Usage
@@ -36,7 +37,7 @@ class Wants:
     def due_at_ms(self, now_ms: float, *, may_speak: bool = True) -> float | None:
         """From when on there is something to ask for; None for never."""
         has_news = self.has_edit or self.conclude is not None or self.amends is not None
-        if has_news or (may_speak and self.speaks):
+        if has_news or self.begins or (may_speak and self.speaks):
             return now_ms
         dues = (self._judged_at_ms(now_ms), self._concluded_at_ms())
         return min((ms for ms in dues if ms is not None), default=None)
@@ -75,6 +76,8 @@ class Wants:
         """The reply in the output channel, once what is to be taken back was taken back."""
         if self.state.reopening is not None:
             return self.state.cut if self.lane.aside is not None else None
+        if self.begins:
+            return self.state.waiting[0]
         return self.state.response if self.lane.phase is not ReplyPhase.NONE else None
 
     @property
@@ -84,7 +87,15 @@ class Wants:
         is_under_way = self.lane.phase in (ReplyPhase.SPEAKING, ReplyPhase.PAUSED)
         if reply is None or not is_under_way or reply.end is not None or reply.is_cancelled:
             return False
+        if reply.is_told:
+            return False
         return reply.pause is None and self.num_reply_tokens > 0
+
+    @property
+    def begins(self) -> bool:
+        """Whether a reply that nobody asked for is to begin: behind one that is still there."""
+        is_free = self.lane.phase is ReplyPhase.NONE and self.state.reopening is None
+        return is_free and bool(self.state.waiting)
 
     @property
     def num_reply_tokens(self) -> int:
@@ -115,7 +126,14 @@ class Wants:
             return None
         if state.reopening is not None:
             return None
-        return cut.heard(decision.cut_heard_chars, self.setup.tokenizer)
+        return self.heard(cut, decision.cut_heard_chars)
+
+    def heard(self, reply: Response, heard_chars: int) -> Heard:
+        """So many characters of a reply in tokens, for the trunk to keep."""
+        if not reply.is_told:
+            return reply.heard(heard_chars, self.setup.tokenizer)
+        most = self.setup.max_told_tokens(self.lane.num_opening_tokens)
+        return Heard(0, told_tokens(reply.text[:heard_chars], self.setup.tokenizer, most))
 
     @property
     def heard_chars(self) -> int:
@@ -126,7 +144,9 @@ class Wants:
     @property
     def keeps(self) -> bool:
         """Whether the utterance is dictated to an assistant that is silent."""
-        is_silent = self.lane.phase is ReplyPhase.NONE and self.state.reopening is None
+        is_awaited = self.state.response is not None and self.state.response.is_awaited
+        is_silent = self.lane.phase is ReplyPhase.NONE or is_awaited
+        is_silent = is_silent and self.state.reopening is None
         return is_silent and ending_of(self.text) is Ending.DICTATION
 
     def patience(self) -> Patience | None:
@@ -165,9 +185,10 @@ def depart(wants: Wants, session_id: str, epoch: int, tick: int, now_ms: float) 
         tick=tick,
         reopens=state.reopening is not None,
         amends=wants.amends,
+        begins=wants.begins,
         edit=wants.edit,
         patience=patience or Patience.NORMAL,
-        heard=reply.heard(heard_chars, setup.tokenizer) if reply and may_cut else None,
+        heard=wants.heard(reply, heard_chars) if reply and may_cut else None,
         conclude=conclude,
         # A stop string may end a reply before its last tokens: only the session can tell.
         holds_reply=setup.reports_playback or has_stops or setup.holds_replies,

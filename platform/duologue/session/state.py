@@ -81,6 +81,8 @@ class SessionState:
     """The reply in the output channel, or the last that was there."""
     cut: Response | None = None
     """The reply that the last decision cut, and that lies aside."""
+    waiting: list[Response] = field(default_factory=list)
+    """Replies that the caller has begun of its own accord, and of which the engine is to know."""
     amends: bool = False
     """Whether an acknowledgement for the reply that was cut is still to reach the engine."""
     num_responses: int = 0

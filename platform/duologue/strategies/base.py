@@ -22,9 +22,11 @@ class Demand:
     """With `listen`: also predict the token that would come next."""
     speak: bool = False
     """Compute the output channel and sample the reply's next token."""
+    recall: bool = False
+    """Compute the trunk alone, which otherwise waits until a channel behind it is computed."""
 
     def __bool__(self) -> bool:
-        return self.listen or self.speak
+        return self.listen or self.speak or self.recall
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,8 @@ class Strategy(Protocol):
     """Otherwise what the user says during a reply waits until its end."""
     takes_back: bool
     """Whether an utterance that was answered too early can be reopened."""
+    speaks: bool
+    """Whether it gives replies; otherwise the caller does, and tells what it says."""
 
     def run(self, run: SliceRun) -> Slicing:
         """The slice; on return everything that it did is in `run`."""

@@ -22,6 +22,7 @@ class Duo:
     judges = True
     listens_while_speaking = True
     takes_back = True
+    speaks = True
 
     def run(self, run: SliceRun) -> Slicing:
         moves.check(run)

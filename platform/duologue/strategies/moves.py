@@ -6,6 +6,7 @@ from duologue.lane.phase import ReplyPhase
 from duologue.lane.slices import Heard
 from duologue.lane.steps import (
     Amend,
+    Begin,
     Conclude,
     EndReason,
     Finish,
@@ -39,6 +40,8 @@ def check(run: SliceRun) -> None:
     amends, most = run.work.amends, lane.num_aside_tokens
     if amends is not None and (lane.aside is None or not 0 <= amends.keep <= most):
         raise InvalidInput(f"amends.keep is {amends.keep}; the reply set aside has {most} tokens")
+    if run.work.begins and (run.work.reopens or lane.phase is not ReplyPhase.NONE):
+        raise InvalidInput("begins must not be asked for while there is a reply, or one returns")
 
 
 def conclude_if_asked(run: SliceRun) -> None:
@@ -58,6 +61,15 @@ def amend_if_asked(run: SliceRun) -> None:
     """Keep of the reply that was cut what the user had really heard."""
     if run.work.amends is not None and not run.work.reopens:
         run.do(Amend(run.work.amends.keep, run.work.amends.tail))
+
+
+def begin_if_asked(run: SliceRun) -> None:
+    """Let a reply begin unasked. It belongs to the last turn, unless that has had enough of them:
+    then it is a turn of its own, so that the turns before it can leave when there is no room."""
+    if run.work.begins:
+        num_tokens = run.lane.num_turn_reply_tokens
+        is_turn = num_tokens is None or num_tokens > run.profile.max_reply_tokens
+        run.do(Begin(is_turn))
 
 
 def hear_edit(run: SliceRun) -> None:

@@ -6,10 +6,11 @@ from duologue.errors import InvalidSetting
 from duologue.settings import StrategyName
 from duologue.strategies.base import Strategy
 from duologue.strategies.duo import Duo
+from duologue.strategies.listen import Listen
 from duologue.strategies.tdm import Tdm
 from duologue.strategies.turn import Turn
 
-_STRATEGIES: dict[str, Strategy] = {each.name: each for each in (Duo(), Tdm(), Turn())}
+_STRATEGIES: dict[str, Strategy] = {each.name: each for each in (Duo(), Tdm(), Turn(), Listen())}
 assert set(_STRATEGIES) == set(get_args(StrategyName)), "settings and strategies differ"
 
 

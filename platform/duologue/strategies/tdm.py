@@ -21,6 +21,7 @@ class Tdm:
     judges = True
     listens_while_speaking = True
     takes_back = False
+    speaks = True
 
     def run(self, run: SliceRun) -> Slicing:
         moves.check(run)

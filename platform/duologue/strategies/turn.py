@@ -13,6 +13,7 @@ class Turn:
     judges = False
     listens_while_speaking = False
     takes_back = False
+    speaks = True
 
     def run(self, run: SliceRun) -> Slicing:
         moves.check(run)

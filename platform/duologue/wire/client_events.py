@@ -1,6 +1,7 @@
 """What a client says."""
 
 from duologue.events import (
+    AssistantSaid,
     ClientEvent,
     InputAppend,
     InputCommit,
@@ -43,6 +44,8 @@ def client_event_to_pb(client_seq: int, event: ClientEvent) -> pb.ClientEvent:
             message.response_cancel.SetInParent()
         case ResponseCancel(int() as response_id):
             message.response_cancel.response_id = _response("response_cancel", response_id)
+        case AssistantSaid():
+            message.assistant_said.CopyFrom(_said_to_pb(event))
         case SessionUpdate(config):
             message.session_update.config.CopyFrom(config_to_pb(config))
         case SessionClose():
@@ -72,12 +75,34 @@ def _event(message: pb.ClientEvent) -> ClientEvent:
             return PlaybackAck(_response("playback_ack", ack.response_id), ack.heard_chars)
         case "response_cancel":
             return _cancel(message.response_cancel)
+        case "assistant_said":
+            return _said_from_pb(message.assistant_said)
         case "session_update":
             return SessionUpdate(config_from_pb(message.session_update.config))
         case "session_close":
             return SessionClose()
         case None:
             missing("event", _KINDS)
+
+
+def _said_to_pb(event: AssistantSaid) -> pb.AssistantSaid:
+    text = unicode("assistant_said.text", event.text)
+    said = pb.AssistantSaid(text=text, is_end=event.is_end)
+    if event.response_id is not None:
+        said.response_id = _response("assistant_said", event.response_id)
+    if event.heard_chars is not None:
+        said.heard_chars = whole("assistant_said.heard_chars", event.heard_chars)
+    return said
+
+
+def _said_from_pb(said: pb.AssistantSaid) -> AssistantSaid:
+    has_id, has_heard = said.HasField("response_id"), said.HasField("heard_chars")
+    return AssistantSaid(
+        text=unicode("assistant_said.text", said.text),
+        response_id=_response("assistant_said", said.response_id) if has_id else None,
+        is_end=said.is_end,
+        heard_chars=said.heard_chars if has_heard else None,
+    )
 
 
 def _cancel(message: pb.ResponseCancel) -> ResponseCancel:

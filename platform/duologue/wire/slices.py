@@ -39,6 +39,7 @@ def slice_to_pb(work: Slice) -> pb.Slice:
     message = pb.Slice(
         tick=work.tick,
         reopens=work.reopens,
+        begins=work.begins,
         patience=PATIENCES.number(work.patience),
         holds_reply=work.holds_reply,
         sets_aside=work.sets_aside,
@@ -69,6 +70,7 @@ def slice_from_pb(message: pb.Slice, session_id: str, epoch: int) -> Slice:
         tick=message.tick,
         reopens=message.reopens,
         amends=heard_from_pb(message.amends) if message.HasField("amends") else None,
+        begins=message.begins,
         edit=TokenEdit(edit.keep, tuple(edit.append)) if has_edit else None,
         patience=PATIENCES.member("slice.patience", message.patience),
         heard=heard_from_pb(message.heard) if has_heard else None,

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from duologue.lane.slices import Heard
 from duologue.lane.steps import (
     Amend,
+    Begin,
     Conclude,
     Finish,
     Hear,
@@ -45,6 +46,8 @@ def step_to_pb(step: Step) -> pb.Step:
             return pb.Step(reopen=pb.Reopen())
         case Amend(keep, tail):
             return pb.Step(amend=pb.Heard(keep=keep, tail=tail))
+        case Begin(is_turn):
+            return pb.Step(begin=pb.Begin(is_turn=is_turn))
         case Say(tokens):
             return pb.Step(say=pb.Say(tokens=tokens))
         case Finish(reason):
@@ -72,6 +75,8 @@ def step_from_pb(message: pb.Step) -> Step:
             return Reopen()
         case "amend":
             return Amend(message.amend.keep, tuple(message.amend.tail))
+        case "begin":
+            return Begin(message.begin.is_turn)
         case "say":
             return Say(tuple(message.say.tokens))
         case "finish":

@@ -184,7 +184,7 @@ class TakeSeat(_message.Message):
     epoch: _builtins.int
     """Under which ownership."""
     strategy: _builtins.str
-    """"duo", "tdm" or "turn"."""
+    """"duo", "listen", "tdm" or "turn"."""
     traceparent: _builtins.str
     """Where the session's trace goes on, in the W3C format."""
     had_seat: _builtins.bool

@@ -141,6 +141,7 @@ class ClientEvent(_message.Message):
     RESPONSE_CANCEL_FIELD_NUMBER: _builtins.int
     SESSION_UPDATE_FIELD_NUMBER: _builtins.int
     SESSION_CLOSE_FIELD_NUMBER: _builtins.int
+    ASSISTANT_SAID_FIELD_NUMBER: _builtins.int
     client_seq: _builtins.int
     """Counts the session's client events from 1 without gaps, across connections."""
     @_builtins.property
@@ -171,6 +172,10 @@ class ClientEvent(_message.Message):
     def session_close(self) -> Global___SessionClose:
         """The conversation is over."""
 
+    @_builtins.property
+    def assistant_said(self) -> Global___AssistantSaid:
+        """What the caller's own assistant says, in a session that only listens."""
+
     def __init__(
         self,
         *,
@@ -182,12 +187,13 @@ class ClientEvent(_message.Message):
         response_cancel: Global___ResponseCancel | None = ...,
         session_update: Global___SessionUpdate | None = ...,
         session_close: Global___SessionClose | None = ...,
+        assistant_said: Global___AssistantSaid | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "input_append", b"input_append", "input_commit", b"input_commit", "input_revise", b"input_revise", "playback_ack", b"playback_ack", "response_cancel", b"response_cancel", "session_close", b"session_close", "session_update", b"session_update"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["assistant_said", b"assistant_said", "event", b"event", "input_append", b"input_append", "input_commit", b"input_commit", "input_revise", b"input_revise", "playback_ack", b"playback_ack", "response_cancel", b"response_cancel", "session_close", b"session_close", "session_update", b"session_update"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_seq", b"client_seq", "event", b"event", "input_append", b"input_append", "input_commit", b"input_commit", "input_revise", b"input_revise", "playback_ack", b"playback_ack", "response_cancel", b"response_cancel", "session_close", b"session_close", "session_update", b"session_update"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assistant_said", b"assistant_said", "client_seq", b"client_seq", "event", b"event", "input_append", b"input_append", "input_commit", b"input_commit", "input_revise", b"input_revise", "playback_ack", b"playback_ack", "response_cancel", b"response_cancel", "session_close", b"session_close", "session_update", b"session_update"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["input_append", "input_revise", "input_commit", "playback_ack", "response_cancel", "session_update", "session_close"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["input_append", "input_revise", "input_commit", "playback_ack", "response_cancel", "session_update", "session_close", "assistant_said"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
@@ -321,6 +327,54 @@ class ResponseCancel(_message.Message):
 Global___ResponseCancel: _TypeAlias = ResponseCancel  # noqa: Y015
 
 @_typing.final
+class AssistantSaid(_message.Message):
+    """What the assistant says in a session with the strategy "listen": the caller speaks with a model of
+    its own. Its text becomes part of the conversation when it is over or cut, as far as it was heard.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESPONSE_ID_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    IS_END_FIELD_NUMBER: _builtins.int
+    HEARD_CHARS_FIELD_NUMBER: _builtins.int
+    response_id: _builtins.int
+    """Which response: the number that `response_started` gave, or the next one to begin a response of
+    its own accord. What comes for one that is over is passed over. Unset stands for the one that is
+    being said, or a new one if there is none.
+    """
+    text: _builtins.str
+    """More of its text, which may be told before it is spoken. At most 65536 characters in all."""
+    is_end: _builtins.bool
+    """No more text of it will follow. Without any text before it: it will not be said."""
+    heard_chars: _builtins.int
+    """How much of it was heard, as in `playback_ack`. If nothing of the kind is ever reported, all that
+    was told was heard.
+    """
+    def __init__(
+        self,
+        *,
+        response_id: _builtins.int | None = ...,
+        text: _builtins.str = ...,
+        is_end: _builtins.bool = ...,
+        heard_chars: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_heard_chars", b"_heard_chars", "_response_id", b"_response_id", "heard_chars", b"heard_chars", "response_id", b"response_id"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_heard_chars", b"_heard_chars", "_response_id", b"_response_id", "heard_chars", b"heard_chars", "is_end", b"is_end", "response_id", b"response_id", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__heard_chars: _TypeAlias = _typing.Literal["heard_chars"]  # noqa: Y015
+    _WhichOneofArgType__heard_chars: _TypeAlias = _typing.Literal["_heard_chars", b"_heard_chars"]  # noqa: Y015
+    _WhichOneofReturnType__response_id: _TypeAlias = _typing.Literal["response_id"]  # noqa: Y015
+    _WhichOneofArgType__response_id: _TypeAlias = _typing.Literal["_response_id", b"_response_id"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__heard_chars) -> _WhichOneofReturnType__heard_chars | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__response_id) -> _WhichOneofReturnType__response_id | None: ...
+
+Global___AssistantSaid: _TypeAlias = AssistantSaid  # noqa: Y015
+
+@_typing.final
 class SessionUpdate(_message.Message):
     """Settings that may change while a conversation goes on."""
 
@@ -385,7 +439,9 @@ class SessionConfig(_message.Message):
     REPORTS_PLAYBACK_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
     strategy: _builtins.str
-    """"duo", or for comparison "tdm" or "turn". Fixed when the session is created."""
+    """"duo"; "listen", where the caller speaks with a model of its own; or for comparison "tdm" or
+    "turn". Fixed when the session is created.
+    """
     system_prompt: _builtins.str
     """What the model is told before the first turn. Fixed when the session is created."""
     temperature: _builtins.float
@@ -747,7 +803,9 @@ Global___StateProbability: _TypeAlias = StateProbability  # noqa: Y015
 
 @_typing.final
 class ResponseStarted(_message.Message):
-    """The assistant takes the floor: the first text of a response follows."""
+    """The assistant takes the floor: the first text of a response follows. To a session that only
+    listens: the caller's assistant has the floor, or has taken it.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -148,6 +148,7 @@ class Slice(_message.Message):
     PAUSES_FIELD_NUMBER: _builtins.int
     SETTLES_FIELD_NUMBER: _builtins.int
     KEEPS_FIELD_NUMBER: _builtins.int
+    BEGINS_FIELD_NUMBER: _builtins.int
     tick: _builtins.int
     """The beat of the shared clock."""
     reopens: _builtins.bool
@@ -170,6 +171,8 @@ class Slice(_message.Message):
     """The utterance joins the trunk as it is, without an answer: it is too long to wait for its end."""
     keeps: _builtins.bool
     """The utterance is within a dictation: it is not to be found a non-query."""
+    begins: _builtins.bool
+    """Let a reply begin that no utterance asked for."""
     @_builtins.property
     def edit(self) -> Global___TokenEdit:
         """How the utterance changed, if it did."""
@@ -199,10 +202,11 @@ class Slice(_message.Message):
         pauses: _builtins.bool = ...,
         settles: _builtins.bool = ...,
         keeps: _builtins.bool = ...,
+        begins: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["amends", b"amends", "edit", b"edit", "heard", b"heard"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amends", b"amends", "conclude", b"conclude", "edit", b"edit", "heard", b"heard", "holds_reply", b"holds_reply", "keeps", b"keeps", "look_ahead_tokens", b"look_ahead_tokens", "patience", b"patience", "pauses", b"pauses", "reopens", b"reopens", "reply_tokens", b"reply_tokens", "sets_aside", b"sets_aside", "settles", b"settles", "tick", b"tick"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amends", b"amends", "begins", b"begins", "conclude", b"conclude", "edit", b"edit", "heard", b"heard", "holds_reply", b"holds_reply", "keeps", b"keeps", "look_ahead_tokens", b"look_ahead_tokens", "patience", b"patience", "pauses", b"pauses", "reopens", b"reopens", "reply_tokens", b"reply_tokens", "sets_aside", b"sets_aside", "settles", b"settles", "tick", b"tick"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -225,6 +229,7 @@ class Step(_message.Message):
     PAUSE_FIELD_NUMBER: _builtins.int
     RESUME_FIELD_NUMBER: _builtins.int
     AMEND_FIELD_NUMBER: _builtins.int
+    BEGIN_FIELD_NUMBER: _builtins.int
     finish: _events_pb2.EndReason.ValueType
     """The reply was generated to its end, for this reason."""
     trim_turns: _builtins.int
@@ -265,6 +270,10 @@ class Step(_message.Message):
     def amend(self) -> Global___Heard:
         """What was heard of the reply that was set aside was something else."""
 
+    @_builtins.property
+    def begin(self) -> Global___Begin:
+        """A reply begins that no utterance asked for."""
+
     def __init__(
         self,
         *,
@@ -279,12 +288,13 @@ class Step(_message.Message):
         pause: Global___Pause | None = ...,
         resume: Global___Resume | None = ...,
         amend: Global___Heard | None = ...,
+        begin: Global___Begin | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["amend", b"amend", "conclude", b"conclude", "finish", b"finish", "hear", b"hear", "ignore", b"ignore", "pause", b"pause", "promote", b"promote", "reopen", b"reopen", "resume", b"resume", "say", b"say", "step", b"step", "trim_turns", b"trim_turns"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amend", b"amend", "begin", b"begin", "conclude", b"conclude", "finish", b"finish", "hear", b"hear", "ignore", b"ignore", "pause", b"pause", "promote", b"promote", "reopen", b"reopen", "resume", b"resume", "say", b"say", "step", b"step", "trim_turns", b"trim_turns"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amend", b"amend", "conclude", b"conclude", "finish", b"finish", "hear", b"hear", "ignore", b"ignore", "pause", b"pause", "promote", b"promote", "reopen", b"reopen", "resume", b"resume", "say", b"say", "step", b"step", "trim_turns", b"trim_turns"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amend", b"amend", "begin", b"begin", "conclude", b"conclude", "finish", b"finish", "hear", b"hear", "ignore", b"ignore", "pause", b"pause", "promote", b"promote", "reopen", b"reopen", "resume", b"resume", "say", b"say", "step", b"step", "trim_turns", b"trim_turns"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_step: _TypeAlias = _typing.Literal["hear", "ignore", "promote", "reopen", "say", "finish", "conclude", "trim_turns", "pause", "resume", "amend"]  # noqa: Y015
+    _WhichOneofReturnType_step: _TypeAlias = _typing.Literal["hear", "ignore", "promote", "reopen", "say", "finish", "conclude", "trim_turns", "pause", "resume", "amend", "begin"]  # noqa: Y015
     _WhichOneofArgType_step: _TypeAlias = _typing.Literal["step", b"step"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_step) -> _WhichOneofReturnType_step | None: ...
 
@@ -365,6 +375,28 @@ class Reopen(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Reopen: _TypeAlias = Reopen  # noqa: Y015
+
+@_typing.final
+class Begin(_message.Message):
+    """The caller speaks of its own accord."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IS_TURN_FIELD_NUMBER: _builtins.int
+    is_turn: _builtins.bool
+    """Whether it is a turn of its own."""
+    def __init__(
+        self,
+        *,
+        is_turn: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_turn", b"is_turn"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Begin: _TypeAlias = Begin  # noqa: Y015
 
 @_typing.final
 class Say(_message.Message):
