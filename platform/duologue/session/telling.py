@@ -54,8 +54,7 @@ class Telling:
         events: list[ServerEvent] = []
         if reply is None:
             reply, events = self._begin(now_ms)
-        self._extend(reply, event, now_ms)
-        return events
+        return [*events, *self._extend(reply, event, now_ms)]
 
     def _check(self, event: AssistantSaid) -> None:
         if self._setup.strategy.speaks:
@@ -101,9 +100,7 @@ class Telling:
         state, awaited = self._state, self._state.response
         if awaited is not None and not awaited.response_id and state.reopening is None:
             return awaited, self._floor.confirm_if_held(now_ms)  # who speaks is sure enough
-        for earlier in (state.response, *state.waiting[-1:]):
-            if earlier is not None:
-                _make_way(earlier, now_ms)
+        events = self._make_way(now_ms)
         state.num_responses += 1
         reply = Response(
             response_id=state.num_responses,
@@ -112,9 +109,25 @@ class Telling:
             acked_chars=0 if self._setup.reports_playback else None,
         )
         state.waiting.append(reply)
-        return reply, [ResponseStarted(reply.response_id)]
+        return reply, [*events, ResponseStarted(reply.response_id)]
 
-    def _extend(self, reply: Response, event: AssistantSaid, now_ms: float) -> None:
+    def _make_way(self, now_ms: float) -> list[ServerEvent]:
+        """What was said before was said to its end; a response that is silent is given up."""
+        events: list[ServerEvent] = []
+        for earlier in (self._state.response, *self._state.waiting[-1:]):
+            if earlier is None or not earlier.response_id:
+                continue
+            if earlier.pause is not None:
+                earlier.is_cancelled = True
+                events += self._floor.done(earlier, EndReason.CANCELLED)
+                continue
+            earlier.end = earlier.end or EndReason.STOP
+            if earlier.acked_chars is not None:
+                earlier.acknowledge(len(earlier.text), now_ms)
+            events += self._floor.done(earlier, earlier.end)
+        return events
+
+    def _extend(self, reply: Response, event: AssistantSaid, now_ms: float) -> list[ServerEvent]:
         reply.text += event.text
         if event.is_end and reply.end is None:
             reply.end = EndReason.STOP
@@ -122,8 +135,10 @@ class Telling:
             self._state.usage += Usage(input_tokens=len(self._encode(event.text)))
         if event.heard_chars is not None:
             acknowledge(self._state, reply, event.heard_chars, now_ms)
-        if reply in self._state.waiting:
-            reply.show(now_ms)
+        if reply not in self._state.waiting:
+            return []
+        reply.show(now_ms)
+        return self._floor.done(reply, reply.end) if reply.end is not None else []
 
 
 def told_tokens(text: str, tokenizer: Tokenizer, max_tokens: int) -> tuple[int, ...]:
@@ -134,13 +149,3 @@ def told_tokens(text: str, tokenizer: Tokenizer, max_tokens: int) -> tuple[int, 
 
 def _goes_on(reply: Response) -> bool:
     return bool(reply.response_id) and reply.end is None and not reply.is_cancelled
-
-
-def _make_way(reply: Response, now_ms: float) -> None:
-    """Another response begins, so this one was said to its end; one that was silent is given up."""
-    if reply.pause is not None:
-        reply.is_cancelled = True
-        return
-    reply.end = reply.end or EndReason.STOP
-    if reply.acked_chars is not None:
-        reply.acknowledge(len(reply.text), now_ms)

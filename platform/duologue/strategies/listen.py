@@ -22,10 +22,10 @@ class Listen:
 
     def run(self, run: SliceRun) -> Slicing:
         moves.check(run)
+        moves.begin_if_asked(run)
         moves.conclude_if_asked(run)
         moves.reopen_if_asked(run)
         moves.amend_if_asked(run)
-        moves.begin_if_asked(run)
         moves.hear_edit(run)
         moves.make_room(run)
         listening = Listening(run, is_open=not moves.settle(run))

@@ -8,6 +8,7 @@ from zlib import crc32
 
 from hypothesis import strategies as st
 
+from duologue.events import AssistantSaid, Error
 from duologue.floor_settings import FloorSettings
 from duologue.lane.lane import Lane
 from duologue.session.transcript import Outcome, Role
@@ -49,6 +50,8 @@ class Deed(Enum):
     """The engine drops what it can compute again."""
     STARVE = auto()
     """The next slice runs out of room."""
+    TELL = auto()
+    """The caller says something with a model of its own, where that is its part."""
     CHANGE = auto()
     """The client wants the session held in another way."""
 
@@ -118,6 +121,8 @@ class Play:
     """All that the user said; none of it twice."""
     num_reports: int = 0
     num_ended: int = 0
+    told_chars: dict[int, int] = field(default_factory=dict)
+    """Of each response that the caller said."""
     _is_flying: bool = False
 
     def run(self, schedule: Sequence[Action]) -> None:
@@ -178,6 +183,8 @@ class Play:
                 stage.engine.fails_after_forwards = None
             case Deed.REST:
                 stage.engine.rest()
+            case Deed.TELL if not stage.setup.strategy.speaks:
+                self._tell(place)
             case Deed.CHANGE:
                 changed = SessionConfig(
                     reply_tokens_per_slice=1 + place % 7, look_ahead_tokens=place % 3
@@ -201,6 +208,16 @@ class Play:
         if meant is not None and meant.response_id:
             self.num_reports += 1
             self.stage.ack(meant.response_id, place * meant.num_shown_chars // 80)
+
+    def _tell(self, place: int) -> None:
+        """More of the last response, of the one before, or of a new one; now and then the end."""
+        latest = self.stage.session.state.num_responses
+        number = max(1, latest + (1, 0, 0, 0, -1)[place % 5])
+        text = "" if place % 7 == 0 else f"r{len(self.stage.envelopes)}x naïve 天气 👩‍👩‍👧. "
+        heard = place if place % 11 == 0 else None
+        event = AssistantSaid(text, number, is_end=place % 3 == 0, heard_chars=heard)
+        if not any(isinstance(told, Error) for told in self.stage.send(event)):
+            self.told_chars[number] = self.told_chars.get(number, 0) + len(text)
 
     def _arrive(self) -> None:
         self._is_flying = False
@@ -230,10 +247,15 @@ def as_trunk(stage: Stage) -> str:
     names = {Role.USER: "user", Role.ASSISTANT: "reply"}
     left_out = {Outcome.IGNORED, *([Outcome.HELD] if stage.setup.strategy.takes_back else [])}
     return "".join(
-        f"[{names[role]}: {text}]"
+        f"[{names[role]}: {_kept(stage, text)}]"
         for role, text, outcome in stage.entries
-        if outcome not in left_out and text
+        if outcome not in left_out and _kept(stage, text)
     )
+
+
+def _kept(stage: Stage, text: str) -> str:
+    """Of what a caller said, blanks at the ends mean nothing."""
+    return text if stage.setup.strategy.speaks else text.strip()
 
 
 def words_of(text: str) -> list[str]:
