@@ -114,7 +114,7 @@ program_settings = _maybe(
         tick_ms=st.integers(10, 10_000),
         context_limit_tokens=st.one_of(st.none(), st.integers(256, 2**24)),
         system_prompt=st.sampled_from(["", "none of it", "yes", "12", "a: b # c", '"{{ x }}"']),
-        strategy=st.sampled_from(["duo", "tdm", "turn"]),
+        strategy=st.sampled_from(["duo", "tdm", "turn", "listen"]),
     ),
     sampling=_maybe(stop_strings=st.lists(st.sampled_from(["\n", "}}", "stop"]), max_size=2)),
     gateway=_maybe(drain_ms=st.integers(0, 3_600_000), reflection=st.booleans()),

@@ -6,6 +6,7 @@ from itertools import pairwise
 from duologue.lane.phase import ReplyPhase
 from duologue.lane.steps import (
     Amend,
+    Begin,
     Conclude,
     EndReason,
     Finish,
@@ -114,6 +115,9 @@ def _of_steps(before: Moment | None, moment: Moment) -> list[str]:
                 found.append("heard part amended")
             case Resume():
                 found.append("interleaved")
+                phase = ReplyPhase.SPEAKING
+            case Begin():
+                found.append("begun unasked")
                 phase = ReplyPhase.SPEAKING
             case Pause():
                 phase = ReplyPhase.PAUSED

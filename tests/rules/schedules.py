@@ -58,6 +58,8 @@ class Action:
     """More or less was heard of the reply that was cut than was known."""
     pauses: bool = False
     """The reply waits in this slice."""
+    begins: bool = False
+    """The caller speaks of its own accord, if there is no reply."""
     settles: bool = False
     """The utterance is too long to wait for its end."""
     delay_forwards: int = 0
@@ -138,6 +140,10 @@ STRATEGIES = ("duo", "duo", "duo", "tdm", "turn")
 """Duo more often: the others are its baselines."""
 
 
+LISTENING = ("listen", "listen", "duo")
+"""Sessions whose callers speak, among others."""
+
+
 def random_schedule(
     random: Random,
     *,
@@ -166,7 +172,7 @@ def _plan(random: Random, name: str, strategy: str, sampled: bool | None) -> Pla
         name=name,
         strategy=strategy,
         first_tick=random.randint(0, 4),
-        actions=tuple(_action(random) for _ in range(random.randint(4, 16))),
+        actions=tuple(_action(random, strategy) for _ in range(random.randint(4, 16))),
         promotion=random.choice(tuple(Promotion)),
         reply_tokens=random.choice((1, 1, 2, 3, 4)),
         look_ahead_tokens=random.randint(0, 4),
@@ -191,7 +197,7 @@ def _sampling(random: Random) -> SamplingSettings:
     )
 
 
-def _action(random: Random) -> Action:
+def _action(random: Random, strategy: str) -> Action:
     has_edit = random.random() < 0.6
     patience = Patience.NORMAL
     if random.random() < (0.35 if has_edit else 0.75):
@@ -208,6 +214,7 @@ def _action(random: Random) -> Action:
         settles=random.random() < 0.04,
         delay_forwards=random.choice((0, 0, 0, 1, 2, 5)),
         disturbance=random.choice((None,) * 12 + tuple(Disturbance)),
+        begins=strategy == "listen" and random.random() < 0.3,
     )
 
 

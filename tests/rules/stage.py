@@ -26,6 +26,7 @@ from duologue.lane.steps import (
 from duologue.states import State
 from duologue.strategies.base import Strategy
 from duologue.strategies.duo import Duo
+from duologue.strategies.listen import Listen
 from duologue.strategies.tdm import Tdm
 from duologue.strategies.turn import Turn
 from duologue.text.token_edit import TokenEdit
@@ -33,7 +34,12 @@ from tests.rules.schedules import Action, Disturbance, Plan, Report, Schedule
 from tests.rules.witness import Witness
 from tests.rules.worlds import JUDGE, LinearHead, World, as_head
 
-STRATEGIES: dict[str, Strategy] = {"duo": Duo(), "tdm": Tdm(), "turn": Turn()}
+STRATEGIES: dict[str, Strategy] = {
+    "duo": Duo(),
+    "tdm": Tdm(),
+    "turn": Turn(),
+    "listen": Listen(),
+}
 INSTRUCTIONS = tuple(30 + number % 7 * 11 for number in range(80))
 """Of which openings have more or less."""
 AMPLE_CELLS = 32768
@@ -148,6 +154,7 @@ class Actor:
                 sets_aside=plan.sets_aside and STRATEGIES[plan.strategy].takes_back,
                 pauses=action.pauses,
                 settles=action.settles,
+                begins=action.begins and not reopens and self.lane.phase is ReplyPhase.NONE,
                 reply_tokens=plan.reply_tokens,
                 look_ahead_tokens=plan.look_ahead_tokens,
             )

@@ -112,7 +112,7 @@ def test_the_named_file_is_read_instead_of_the_usual_one() -> None:
         ("[decoding]\ntick_ms = 'x'", "decoding.tick_ms must be a whole number, not 'x'"),
         ("[decoding]\ntick_ms = 1.5", "decoding.tick_ms must be a whole number, not 1.5"),
         ("[decoding]\ntick_ms = 9", "must be a whole number from 10 to 10000, not 9"),
-        ("[decoding]\nstrategy = 'x'", "must be 'duo', 'tdm' or 'turn', not 'x'"),
+        ("[decoding]\nstrategy = 'x'", "must be 'duo', 'tdm', 'turn' or 'listen', not 'x'"),
         ("[sampling]\nstop_strings = 'x'", "sampling.stop_strings must be a list of texts"),
         ("[sampling]\ntop_p = 2.0", "sampling.top_p must be"),
     ],

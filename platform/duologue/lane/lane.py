@@ -1,5 +1,6 @@
 """The lane: a conversation's trunk and its two channels, token by token."""
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
@@ -320,7 +321,10 @@ class Lane:
         self.cells.free(self.trunk.uncache(aside.start + _num_common(before, kept)))
         self.trunk.tokens[aside.start : end] = kept
         moved = len(kept) - len(before)
-        self.turn_starts = [at + moved if at >= end else at for at in self.turn_starts]
+        # Behind it is the utterance that cut it; a reply of its own accord begins where it does.
+        first = bisect_right(self.turn_starts, end) - 1
+        behind = [at + moved for at in self.turn_starts[first:]]
+        self.turn_starts[first:] = behind
         for owner in (Channel.INPUT, Channel.OUTPUT, Channel.ASIDE):
             self.cells.free(self.channel(owner).uncache())
         aside.num_joined, aside.num_kept = num_joined, len(kept)

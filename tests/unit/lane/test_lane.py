@@ -13,6 +13,7 @@ from duologue.lane.phase import ReplyPhase
 from duologue.lane.state import LaneState
 from duologue.lane.steps import (
     Amend,
+    Begin,
     Conclude,
     EndReason,
     Finish,
@@ -116,6 +117,33 @@ def test_promote_relabels_the_input_and_starts_a_reply() -> None:
     assert bench.lane.output.tokens == [120, 121]
     assert bench.lane.is_speaking
     assert (bench.lane.num_turns, bench.lane.num_replies) == (1, 1)
+
+
+def test_a_reply_that_nobody_asked_for_is_a_turn_of_its_own() -> None:
+    bench = Bench(Begin(is_turn=True))
+    assert bench.lane.output.tokens == [120, 121]
+    assert bench.lane.is_speaking
+    bench.do(Conclude(0, (7, 8)))
+    assert bench.trunk == [120, 121, 7, 8, 122]
+    assert (bench.lane.num_turns, bench.lane.num_replies) == (1, 1)
+    bench.do(Hear(0, (1, 2)), Promote(Promotion.REBASE), Trim(1))
+    assert bench.trunk == QUESTION
+
+
+def test_a_further_reply_to_the_last_turn_leaves_with_it() -> None:
+    bench = Bench(*ASKED, Conclude(0, (7,)), Begin(is_turn=False), Conclude(0, (8,)))
+    assert bench.trunk == [*QUESTION, 120, 121, 7, 122, 120, 121, 8, 122]
+    assert bench.lane.num_turn_reply_tokens == 9
+    bench.do(Reopen())
+    assert bench.trunk == []
+    assert bench.lane.utterance == [1, 2]
+
+
+def test_an_utterance_goes_on_when_a_reply_begins_unasked() -> None:
+    bench = Bench(Hear(0, (1, 2)))
+    before = list(bench.lane.input.cells)
+    bench.apply(Begin(is_turn=True))
+    assert bench.lane.input.cells == before
 
 
 def test_promote_without_an_answer_only_ends_the_turn() -> None:
@@ -331,6 +359,8 @@ def test_query_after_a_pause_starts_a_new_reply() -> None:
         ((Hear(0, (1, 2)),), Hear(3, ())),
         ((*SPEAKING, Reopen()), Reopen()),
         (SPEAKING, Amend(0)),
+        (SPEAKING, Begin(is_turn=True)),
+        ((Begin(is_turn=True), Conclude(0, (7,))), Reopen()),
         ((*SPEAKING, Hear(0, (5,)), Promote(Promotion.REBASE, aside_tokens=2)), Amend(3)),
         ((*SPEAKING, Hear(0, (5,))), Promote(Promotion.REBASE, aside_tokens=4)),
         ((*SPEAKING, Hear(0, (5,))), Promote(Promotion.REBASE, keep=2, aside_tokens=1)),
@@ -396,6 +426,8 @@ def possible_steps(lane: Lane, random: Random) -> list[Step]:
         found.append(Pause())
     if lane.aside is not None:
         found.append(Amend(random.randint(0, lane.num_aside_tokens), spoken))
+    if lane.phase is ReplyPhase.NONE:
+        found.append(Begin(is_turn=not lane.can_reopen))
     if lane.phase is ReplyPhase.PAUSED:
         found += [Resume(), Resume(is_decided=True)]
     elif lane.phase is not ReplyPhase.NONE:

@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from duologue.errors import CapacityExceeded, DuologueError, InvalidInput, ModelUnavailable
 from duologue.events import (
+    AssistantSaid,
     ContextTrimmed,
     Envelope,
     Error,
@@ -33,6 +34,7 @@ from duologue.lane.slices import Heard, Slice, SliceResult
 from duologue.lane.state import AsideState, LaneState
 from duologue.lane.steps import (
     Amend,
+    Begin,
     Conclude,
     EndReason,
     Finish,
@@ -74,7 +76,7 @@ probabilities = st.dictionaries(st.sampled_from(State), st.floats(0, 1))
 
 configs = st.builds(
     SessionConfig,
-    strategy=st.none() | st.sampled_from(["duo", "tdm", "turn"]),
+    strategy=st.none() | st.sampled_from(["duo", "tdm", "turn", "listen"]),
     system_prompt=st.none() | texts,
     temperature=st.none() | st.just(0.0) | st.floats(0.01, 10),
     top_p=st.none() | st.floats(0.001, 1),
@@ -96,6 +98,7 @@ client_events = st.one_of(
     st.just(InputCommit()),
     st.builds(PlaybackAck, numbers, counts),
     st.builds(ResponseCancel, st.none() | numbers),
+    st.builds(AssistantSaid, texts, st.none() | numbers, st.booleans(), st.none() | counts),
     st.builds(SessionUpdate, configs),
     st.just(SessionClose()),
 )
@@ -148,6 +151,7 @@ steps = st.one_of(
     ),
     st.just(Reopen()),
     st.builds(Amend, counts, tokens),
+    st.builds(Begin, st.booleans()),
     st.builds(Say, tokens),
     st.builds(Finish, st.sampled_from(EndReason)),
     st.builds(Conclude, counts, tokens),
@@ -170,6 +174,7 @@ slices = st.builds(
     sets_aside=st.booleans(),
     pauses=st.booleans(),
     settles=st.booleans(),
+    begins=st.booleans(),
     reply_tokens=counts,
     look_ahead_tokens=counts,
 )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from duologue.errors import InvalidInput, InvalidSetting
-from duologue.events import ClientEvent, InputAppend, PlaybackAck, ResponseCancel
+from duologue.events import AssistantSaid, ClientEvent, InputAppend, PlaybackAck, ResponseCancel
 from duologue.lane.lane import Lane
 from duologue.lane.phase import ReplyPhase
 from duologue.lane.state import AsideState, LaneState
@@ -64,6 +64,14 @@ def client_event(**fields: Any) -> events_pb2.ClientEvent:
             client_event(response_cancel=pb.ResponseCancel(response_id=0)),
             "response_cancel.response_id must be a whole number from 1 to 4294967295, not 0",
         ),
+        (
+            client_event(assistant_said=pb.AssistantSaid(response_id=0)),
+            "assistant_said.response_id must be a whole number from 1 to 4294967295, not 0",
+        ),
+        (
+            client_event(assistant_said=pb.AssistantSaid(text="x" * 65_537)),
+            "assistant_said.text must have at most 65536 characters, not 65537",
+        ),
     ],
 )
 def test_client_events(message: events_pb2.ClientEvent, complaint: str) -> None:
@@ -82,6 +90,8 @@ def test_client_events(message: events_pb2.ClientEvent, complaint: str) -> None:
         (1, PlaybackAck(-1, 0), "playback_ack.response_id must be a whole number from 1"),
         (1, PlaybackAck(1, 2**32), "playback_ack.heard_chars must be a whole number from 0"),
         (1, ResponseCancel(2**32), "response_cancel.response_id must be a whole number from 1"),
+        (1, AssistantSaid("x\ud800"), "assistant_said.text must be valid Unicode"),
+        (1, AssistantSaid("x", 0), "assistant_said.response_id must be a whole number from 1"),
     ],
 )
 def test_client_events_before_they_are_sent(
@@ -100,7 +110,10 @@ def labelled(**labels: Any) -> events_pb2.SessionConfig:
 @pytest.mark.parametrize(
     ("message", "complaint"),
     [
-        (pb.SessionConfig(strategy="solo"), "config.strategy must be 'duo', 'tdm' or 'turn'"),
+        (
+            pb.SessionConfig(strategy="solo"),
+            "config.strategy must be 'duo', 'tdm', 'turn' or 'listen'",
+        ),
         (pb.SessionConfig(temperature=11), "config.temperature must be 0 or from 0.01 to 10"),
         (pb.SessionConfig(temperature=float("nan")), "config.temperature must be 0 or from"),
         (pb.SessionConfig(top_p=0), "config.top_p must be above 0"),
