@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Callable
 
 import grpc
 import pytest
@@ -16,7 +17,10 @@ from duologue.client import (
     PermissionDenied,
     ResponseDelta,
     ResponseResumed,
+    ResponseStarted,
+    SessionConfig,
     SessionNotFound,
+    Told,
     Unauthenticated,
     connect,
 )
@@ -25,8 +29,8 @@ from duologue.session.transcript import Outcome, Role
 from duologue.states import State
 from duologue.usage import Usage
 from duologue.v1 import conversation_pb2 as pb
+from duologue.v1 import events_pb2
 from duologue.v1.conversation_pb2_grpc import ConversationServiceStub
-from duologue.v1.events_pb2 import SessionConfig
 from tests.e2e.conftest import Platform
 from tests.e2e.listening import REPLY_WITHIN_S, Listener
 from tests.programs import running
@@ -105,6 +109,42 @@ async def test_a_backchannel_leaves_the_reply_as_it_is_and_a_query_cuts_it(
     assert outcomes.count(Outcome.CUT) == 1
     kept = next(entry for entry in entries if entry.outcome is Outcome.CUT)
     assert kept.text == reply[: cut.heard_chars]
+
+
+async def test_a_caller_speaks_with_a_model_of_its_own(platform: Platform) -> None:
+    """What it says is context for what is judged next, and is cut like a reply."""
+    config = SessionConfig(strategy="listen")
+    async with platform.client() as client, client.converse(config) as conversation:
+        listener = Listener(conversation)
+        await conversation.assistant_said("Hello! Where would you like to go?", is_end=True)
+        await conversation.say("What is the capital of France?")
+        await listener.until(_starts(2), "the caller's turn")
+        await conversation.assistant_said("It is Paris, the city of", response_id=2)
+        await conversation.say("uh-huh")
+        await listener.until_event(ResponseResumed)
+        await conversation.assistant_said(" light, and", response_id=2)
+        await conversation.say("Stop, what is two plus two?")
+        await listener.until(_starts(3), "the caller's next turn")
+        await conversation.assistant_said("Four.", response_id=3, is_end=True)
+        await conversation.close()
+        entries = await client.transcript(conversation.session_id)
+    assert not any(isinstance(event, ResponseDelta) for event in listener.events)
+    assert listener.decided == [State.QUERY, State.NON_QUERY, State.QUERY]
+    assert [(entry.text, entry.outcome) for entry in entries] == [
+        ("Hello! Where would you like to go?", Outcome.COMPLETE),
+        ("What is the capital of France?", Outcome.ANSWERED),
+        ("uh-huh", Outcome.IGNORED),
+        ("It is Paris, the city of light, and", Outcome.CUT),
+        ("Stop, what is two plus two?", Outcome.ANSWERED),
+        ("Four.", Outcome.COMPLETE),
+    ]
+
+
+def _starts(response_id: int) -> Callable[[Told], bool]:
+    def is_it(told: Told) -> bool:
+        return isinstance(told, Envelope) and told.event == ResponseStarted(response_id)
+
+    return is_it
 
 
 async def test_text_may_be_revised_until_it_is_decided(platform: Platform) -> None:
@@ -199,7 +239,7 @@ async def test_unknown_sessions_and_wrong_tokens_are_refused(platform: Platform)
 
 async def test_a_setting_out_of_range_names_its_field(platform: Platform) -> None:
     key = (("authorization", f"Bearer {platform.api_key}"),)
-    request = pb.CreateSessionRequest(config=SessionConfig(temperature=99.0))
+    request = pb.CreateSessionRequest(config=events_pb2.SessionConfig(temperature=99.0))
     async with grpc.aio.insecure_channel(platform.cluster.address) as channel:
         with pytest.raises(grpc.aio.AioRpcError, match="temperature") as refused:
             await ConversationServiceStub(channel).CreateSession(request, metadata=key)

@@ -1,4 +1,4 @@
-"""Rules 1, 2 and 3 where callers speak with models of their own, alone and beside other sessions."""
+"""Rules 1, 2 and 3 where callers speak with models of their own, alone and among others."""
 
 from collections import Counter
 from collections.abc import Callable

@@ -13,6 +13,7 @@ from duologue.client.link import Link, LinkStats, Metadata, Phase
 from duologue.client.options import ClientOptions, Timing
 from duologue.client.routes import Routes
 from duologue.events import (
+    AssistantSaid,
     ClientEvent,
     Envelope,
     InputAppend,
@@ -161,6 +162,21 @@ class Conversation:
     async def cancel(self, response_id: int | None = None) -> None:
         """Stop a response; None stops whichever is in progress."""
         await self.send(ResponseCancel(response_id))
+
+    async def assistant_said(
+        self,
+        text: str = "",
+        response_id: int | None = None,
+        *,
+        is_end: bool = False,
+        heard_chars: int | None = None,
+    ) -> None:
+        """Where you speak with a model of your own: what your assistant says, in any pieces.
+
+        `response_id` is the number that ResponseStarted gave, or the next one for something that
+        nobody asked for; without it, it is the response that is being said, or a new one.
+        """
+        await self.send(AssistantSaid(text, response_id, is_end, heard_chars))
 
     async def update(self, config: SessionConfig) -> None:
         """From now on other settings; what was fixed at the start is refused by an Error event."""

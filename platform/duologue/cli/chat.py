@@ -56,8 +56,11 @@ def chat(
     the time from your last key to the first text of the reply, and how the connection stands.
     """
     from duologue.session_config import SessionConfig
+    from duologue.strategies.registry import speaking_strategy
     from duologue.talk.script import Script
 
+    if strategy is not None:
+        speaking_strategy(strategy)
     endpoint = find_endpoint(address, api_key, tls_ca)
     config = SessionConfig(
         model=model,

@@ -153,9 +153,9 @@ def register(app: typer.Typer) -> None:
 
 
 def _strategies(names: Sequence[str]) -> "list[StrategyName]":
-    from duologue.strategies.registry import strategy_named
+    from duologue.strategies.registry import speaking_strategy
 
-    known = dict.fromkeys(strategy_named(name).name for name in names)
+    known = dict.fromkeys(speaking_strategy(name).name for name in names)
     return [cast("StrategyName", name) for name in known]
 
 

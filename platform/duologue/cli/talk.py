@@ -60,10 +60,12 @@ def talk(
         decoding__strategy=strategy,
     ).settings
     from duologue.runtime.assembly import assemble
+    from duologue.strategies.registry import speaking_strategy
     from duologue.talk.live import hold_live
     from duologue.talk.script import Script
     from duologue.talk.scripted import hold_scripted
 
+    speaking_strategy(settings.decoding.strategy)
     is_live = script is None and sys.stdin.isatty() and sys.stdout.isatty()
     chosen = None if is_live else Script.load(_TOUR if script in (None, "tour") else Path(script))
     with model_progress() as progress:

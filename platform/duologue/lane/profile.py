@@ -6,6 +6,16 @@ from duologue.forward.sampling_settings import SamplingSettings
 from duologue.lane.judging import Judge
 from duologue.lane.steps import Promotion
 
+MIN_TOLD_TOKENS = 16
+
+
+def max_told_tokens(max_reply_tokens: int, context_tokens: int) -> int:
+    """Tokens that the trunk keeps of a reply that the caller says, of so many behind the opening.
+
+    A turn may hold several of them, and must leave room for an utterance.
+    """
+    return max(MIN_TOLD_TOKENS, min(max_reply_tokens, context_tokens // 8))
+
 
 @dataclass(frozen=True, slots=True)
 class LaneProfile:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields, replace
 
 from duologue.forward.sampling_settings import SamplingSettings
 from duologue.lane.judging import Judge
-from duologue.lane.profile import LaneProfile
+from duologue.lane.profile import LaneProfile, max_told_tokens
 from duologue.lane.steps import Promotion
 from duologue.session.terms import Terms
 from duologue.strategies.base import Strategy
@@ -69,7 +69,7 @@ class SessionSetup(Terms):
     def max_told_tokens(self, num_opening_tokens: int) -> int:
         """Tokens that the trunk keeps of a reply that the caller says."""
         room = self.context_limit_tokens - num_opening_tokens
-        return max(MIN_PART_TOKENS, min(self.decoding.max_reply_tokens, room // 8))
+        return max_told_tokens(self.decoding.max_reply_tokens, room)
 
     @property
     def profile(self) -> LaneProfile:

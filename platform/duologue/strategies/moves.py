@@ -3,6 +3,7 @@
 from duologue.errors import InvalidInput
 from duologue.lane.judging import Judgement, Patience
 from duologue.lane.phase import ReplyPhase
+from duologue.lane.profile import max_told_tokens
 from duologue.lane.slices import Heard
 from duologue.lane.steps import (
     Amend,
@@ -66,10 +67,12 @@ def amend_if_asked(run: SliceRun) -> None:
 def begin_if_asked(run: SliceRun) -> None:
     """Let a reply begin unasked. It belongs to the last turn, unless that has had enough of them:
     then it is a turn of its own, so that the turns before it can leave when there is no room."""
-    if run.work.begins:
-        num_tokens = run.lane.num_turn_reply_tokens
-        is_turn = num_tokens is None or num_tokens > run.profile.max_reply_tokens
-        run.do(Begin(is_turn))
+    if not run.work.begins:
+        return
+    lane, profile = run.lane, run.profile
+    room = profile.context_limit_tokens - lane.num_opening_tokens
+    most, num_tokens = max_told_tokens(profile.max_reply_tokens, room), lane.num_turn_reply_tokens
+    run.do(Begin(is_turn=num_tokens is None or num_tokens > most))
 
 
 def hear_edit(run: SliceRun) -> None:
@@ -86,7 +89,7 @@ def hear_edit(run: SliceRun) -> None:
         )
     room = run.profile.context_limit_tokens - RESERVE_TOKENS
     shortest = run.lane.num_fixed_tokens + edit.keep + len(edit.append)
-    if shortest > room:
+    if edit.append and shortest > room:
         raise InvalidInput(
             f"the utterance has {edit.keep + len(edit.append)} tokens; with what must stay in the "
             f"context ({run.lane.num_fixed_tokens} tokens) it exceeds the {room} that the limit of "

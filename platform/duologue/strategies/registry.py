@@ -14,6 +14,18 @@ _STRATEGIES: dict[str, Strategy] = {each.name: each for each in (Duo(), Tdm(), T
 assert set(_STRATEGIES) == set(get_args(StrategyName)), "settings and strategies differ"
 
 
+def speaking_strategy(name: str) -> Strategy:
+    """The same, of those that give replies; raises InvalidSetting."""
+    found = strategy_named(name)
+    if not found.speaks:
+        others = ", ".join(each.name for each in _STRATEGIES.values() if each.speaks)
+        raise InvalidSetting(
+            f"with the strategy {name!r} the caller speaks with a model of its own, and there are "
+            f"no replies to see here: choose one of {others}"
+        )
+    return found
+
+
 def strategy_named(name: str) -> Strategy:
     """The strategy of that name; raises InvalidSetting, naming those that there are."""
     found = _STRATEGIES.get(name)

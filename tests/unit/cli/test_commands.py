@@ -60,6 +60,16 @@ def test_version() -> None:
     assert f"duologue {version('duologue')} (Python 3." in invoke("version").output
 
 
+@pytest.mark.parametrize(
+    "command", [["talk"], ["chat", "-a", "here:1"], ["eval", "duplex", "--report", "there"]]
+)
+def test_where_replies_are_to_be_seen_listening_alone_is_refused(
+    command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, *command, "--strategy", "listen") == 2
+    assert "choose one of duo, tdm, turn" in " ".join(capsys.readouterr().err.split())
+
+
 def test_config_show_tells_where_a_setting_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DUOLOGUE_DECODING__TICK_MS", "80")
     output = invoke("config", "show", "--set", "kv.memory_mib=99").output

@@ -34,6 +34,11 @@ def test_what_brings_no_text_costs_nothing() -> None:
     assert KnownText().num_new_chars(pb.ClientEvent(input_commit=pb.InputCommit())) == 0
 
 
+def test_what_the_callers_assistant_says_is_text() -> None:
+    said = pb.AssistantSaid(text="Good morning", response_id=1)
+    assert KnownText().num_new_chars(pb.ClientEvent(assistant_said=said)) == 12
+
+
 def test_segments_are_known_apart_and_the_longest_unused_is_forgotten_first() -> None:
     known = KnownText()
     names = [str(number) for number in range(MAX_SEGMENTS)]

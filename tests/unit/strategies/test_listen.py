@@ -1,5 +1,7 @@
 """Listening alone: which forwards it asks for, and which steps it takes."""
 
+from typing import Any
+
 import pytest
 
 from duologue.errors import InvalidInput
@@ -15,7 +17,7 @@ from tests.unit.strategies.fake_engine import PROFILE, UNSURE, FakeEngine, kinds
 QUERY, NON_QUERY, HOLD = sure(State.QUERY), sure(State.NON_QUERY), sure(State.HOLD)
 ASKED = [110, 111, 1, 2, 112]
 SAID = (20, 21)
-OVER = {"conclude": EndReason.STOP, "heard": Heard(0, SAID)}
+OVER: dict[str, Any] = {"conclude": EndReason.STOP, "heard": Heard(0, SAID)}
 
 
 def asked() -> FakeEngine:

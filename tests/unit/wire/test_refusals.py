@@ -112,7 +112,7 @@ def labelled(**labels: Any) -> events_pb2.SessionConfig:
     [
         (
             pb.SessionConfig(strategy="solo"),
-            "config.strategy must be 'duo', 'tdm', 'turn' or 'listen'",
+            "config.strategy must be 'duo', 'tdm', 'turn'",
         ),
         (pb.SessionConfig(temperature=11), "config.temperature must be 0 or from 0.01 to 10"),
         (pb.SessionConfig(temperature=float("nan")), "config.temperature must be 0 or from"),
