@@ -1,5 +1,7 @@
 """Follows what a platform tells one person, and writes it down. Pure."""
 
+from dataclasses import dataclass
+
 from benchmarks.crowd.notes import Notes, Reply, Turn
 from duologue.client import (
     Error,
@@ -17,6 +19,15 @@ from duologue.lane.steps import EndReason
 from duologue.states import State
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A turn's text up to a word, which nobody has judged yet."""
+
+    segment_id: str
+    text: str
+    due_ms: float
+
+
 class Ear:
     """Knows which reply is to which turn, and who has the floor."""
 
@@ -24,12 +35,18 @@ class Ear:
         self.notes = notes
         self._query: Turn | None = None
         """The turn that was decided to be a query last."""
+        self._sent: list[Sent] = []
 
     @property
     def running(self) -> Reply | None:
         """The reply in progress; not one that is silent until the person lets it go on."""
         going = (each for each in reversed(self.notes.replies) if each.ended_ms is None)
         return next((reply for reply in going if not reply.is_paused), None)
+
+    def sent(self, segment_id: str, text: str, due_ms: float) -> None:
+        """Another word was sent; `text` is the turn's up to it."""
+        self._sent.append(Sent(segment_id, text.strip(), due_ms))
+        self.notes.num_unjudged = len(self._sent)
 
     def told(self, event: Event, now_ms: float) -> None:
         """Take an event at the time it was read."""
@@ -62,6 +79,7 @@ class Ear:
         return turn.first_text_ms is not None or turn.decision in (State.NON_QUERY, State.HOLD)
 
     def _judged(self, event: InputState, now_ms: float) -> None:
+        self._note_words(event, now_ms)
         turns = [turn for turn in self.notes.turns[-8:] if turn.segment_id in event.segment_ids]
         if not turns:
             return
@@ -78,6 +96,17 @@ class Ear:
         if event.state is State.QUERY:
             last.first_text_ms = None
             self._query = last
+
+    def _note_words(self, event: InputState, now_ms: float) -> None:
+        """All words that stand in the text that was judged."""
+        waiting = []
+        for word in self._sent:
+            if word.segment_id in event.segment_ids and word.text in event.text:
+                self.notes.judged_ms.append((word.due_ms, now_ms - word.due_ms))
+            else:
+                waiting.append(word)
+        self._sent = waiting
+        self.notes.num_unjudged = len(waiting)
 
     def _text(self, response_id: int, text: str, now_ms: float) -> None:
         reply = self._reply(response_id)

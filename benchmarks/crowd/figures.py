@@ -38,6 +38,10 @@ def figures_of(notes: Sequence[Notes], measured_from_ms: float) -> dict[str, Any
         "integrity": _integrity(notes),
         "response_ms": _responses(turns),
         "yield_ms": _yields(turns),
+        "judgement_ms": {
+            **spread(ms for n in notes for at_ms, ms in n.judged_ms if at_ms >= measured_from_ms),
+            "unjudged": sum(n.num_unjudged for n in notes),
+        },
         "inter_token_ms": spread(gaps),
         "open_ms": spread(n.opened_in_ms for n in notes if n.opened_in_ms is not None),
         "answers": dict(Counter(str(t.answer) for t in turns if t.answer is not None)),

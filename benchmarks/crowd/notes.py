@@ -124,6 +124,10 @@ class Notes:
     """Between two pieces of text of a reply: when, and how long."""
     late_ms: list[float] = field(default_factory=list)
     """By how much words were sent later than they were due: this program's own fault."""
+    judged_ms: list[tuple[float, float]] = field(default_factory=list)
+    """For each word that was judged: when it was due, and how long that took."""
+    num_unjudged: int = 0
+    """Words of which nothing was told."""
     errors: list[str] = field(default_factory=list)
     """What the session could not follow."""
     num_resumed: int = 0

@@ -8,6 +8,7 @@ from random import Random
 from benchmarks.crowd.ear import Ear
 from benchmarks.crowd.notes import Notes, Turn
 from benchmarks.crowd.repertoire import WORDS_PER_MINUTE, Repertoire
+from benchmarks.crowd.voice import Voice
 from duologue.client import Client, ClientError, Conversation, LimitReached, SessionConfig
 from duologue.clock import Clock
 from duologue.evaluation.duplex.acts import ASKING
@@ -33,6 +34,8 @@ class Manners:
     """Share of turns that end by pressing Enter."""
     floor: str = "confirmed"
     """When their replies are shown."""
+    strategy: str | None = None
+    """With "listen", each brings an assistant that speaks for itself."""
 
 
 class Person:
@@ -55,7 +58,11 @@ class Person:
         """Come, talk until it is time to go, and close the session."""
         self._until_ms = until_ms
         manners = self._manners
-        config = SessionConfig(max_reply_tokens=manners.max_reply_tokens, floor=manners.floor)
+        config = SessionConfig(
+            max_reply_tokens=manners.max_reply_tokens,
+            floor=manners.floor,
+            strategy=manners.strategy,
+        )
         conversation = self._client.converse(config)
         try:
             async with conversation:
@@ -75,21 +82,28 @@ class Person:
         self._until_ms = self._clock.now_ms()
 
     async def _talk(self, conversation: Conversation) -> None:
-        listening = asyncio.create_task(self._listen(conversation))
-        talking = asyncio.create_task(self._go_on(conversation))
+        voice = None
+        if self._manners.strategy == "listen":
+            voice = Voice(conversation, self._ear, self._told, self._clock, self._random)
+        doing = {self._listen(conversation, voice), self._go_on(conversation)}
+        if voice is not None:
+            doing.add(voice.speak())
+        tasks = set(map(asyncio.create_task, doing))
         try:
-            await asyncio.wait({listening, talking}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (listening, talking):
+            for task in tasks:
                 task.cancel()
-            await asyncio.wait({listening, talking})
-        for task in (listening, talking):
+            await asyncio.wait(tasks)
+        for task in tasks:
             if not task.cancelled():
                 task.result()
 
-    async def _listen(self, conversation: Conversation) -> None:
+    async def _listen(self, conversation: Conversation, voice: Voice | None) -> None:
         async for event in conversation:
             self._ear.told(event, self._clock.now_ms())
+            if voice is not None:
+                voice.told(event)
             self._told.set()
 
     async def _go_on(self, conversation: Conversation) -> None:
@@ -143,12 +157,15 @@ class Person:
             is_committed=line.does in ASKING and self._random.random() < self._manners.commit_share,
         )
         self.notes.turns.append(turn)
+        said = ""
         for piece in speech.pieces:
             await self._sleep_until(start_ms + piece.at_ms)
             if piece.revises:
                 await conversation.revise(turn.segment_id, piece.text)
             else:
                 await conversation.append(piece.text, turn.segment_id)
+            said = piece.text if piece.revises else said + piece.text
+            self._ear.sent(turn.segment_id, said, start_ms + piece.at_ms)
             self.notes.late_ms.append(self._clock.now_ms() - start_ms - piece.at_ms)
         if turn.is_committed:
             await conversation.commit()

@@ -59,6 +59,7 @@ def _latencies(report: Mapping[str, Any]) -> Table:
     table = Table("ms", "count", "p50", "p95", "p99", "max", box=None, title="What people notice")
     rows = {f"response, {name}": found for name, found in report["response_ms"].items()}
     rows["yield, after the last word"] = report["yield_ms"]
+    rows["word to judgement"] = report["judgement_ms"]
     rows["between pieces of text"] = report["inter_token_ms"]
     rows["session opened"] = report["open_ms"]
     rows["words sent late (this program)"] = report["own_lateness_ms"]
