@@ -107,11 +107,9 @@ async def _watch(pid: int, begin_after_s: float) -> tuple[ProcessWatch, float]:
 def show(found: Sequence[dict[str, Any]], console: Console) -> None:
     """One line for each trial."""
     columns = ("strategy", "people", "taken", "words", "p50", "p95", "p99", "unjudged")
-    table = Table(*columns, "answer now p50", "p95", "own lateness p99", "cores", title="ms")
+    table = Table(*columns, "answer p50", "p95", "late p99", box=None)
     for each in found:
         judged, answered = each["judgement_ms"], each["response_ms"]["all"]
-        cores = {name: use["cores"] for name, use in each["processes"].items()}
-        cores["this program"] = each["own_cores"]
         table.add_row(
             each["strategy"],
             str(each["people"]),
@@ -119,9 +117,13 @@ def show(found: Sequence[dict[str, Any]], console: Console) -> None:
             *(str(judged[name]) for name in ("count", "p50", "p95", "p99", "unjudged")),
             *(str(answered[name]) for name in ("p50", "p95")),
             str(each["own_lateness_ms"]["p99"]),
-            ", ".join(f"{name} {value}" for name, value in cores.items()),
         )
     console.print(table)
+    for each in found:
+        used = {name: use["cores"] for name, use in each["processes"].items()}
+        used["this program"] = each["own_cores"]
+        told = ", ".join(f"{name} {cores}" for name, cores in used.items())
+        console.print(f"cores, {each['people']} people, {each['strategy']}: {told}")
     for strategy in dict.fromkeys(each["strategy"] for each in found):
         served = [each["people"] for each in found if each["strategy"] == strategy and _holds(each)]
         most = max(served, default=0)
@@ -144,9 +146,7 @@ def listeners(
     minutes: Annotated[float, typer.Option(help="Of each trial.")] = 2.0,
     ramp_s: Annotated[float, typer.Option(help="Within which people come.")] = 15.0,
     seed: Annotated[int, typer.Option()] = 0,
-    bare: Annotated[
-        bool, typer.Option("--bare", help="Without gateway, store and actors.")
-    ] = False,
+    bare: Annotated[bool, typer.Option("--bare", help="Neither gateway nor actors.")] = False,
     assignments: Annotated[
         list[str] | None, typer.Option("--set", "-s", help="Settings: section.name=value.")
     ] = None,

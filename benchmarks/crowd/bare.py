@@ -66,6 +66,7 @@ class BareConversation:
             strategy=setup.strategy,
             lane=LaneState.of(session.lane),
             profile=setup.profile,
+            had_seat=True,  # whoever comes is taken: too many show in what they notice
         )
         self._tasks = [asyncio.create_task(self._drive()), asyncio.create_task(self._take())]
         return self
