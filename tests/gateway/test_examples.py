@@ -1,4 +1,4 @@
-"""The examples of docs/api.md, run as shown, against real sessions."""
+"""The examples of docs/api.md and docs/client.md, run as shown, against real sessions."""
 
 import json
 import os
@@ -40,6 +40,16 @@ async def test_the_plain_stubs(environment: dict[str, str]) -> None:
         assert await program.ended() == 0, program.errors
     assert "[resumed]" in program.output
     assert re.search(r"\[closed behind event \d+\]", program.output)
+
+
+async def test_a_model_of_ones_own(environment: dict[str, str]) -> None:
+    """The head here takes everything for a query."""
+    example = (sys.executable, "docs/examples/own_model.py")
+    async with running(*example, environment=environment, cwd=ROOT) as program:
+        assert await program.ended() == 0, program.errors
+    assert "The sea covers" in program.output
+    assert re.search(r"\[cut after \d+ characters\]", program.output)
+    assert "  Almost eleven kilometres.  (complete)" in program.output
 
 
 async def test_a_unary_call_by_buf(environment: dict[str, str], client: Api) -> None:
