@@ -9,7 +9,7 @@ from duologue.session.transcript import Role
 
 def report(state: SessionState, response_id: int, heard_chars: int, now_ms: float) -> None:
     """The user has heard so much of a response that was shown; the client reports from now on."""
-    state.terms = replace(state.terms, reports_playback=True)
+    _reports(state)
     for response in (state.response, state.cut, *state.waiting):
         if response is not None and response.response_id == response_id:
             acknowledge(state, response, heard_chars, now_ms)
@@ -17,12 +17,17 @@ def report(state: SessionState, response_id: int, heard_chars: int, now_ms: floa
 
 def acknowledge(state: SessionState, response: Response, heard_chars: int, now_ms: float) -> None:
     """The same of a response at hand."""
-    state.terms = replace(state.terms, reports_playback=True)
+    _reports(state)
     if response is state.response and response.place is not None:
         return  # it counted as heard before anybody reported anything
     response.acknowledge(heard_chars, now_ms)
     if response is state.cut:
         amend(state, now_ms)
+
+
+def _reports(state: SessionState) -> None:
+    if not state.terms.reports_playback:
+        state.terms = replace(state.terms, reports_playback=True)
 
 
 def amend(state: SessionState, now_ms: float) -> None:

@@ -219,6 +219,13 @@ class Session:
         return self._encoded[1]
 
     def _take(self, event: ClientEvent, now_ms: float) -> Sequence[ServerEvent]:
+        terms = self.state.terms
+        events = self._follow(event, now_ms)
+        if self.state.terms is not terms:
+            self.setup = self.setup.under(self.state.terms)
+        return events
+
+    def _follow(self, event: ClientEvent, now_ms: float) -> Sequence[ServerEvent]:
         match event:
             case InputAppend() | InputRevise():
                 return self._hearing.take(event, now_ms)
@@ -227,14 +234,11 @@ class Session:
             case PlaybackAck(response_id, heard_chars):
                 if self._is_known(response_id):
                     report(self.state, response_id, heard_chars, now_ms)
-                self.setup = self.setup.under(self.state.terms)
             case ResponseCancel(response_id):
                 self._cancel(response_id)
             case AssistantSaid():
                 telling = Telling(self.state, self.setup, self._floor, self.setup.tokenizer.encode)
-                events = telling.take(event, now_ms)
-                self.setup = self.setup.under(self.state.terms)
-                return events
+                return telling.take(event, now_ms)
             case SessionUpdate(config):
                 config.check_changeable()
                 self._change(config)
@@ -251,7 +255,6 @@ class Session:
     def _change(self, config: SessionConfig) -> None:
         """Other settings from the next slice on; a reply keeps the stop strings it began with."""
         self.state.terms = self.state.terms.changed(config)
-        self.setup = self.setup.under(self.state.terms)
 
     def _close(self, now_ms: float) -> Sequence[ServerEvent]:
         """What was heard of a reply stays in the transcript; text that is undecided does not."""

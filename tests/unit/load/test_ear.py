@@ -217,3 +217,23 @@ def test_a_reply_that_was_cut_and_comes_back_is_one_reply(stage: Stage) -> None:
     stage.ear.told(ResponseDelta(1, " far"), 1_450)
     stage.ear.told(ResponseDone(1, EndReason.STOP), 1_500)
     assert (stage.notes.replies[0].text, stage.notes.replies[0].is_complete) == ("so far", True)
+
+
+def test_a_word_is_judged_by_the_first_state_that_has_it() -> None:
+    stage = Stage()
+    for due_ms, text in ((200, "What"), (500, "What is"), (800, "What is it?")):
+        stage.ear.sent("turn-1", text, due_ms)
+    stage.judge(State.INCOMPLETE, 530, "What is")
+    assert stage.notes.judged_ms[:2] == [(200, 330), (500, 30)]
+    assert len(stage.notes.judged_ms) == 2
+    stage.judge(State.QUERY, 850)
+    assert stage.notes.judged_ms[2:] == [(800, 50)]
+    figures = figures_of([stage.notes], 400)["judgement_ms"]
+    assert (figures["count"], figures["max"], figures["unjudged"]) == (2, 50, 0)
+
+
+def test_words_of_others_do_not_count() -> None:
+    stage = Stage()
+    stage.ear.sent("turn-1", "What", 200)
+    stage.judge(State.QUERY, 300, "What", segment="turn-0")
+    assert stage.notes.judged_ms == []

@@ -394,3 +394,13 @@ def test_its_own_echo_is_known() -> None:
 def test_an_answer_begins_by_a_promotion() -> None:
     (step,) = (step for step in asked().steps if isinstance(step, Promote))
     assert step.answer
+
+
+def test_reports_do_not_set_the_session_up_anew_each_time() -> None:
+    stage = asked()
+    tell(stage, REPLY, 1, heard_chars=3)
+    setup = stage.session.setup
+    assert setup.reports_playback
+    tell(stage, "", 1, heard_chars=4)
+    stage.ack(1, 5)
+    assert stage.session.setup is setup
