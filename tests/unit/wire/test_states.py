@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from duologue.events import SessionClose
+from duologue.events import AssistantSaid, SessionClose
 from duologue.lane.phase import ReplyPhase
 from duologue.lane.state import LaneState
 from duologue.session.chronicle import Checkpoint
@@ -154,6 +154,16 @@ def starved() -> Stage:
     return stage
 
 
+def told() -> Stage:
+    """A caller is in the midst of its answer, and has begun another one."""
+    stage = Stage(Setting(), strategy="listen")
+    stage.say("tell me?")
+    stage.tick()
+    stage.send(AssistantSaid("Well, that is", 1, heard_chars=4))
+    stage.send(AssistantSaid("Once upon", 2))
+    return stage
+
+
 def done() -> Stage:
     stage = scene()
     stage.say("tell me?")
@@ -190,6 +200,7 @@ PHASES: dict[Callable[[], Stage], Callable[[Stage], bool]] = {
     unheard: lambda stage: stage.session.lane.phase is ReplyPhase.FINISHED,
     interleaved: lambda stage: stage.session.lane.num_reply_in_trunk > 0,
     starved: lambda stage: stage.session.lane.phase is ReplyPhase.PAUSED,
+    told: lambda stage: [reply.text for reply in stage.session.state.waiting] == ["Once upon"],
     done: lambda stage: stage.session.response is not None and stage.session.response.is_done,
     closed: lambda stage: stage.session.is_closed,
 }
