@@ -36,6 +36,8 @@ class Ear:
         self._query: Turn | None = None
         """The turn that was decided to be a query last."""
         self._sent: list[Sent] = []
+        self._decided: dict[str, str] = {}
+        """Of each turn what was decided: what follows it may be judged without it."""
 
     @property
     def running(self) -> Reply | None:
@@ -101,10 +103,14 @@ class Ear:
         """All words that stand in the text that was judged."""
         waiting = []
         for word in self._sent:
-            if word.segment_id in event.segment_ids and word.text in event.text:
-                self.notes.judged_ms.append((word.due_ms, now_ms - word.due_ms))
-            else:
+            rest = word.text.removeprefix(self._decided.get(word.segment_id, "")).strip()
+            is_in = word.text in event.text or (bool(rest) and rest in event.text)
+            if word.segment_id not in event.segment_ids or not is_in:
                 waiting.append(word)
+                continue
+            self.notes.judged_ms.append((word.due_ms, now_ms - word.due_ms))
+            if event.state is not State.INCOMPLETE:
+                self._decided[word.segment_id] = word.text
         self._sent = waiting
         self.notes.num_unjudged = len(waiting)
 

@@ -237,3 +237,13 @@ def test_words_of_others_do_not_count() -> None:
     stage.ear.sent("turn-1", "What", 200)
     stage.judge(State.QUERY, 300, "What", segment="turn-0")
     assert stage.notes.judged_ms == []
+
+
+def test_what_follows_a_decision_may_be_judged_without_it() -> None:
+    stage = Stage()
+    stage.ear.sent("turn-1", "What is it?", 800)
+    stage.judge(State.QUERY, 850)
+    stage.ear.sent("turn-1", "What is it? Tell", 1_200)
+    stage.judge(State.INCOMPLETE, 1_240, "Tell")
+    assert stage.notes.judged_ms == [(800, 50), (1_200, 40)]
+    assert stage.notes.num_unjudged == 0
