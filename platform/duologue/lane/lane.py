@@ -2,7 +2,6 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 
 from duologue.kv.channel import Channel
 from duologue.lane.aside import SetAside
@@ -26,6 +25,7 @@ from duologue.lane.steps import (
 )
 from duologue.lane.tokens import CachedTokens
 from duologue.text.chat import ChatFormat
+from duologue.text.token_edit import token_edit
 
 
 class Lane:
@@ -37,7 +37,7 @@ class Lane:
     """
 
     def __init__(self, chat: ChatFormat, opening: Sequence[int]) -> None:
-        self.chat = _with_reply_header(chat)
+        self.chat = chat.with_reply_header()
         self.trunk = CachedTokens(list(opening))
         self.input = CachedTokens()
         self.output = CachedTokens()
@@ -318,13 +318,12 @@ class Lane:
         kept += self.chat.reply_end if kept else ()
         end = aside.start + aside.num_kept
         before = self.trunk.tokens[aside.start : end]
-        self.cells.free(self.trunk.uncache(aside.start + _num_common(before, kept)))
+        self.cells.free(self.trunk.uncache(aside.start + token_edit(before, kept).keep))
         self.trunk.tokens[aside.start : end] = kept
         moved = len(kept) - len(before)
         # Behind it is the utterance that cut it; a reply of its own accord begins where it does.
         first = bisect_right(self.turn_starts, end) - 1
-        behind = [at + moved for at in self.turn_starts[first:]]
-        self.turn_starts[first:] = behind
+        self.turn_starts[first:] = [at + moved for at in self.turn_starts[first:]]
         for owner in (Channel.INPUT, Channel.OUTPUT, Channel.ASIDE):
             self.cells.free(self.channel(owner).uncache())
         aside.num_joined, aside.num_kept = num_joined, len(kept)
@@ -396,21 +395,3 @@ class Lane:
             self.aside.start -= end - start
             if self.aside.start <= self.num_opening_tokens:
                 self.aside = None  # what it followed is gone
-
-
-def _num_common(before: Sequence[int], after: Sequence[int]) -> int:
-    """Length of the common beginning."""
-    pairs = enumerate(zip(before, after, strict=False))
-    shorter = min(len(before), len(after))
-    return next((place for place, (old, new) in pairs if old != new), shorter)
-
-
-def _with_reply_header(chat: ChatFormat) -> ChatFormat:
-    """The same format with something to compute in the output channel before the first token.
-
-    In some templates the end of the user's turn is all that asks for a reply.
-    """
-    if chat.reply_header:
-        return chat
-    assert chat.user_end, "a chat format must mark where a reply begins"
-    return replace(chat, user_end=chat.user_end[:-1], reply_header=chat.user_end[-1:])

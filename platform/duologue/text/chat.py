@@ -7,7 +7,7 @@ looking at what stands between them.
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from duologue.errors import ModelUnavailable
 from duologue.text.tokenizer import Tokenizer
@@ -56,6 +56,16 @@ class ChatFormat:
         if self.supports_system:
             return self.system_header + prompt + self.system_end
         return self.bare_opening + self.user_header + prompt + self.user_end
+
+    def with_reply_header(self) -> "ChatFormat":
+        """The same format with something to compute in the output channel before the first token.
+
+        In some templates the end of the user's turn is all that asks for a reply.
+        """
+        if self.reply_header:
+            return self
+        assert self.user_end, "a chat format must mark where a reply begins"
+        return replace(self, user_end=self.user_end[:-1], reply_header=self.user_end[-1:])
 
     def to_json(self) -> str:
         """The format as a JSON object, for storing beside a prepared model."""
