@@ -25,6 +25,7 @@ PromotionName = Literal["rebase", "branch"]
 DtypeName = Literal["auto", "float32", "bfloat16", "float16"]
 SharingName = Literal["tenant", "everyone", "none"]
 KernelsName = Literal["auto", "torch", "native"]
+WeightsName = Literal["plain", "int8"]
 
 MODEL_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 MODEL_NAME_RULE = "1 to 63 letters, digits, '.', '_' or '-', with a letter or digit at both ends"
@@ -45,6 +46,9 @@ class ModelSettings:
     kernels: KernelsName = "auto"
     """What forwards are computed with: "torch", on any device; "native", C on the processor, for
     Llama-like models; "auto": native where it can be had and the model is in bfloat16."""
+    weights: WeightsName = "plain"
+    """How weights are held: "plain", in the format of `dtype`; "int8", rounded to 8-bit numbers,
+    half the memory of bfloat16, which only the native kernels can do."""
     adapter: str | None = None
     """A folder with a state head; None takes the one that is shipped for the model."""
     beside: tuple[str, ...] = ()
@@ -60,6 +64,7 @@ class ModelSettings:
         check(bool(self.device), "model.device", "a device or 'auto'", self.device)
         check_choice("model.dtype", self.dtype, get_args(DtypeName))
         check_choice("model.kernels", self.kernels, get_args(KernelsName))
+        check_choice("model.weights", self.weights, get_args(WeightsName))
         check(self.adapter != "", "model.adapter", "a path or none", self.adapter)
 
 

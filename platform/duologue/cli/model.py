@@ -73,6 +73,7 @@ def show(
             device=settings.model.device,
             dtype=settings.model.dtype,
             kernels=settings.model.kernels,
+            weights=settings.model.weights,
             progress=progress,
         )
     _print_facts(loaded, memory_mib=settings.kv.memory_mib)
@@ -103,7 +104,7 @@ def _facts(loaded: "LoadedModel", memory_mib: int) -> dict[str, str]:
         "kind": str(loaded.network.config.model_type),
         "runs": f"on {loaded.device} in {str(loaded.dtype).removeprefix('torch.')}",
         "kernels": f"{loaded.kernels.kernels.name} ({loaded.kernels.reason})",
-        "weights": f"{num_weights / 1e6:,.1f} million",
+        "weights": f"{num_weights / 1e6:,.1f} million, {_held(loaded)}",
         "layers": f"{geometry.num_layers}, hidden size {geometry.hidden_size}",
         "attention": f"{geometry.num_heads} heads over {geometry.num_kv_heads} key/value heads"
         f" of {geometry.head_dim}",
@@ -115,3 +116,10 @@ def _facts(loaded: "LoadedModel", memory_mib: int) -> dict[str, str]:
         "system role": "yes" if chat.supports_system else "no, given as a first user turn",
         "fingerprint": loaded.fingerprint,
     }
+
+
+def _held(loaded: "LoadedModel") -> str:
+    """How weights are held, and why."""
+    if loaded.kernels.is_int8:
+        return "rounded to 8-bit numbers (model.weights asks for it)"
+    return f"in {str(loaded.dtype).removeprefix('torch.')} (model.weights is 'plain')"

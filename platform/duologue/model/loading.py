@@ -48,6 +48,7 @@ def load_model(
     dtype: str = "auto",
     attention: str = "duologue",
     kernels: str = "auto",
+    weights: str = "plain",
     progress: Progress = ignore_progress,
 ) -> LoadedModel:
     """Load the bundled model ("bundled"), a Hugging Face folder, or a .gguf file.
@@ -55,7 +56,7 @@ def load_model(
     A GGUF file is converted on its first use (`progress` follows that); nothing is ever
     downloaded. `attention` is "duologue" for the engine, or one that transformers has, such as
     "eager", for running the model as it is. `kernels` is what the engine's forwards are computed
-    with: "auto", "torch" or "native".
+    with: "auto", "torch" or "native"; `weights` is "plain", or "int8" to have them rounded.
 
     Raises ModelUnavailable if the model is missing, broken or of a kind that the engine cannot
     run, and InvalidSetting for a device or dtype that is unknown or not present.
@@ -82,7 +83,9 @@ def load_model(
             device=chosen_device,
             dtype=chosen_dtype,
             folder=folder,
-            kernels=choose_kernels(kernels if attention == "duologue" else "torch", network),
+            kernels=choose_kernels(
+                kernels if attention == "duologue" else "torch", network, weights
+            ),
         )
 
 

@@ -35,6 +35,7 @@ def assemble(settings: Settings, progress: Progress = ignore_progress) -> Assemb
         device=chosen.device,
         dtype=chosen.dtype,
         kernels=chosen.kernels,
+        weights=chosen.weights,
         progress=progress,
     )
     head = load_head(chosen.adapter, model)

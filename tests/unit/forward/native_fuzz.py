@@ -10,7 +10,7 @@ from duologue.forward.input_lora import InputLora
 from duologue.forward.kernels.native_kernels import NativeKernels
 from duologue.forward.merged import MergedForward
 from duologue.forward.native.library import Library
-from duologue.forward.native.packing import pack
+from duologue.forward.native.packing import Packer
 from duologue.forward.native.structures import TYPES
 from duologue.forward.rows import Stretch
 from duologue.kv.channel import Channel
@@ -27,7 +27,7 @@ def random_product(library: Library, random: Random) -> None:
     dtype = random.choice(tuple(TYPES))
     outputs, inputs = random.randint(1, 200), 2 * random.randint(1, 150)
     rows = random.choice((1, 2, 3, 4, 5, 6, 7, 11, 30, 300))
-    packed = pack([torch.randn(outputs, inputs).to(dtype)], [torch.randn(outputs)])
+    packed = Packer().pack([torch.randn(outputs, inputs).to(dtype)], [torch.randn(outputs)])
     x, y = torch.randn(rows, inputs).to(dtype), torch.empty(rows, outputs)
     library.functions.duologue_linear_rows(
         TYPES[dtype],

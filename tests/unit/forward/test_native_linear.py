@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from duologue.forward.native.library import load_library
-from duologue.forward.native.packing import interleaved, pack
+from duologue.forward.native.packing import Packer, interleaved
 from duologue.forward.native.structures import TYPES
 from duologue.forward.native.variants import Variant, runnable_variants
 from tests.native import needs_native

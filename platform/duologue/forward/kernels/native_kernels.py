@@ -14,17 +14,21 @@ from duologue.kv.memory import KVMemory
 
 
 class NativeKernels:
-    """Serves models that `duologue.forward.native.llama.why_not` has nothing against."""
+    """Serves models that `duologue.forward.native.llama.why_not` has nothing against.
+
+    With `is_int8`, a model's weights are rounded to 8-bit numbers.
+    """
 
     name = "native"
 
-    def __init__(self, library: Library) -> None:
+    def __init__(self, library: Library, *, is_int8: bool = False) -> None:
         self.library = library
+        self.is_int8 = is_int8
         self._packed: WeakKeyDictionary[PreTrainedModel, PackedLlama] = WeakKeyDictionary()
 
     def pack(self, network: PreTrainedModel) -> None:
         if network not in self._packed:
-            self._packed[network] = pack_llama(network, releases=True)
+            self._packed[network] = self._pack(network, releases=True)
 
     def make_pass(
         self,
@@ -35,6 +39,9 @@ class NativeKernels:
     ) -> Pass:
         packed = self._packed.get(network)
         if packed is None:
-            packed = self._packed[network] = pack_llama(network)
+            packed = self._packed[network] = self._pack(network, releases=False)
         fitted = lora.fitted_to(network.base_model) if lora is not None else None
         return NativePass(self.library, packed, memory.pool, hidden_layers, fitted)
+
+    def _pack(self, network: PreTrainedModel, *, releases: bool) -> PackedLlama:
+        return pack_llama(network, releases=releases, is_int8=self.is_int8)

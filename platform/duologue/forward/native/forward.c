@@ -28,6 +28,8 @@ typedef struct {
   float *sums;             // [input rows][greatest rank]
   int64_t sums_stride;
   float *tiles;            // [threads][ROWS_AT_ONCE][BLOCK]
+  char *rooms;             // [threads][room_bytes]: a block of 8-bit weights unpacked
+  int64_t room_bytes;
 } run;
 
 typedef enum { STORE_ROWS, ADD_TO_ROWS, STORE_ACTIVATED } ending;
@@ -71,17 +73,17 @@ static void finish_row(const product *p, int64_t row, int64_t block, float *tile
 static void do_block(void *context, int64_t block, int thread) {
   const product *p = context;
   const duologue_linear *layer = p->layer;
-  int format = p->of->model->format;
-  int64_t size = bytes_of(format);
-  const char *weights = (const char *)layer->weights + block * BLOCK * layer->inputs * size;
+  kind_of_product kind = {.format = p->of->model->format, .is_int8 = layer->is_int8, .inputs = layer->inputs};
+  int64_t size = bytes_of(kind.format), step = block_bytes(kind);
+  const char *weights = (const char *)layer->weights + block * step;
   // Which block comes next on this thread is a guess.
-  int64_t step = BLOCK * layer->inputs * size * p->of->threads;
-  const char *next = block + p->of->threads < layer->outputs / BLOCK ? weights + step : p->next_weights;
+  int threads = p->of->threads;
+  const char *next = block + threads < layer->outputs / BLOCK ? weights + step * threads : p->next_weights;
+  char *room = p->of->rooms + thread * p->of->room_bytes;
   float *tile = p->of->tiles + (int64_t)thread * ROWS_AT_ONCE * BLOCK;
   for (int64_t row = 0; row < p->num_rows; row += ROWS_AT_ONCE) {
     int64_t count = p->num_rows - row < ROWS_AT_ONCE ? p->num_rows - row : ROWS_AT_ONCE;
-    linear_block(format, (const char *)p->x + row * layer->inputs * size, weights, next, tile, (int)count,
-                 layer->inputs);
+    linear_block(kind, (const char *)p->x + row * layer->inputs * size, weights, next, tile, (int)count, room);
     for (int64_t i = 0; i < count; i++) finish_row(p, row + i, block, tile + i * BLOCK);
   }
 }
@@ -230,21 +232,29 @@ static void read_logits(const run *r) {
 
 static int64_t rounded(int64_t bytes) { return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT; }
 
-static int64_t greatest_rank(const duologue_model *model) {
-  int64_t greatest = 0;
+// Bytes of one block of a layer's 8-bit weights, unpacked.
+static int64_t room_bytes_of(const duologue_linear *layer, int format) {
+  return layer->is_int8 ? (int64_t)BLOCK * layer->inputs * bytes_of(format) : 0;
+}
+
+static void find_greatest(run *r, const duologue_model *model) {
+  r->sums_stride = 0;
+  r->room_bytes = room_bytes_of(&model->head, model->format);
   for (int i = 0; i < model->num_layers; i++) {
     const duologue_linear *linears[] = {&model->layers[i].qkv, &model->layers[i].output, &model->layers[i].gate_up,
                                         &model->layers[i].down};
-    for (int j = 0; j < 4; j++)
-      if (linears[j]->rank > greatest) greatest = linears[j]->rank;
+    for (int j = 0; j < 4; j++) {
+      int64_t room_bytes = room_bytes_of(linears[j], model->format);
+      if (linears[j]->rank > r->sums_stride) r->sums_stride = linears[j]->rank;
+      if (room_bytes > r->room_bytes) r->room_bytes = room_bytes;
+    }
   }
-  return greatest;
 }
 
 // Lay the parts of a run out from `memory` on; returns how many bytes they take. Without memory, only counts.
 static int64_t lay_out(run *r, const duologue_model *model, int64_t num_rows, int threads, char *memory) {
   int64_t size = bytes_of(model->format), at = 0;
-  r->sums_stride = greatest_rank(model);
+  find_greatest(r, model);
 #define PLACE(field, bytes)               \
   do {                                    \
     if (memory) field = (void *)(memory + at); \
@@ -258,6 +268,7 @@ static int64_t lay_out(run *r, const duologue_model *model, int64_t num_rows, in
   PLACE(r->input_row_of, num_rows * 4);
   PLACE(r->sums, num_rows * r->sums_stride * 4);
   PLACE(r->tiles, (int64_t)threads * ROWS_AT_ONCE * BLOCK * 4);
+  PLACE(r->rooms, threads * r->room_bytes);
 #undef PLACE
   return at;
 }
@@ -268,13 +279,18 @@ int64_t duologue_workspace_bytes(const duologue_model *model, int64_t num_rows, 
 }
 
 static void embed(const run *r) {
-  int64_t hidden = r->model->hidden;
+  const duologue_model *model = r->model;
+  int64_t hidden = model->hidden;
+  kind_of_product head = {.format = model->format, .is_int8 = model->head.is_int8, .inputs = model->head.inputs};
   for (int64_t row = 0; row < r->num_rows; row++) {
-    int64_t start = r->rows->tokens[row] * hidden, i = 0;
+    int64_t token = r->rows->tokens[row], start = token * hidden, i = 0;
     float *to = r->states + row * hidden;
-    for (; i + LANES <= hidden; i += LANES)
-      vstore(to + i, read_numbers(r->model->format, r->model->embedding, start + i));
-    for (; i < hidden; i++) to[i] = read_number(r->model->format, r->model->embedding, start + i);
+    if (!model->embedding) {
+      read_output(head, model->head.weights, token, to);
+      continue;
+    }
+    for (; i + LANES <= hidden; i += LANES) vstore(to + i, read_numbers(model->format, model->embedding, start + i));
+    for (; i < hidden; i++) to[i] = read_number(model->format, model->embedding, start + i);
   }
 }
 
@@ -298,11 +314,14 @@ void duologue_linear_rows(int32_t format, const duologue_linear *layer, const vo
   threads = crew_begin(threads);
   run r = {.model = &model, .threads = threads};
   r.tiles = malloc((size_t)threads * ROWS_AT_ONCE * BLOCK * sizeof(float));
+  r.room_bytes = room_bytes_of(layer, format);
+  r.rooms = r.room_bytes ? aligned_alloc(ALIGNMENT, (size_t)(threads * r.room_bytes)) : 0;
   product p = {.of = &r, .layer = layer, .x = x, .num_rows = rows, .ending = STORE_ROWS, .y = y,
                .y_stride = y_stride, .y_width = layer->outputs < y_stride ? layer->outputs : y_stride};
   multiply(&r, &p);
   crew_end(threads);
   free(r.tiles);
+  free(r.rooms);
 }
 
 void duologue_structure_bytes(int64_t sizes[6]) {

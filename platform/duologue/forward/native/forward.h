@@ -19,6 +19,7 @@ typedef struct {
   const float *down;  // [rank][inputs]
   const float *up;    // [rank][outputs]
   int32_t rank;       // 0 for none
+  int32_t is_int8;    // weights are 8-bit numbers with scales
 } duologue_linear;
 
 typedef struct {
@@ -35,7 +36,7 @@ typedef struct {
 typedef struct {
   const duologue_layer *layers;
   const float *final_norm;
-  const void *embedding;  // [tokens][hidden]
+  const void *embedding;  // [tokens][hidden], or null: the head's weights
   duologue_linear head;
   int32_t num_layers;
   int32_t hidden;
@@ -44,7 +45,7 @@ typedef struct {
   int32_t dim;
   int32_t inner;
   int32_t vocabulary;
-  int32_t format;  // of weights, embedding and cells: DUOLOGUE_BF16 or DUOLOGUE_FLOAT32
+  int32_t format;  // of embedding, cells and weights that are no 8-bit numbers: DUOLOGUE_BF16 or DUOLOGUE_FLOAT32
   int32_t rotated;
   int32_t window;  // 0 for none
   float eps;

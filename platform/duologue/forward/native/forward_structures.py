@@ -17,6 +17,7 @@ class LinearStruct(Structure):
         ("down", c_void_p),
         ("up", c_void_p),
         ("rank", c_int32),
+        ("is_int8", c_int32),
     ]
 
 

@@ -13,8 +13,7 @@ from transformers import (
     Qwen3ForCausalLM,
 )
 
-from duologue.forward.native.arena import Arena
-from duologue.forward.native.packing import PackedWeights, pack, pack_gates
+from duologue.forward.native.packing import PackedWeights, Packer
 from duologue.forward.native.structures import DIM_BLOCK, MAX_DIM, TYPES
 from duologue.model.geometry import ModelGeometry
 
@@ -81,7 +80,8 @@ class PackedLlama:
     layers: tuple[PackedLayer, ...]
     head: PackedWeights
     final_norm: Tensor  # float32
-    embedding: Tensor  # [tokens, hidden], in the model's format
+    embedding: Tensor | None  # [tokens, hidden], in the model's format; None: the head's weights
+    num_tokens: int  # that have an embedding
     frequencies: Tensor  # float32 [rotated / 2]
     rotary_scale: float
     geometry: ModelGeometry
@@ -91,30 +91,38 @@ class PackedLlama:
     dtype: torch.dtype
 
 
-def pack_llama(network: PreTrainedModel, *, releases: bool = False) -> PackedLlama:
+def pack_llama(
+    network: PreTrainedModel, *, releases: bool = False, is_int8: bool = False
+) -> PackedLlama:
     """Pack the weights of a model that `why_not` has nothing against.
 
     With `releases`, each linear layer gives its weights up as soon as they are packed, so that
-    memory never holds all of them twice; the network itself cannot compute from then on.
+    memory never holds all of them twice; the network itself cannot compute from then on. With
+    `is_int8`, weights are rounded to 8-bit numbers.
     """
     body: Any = network.base_model
     config: Any = network.config
     geometry = ModelGeometry.from_config(config)
-    arena = Arena()
+    packer = Packer(is_int8=is_int8)
     layers = []
     for layer in body.layers:
-        layers.append(_pack_layer(layer, arena))
+        layers.append(_pack_layer(layer, packer))
         if releases:
             _release(layer)
     head: Any = network.get_output_embeddings()
-    packed_head = pack([head.weight.data], [head.bias], arena)
+    embedding = body.embed_tokens.weight.data
+    is_tied = head.weight is body.embed_tokens.weight
+    packed_head = packer.pack([head.weight.data], [head.bias])
     if releases:
         network.set_output_embeddings(PackedAway(head))
+    if releases and is_tied:
+        network.set_input_embeddings(PackedAway(body.embed_tokens))
     return PackedLlama(
         layers=tuple(layers),
         head=packed_head,
         final_norm=body.norm.weight.data.float(),
-        embedding=body.embed_tokens.weight.data,
+        embedding=None if is_tied else embedding,
+        num_tokens=embedding.shape[0],
         frequencies=body.rotary_emb.inv_freq.float(),
         rotary_scale=float(body.rotary_emb.attention_scaling),
         geometry=geometry,
@@ -126,23 +134,23 @@ def pack_llama(network: PreTrainedModel, *, releases: bool = False) -> PackedLla
 
 
 class PackedAway(nn.Module):
-    """Stands where a linear layer was whose weights are in a packed model."""
+    """Stands where a layer was whose weights are in a packed model."""
 
-    def __init__(self, linear: nn.Linear) -> None:
+    def __init__(self, layer: nn.Linear | nn.Embedding) -> None:
         super().__init__()
-        self.in_features, self.out_features = linear.in_features, linear.out_features
+        self.out_features, self.in_features = layer.weight.shape
 
     def forward(self, *_: object) -> Tensor:
         raise AssertionError("this network's weights are packed for kernels in C")
 
 
-def _pack_layer(layer: Any, arena: Arena) -> PackedLayer:
+def _pack_layer(layer: Any, packer: Packer) -> PackedLayer:
     attention, mlp = layer.self_attn, layer.mlp
     return PackedLayer(
-        qkv=_pack(arena, attention.q_proj, attention.k_proj, attention.v_proj),
-        output=_pack(arena, attention.o_proj),
-        gate_up=pack_gates(mlp.gate_proj.weight.data, mlp.up_proj.weight.data, arena),
-        down=_pack(arena, mlp.down_proj),
+        qkv=_pack(packer, attention.q_proj, attention.k_proj, attention.v_proj),
+        output=_pack(packer, attention.o_proj),
+        gate_up=packer.pack_gates(mlp.gate_proj.weight.data, mlp.up_proj.weight.data),
+        down=_pack(packer, mlp.down_proj),
         attention_norm=layer.input_layernorm.weight.data.float(),
         mlp_norm=layer.post_attention_layernorm.weight.data.float(),
         query_norm=_norm_of(attention, "q_norm"),
@@ -150,9 +158,9 @@ def _pack_layer(layer: Any, arena: Arena) -> PackedLayer:
     )
 
 
-def _pack(arena: Arena, *linears: nn.Linear) -> PackedWeights:
+def _pack(packer: Packer, *linears: nn.Linear) -> PackedWeights:
     weights = [linear.weight.data for linear in linears]
-    return pack(weights, [linear.bias for linear in linears], arena)
+    return packer.pack(weights, [linear.bias for linear in linears])
 
 
 def _norm_of(attention: nn.Module, name: str) -> Tensor | None:

@@ -111,7 +111,7 @@ class NativePass:
 
     def _check_tokens(self, tokens: Any) -> None:
         """The library would read memory that is not the model's."""
-        known = self._llama.embedding.shape[0]
+        known = self._llama.num_tokens
         if tokens.min() < 0 or tokens.max() >= known:
             raise IndexError(f"a token is not one of the model's {known}")
 
@@ -155,7 +155,7 @@ def _model_struct(llama: PackedLlama, layers: Any) -> ModelStruct:
     return ModelStruct(
         layers=layers,
         final_norm=llama.final_norm.data_ptr(),
-        embedding=llama.embedding.data_ptr(),
+        embedding=None if llama.embedding is None else llama.embedding.data_ptr(),
         head=llama.head.struct(),
         num_layers=geometry.num_layers,
         hidden=geometry.hidden_size,

@@ -1,7 +1,7 @@
 """Weights of linear layers, laid out once the way the products of linear.c read them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -9,6 +9,7 @@ from torch.nn.functional import pad
 
 from duologue.forward.native.arena import Arena
 from duologue.forward.native.forward_structures import LinearStruct
+from duologue.forward.native.int8 import blocks_of, rounded
 
 BLOCK = 64
 """Outputs that lie together (linear.h)."""
@@ -18,16 +19,18 @@ BLOCK = 64
 class PackedWeights:
     """Weights of one layer, or of several that read the same states, with what stands beside."""
 
-    weights: Tensor  # [outputs / BLOCK, inputs / pair, BLOCK, pair], outputs in whole blocks
+    weights: Tensor  # [outputs / BLOCK, inputs / pair, BLOCK, pair], or [outputs / BLOCK, bytes]
     bias: Tensor | None  # float32 [outputs]
+    inputs: int
 
     @property
     def outputs(self) -> int:
+        """In whole blocks."""
         return self.weights.shape[0] * BLOCK
 
     @property
-    def inputs(self) -> int:
-        return self.weights.shape[1] * self.weights.shape[3]
+    def is_int8(self) -> bool:
+        return self.weights.dtype is torch.int8
 
     def struct(self, update: tuple[Tensor, Tensor] | None = None) -> LinearStruct:
         """For the library, perhaps with a low-rank update `(down [rank, inputs], up [rank,
@@ -38,6 +41,7 @@ class PackedWeights:
             bias=None if self.bias is None else self.bias.data_ptr(),
             inputs=self.inputs,
             outputs=self.outputs,
+            is_int8=self.is_int8,
         )
         if update is not None:
             down, up = update
@@ -48,19 +52,30 @@ class PackedWeights:
         return struct
 
 
-def pack(
-    weights: Sequence[Tensor], biases: Sequence[Tensor | None], arena: Arena | None = None
-) -> PackedWeights:
-    """Pack layers whose outputs follow one another; weights: [outputs, inputs] each."""
-    weight = _whole_blocks(torch.cat(list(weights)))
-    return PackedWeights(
-        _blocks(weight, arena), _bias([_or_zeros(*x) for x in _pairs(weights, biases)])
-    )
+@dataclass(frozen=True, slots=True)
+class Packer:
+    """Packs a model's layers into memory of its own."""
 
+    arena: Arena = field(default_factory=Arena)
+    is_int8: bool = False
+    """As 8-bit numbers, rather than in the model's format."""
 
-def pack_gates(gate: Tensor, up: Tensor, arena: Arena | None = None) -> PackedWeights:
-    """Pack gates and what they are multiplied with, side by side in every block."""
-    return PackedWeights(_blocks(interleaved(gate, up), arena), None)
+    def pack(
+        self, weights: Sequence[Tensor], biases: Sequence[Tensor | None] = ()
+    ) -> PackedWeights:
+        """Layers whose outputs follow one another; weights: [outputs, inputs] each."""
+        joined = weights[0] if len(weights) == 1 else torch.cat(list(weights))
+        return self._packed(_whole_blocks(joined), _joined(weights, biases))
+
+    def pack_gates(self, gate: Tensor, up: Tensor) -> PackedWeights:
+        """Gates and what they are multiplied with, side by side in every block."""
+        return self._packed(interleaved(gate, up), None)
+
+    def _packed(self, weight: Tensor, bias: Tensor | None) -> PackedWeights:
+        inputs = weight.shape[1]
+        assert inputs % 2 == 0, inputs
+        blocks = blocks_of(rounded(weight), BLOCK) if self.is_int8 else _blocks(weight)
+        return PackedWeights(self.arena.keep(blocks), bias, inputs)
 
 
 def interleaved(gate: Tensor, up: Tensor) -> Tensor:
@@ -70,31 +85,24 @@ def interleaved(gate: Tensor, up: Tensor) -> Tensor:
     return torch.cat(parts, dim=1).flatten(0, 1)
 
 
-def _blocks(weight: Tensor, arena: Arena | None) -> Tensor:
+def _blocks(weight: Tensor) -> Tensor:
     outputs, inputs = weight.shape
     width = 2 if weight.dtype is torch.bfloat16 else 1
-    assert inputs % 2 == 0, inputs
     view = weight.view(outputs // BLOCK, BLOCK, inputs // width, width)
-    blocks = view.permute(0, 2, 1, 3)
-    return (arena or Arena()).keep(blocks)
+    return view.permute(0, 2, 1, 3)
 
 
 def _whole_blocks(rows: Tensor, block: int = BLOCK) -> Tensor:
     return pad(rows, (0, 0, 0, -rows.shape[0] % block))
 
 
-def _pairs(
-    weights: Sequence[Tensor], biases: Sequence[Tensor | None]
-) -> list[tuple[Tensor, Tensor | None]]:
-    return list(zip(weights, biases, strict=True)) if any(b is not None for b in biases) else []
-
-
-def _or_zeros(weight: Tensor, bias: Tensor | None) -> Tensor:
-    return weight.new_zeros(weight.shape[0]) if bias is None else bias
-
-
-def _bias(parts: Sequence[Tensor]) -> Tensor | None:
-    if not parts:
+def _joined(weights: Sequence[Tensor], biases: Sequence[Tensor | None]) -> Tensor | None:
+    """Biases of layers whose outputs follow one another; None if no layer has any."""
+    if all(bias is None for bias in biases):
         return None
-    joined = torch.cat(list(parts)).float()
+    parts = [
+        weight.new_zeros(weight.shape[0]) if bias is None else bias
+        for weight, bias in zip(weights, biases, strict=True)
+    ]
+    joined = torch.cat(parts).float()
     return pad(joined, (0, -joined.shape[0] % BLOCK))
