@@ -53,3 +53,13 @@ def test_variants_for_older_processors(variant: Variant, seed: int) -> None:
     schedule = random_schedule(random, max_sessions=6)
     world = random_world(random, native_kernels(variant), is_adapted=True)
     check_channels(schedule, world, random)
+
+
+@pytest.mark.parametrize("seed", BUSY_SEEDS[:5])
+@pytest.mark.parametrize("is_adapted", [False, True])
+@pytest.mark.parametrize("check", CHECKS)
+def test_weights_of_8_bits(check: Callable[..., None], is_adapted: bool, seed: int) -> None:
+    """Held to the plain model with the weights that they stand for."""
+    random = Random(seed)
+    schedule = random_schedule(random, max_sessions=6)
+    check(schedule, random_world(random, native_kernels(is_int8=True), is_adapted), random)

@@ -15,6 +15,7 @@ from duologue.forward.attention import ATTENTION_NAME, register
 from duologue.forward.input_lora import InputLora, LowRank
 from duologue.forward.kernels.choice import KernelChoice
 from duologue.forward.kernels.kernel_set import KernelSet
+from duologue.forward.kernels.native_kernels import NativeKernels
 from duologue.forward.kernels.torch_kernels import TORCH
 from duologue.forward.state_head import StateHead
 from duologue.lane.judging import Judge
@@ -22,6 +23,7 @@ from duologue.model.geometry import ModelGeometry
 from duologue.model.loading import LoadedModel
 from duologue.states import State
 from duologue.text.chat import ChatFormat
+from tests.native import round_weights
 from tests.tiny_models import tiny_network
 
 CHAT = ChatFormat(
@@ -62,12 +64,13 @@ The windows are shorter than most of the conversations, so that they matter.
 
 NATIVE_FAMILIES: dict[str, dict[str, Any]] = {
     "llama": {"head_dim": 16},
-    "mistral": {"head_dim": 16, "sliding_window": 12},
+    "mistral": {"head_dim": 16, "sliding_window": 12, "tie_word_embeddings": True},
     "qwen2": {"head_dim": 16, "hidden_size": 64},
     "qwen3": {"head_dim": 32, "num_key_value_heads": 1, "intermediate_size": 100},
 }
-"""Families that kernels in C serve, in sizes that they can: plain, with a window, with biases, and
-with normed heads; in the last one weights fill no whole block."""
+"""Families that kernels in C serve, in sizes that they can: plain, with a window and embeddings
+that are the head's weights, with biases, and with normed heads; in the last one weights fill no
+whole block."""
 
 LABELS = (State.QUERY, State.NON_QUERY, State.INCOMPLETE, State.HOLD)
 MOODS = {
@@ -165,11 +168,18 @@ def tiny_world(family: str, is_adapted: bool = False) -> World:
 
 
 @cache
-def native_world(family: str, kernels: KernelSet, is_adapted: bool = False) -> World:
-    return _world(family, NATIVE_FAMILIES[family], kernels, is_adapted)
+def native_world(family: str, kernels: NativeKernels, is_adapted: bool = False) -> World:
+    return _world(family, NATIVE_FAMILIES[family], kernels, is_adapted, is_int8=kernels.is_int8)
 
 
-def _world(family: str, changes: dict[str, Any], kernels: KernelSet, is_adapted: bool) -> World:
+def _world(
+    family: str,
+    changes: dict[str, Any],
+    kernels: KernelSet,
+    is_adapted: bool,
+    *,
+    is_int8: bool = False,
+) -> World:
     register()
     lora = random_lora(tiny_network(family, **changes)) if is_adapted else None
     network = tiny_network(family, **changes)
@@ -178,6 +188,9 @@ def _world(family: str, changes: dict[str, Any], kernels: KernelSet, is_adapted:
     plain.set_attn_implementation("eager")
     merged = tiny_network(family, **changes)
     merged.set_attn_implementation("eager")
+    if is_int8:
+        round_weights(plain)
+        round_weights(merged)
     for name, update in lora.updates.items() if lora is not None else ():
         layer: Any = merged.base_model.get_submodule(name)
         layer.weight += update.up @ update.down

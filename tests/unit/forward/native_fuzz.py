@@ -27,7 +27,9 @@ def random_product(library: Library, random: Random) -> None:
     dtype = random.choice(tuple(TYPES))
     outputs, inputs = random.randint(1, 200), 2 * random.randint(1, 150)
     rows = random.choice((1, 2, 3, 4, 5, 6, 7, 11, 30, 300))
-    packed = Packer().pack([torch.randn(outputs, inputs).to(dtype)], [torch.randn(outputs)])
+    packed = Packer(is_int8=random.random() < 0.5).pack(
+        [torch.randn(outputs, inputs).to(dtype)], [torch.randn(outputs)]
+    )
     x, y = torch.randn(rows, inputs).to(dtype), torch.empty(rows, outputs)
     library.functions.duologue_linear_rows(
         TYPES[dtype],
@@ -45,9 +47,10 @@ def random_forward(library: Library, random: Random) -> None:
     """Run a few forwards of a random model over a few slots."""
     network = _network(random)
     lora: InputLora | None = random_lora(network) if random.random() < 0.5 else None
+    kernels = NativeKernels(library, is_int8=random.random() < 0.5)
     geometry = ModelGeometry.from_config(network.config)
     memory = KVMemory(geometry, budget_bytes=1 << 24, dtype=network.dtype)
-    forward = MergedForward(network, memory, (-1, 0), lora, NativeKernels(library))
+    forward = MergedForward(network, memory, (-1, 0), lora, kernels)
     lengths = [random.choice((1, 2, 30, 129, 200)) for _ in range(random.randint(1, 4))]
     slots = [memory.open()[0] for _ in lengths]
     trunks = [
@@ -78,6 +81,7 @@ def _network(random: Random) -> Any:
         num_attention_heads=heads,
         hidden_size=2 * heads * random.randint(1, 9),  # whole ones, as the configuration wants
         intermediate_size=2 * random.randint(1, 120),
+        tie_word_embeddings=random.random() < 0.5,
     )
     return network.to(random.choice(tuple(TYPES)))
 

@@ -16,6 +16,8 @@ from duologue.forward.native.variants import VARIANTS, best_variant, processor_f
 from tests.native import needs_native
 from tests.tiny_models import tiny_network
 
+AVX512 = "fma avx2 f16c bmi2 avx512f avx512bw avx512vl avx512dq"
+
 
 def network(family: str = "llama", dtype: torch.dtype = torch.bfloat16, **changes: Any) -> Any:
     made: Any = tiny_network(family, **({"head_dim": 16} | changes))
@@ -35,6 +37,27 @@ def test_float32_runs_natively_only_when_that_is_asked_for() -> None:
     model = network(dtype=torch.float32)
     assert choose_kernels("auto", model).kernels.name == "torch"
     assert choose_kernels("native", model).kernels.name == "native"
+
+
+@needs_native
+def test_weights_of_8_bits_are_the_native_sets() -> None:
+    chosen = choose_kernels("auto", network(), "int8")
+    assert (chosen.kernels.name, chosen.is_int8) == ("native", True)
+    assert not choose_kernels("auto", network()).is_int8
+
+
+@pytest.mark.parametrize(
+    ("wanted", "model", "reason"),
+    [
+        ("torch", network(), "model.kernels asks for it"),
+        ("auto", network("gemma2"), "'gemma2' is not one of the Llama-like families"),
+        ("auto", network(dtype=torch.float32), "the model is in float32"),
+    ],
+    ids=str,
+)
+def test_weights_of_8_bits_are_refused_elsewhere(wanted: str, model: Any, reason: str) -> None:
+    with pytest.raises(ModelUnavailable, match=rf"model\.weights is 'int8'.*{reason}"):
+        choose_kernels(wanted, model, "int8")
 
 
 def test_torch_can_be_asked_for() -> None:
@@ -74,7 +97,7 @@ def test_other_models_run_with_torch_and_say_why(model: Any, reason: str) -> Non
 
 
 def test_without_a_library_models_run_with_torch(monkeypatch: pytest.MonkeyPatch) -> None:
-    def not_loaded() -> None:
+    def not_loaded(_is_int8: bool) -> None:
         raise NotLoaded("no C compiler here")
 
     monkeypatch.setattr(choice, "_native", not_loaded)
@@ -95,8 +118,9 @@ def test_an_old_processor_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("flags", "name"),
     [
-        ("fma avx2 f16c bmi2 avx512f avx512bw avx512vl avx512dq avx512_bf16", "avx512bf16"),
-        ("fma avx2 f16c bmi2 avx512f avx512bw avx512vl avx512dq", "avx512"),
+        (f"{AVX512} avx512vbmi avx512_bf16", "avx512bf16"),
+        (f"{AVX512} avx512_bf16", "avx512"),
+        (AVX512, "avx512"),
         ("fma avx2 f16c bmi2 avx512f", "avx2"),
         ("sse4_2 avx", None),
     ],

@@ -1,17 +1,21 @@
 """Products in C against products in float64, for every variant that this machine can run."""
 
 from ctypes import byref
+from functools import partial
 from random import Random
 
 import pytest
 import torch
 from torch import Tensor
 
+from duologue.forward.native.int8 import rounded
 from duologue.forward.native.library import load_library
 from duologue.forward.native.packing import Packer, interleaved
 from duologue.forward.native.structures import TYPES
 from duologue.forward.native.variants import Variant, runnable_variants
 from tests.native import needs_native
+
+INT8 = pytest.mark.parametrize("is_int8", [False, True], ids=["plain", "int8"])
 
 pytestmark = [
     needs_native,
@@ -21,9 +25,15 @@ pytestmark = [
 
 
 def multiply(
-    variant: Variant, weight: Tensor, bias: Tensor | None, x: Tensor, threads: int = 1
+    variant: Variant,
+    weight: Tensor,
+    bias: Tensor | None,
+    x: Tensor,
+    threads: int = 1,
+    *,
+    is_int8: bool = False,
 ) -> Tensor:
-    packed = pack([weight], [bias])
+    packed = Packer(is_int8=is_int8).pack([weight], [bias])
     result = torch.empty(x.shape[0], packed.outputs)
     load_library(variant).functions.duologue_linear_rows(
         TYPES[weight.dtype],
@@ -37,28 +47,34 @@ def multiply(
     return result[:, : weight.shape[0]]
 
 
+@INT8
 @pytest.mark.parametrize("seed", range(20))
-def test_any_shape(variant: Variant, dtype: torch.dtype, seed: int) -> None:
+def test_any_shape(variant: Variant, dtype: torch.dtype, is_int8: bool, seed: int) -> None:
     random, generator = Random(seed), torch.Generator().manual_seed(seed)
     outputs, inputs = random.randint(1, 300), 2 * random.randint(1, 200)
-    rows = random.choice((1, 2, 3, 5, 6, 7, 8, 12, 13, 31, 200))
+    rows = random.choice((1, 2, 3, 5, 6, 7, 8, 11, 12, 13, 31, 200))
     weight = torch.randn(outputs, inputs, generator=generator).to(dtype)
     bias = torch.randn(outputs, generator=generator).to(dtype) if seed % 2 else None
     x = torch.randn(rows, inputs, generator=generator).to(dtype)
-    exact = x.double() @ weight.double().T + (bias.double() if bias is not None else 0)
-    found = multiply(variant, weight, bias, x, threads=1 + seed % 3)
-    scale = x.double().abs() @ weight.double().abs().T + 1
+    values = rounded(weight).values() if is_int8 else weight
+    exact = x.double() @ values.double().T + (bias.double() if bias is not None else 0)
+    found = multiply(variant, weight, bias, x, threads=1 + seed % 3, is_int8=is_int8)
+    scale = x.double().abs() @ values.double().abs().T + 1
     assert float(((found - exact).abs() / scale).max()) < 1e-6
 
 
+@INT8
 @pytest.mark.parametrize("threads", [1, 2])
-def test_company_changes_no_bit(variant: Variant, dtype: torch.dtype, threads: int) -> None:
+def test_company_changes_no_bit(
+    variant: Variant, dtype: torch.dtype, is_int8: bool, threads: int
+) -> None:
     weight, x = torch.randn(200, 130).to(dtype), torch.randn(27, 130).to(dtype)
-    together = multiply(variant, weight, None, x, threads)
+    multiplied = partial(multiply, variant, weight, None, is_int8=is_int8)
+    together = multiplied(x, threads)
     for row in range(len(x)):
-        assert multiply(variant, weight, None, x[row : row + 1]).equal(together[row : row + 1])
+        assert multiplied(x[row : row + 1]).equal(together[row : row + 1])
     for count in range(2, len(x)):
-        assert multiply(variant, weight, None, x[:count]).equal(together[:count])
+        assert multiplied(x[:count]).equal(together[:count])
 
 
 def test_gates_lie_beside_what_they_are_multiplied_with(

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from duologue.forward.attention import ATTENTION_NAME, register
 from duologue.forward.input_lora import InputLora, LowRank
+from duologue.forward.kernels.kernel_set import KernelSet
 from duologue.forward.kernels.torch_kernels import TORCH
 from duologue.forward.merged import MergedForward
 from duologue.forward.native.arena import Arena
@@ -18,7 +19,7 @@ from duologue.forward.rows import ForwardOutput, Stretch
 from duologue.kv.channel import Channel
 from duologue.kv.memory import KVMemory
 from duologue.model.geometry import ModelGeometry
-from tests.native import native_kernels, needs_native
+from tests.native import native_kernels, needs_native, round_weights
 from tests.tiny_models import VOCAB_SIZE, tiny_network
 from tests.unit.forward.conversations import relative_error
 
@@ -31,6 +32,7 @@ SIZES: dict[str, Any] = {
     "num_hidden_layers": 3,
 }
 VARIANTS = pytest.mark.parametrize("variant", runnable_variants(), ids=lambda variant: variant.name)
+INT8 = pytest.mark.parametrize("is_int8", [False, True], ids=["plain", "int8"])
 DTYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 
 
@@ -43,13 +45,16 @@ class Scene:
         variant: Variant | None = None,
         lora: InputLora | None = None,
         layers: Sequence[int] = (-1, 0, 2),
+        *,
+        is_int8: bool = False,
     ) -> None:
         network: Any = tiny_network(**SIZES)
         network = network.to(dtype)
+        kernels = native_kernels(variant, is_int8=is_int8)
         self.memory = KVMemory(
             ModelGeometry.from_config(network.config), budget_bytes=1 << 22, dtype=dtype
         )
-        self.forward = MergedForward(network, self.memory, layers, lora, native_kernels(variant))
+        self.forward = MergedForward(network, self.memory, layers, lora, kernels)
         random = Random(5)
         self.slots = [self.memory.open()[0] for _ in range(5)]
         self.stretches: list[Stretch] = []
@@ -101,10 +106,13 @@ def same_bits(one: ForwardOutput, other: ForwardOutput) -> bool:
 
 @VARIANTS
 @DTYPES
+@INT8
 @pytest.mark.parametrize("is_adapted", [False, True])
-def test_company_changes_no_bit(variant: Variant, dtype: torch.dtype, is_adapted: bool) -> None:
+def test_company_changes_no_bit(
+    variant: Variant, dtype: torch.dtype, is_int8: bool, is_adapted: bool
+) -> None:
     lora = random_updates() if is_adapted else None
-    scene, lonely = Scene(dtype, variant, lora), Scene(dtype, variant, lora)
+    scene, lonely = (Scene(dtype, variant, lora, is_int8=is_int8) for _ in range(2))
     together = scene.forward.run(scene.stretches)
     logits, hidden = iter(together.logits), iter(together.hidden)
     for stretch in lonely.stretches:
@@ -117,9 +125,10 @@ def test_company_changes_no_bit(variant: Variant, dtype: torch.dtype, is_adapted
 
 
 @DTYPES
+@INT8
 @pytest.mark.parametrize("threads", [2, 3])
-def test_threads_change_no_bit(dtype: torch.dtype, threads: int) -> None:
-    scene = Scene(dtype, lora=random_updates())
+def test_threads_change_no_bit(dtype: torch.dtype, is_int8: bool, threads: int) -> None:
+    scene = Scene(dtype, lora=random_updates(), is_int8=is_int8)
     before = torch.get_num_threads()
     results = []
     try:
@@ -141,31 +150,48 @@ def test_nobody_has_to_read() -> None:
     assert scene.memory.pool.keys[-1].isfinite().all()
 
 
-def test_bfloat16_is_as_close_to_float32_as_the_reference_set() -> None:
-    """Both sets round; neither may be farther from what float32 says than the other by much."""
-    exact = tiny_network(**SIZES)
+def logits_of_prompt(network: Any, kernels: KernelSet, tokens: Sequence[int]) -> Tensor:
+    register()
+    network.set_attn_implementation(ATTENTION_NAME)
+    geometry = ModelGeometry.from_config(network.config)
+    memory = KVMemory(geometry, budget_bytes=1 << 28, dtype=network.dtype)
+    slot, _ = memory.open()
+    cells = memory.take(slot, len(tokens))
+    stretch = Stretch(slot, Channel.TRUNK, tokens, cells, 0, True, False)
+    return MergedForward(network, memory, kernels=kernels).run([stretch]).logits[0].float()
+
+
+@INT8
+@pytest.mark.parametrize("is_tied", [False, True])
+def test_bfloat16_is_as_close_to_float32_as_the_reference_set(is_int8: bool, is_tied: bool) -> None:
+    """Both sets round; neither may be farther from what float32 says than the other by much. With
+    weights of 8 bits, float32 has those that they stand for.
+    """
+    changes: dict[str, Any] = {**SIZES, "tie_word_embeddings": is_tied}
+    exact, reference = tiny_network(**changes), tiny_network(**changes)
+    native = tiny_network(**changes).to(torch.bfloat16)
+    if is_int8:
+        for network in (exact, reference):
+            network.to(torch.bfloat16).to(torch.float32)
+            round_weights(network)
     tokens = [5, 9, 200, 31, 7, 8, 100]
     truth = exact(torch.tensor([tokens])).logits[0, -1].detach()
-    errors = []
-    for kernels in (TORCH, native_kernels()):
-        network: Any = tiny_network(**SIZES)
-        network = network.to(torch.bfloat16)
-        register()
-        network.set_attn_implementation(ATTENTION_NAME)
-        geometry = ModelGeometry.from_config(network.config)
-        memory = KVMemory(geometry, budget_bytes=1 << 28, dtype=torch.bfloat16)
-        slot, _ = memory.open()
-        cells = memory.take(slot, len(tokens))
-        stretch = Stretch(slot, Channel.TRUNK, tokens, cells, 0, True, False)
-        found = MergedForward(network, memory, kernels=kernels).run([stretch]).logits[0]
-        errors.append(relative_error(found.float(), truth))
-    torch_error, native_error = errors
+    torch_error, native_error = (
+        relative_error(logits_of_prompt(network, kernels, tokens), truth)
+        for network, kernels in (
+            (reference.to(torch.bfloat16), TORCH),
+            (native, native_kernels(is_int8=is_int8)),
+        )
+    )
     assert native_error < 1.2 * torch_error < 0.1
 
 
-def test_weights_can_be_given_up() -> None:
-    kernels = native_kernels()
-    kept, packed = tiny_network(**SIZES), tiny_network(**SIZES)
+@INT8
+@pytest.mark.parametrize("is_tied", [False, True])
+def test_weights_can_be_given_up(is_int8: bool, is_tied: bool) -> None:
+    kernels = native_kernels(is_int8=is_int8)
+    changes: dict[str, Any] = {**SIZES, "tie_word_embeddings": is_tied}
+    kept, packed = tiny_network(**changes), tiny_network(**changes)
     kernels.pack(packed)
     assert sum(w.numel() for w in packed.parameters()) < sum(w.numel() for w in kept.parameters())
     outputs = []

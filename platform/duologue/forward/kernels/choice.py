@@ -24,9 +24,7 @@ class KernelChoice:
     """Whether it rounds weights to 8-bit numbers."""
 
 
-def choose_kernels(
-    wanted: str, network: PreTrainedModel, weights: str = "plain"
-) -> KernelChoice:
+def choose_kernels(wanted: str, network: PreTrainedModel, weights: str = "plain") -> KernelChoice:
     """The set of that name; "auto" takes native for Llama-like models in bfloat16 on a CPU.
 
     `weights` are "plain" or "int8", which the native set alone can do.

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "crew.h"
+#include "int8.h"
 #include "linear.h"
 #include "numbers.h"
 #include "steps.h"
@@ -233,18 +234,18 @@ static void read_logits(const run *r) {
 static int64_t rounded(int64_t bytes) { return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT; }
 
 // Bytes of one block of a layer's 8-bit weights, unpacked.
-static int64_t room_bytes_of(const duologue_linear *layer, int format) {
-  return layer->is_int8 ? (int64_t)BLOCK * layer->inputs * bytes_of(format) : 0;
+static int64_t room_bytes_of(const duologue_linear *layer) {
+  return layer->is_int8 ? unpacked_block_bytes(layer->inputs) : 0;
 }
 
 static void find_greatest(run *r, const duologue_model *model) {
   r->sums_stride = 0;
-  r->room_bytes = room_bytes_of(&model->head, model->format);
+  r->room_bytes = room_bytes_of(&model->head);
   for (int i = 0; i < model->num_layers; i++) {
     const duologue_linear *linears[] = {&model->layers[i].qkv, &model->layers[i].output, &model->layers[i].gate_up,
                                         &model->layers[i].down};
     for (int j = 0; j < 4; j++) {
-      int64_t room_bytes = room_bytes_of(linears[j], model->format);
+      int64_t room_bytes = room_bytes_of(linears[j]);
       if (linears[j]->rank > r->sums_stride) r->sums_stride = linears[j]->rank;
       if (room_bytes > r->room_bytes) r->room_bytes = room_bytes;
     }
@@ -314,7 +315,7 @@ void duologue_linear_rows(int32_t format, const duologue_linear *layer, const vo
   threads = crew_begin(threads);
   run r = {.model = &model, .threads = threads};
   r.tiles = malloc((size_t)threads * ROWS_AT_ONCE * BLOCK * sizeof(float));
-  r.room_bytes = room_bytes_of(layer, format);
+  r.room_bytes = room_bytes_of(layer);
   r.rooms = r.room_bytes ? aligned_alloc(ALIGNMENT, (size_t)(threads * r.room_bytes)) : 0;
   product p = {.of = &r, .layer = layer, .x = x, .num_rows = rows, .ending = STORE_ROWS, .y = y,
                .y_stride = y_stride, .y_width = layer->outputs < y_stride ? layer->outputs : y_stride};

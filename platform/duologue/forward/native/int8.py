@@ -1,8 +1,7 @@
-"""Weights as 8-bit numbers, as int8.h has them: rounding to them, what they stand for, and blocks.
+"""Weights as 8-bit numbers: rounding to them, what they stand for, and their layout (int8.h).
 
-Scales are bfloat16 and belong to a few inputs of one output each. What a weight then stands for is
-rounded to the model's own format once more, so that products with 8-bit weights have the very bits
-of products with the weights that they stand for.
+Scales are bfloat16, and belong to a few inputs of one output each. Fewer inputs to a scale are
+closer to the model, and slower: docs/notes-performance.md says what was measured.
 """
 
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-GROUP = 32
+GROUP = 64
 """Inputs of an output that share a scale."""
 
 GREATEST = 127
@@ -26,10 +25,10 @@ class Int8Weights:
     numbers: Tensor  # int8 [outputs, inputs], from -127 to 127
     scales: Tensor  # bfloat16 [outputs, groups of inputs]
 
-    def values(self, dtype: torch.dtype) -> Tensor:
-        """The weights that they stand for, [outputs, inputs]."""
+    def values(self) -> Tensor:
+        """The weights that they stand for, exactly: float32 [outputs, inputs]."""
         scales = self.scales.float().repeat_interleave(GROUP, dim=1)
-        return (self.numbers.float() * scales[:, : self.numbers.shape[1]]).to(dtype)
+        return self.numbers.float() * scales[:, : self.numbers.shape[1]]
 
 
 def rounded(weight: Tensor) -> Int8Weights:
@@ -43,8 +42,11 @@ def blocks_of(weights: Int8Weights, block: int) -> Tensor:
     """Bytes in the order in which they are read, [outputs / block, bytes of a block]; the outputs
     are whole blocks.
     """
-    numbers = weights.numbers.unflatten(0, (-1, block)).unflatten(2, (-1, 2))
-    pairs = numbers.permute(0, 2, 1, 3)  # [blocks, inputs / 2, block, 2]
+    numbers = weights.numbers
+    signed = numbers.abs() | (numbers < 0).to(torch.int8) << 7
+    pairs = signed.unflatten(0, (-1, block)).unflatten(2, (-1, 2)).permute(0, 2, 1, 3)
+    # Of each 32 outputs: four of the first half, four of the second, and so on.
+    pairs = pairs.unflatten(2, (-1, 2, 4, 4)).transpose(3, 4)
     scales = weights.scales.unflatten(0, (-1, block)).transpose(1, 2).contiguous()
     parts = []
     for group, its in enumerate(pairs.split(GROUP // 2, dim=1)):

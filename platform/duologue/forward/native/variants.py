@@ -18,18 +18,15 @@ class Variant:
 
 _AVX2 = ("-mavx2", "-mfma", "-mf16c", "-mbmi2")
 _AVX512 = (*_AVX2, "-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq")
+_NEEDS_AVX512 = frozenset({"avx512f", "avx512bw", "avx512vl", "avx512dq", "fma", "bmi2"})
 
 VARIANTS = (
     Variant(
         "avx512bf16",
-        frozenset({"avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512_bf16", "fma", "bmi2"}),
-        (*_AVX512, "-mavx512bf16"),
+        _NEEDS_AVX512 | {"avx512_bf16", "avx512vbmi"},
+        (*_AVX512, "-mavx512bf16", "-mavx512vbmi"),
     ),
-    Variant(
-        "avx512",
-        frozenset({"avx512f", "avx512bw", "avx512vl", "avx512dq", "fma", "bmi2"}),
-        _AVX512,
-    ),
+    Variant("avx512", _NEEDS_AVX512, _AVX512),
     Variant("avx2", frozenset({"avx2", "fma", "f16c", "bmi2"}), _AVX2),
 )
 """The best first."""
