@@ -27,7 +27,7 @@ HERE = Path(__file__).resolve().parent
 
 
 def main(
-    sessions: Annotated[str, typer.Option(help="Numbers of sessions.")] = "1,8,32,64",
+    sessions: Annotated[str, typer.Option(help="Numbers of sessions.")] = "1,4,8,16,32,64",
     contexts: Annotated[str, typer.Option(help="Tokens of context per session.")] = "256,512,1024",
     contenders: Annotated[
         str, typer.Option(help=f"Who takes part; '{OURS}' always does.")

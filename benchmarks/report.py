@@ -17,12 +17,14 @@ LISTENING = f"{OURS}, listening"
 COLOURS = {
     OURS: "#0b5fa5",
     LISTENING: "#6fb1e3",
+    "native int8": "#12a3a3",
     "torch": "#7a5195",
     "bare": "#8c8c8c",
     "generate": "#c77c11",
     "continuous batching": "#a23b72",
     "llama.cpp": "#2e7d32",
     "llama.cpp, no flash attention": "#8bc48f",
+    "llama.cpp Q8_0": "#b8a11f",
 }
 """The contenders that the plot shows."""
 

@@ -17,8 +17,10 @@ def has_llama(python: Path) -> bool:
 class Llama:
     """One cache stream per sequence, so that no sequence reads the cells of another."""
 
-    def __init__(self, python: Path, gguf: Path, threads: int, *, flash_attention: bool) -> None:
-        self.name = "llama.cpp" if flash_attention else "llama.cpp, no flash attention"
+    def __init__(
+        self, python: Path, gguf: Path, threads: int, *, name: str, flash_attention: bool
+    ) -> None:
+        self.name = name if flash_attention else f"{name}, no flash attention"
         self._threads = threads
         self._flash_attention = "on" if flash_attention else "off"
         self._process = subprocess.Popen(

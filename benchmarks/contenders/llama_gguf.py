@@ -1,4 +1,6 @@
-"""A bfloat16 GGUF file made from the bundled Q4_1 one, so that llama.cpp runs the same weights."""
+"""GGUF files made from the bundled Q4_1 one, so that llama.cpp runs the same weights: in bfloat16,
+and in its own 8-bit format.
+"""
 
 import os
 from pathlib import Path
@@ -8,36 +10,35 @@ import numpy as np
 from gguf import GGMLQuantizationType, GGUFReader, GGUFValueType, GGUFWriter
 from gguf.quants import dequantize, quantize
 
-BFLOAT16_FILE = 32
-"""`general.file_type` of a file whose matrices are bfloat16."""
+FILE_TYPES = {GGMLQuantizationType.BF16: 32, GGMLQuantizationType.Q8_0: 7}
+"""`general.file_type` of a file by the format of its matrices."""
 
 WRITTEN_BY_THE_WRITER = ("general.architecture", "general.file_type")
 
 
-def bfloat16_gguf(source: Path, folder: Path) -> Path:
-    """The bfloat16 version of a GGUF file, made in `folder` the first time it is asked for."""
-    target = folder / f"{source.stem}.BF16.gguf"
+def converted_gguf(source: Path, folder: Path, form: GGMLQuantizationType) -> Path:
+    """A GGUF file in another format, made in `folder` the first time it is asked for."""
+    target = folder / f"{source.stem}.{form.name}.gguf"
     if not target.exists():
         folder.mkdir(parents=True, exist_ok=True)
         unfinished = target.with_suffix(f".{os.getpid()}.part")
-        _convert(GGUFReader(source), unfinished)
+        _convert(GGUFReader(source), unfinished, form)
         unfinished.replace(target)
     return target
 
 
-def _convert(reader: GGUFReader, target: Path) -> None:
+def _convert(reader: GGUFReader, target: Path, form: GGMLQuantizationType) -> None:
     architecture = reader.get_field("general.architecture")
     assert architecture is not None, "a GGUF file without an architecture"
     writer = GGUFWriter(target, str(architecture.contents()))
-    writer.add_file_type(BFLOAT16_FILE)
+    writer.add_file_type(FILE_TYPES[form])
     _copy_fields(reader, writer)
     for tensor in reader.tensors:
         values = dequantize(tensor.data, tensor.tensor_type).astype(np.float32)
         if values.ndim == 1:  # norms stay in float32, as llama.cpp's own converter leaves them
             writer.add_tensor(tensor.name, values)
             continue
-        packed = quantize(values, GGMLQuantizationType.BF16)
-        writer.add_tensor(tensor.name, packed, raw_dtype=GGMLQuantizationType.BF16)
+        writer.add_tensor(tensor.name, quantize(values, form), raw_dtype=form)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

@@ -21,9 +21,9 @@ class Merged:
 
     def __init__(self, model: LoadedModel, *, listens: bool, head: StateHead | None = None) -> None:
         kernels = model.kernels.kernels
-        self.name = f"{kernels.name}, listening" if listens else kernels.name
-        if head is not None:
-            self.name = f"{kernels.name}, adapted"
+        weights = " int8" if model.kernels.is_int8 else ""
+        how = ", adapted" if head is not None else ", listening" if listens else ""
+        self.name = f"{kernels.name}{weights}{how}"
         self._model = model
         self._listens = listens
         kernels.pack(model.network)

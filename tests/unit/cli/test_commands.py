@@ -10,7 +10,9 @@ from typer.testing import CliRunner, Result
 
 from duologue.cli import main
 from duologue.configuration import read_configuration
+from duologue.errors import ModelUnavailable
 from duologue.settings import Settings
+from tests.native import needs_native
 from tests.tiny_gguf import write_tiny_gguf
 from tests.tiny_models import write_tiny_model
 
@@ -110,6 +112,17 @@ def test_model_show_tells_what_was_loaded(tmp_path: Path) -> None:
     assert "256 bytes" in output  # 2 layers of keys and values, 2 heads of 8 numbers of 4 bytes
 
 
+@needs_native
+def test_model_show_tells_how_weights_are_held(tmp_path: Path) -> None:
+    write_tiny_model(tmp_path / "tiny-llama", "llama", head_dim=16)
+    arguments = ("model", "show", "-m", "tiny-llama", "--dtype", "bfloat16")
+    assert "in bfloat16 (model.weights is 'plain')" in invoke(*arguments).output
+    rounded = invoke(*arguments, "-s", "model.weights=int8").output
+    assert "rounded to 8-bit numbers (model.weights asks for it)" in rounded
+    with pytest.raises(ModelUnavailable, match="only the native kernels"):
+        invoke(*arguments, "-s", "model.weights=int8", "-s", "model.kernels=torch")
+
+
 def test_model_prepare_converts_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DUOLOGUE_CACHE", str(tmp_path / "cache"))
     write_tiny_gguf(tmp_path / "tiny.gguf")
@@ -126,6 +139,10 @@ def test_model_prepare_converts_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     [
         (["model", "show", "-m", "nowhere"], "error: there is no model at 'nowhere'; allowed are"),
         (["model", "show", "--dtype", "int8"], "error: model.dtype must be 'auto', 'float32'"),
+        (
+            ["model", "show", "-s", "model.weights=4"],
+            "error: model.weights must be 'plain' or",
+        ),
         (["config", "show", "-s", "kv.memory=1"], "error: unknown setting 'kv.memory'"),
         (["config", "show", "-c", "no.toml"], "error: there is no configuration file no.toml"),
     ],

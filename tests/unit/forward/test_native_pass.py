@@ -168,8 +168,8 @@ def test_bfloat16_is_as_close_to_float32_as_the_reference_set(is_int8: bool, is_
     weights of 8 bits, float32 has those that they stand for.
     """
     changes: dict[str, Any] = {**SIZES, "tie_word_embeddings": is_tied}
-    exact, reference = tiny_network(**changes), tiny_network(**changes)
-    native = tiny_network(**changes).to(torch.bfloat16)
+    networks: list[Any] = [tiny_network(**changes) for _ in range(3)]
+    exact, reference, native = networks
     if is_int8:
         for network in (exact, reference):
             network.to(torch.bfloat16).to(torch.float32)
@@ -180,7 +180,7 @@ def test_bfloat16_is_as_close_to_float32_as_the_reference_set(is_int8: bool, is_
         relative_error(logits_of_prompt(network, kernels, tokens), truth)
         for network, kernels in (
             (reference.to(torch.bfloat16), TORCH),
-            (native, native_kernels(is_int8=is_int8)),
+            (native.to(torch.bfloat16), native_kernels(is_int8=is_int8)),
         )
     )
     assert native_error < 1.2 * torch_error < 0.1
