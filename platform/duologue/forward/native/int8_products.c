@@ -136,18 +136,18 @@ static inline sums load_scales(const uint8_t *from) {
   }
 
 ROWS_INT8(1, 4) ROWS_INT8(2, 4) ROWS_INT8(3, 4) ROWS_INT8(4, 4) ROWS_INT8(5, 4) ROWS_INT8(6, 4)
-ROWS_INT8(7, 2) ROWS_INT8(8, 2) ROWS_INT8(9, 2) ROWS_INT8(10, 2) ROWS_INT8(11, 2) ROWS_INT8(12, 2)
+ROWS_INT8(7, 2) ROWS_INT8(8, 2) ROWS_INT8(9, 2) ROWS_INT8(10, 2)
 
 typedef void (*int8_rows)(const uint16_t *, const uint8_t *, int, float *, int, char *, const char *, int, int);
 static const int8_rows int8_by_rows[] = {0, int8_rows_1, int8_rows_2, int8_rows_3, int8_rows_4, int8_rows_5,
-                                         int8_rows_6, int8_rows_7, int8_rows_8, int8_rows_9, int8_rows_10,
-                                         int8_rows_11, int8_rows_12};
+                                         int8_rows_6, int8_rows_7, int8_rows_8, int8_rows_9, int8_rows_10};
+#define FIRST_ROWS 10  // two more would fit, but not with every compiler
 
 // Products with 8-bit weights are bound by arithmetic from a few rows on, so it pays to unpack beside as much of it
 // as there are registers for. All further rows take what the first ones have unpacked.
 void int8_block(const uint16_t *x, const uint8_t *block, const void *next, float *tile, int rows, int inputs,
                 char *room) {
-  int first = rows < 2 * MAX_ROWS ? rows : 2 * MAX_ROWS, more = rows - first;
+  int first = rows < FIRST_ROWS ? rows : FIRST_ROWS, more = rows - first;
   if (first <= MAX_ROWS) {
     int8_by_rows[first](x, block, 0, tile, inputs, 0, (const char *)block + AHEAD_BYTES, 2, 1);
     return;
