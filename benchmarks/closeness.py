@@ -18,12 +18,13 @@ class Reader:
     """Reads texts with a model's kernels; the model is packed."""
 
     def __init__(self, model: LoadedModel) -> None:
-        self._forward = MergedForward(model.network, kernels=model.kernels.kernels)
         self._memory = KVMemory(model.geometry, budget_bytes=BUDGET_BYTES, dtype=model.dtype)
+        kernels = model.kernels.kernels
+        self._forward = MergedForward(model.network, self._memory, kernels=kernels)
 
     def log_probabilities(self, tokens: Sequence[int]) -> Tensor:
         """Of what follows each token, float32 [tokens, vocabulary]."""
-        slot = self._memory.open(len(tokens))
+        slot, _ = self._memory.open()
         cells = self._memory.take(slot, len(tokens))
         stretches = [
             Stretch(slot, Channel.TRUNK, [token], [cell], place, True, False)
