@@ -28,6 +28,7 @@ _DECODING = (
     "system_prompt",
     "max_reply_tokens",
     "reply_tokens_per_slice",
+    "reply_tokens_per_second",
     "look_ahead_tokens",
 )
 _FLOOR = ("floor", "reports_playback")
@@ -53,6 +54,7 @@ class SessionConfig:
     stop_strings: tuple[str, ...] | None = None
     max_reply_tokens: int | None = None
     reply_tokens_per_slice: int | None = None
+    reply_tokens_per_second: float | None = None
     look_ahead_tokens: int | None = None
     floor: str | None = None
     """"confirmed" or "eager"."""

@@ -117,6 +117,11 @@ class DecodingSettings:
     """α: tokens predicted past the input in search of a state; 0 turns it off."""
     reply_tokens_per_slice: int = 4
     """Reply tokens decoded in a slice at the most."""
+    reply_tokens_per_second: float = 12.0
+    """The pace at which a reply is listened to where no playback is reported, and so computed; 0
+    computes it as fast as slices go."""
+    reply_ahead_tokens: int = 12
+    """So many tokens a reply may be ahead of its listener."""
     reconsider_after_ms: int = 600
     """After this much silence, an undecided utterance is judged again, with lower thresholds."""
     reconsider_scale: float = 0.6
@@ -140,6 +145,8 @@ class DecodingSettings:
         check_range("decoding.tick_ms", self.tick_ms, 10, 10_000)
         check_range("decoding.look_ahead_tokens", self.look_ahead_tokens, 0, 64)
         check_range("decoding.reply_tokens_per_slice", self.reply_tokens_per_slice, 1, 64)
+        check_number("decoding.reply_tokens_per_second", self.reply_tokens_per_second, 0.0, 1000.0)
+        check_range("decoding.reply_ahead_tokens", self.reply_ahead_tokens, 1, 4096)
         check_range("decoding.reconsider_after_ms", self.reconsider_after_ms, 0, 60_000)
         check_range(
             "decoding.decide_after_ms", self.decide_after_ms, self.reconsider_after_ms, 600_000

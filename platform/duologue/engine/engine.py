@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
@@ -21,6 +22,7 @@ from duologue.lane.profile import LaneProfile
 from duologue.lane.slices import Slice, SliceResult
 from duologue.model.loading import LoadedModel
 from duologue.strategies.base import Strategy
+from duologue.text.detokenizer import shows_text
 
 WARM_UP_ROWS = (1, 2, 5, 16, 48)
 """Rows of forwards as they come: a token, two channels, a reply's header, many sessions."""
@@ -70,6 +72,7 @@ class Engine:
         kernels = model.kernels.kernels
         self._merged = MergedForward(model.network, self.memory, layers, lora, kernels)
         self._readers = Readers(head)
+        self._shows = partial(shows_text, model.tokenizer)
         self._seats: dict[str, Seat] = {}
         self._jobs: dict[str, Job] = {}
         self._done: list[SliceResult] = []
@@ -155,7 +158,7 @@ class Engine:
         seat = self._seat(work.session_id, work.epoch)
         if work.session_id in self._jobs:
             raise InvalidInput(f"session {work.session_id} has a slice under way already")
-        self._jobs[work.session_id] = Job(seat, work)
+        self._jobs[work.session_id] = Job(seat, work, self._shows)
         self._collect()
 
     def forward(self) -> list[SliceResult]:

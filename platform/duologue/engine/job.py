@@ -1,6 +1,7 @@
 """A job: one slice on its way through the forwards."""
 
 import logging
+from collections.abc import Callable, Sequence
 
 from duologue.engine.seat import Seat
 from duologue.errors import DuologueError
@@ -13,9 +14,10 @@ log = logging.getLogger(__name__)
 class Job:
     """Runs a strategy's generator for one slice; is over when there is no demand any more."""
 
-    def __init__(self, seat: Seat, work: Slice) -> None:
+    def __init__(self, seat: Seat, work: Slice, shows: Callable[[Sequence[int]], bool]) -> None:
+        """`shows` tells whether a reply that begins with some tokens has text to show."""
         self.seat = seat
-        self.run = SliceRun(seat.lane, seat.profile, work, seat.evidence)
+        self.run = SliceRun(seat.lane, seat.profile, work, seat.evidence, shows)
         self.demand = Demand()
         self.num_forwards = 0
         self.num_rows = 0

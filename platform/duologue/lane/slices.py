@@ -47,6 +47,8 @@ class Slice:
     settles: bool = False
     """The utterance joins the trunk as it is, without an answer: it is too long to wait for its
     end."""
+    returns_early: bool = False
+    """End as soon as a reply that begins in this slice has something to show."""
     reply_tokens: int = 4
     """Tokens that are said in this slice at the most."""
     look_ahead_tokens: int = 0

@@ -305,7 +305,8 @@ class Chronicle:
                 self.last_client_seq = client_seq
                 envelopes = self.session.receive(event, now_ms, tick)
             case Departed(now_ms, tick):
-                if self.session.next_slice(now_ms, tick) is None:
+                # It left. At which pace a reply went on is told by what came of it.
+                if self.session.next_slice(now_ms, tick, at_pace=False) is None:
                     self._refuse(record)
             case Elapsed(now_ms, tick):
                 envelopes = self.session.elapse(now_ms, tick)

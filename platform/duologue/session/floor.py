@@ -53,7 +53,7 @@ class Floor:
             if _is_due(self._confirms_at_ms(), now_ms):
                 events += self.confirm(now_ms)
             if _is_due(self._resumes_at_ms(now_ms), now_ms):
-                events += self._resume()
+                events += self._resume(now_ms)
             if _is_due(self._dropped_at_ms(now_ms), now_ms):
                 events += self.decide_by_words(StateReason.SILENCE, now_ms)
         return events + self.show(now_ms)
@@ -136,7 +136,7 @@ class Floor:
         if response is None or not response.response_id:
             return []
         if response.pause is Pause.INTERRUPTION or (response.pause is not None and asked):
-            return self._resume()
+            return self._resume(now_ms)
         if response.pause is not None or response.cut_chars is not None or response.is_awaited:
             return []
         if response.is_over(self._setup.floor, now_ms):
@@ -236,15 +236,12 @@ class Floor:
             return False
         return not response.is_over(self._setup.floor, now_ms)
 
-    def _resume(self) -> list[ServerEvent]:
+    def _resume(self, now_ms: float) -> list[ServerEvent]:
         response = self._state.response
         assert response is not None
-        response.pause = None
+        response.resume(self._setup.floor, now_ms)
         if not response.response_id:
             return []
-        if response.cut_chars is not None:  # the player has let go of what it had not played
-            response.num_shown_chars, response.cut_chars = response.cut_chars, None
-            response.is_done = False
         return [ResponseResumed(response.response_id, response.num_shown_chars)]
 
     # "Go on."

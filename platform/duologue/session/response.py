@@ -7,6 +7,7 @@ from enum import StrEnum
 from duologue.floor_settings import FloorSettings
 from duologue.lane.slices import Heard
 from duologue.lane.steps import EndReason
+from duologue.session.pace import Listener
 from duologue.session.stopping import StopStrings
 from duologue.text.detokenizer import StreamState, TextStream
 from duologue.text.tokenizer import Tokenizer
@@ -45,6 +46,8 @@ class Response:
     """What the player reported; None for a client that does not report."""
     active_ms: float = 0.0
     """When more of it was shown, or reported, for the last time."""
+    listener: Listener | None = None
+    """Where the user was in it when that was last known; None until it is shown."""
     place: int | None = None
     """Of its entry in the transcript."""
     cut_chars: int | None = None
@@ -114,6 +117,15 @@ class Response:
     def acknowledge(self, heard_chars: int, now_ms: float) -> None:
         """The player has come so far."""
         self.acked_chars, self.active_ms = heard_chars, now_ms
+        self._listened(heard_chars, now_ms)
+
+    def resume(self, floor: FloorSettings, now_ms: float) -> None:
+        """It falls silent no longer: the player goes on where it was heard."""
+        self.pause = None
+        if self.cut_chars is not None:  # the player has let go of what it had not played
+            self.num_shown_chars, self.cut_chars, self.is_done = self.cut_chars, None, False
+        if self.num_shown_chars:
+            self._listened(self.reported_chars(floor), now_ms)
 
     def push(self, tokens: Sequence[int], tokenizer: Tokenizer) -> None:
         """More of it was generated."""
@@ -133,6 +145,7 @@ class Response:
         more = self.text[self.num_shown_chars :]
         if more:
             self.num_shown_chars, self.active_ms = len(self.text), now_ms
+            self.listener = self.listener or Listener(now_ms, 0)
         return more
 
     def heard(self, heard_chars: int, tokenizer: Tokenizer) -> Heard:
@@ -141,6 +154,11 @@ class Response:
             return Heard(self.num_tokens)
         split = self.stream.split_at(heard_chars)
         return Heard(split.keep_tokens, _tail(split.tail_text, not split.keep_tokens, tokenizer))
+
+    def _listened(self, chars: int, now_ms: float) -> None:
+        """The user was there at this time."""
+        shown_chars = min(chars, self.num_shown_chars)
+        self.listener = Listener(now_ms, self.stream.split_at(shown_chars).keep_tokens)
 
 
 def _tail(text: str, is_start: bool, tokenizer: Tokenizer) -> tuple[int, ...]:

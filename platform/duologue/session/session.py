@@ -154,12 +154,15 @@ class Session:
             slice_ms = max(slice_ms, self.state.retry_at_ms)
         return Pending(slice_ms, elapse_ms)
 
-    def next_slice(self, now_ms: float, tick: int) -> Slice | None:
-        """What the session wants of the engine in this tick; None when there is nothing to do."""
+    def next_slice(self, now_ms: float, tick: int, *, at_pace: bool = True) -> Slice | None:
+        """What the session wants of the engine in this tick; None when there is nothing to do.
+
+        Unless `at_pace`, a reply goes on whatever its pace is.
+        """
         if self.is_closed or self.is_busy or now_ms < self.state.retry_at_ms:
             return None
         wants = self._wants(now_ms)
-        due_ms = wants.due_at_ms(now_ms)
+        due_ms = wants.due_at_ms(now_ms, at_pace=at_pace)
         if due_ms is None or due_ms > now_ms:
             return None
         self.state.flight = depart(wants, self.session_id, self.epoch, tick, now_ms)

@@ -8,6 +8,7 @@ from duologue.lane.lane import Lane
 from duologue.lane.phase import ReplyPhase
 from duologue.lane.slices import Heard, Slice, SliceResult
 from duologue.lane.steps import EndReason, Hear, Say
+from duologue.session.pace import Pace
 from duologue.session.response import Response
 from duologue.session.setup import SessionSetup
 from duologue.session.state import Flight, SessionState
@@ -34,12 +35,18 @@ class Wants:
         self.now_ms = now_ms
         self._encode = encode
 
-    def due_at_ms(self, now_ms: float, *, may_speak: bool = True) -> float | None:
-        """From when on there is something to ask for; None for never."""
+    def due_at_ms(
+        self, now_ms: float, *, may_speak: bool = True, at_pace: bool = True
+    ) -> float | None:
+        """From when on there is something to ask for; None for never.
+
+        Unless `at_pace`, a reply that goes on may do so at any time.
+        """
         has_news = self.has_edit or self.conclude is not None or self.amends is not None
-        if has_news or self.begins or (may_speak and self.speaks):
+        if has_news or self.begins:
             return now_ms
-        dues = (self._judged_at_ms(now_ms), self._concluded_at_ms())
+        spoken_ms = self._spoken_at_ms(now_ms, at_pace=at_pace) if may_speak else None
+        dues = (spoken_ms, self._judged_at_ms(now_ms), self._concluded_at_ms())
         return min((ms for ms in dues if ms is not None), default=None)
 
     @cached_property
@@ -81,15 +88,15 @@ class Wants:
         return self.state.response if self.lane.phase is not ReplyPhase.NONE else None
 
     @property
-    def speaks(self) -> bool:
-        """Whether a reply is to go on: also one that time division interrupted."""
+    def goes_on(self) -> bool:
+        """Whether there is more to say of a reply: also of one that time division interrupted."""
         reply = self.reply if self.state.reopening is None else None
         is_under_way = self.lane.phase in (ReplyPhase.SPEAKING, ReplyPhase.PAUSED)
         if reply is None or not is_under_way or reply.end is not None or reply.is_cancelled:
             return False
         if reply.is_told:
             return False
-        return reply.pause is None and self.num_reply_tokens > 0
+        return reply.pause is None and self._num_held_back > 0
 
     @property
     def begins(self) -> bool:
@@ -99,11 +106,13 @@ class Wants:
 
     @property
     def num_reply_tokens(self) -> int:
-        """How much it may say in a slice: one that is held back, no more than its limit."""
-        most, reply = self.setup.decoding.reply_tokens_per_slice, self.reply
-        if reply is None or reply.is_confirmed:
-            return most
-        return max(0, min(most, self.setup.floor.held_reply_tokens - reply.num_tokens))
+        """How much the reply may say in a slice that leaves now: what its pace allows, and one that
+        is held back no more than its limit."""
+        reply = self.reply
+        if reply is None or not self.goes_on:
+            return 0
+        num_due = self._pace.num_due(reply.num_tokens, reply.listener, self.now_ms)
+        return min(num_due, self._num_held_back)
 
     @property
     def conclude(self) -> EndReason | None:
@@ -159,6 +168,25 @@ class Wants:
             return None
         return self.state.silence.patience(self.text, self.setup, self.now_ms)
 
+    @cached_property
+    def _pace(self) -> Pace:
+        return Pace.of(self.setup.decoding)
+
+    @property
+    def _num_held_back(self) -> int:
+        """Tokens that a slice may add to the reply, as far as the floor is concerned."""
+        most, reply = self.setup.decoding.reply_tokens_per_slice, self.reply
+        if reply is None or reply.is_confirmed:
+            return most
+        return max(0, min(most, self.setup.floor.held_reply_tokens - reply.num_tokens))
+
+    def _spoken_at_ms(self, now_ms: float, *, at_pace: bool) -> float | None:
+        """When the reply is to go on."""
+        reply = self.reply
+        if reply is None or not self.goes_on:
+            return None
+        return self._pace.due_at_ms(reply.num_tokens, reply.listener, now_ms) if at_pace else now_ms
+
     def _judged_at_ms(self, now_ms: float) -> float | None:
         """When silence is to be judged."""
         if not self.hears or not self.state.known_tokens or not self.tokens:
@@ -178,6 +206,7 @@ def depart(wants: Wants, session_id: str, epoch: int, tick: int, now_ms: float) 
     state, setup, reply = wants.state, wants.setup, wants.reply
     patience, conclude, heard_chars = wants.patience(), wants.conclude, wants.heard_chars
     may_cut = patience is not None or conclude is not None or bool(state.utterance.parts)
+    num_reply_tokens = wants.num_reply_tokens
     has_stops = bool(setup.stop_strings) or (reply is not None and bool(reply.stops.strings))
     work = Slice(
         session_id=session_id,
@@ -193,10 +222,11 @@ def depart(wants: Wants, session_id: str, epoch: int, tick: int, now_ms: float) 
         # A stop string may end a reply before its last tokens: only the session can tell.
         holds_reply=setup.reports_playback or has_stops or setup.holds_replies,
         sets_aside=setup.strategy.takes_back,
-        pauses=not wants.speaks,
+        pauses=not num_reply_tokens,
         settles=bool(state.utterance.parts),
         keeps=wants.keeps,
-        reply_tokens=wants.num_reply_tokens or setup.decoding.reply_tokens_per_slice,
+        returns_early=setup.decoding.reply_tokens_per_second > 0,
+        reply_tokens=num_reply_tokens or setup.decoding.reply_tokens_per_slice,
         look_ahead_tokens=setup.decoding.look_ahead_tokens,
     )
     state.amends = False

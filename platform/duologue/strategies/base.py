@@ -1,6 +1,6 @@
 """What a decoding strategy is: a slice written as a generator of demands on the merged forward."""
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -54,6 +54,8 @@ class SliceRun:
     work: Slice
     evidence: list[Mapping[State, float]]
     """What was read of the utterance so far: silence needs no forward to be judged again."""
+    shows: Callable[[Sequence[int]], bool] = bool
+    """Whether a reply that begins with these tokens has text to show."""
     steps: list[Step] = field(default_factory=list)
     judgement: Judgement | None = None
 

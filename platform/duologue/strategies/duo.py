@@ -14,8 +14,9 @@ class Duo:
     """Input rows and output rows ride in the same forwards.
 
     A slice takes max(k, 1 + look-ahead) forwards. If the utterance is found to be a query in
-    forward j, the reply to it starts in forward j + 1, so that it takes max(k, j + 1). Only where
-    cells were lost may it be more: see `_reads_before_speaking`.
+    forward j, the reply to it starts in forward j + 1, so that it takes max(k, j + 1), or j + 1 if
+    the slice is to return then. Only where cells were lost may it be more: see
+    `_reads_before_speaking`.
     """
 
     name = "duo"
@@ -42,8 +43,7 @@ class Duo:
         num_spoken = _num_spoken_before(run)
         while True:
             waits = listening.is_open and _reads_before_speaking(run)
-            has_room = run.lane.is_speaking and num_spoken < run.work.reply_tokens
-            speaks = has_room and moves.may_speak(run) and not waits
+            speaks = run.lane.is_speaking and moves.may_speak(run, num_spoken) and not waits
             demand = Demand(listening.is_open, listening.looks_ahead, speaks)
             if not demand:
                 return

@@ -21,6 +21,10 @@ from duologue.lane.steps import (
 from duologue.states import State
 from duologue.strategies.base import SliceRun
 
+BEGINNING_TOKENS = 4
+"""So many tokens at the most are said of a reply until it has something to show, in a slice that
+then returns."""
+
 RESERVE_TOKENS = 64
 """Room kept in the context for the headers, the look-ahead and the rest of a reply."""
 
@@ -120,11 +124,20 @@ def _num_said_now(run: SliceRun) -> int:
     return sum(len(step.tokens) for step in run.steps if isinstance(step, Say))
 
 
-def may_speak(run: SliceRun) -> bool:
-    """Whether the reply in the output channel may go on: one that waits must not, unless it is a
-    new one."""
-    is_new = run.judgement is not None and run.judgement.state is State.QUERY
-    return is_new or not run.work.pauses
+def may_speak(run: SliceRun, num_spoken: int) -> bool:
+    """Whether the reply in the output channel may go on, of which `num_spoken` tokens count for
+    this slice: one that waits must not, unless it is a new one."""
+    if not _is_new(run):
+        return num_spoken < run.work.reply_tokens and not run.work.pauses
+    if not run.work.returns_early:
+        return num_spoken < run.work.reply_tokens
+    begun, most = run.lane.reply, BEGINNING_TOKENS if run.work.reply_tokens else 0
+    return len(begun) < most and not run.shows(begun)
+
+
+def _is_new(run: SliceRun) -> bool:
+    """Whether the reply in the output channel began in this slice."""
+    return run.judgement is not None and run.judgement.state is State.QUERY
 
 
 def say(run: SliceRun, token: int) -> None:

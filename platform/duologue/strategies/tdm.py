@@ -57,7 +57,7 @@ class Tdm:
 
     def _speak(self, run: SliceRun) -> Slicing:
         num_spoken = 0
-        while run.lane.is_speaking and num_spoken < run.work.reply_tokens and moves.may_speak(run):
+        while run.lane.is_speaking and moves.may_speak(run, num_spoken):
             outcome = yield Demand(speak=True)
             if outcome.reply_token is not None:
                 num_spoken += 1

@@ -24,7 +24,7 @@ class Turn:
         if run.work.patience is Patience.OUT and run.lane.is_listening and not is_settled:
             moves.act(run, Judgement(State.QUERY, {}, 0, Patience.OUT))
         num_spoken = 0
-        while run.lane.is_speaking and num_spoken < run.work.reply_tokens and moves.may_speak(run):
+        while run.lane.is_speaking and moves.may_speak(run, num_spoken):
             outcome = yield Demand(speak=True)
             if outcome.reply_token is not None:
                 num_spoken += 1

@@ -171,3 +171,8 @@ class TextStream:
         if shown:
             self.state.text += shown
         return shown
+
+
+def shows_text(tokenizer: Tokenizer, tokens: Sequence[int]) -> bool:
+    """Whether a stream that begins with these tokens has text to show."""
+    return bool(TextStream(tokenizer).push(tokens))

@@ -23,6 +23,7 @@ _SCALARS = (
     "repetition_penalty",
     "max_reply_tokens",
     "reply_tokens_per_slice",
+    "reply_tokens_per_second",
     "look_ahead_tokens",
     "floor",
     "reports_playback",

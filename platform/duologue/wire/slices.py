@@ -46,6 +46,7 @@ def slice_to_pb(work: Slice) -> pb.Slice:
         pauses=work.pauses,
         settles=work.settles,
         keeps=work.keeps,
+        returns_early=work.returns_early,
         reply_tokens=work.reply_tokens,
         look_ahead_tokens=work.look_ahead_tokens,
     )
@@ -80,6 +81,7 @@ def slice_from_pb(message: pb.Slice, session_id: str, epoch: int) -> Slice:
         pauses=message.pauses,
         settles=message.settles,
         keeps=message.keeps,
+        returns_early=message.returns_early,
         reply_tokens=message.reply_tokens,
         look_ahead_tokens=message.look_ahead_tokens,
     )

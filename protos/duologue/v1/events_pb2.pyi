@@ -438,6 +438,7 @@ class SessionConfig(_message.Message):
     FLOOR_FIELD_NUMBER: _builtins.int
     REPORTS_PLAYBACK_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
+    REPLY_TOKENS_PER_SECOND_FIELD_NUMBER: _builtins.int
     strategy: _builtins.str
     """"duo"; "listen", where the caller speaks with a model of its own; or for comparison "tdm" or
     "turn". Fixed when the session is created.
@@ -468,6 +469,8 @@ class SessionConfig(_message.Message):
     """The model that holds the session, by the name that it is served under. Fixed when the session is
     created.
     """
+    reply_tokens_per_second: _builtins.float
+    """The pace of a reply where no playback is reported, in tokens; 0 is as fast as it goes."""
     @_builtins.property
     def stop_strings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Texts that end a reply and are not shown, at most 16. Replaced as a whole when any is given."""
@@ -494,10 +497,11 @@ class SessionConfig(_message.Message):
         floor: _builtins.str | None = ...,
         reports_playback: _builtins.bool | None = ...,
         model: _builtins.str | None = ...,
+        reply_tokens_per_second: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_floor", b"_floor", "_look_ahead_tokens", b"_look_ahead_tokens", "_max_reply_tokens", b"_max_reply_tokens", "_model", b"_model", "_repetition_penalty", b"_repetition_penalty", "_reply_tokens_per_slice", b"_reply_tokens_per_slice", "_reports_playback", b"_reports_playback", "_seed", b"_seed", "_strategy", b"_strategy", "_system_prompt", b"_system_prompt", "_temperature", b"_temperature", "_top_k", b"_top_k", "_top_p", b"_top_p", "floor", b"floor", "labels", b"labels", "look_ahead_tokens", b"look_ahead_tokens", "max_reply_tokens", b"max_reply_tokens", "model", b"model", "repetition_penalty", b"repetition_penalty", "reply_tokens_per_slice", b"reply_tokens_per_slice", "reports_playback", b"reports_playback", "seed", b"seed", "strategy", b"strategy", "system_prompt", b"system_prompt", "temperature", b"temperature", "top_k", b"top_k", "top_p", b"top_p"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_floor", b"_floor", "_look_ahead_tokens", b"_look_ahead_tokens", "_max_reply_tokens", b"_max_reply_tokens", "_model", b"_model", "_repetition_penalty", b"_repetition_penalty", "_reply_tokens_per_second", b"_reply_tokens_per_second", "_reply_tokens_per_slice", b"_reply_tokens_per_slice", "_reports_playback", b"_reports_playback", "_seed", b"_seed", "_strategy", b"_strategy", "_system_prompt", b"_system_prompt", "_temperature", b"_temperature", "_top_k", b"_top_k", "_top_p", b"_top_p", "floor", b"floor", "labels", b"labels", "look_ahead_tokens", b"look_ahead_tokens", "max_reply_tokens", b"max_reply_tokens", "model", b"model", "repetition_penalty", b"repetition_penalty", "reply_tokens_per_second", b"reply_tokens_per_second", "reply_tokens_per_slice", b"reply_tokens_per_slice", "reports_playback", b"reports_playback", "seed", b"seed", "strategy", b"strategy", "system_prompt", b"system_prompt", "temperature", b"temperature", "top_k", b"top_k", "top_p", b"top_p"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_floor", b"_floor", "_look_ahead_tokens", b"_look_ahead_tokens", "_max_reply_tokens", b"_max_reply_tokens", "_model", b"_model", "_repetition_penalty", b"_repetition_penalty", "_reply_tokens_per_slice", b"_reply_tokens_per_slice", "_reports_playback", b"_reports_playback", "_seed", b"_seed", "_strategy", b"_strategy", "_system_prompt", b"_system_prompt", "_temperature", b"_temperature", "_top_k", b"_top_k", "_top_p", b"_top_p", "floor", b"floor", "labels", b"labels", "look_ahead_tokens", b"look_ahead_tokens", "max_reply_tokens", b"max_reply_tokens", "model", b"model", "repetition_penalty", b"repetition_penalty", "reply_tokens_per_slice", b"reply_tokens_per_slice", "reports_playback", b"reports_playback", "seed", b"seed", "stop_strings", b"stop_strings", "strategy", b"strategy", "system_prompt", b"system_prompt", "temperature", b"temperature", "top_k", b"top_k", "top_p", b"top_p"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_floor", b"_floor", "_look_ahead_tokens", b"_look_ahead_tokens", "_max_reply_tokens", b"_max_reply_tokens", "_model", b"_model", "_repetition_penalty", b"_repetition_penalty", "_reply_tokens_per_second", b"_reply_tokens_per_second", "_reply_tokens_per_slice", b"_reply_tokens_per_slice", "_reports_playback", b"_reports_playback", "_seed", b"_seed", "_strategy", b"_strategy", "_system_prompt", b"_system_prompt", "_temperature", b"_temperature", "_top_k", b"_top_k", "_top_p", b"_top_p", "floor", b"floor", "labels", b"labels", "look_ahead_tokens", b"look_ahead_tokens", "max_reply_tokens", b"max_reply_tokens", "model", b"model", "repetition_penalty", b"repetition_penalty", "reply_tokens_per_second", b"reply_tokens_per_second", "reply_tokens_per_slice", b"reply_tokens_per_slice", "reports_playback", b"reports_playback", "seed", b"seed", "stop_strings", b"stop_strings", "strategy", b"strategy", "system_prompt", b"system_prompt", "temperature", b"temperature", "top_k", b"top_k", "top_p", b"top_p"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__floor: _TypeAlias = _typing.Literal["floor"]  # noqa: Y015
     _WhichOneofArgType__floor: _TypeAlias = _typing.Literal["_floor", b"_floor"]  # noqa: Y015
@@ -509,6 +513,8 @@ class SessionConfig(_message.Message):
     _WhichOneofArgType__model: _TypeAlias = _typing.Literal["_model", b"_model"]  # noqa: Y015
     _WhichOneofReturnType__repetition_penalty: _TypeAlias = _typing.Literal["repetition_penalty"]  # noqa: Y015
     _WhichOneofArgType__repetition_penalty: _TypeAlias = _typing.Literal["_repetition_penalty", b"_repetition_penalty"]  # noqa: Y015
+    _WhichOneofReturnType__reply_tokens_per_second: _TypeAlias = _typing.Literal["reply_tokens_per_second"]  # noqa: Y015
+    _WhichOneofArgType__reply_tokens_per_second: _TypeAlias = _typing.Literal["_reply_tokens_per_second", b"_reply_tokens_per_second"]  # noqa: Y015
     _WhichOneofReturnType__reply_tokens_per_slice: _TypeAlias = _typing.Literal["reply_tokens_per_slice"]  # noqa: Y015
     _WhichOneofArgType__reply_tokens_per_slice: _TypeAlias = _typing.Literal["_reply_tokens_per_slice", b"_reply_tokens_per_slice"]  # noqa: Y015
     _WhichOneofReturnType__reports_playback: _TypeAlias = _typing.Literal["reports_playback"]  # noqa: Y015
@@ -535,6 +541,8 @@ class SessionConfig(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__model) -> _WhichOneofReturnType__model | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__repetition_penalty) -> _WhichOneofReturnType__repetition_penalty | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__reply_tokens_per_second) -> _WhichOneofReturnType__reply_tokens_per_second | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__reply_tokens_per_slice) -> _WhichOneofReturnType__reply_tokens_per_slice | None: ...
     @_typing.overload

@@ -25,47 +25,47 @@ _sym_db = _symbol_database.Default()
 from duologue.v1 import events_pb2 as duologue_dot_v1_dot_events__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x64uologue/v1/lane.proto\x12\x0b\x64uologue.v1\x1a\x18\x64uologue/v1/events.proto\")\n\tTokenEdit\x12\x0c\n\x04keep\x18\x01 \x01(\r\x12\x0e\n\x06\x61ppend\x18\x02 \x03(\r\"#\n\x05Heard\x12\x0c\n\x04keep\x18\x01 \x01(\r\x12\x0c\n\x04tail\x18\x02 \x03(\r\"\x80\x03\n\x05Slice\x12\x0c\n\x04tick\x18\x01 \x01(\x03\x12\x0f\n\x07reopens\x18\x02 \x01(\x08\x12$\n\x04\x65\x64it\x18\x03 \x01(\x0b\x32\x16.duologue.v1.TokenEdit\x12\'\n\x08patience\x18\x04 \x01(\x0e\x32\x15.duologue.v1.Patience\x12!\n\x05heard\x18\x05 \x01(\x0b\x32\x12.duologue.v1.Heard\x12(\n\x08\x63onclude\x18\x06 \x01(\x0e\x32\x16.duologue.v1.EndReason\x12\x13\n\x0bholds_reply\x18\x07 \x01(\x08\x12\x14\n\x0creply_tokens\x18\x08 \x01(\r\x12\x19\n\x11look_ahead_tokens\x18\t \x01(\r\x12\"\n\x06\x61mends\x18\n \x01(\x0b\x32\x12.duologue.v1.Heard\x12\x12\n\nsets_aside\x18\x0b \x01(\x08\x12\x0e\n\x06pauses\x18\x0c \x01(\x08\x12\x0f\n\x07settles\x18\r \x01(\x08\x12\r\n\x05keeps\x18\x0e \x01(\x08\x12\x0e\n\x06\x62\x65gins\x18\x0f \x01(\x08\"\xcc\x03\n\x04Step\x12&\n\x04hear\x18\x01 \x01(\x0b\x32\x16.duologue.v1.TokenEditH\x00\x12%\n\x06ignore\x18\x02 \x01(\x0b\x32\x13.duologue.v1.IgnoreH\x00\x12\'\n\x07promote\x18\x03 \x01(\x0b\x32\x14.duologue.v1.PromoteH\x00\x12%\n\x06reopen\x18\x04 \x01(\x0b\x32\x13.duologue.v1.ReopenH\x00\x12\x1f\n\x03say\x18\x05 \x01(\x0b\x32\x10.duologue.v1.SayH\x00\x12(\n\x06\x66inish\x18\x06 \x01(\x0e\x32\x16.duologue.v1.EndReasonH\x00\x12&\n\x08\x63onclude\x18\x07 \x01(\x0b\x32\x12.duologue.v1.HeardH\x00\x12\x14\n\ntrim_turns\x18\x08 \x01(\rH\x00\x12#\n\x05pause\x18\t \x01(\x0b\x32\x12.duologue.v1.PauseH\x00\x12%\n\x06resume\x18\n \x01(\x0b\x32\x13.duologue.v1.ResumeH\x00\x12#\n\x05\x61mend\x18\x0b \x01(\x0b\x32\x12.duologue.v1.HeardH\x00\x12#\n\x05\x62\x65gin\x18\x0c \x01(\x0b\x32\x12.duologue.v1.BeginH\x00\x42\x06\n\x04step\"\x08\n\x06Ignore\"\xab\x01\n\x07Promote\x12&\n\x06policy\x18\x01 \x01(\x0e\x32\x16.duologue.v1.Promotion\x12!\n\x05heard\x18\x02 \x01(\x0b\x32\x12.duologue.v1.Heard\x12\x0e\n\x06\x61nswer\x18\x03 \x01(\x08\x12\x19\n\x0c\x61side_tokens\x18\x04 \x01(\rH\x00\x88\x01\x01\x12\x19\n\x11\x61side_is_finished\x18\x05 \x01(\x08\x42\x0f\n\r_aside_tokens\"\x08\n\x06Reopen\"\x18\n\x05\x42\x65gin\x12\x0f\n\x07is_turn\x18\x01 \x01(\x08\"\x15\n\x03Say\x12\x0e\n\x06tokens\x18\x01 \x03(\r\"\x07\n\x05Pause\"\x1c\n\x06Resume\x12\x12\n\nis_decided\x18\x01 \x01(\x08\"\xa8\x01\n\tJudgement\x12!\n\x05state\x18\x01 \x01(\x0e\x32\x12.duologue.v1.State\x12\x34\n\rprobabilities\x18\x02 \x03(\x0b\x32\x1d.duologue.v1.StateProbability\x12\x19\n\x11look_ahead_tokens\x18\x03 \x01(\r\x12\'\n\x08patience\x18\x04 \x01(\x0e\x32\x15.duologue.v1.Patience\"\xb3\x01\n\x0bSliceResult\x12\x0c\n\x04tick\x18\x01 \x01(\x03\x12 \n\x05steps\x18\x02 \x03(\x0b\x32\x11.duologue.v1.Step\x12)\n\tjudgement\x18\x03 \x01(\x0b\x32\x16.duologue.v1.Judgement\x12\x14\n\x0cnum_forwards\x18\x04 \x01(\r\x12\x10\n\x08num_rows\x18\x05 \x01(\r\x12!\n\x05\x65rror\x18\x06 \x01(\x0b\x32\x12.duologue.v1.Error\"\xbb\x02\n\tLaneState\x12\r\n\x05trunk\x18\x01 \x03(\r\x12\r\n\x05input\x18\x02 \x03(\r\x12\x0e\n\x06output\x18\x03 \x03(\r\x12\r\n\x05phase\x18\x04 \x01(\t\x12\x13\n\x0bnum_replies\x18\x05 \x01(\r\x12\x14\n\x0cwas_answered\x18\x06 \x01(\x08\x12\x1a\n\x12num_opening_tokens\x18\x07 \x01(\r\x12\x13\n\x0bturn_starts\x18\x08 \x03(\r\x12\x1d\n\x15num_last_input_tokens\x18\t \x01(\r\x12\x1e\n\x16num_utterance_in_trunk\x18\n \x01(\r\x12\x1a\n\x12num_reply_in_trunk\x18\x0b \x01(\r\x12\x14\n\x0creply_number\x18\x0c \x01(\r\x12$\n\x05\x61side\x18\r \x01(\x0b\x32\x15.duologue.v1.SetAside\"n\n\x08SetAside\x12\x0e\n\x06number\x18\x01 \x01(\r\x12\r\n\x05phase\x18\x02 \x01(\t\x12\x0e\n\x06tokens\x18\x03 \x03(\r\x12\r\n\x05start\x18\x04 \x01(\r\x12\x12\n\nnum_joined\x18\x05 \x01(\r\x12\x10\n\x08num_kept\x18\x06 \x01(\r\"\xd9\x02\n\x0bLaneProfile\x12\x31\n\nthresholds\x18\x01 \x03(\x0b\x32\x1d.duologue.v1.StateProbability\x12\x1a\n\x12low_patience_scale\x18\x02 \x01(\x01\x12\x13\n\x0bstop_tokens\x18\x03 \x03(\r\x12)\n\tpromotion\x18\x04 \x01(\x0e\x32\x16.duologue.v1.Promotion\x12\x13\n\x0btemperature\x18\x05 \x01(\x01\x12\r\n\x05top_k\x18\x06 \x01(\r\x12\r\n\x05top_p\x18\x07 \x01(\x01\x12\x1a\n\x12repetition_penalty\x18\x08 \x01(\x01\x12\x0c\n\x04seed\x18\t \x01(\x04\x12\x18\n\x10max_reply_tokens\x18\n \x01(\r\x12\x1c\n\x14\x63ontext_limit_tokens\x18\x0b \x01(\r\x12\x17\n\nidle_token\x18\x0c \x01(\rH\x00\x88\x01\x01\x42\r\n\x0b_idle_token*]\n\x08Patience\x12\x18\n\x14PATIENCE_UNSPECIFIED\x10\x00\x12\x13\n\x0fPATIENCE_NORMAL\x10\x01\x12\x10\n\x0cPATIENCE_LOW\x10\x02\x12\x10\n\x0cPATIENCE_OUT\x10\x03*R\n\tPromotion\x12\x19\n\x15PROMOTION_UNSPECIFIED\x10\x00\x12\x14\n\x10PROMOTION_BRANCH\x10\x01\x12\x14\n\x10PROMOTION_REBASE\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16\x64uologue/v1/lane.proto\x12\x0b\x64uologue.v1\x1a\x18\x64uologue/v1/events.proto\")\n\tTokenEdit\x12\x0c\n\x04keep\x18\x01 \x01(\r\x12\x0e\n\x06\x61ppend\x18\x02 \x03(\r\"#\n\x05Heard\x12\x0c\n\x04keep\x18\x01 \x01(\r\x12\x0c\n\x04tail\x18\x02 \x03(\r\"\x97\x03\n\x05Slice\x12\x0c\n\x04tick\x18\x01 \x01(\x03\x12\x0f\n\x07reopens\x18\x02 \x01(\x08\x12$\n\x04\x65\x64it\x18\x03 \x01(\x0b\x32\x16.duologue.v1.TokenEdit\x12\'\n\x08patience\x18\x04 \x01(\x0e\x32\x15.duologue.v1.Patience\x12!\n\x05heard\x18\x05 \x01(\x0b\x32\x12.duologue.v1.Heard\x12(\n\x08\x63onclude\x18\x06 \x01(\x0e\x32\x16.duologue.v1.EndReason\x12\x13\n\x0bholds_reply\x18\x07 \x01(\x08\x12\x14\n\x0creply_tokens\x18\x08 \x01(\r\x12\x19\n\x11look_ahead_tokens\x18\t \x01(\r\x12\"\n\x06\x61mends\x18\n \x01(\x0b\x32\x12.duologue.v1.Heard\x12\x12\n\nsets_aside\x18\x0b \x01(\x08\x12\x0e\n\x06pauses\x18\x0c \x01(\x08\x12\x0f\n\x07settles\x18\r \x01(\x08\x12\r\n\x05keeps\x18\x0e \x01(\x08\x12\x0e\n\x06\x62\x65gins\x18\x0f \x01(\x08\x12\x15\n\rreturns_early\x18\x10 \x01(\x08\"\xcc\x03\n\x04Step\x12&\n\x04hear\x18\x01 \x01(\x0b\x32\x16.duologue.v1.TokenEditH\x00\x12%\n\x06ignore\x18\x02 \x01(\x0b\x32\x13.duologue.v1.IgnoreH\x00\x12\'\n\x07promote\x18\x03 \x01(\x0b\x32\x14.duologue.v1.PromoteH\x00\x12%\n\x06reopen\x18\x04 \x01(\x0b\x32\x13.duologue.v1.ReopenH\x00\x12\x1f\n\x03say\x18\x05 \x01(\x0b\x32\x10.duologue.v1.SayH\x00\x12(\n\x06\x66inish\x18\x06 \x01(\x0e\x32\x16.duologue.v1.EndReasonH\x00\x12&\n\x08\x63onclude\x18\x07 \x01(\x0b\x32\x12.duologue.v1.HeardH\x00\x12\x14\n\ntrim_turns\x18\x08 \x01(\rH\x00\x12#\n\x05pause\x18\t \x01(\x0b\x32\x12.duologue.v1.PauseH\x00\x12%\n\x06resume\x18\n \x01(\x0b\x32\x13.duologue.v1.ResumeH\x00\x12#\n\x05\x61mend\x18\x0b \x01(\x0b\x32\x12.duologue.v1.HeardH\x00\x12#\n\x05\x62\x65gin\x18\x0c \x01(\x0b\x32\x12.duologue.v1.BeginH\x00\x42\x06\n\x04step\"\x08\n\x06Ignore\"\xab\x01\n\x07Promote\x12&\n\x06policy\x18\x01 \x01(\x0e\x32\x16.duologue.v1.Promotion\x12!\n\x05heard\x18\x02 \x01(\x0b\x32\x12.duologue.v1.Heard\x12\x0e\n\x06\x61nswer\x18\x03 \x01(\x08\x12\x19\n\x0c\x61side_tokens\x18\x04 \x01(\rH\x00\x88\x01\x01\x12\x19\n\x11\x61side_is_finished\x18\x05 \x01(\x08\x42\x0f\n\r_aside_tokens\"\x08\n\x06Reopen\"\x18\n\x05\x42\x65gin\x12\x0f\n\x07is_turn\x18\x01 \x01(\x08\"\x15\n\x03Say\x12\x0e\n\x06tokens\x18\x01 \x03(\r\"\x07\n\x05Pause\"\x1c\n\x06Resume\x12\x12\n\nis_decided\x18\x01 \x01(\x08\"\xa8\x01\n\tJudgement\x12!\n\x05state\x18\x01 \x01(\x0e\x32\x12.duologue.v1.State\x12\x34\n\rprobabilities\x18\x02 \x03(\x0b\x32\x1d.duologue.v1.StateProbability\x12\x19\n\x11look_ahead_tokens\x18\x03 \x01(\r\x12\'\n\x08patience\x18\x04 \x01(\x0e\x32\x15.duologue.v1.Patience\"\xb3\x01\n\x0bSliceResult\x12\x0c\n\x04tick\x18\x01 \x01(\x03\x12 \n\x05steps\x18\x02 \x03(\x0b\x32\x11.duologue.v1.Step\x12)\n\tjudgement\x18\x03 \x01(\x0b\x32\x16.duologue.v1.Judgement\x12\x14\n\x0cnum_forwards\x18\x04 \x01(\r\x12\x10\n\x08num_rows\x18\x05 \x01(\r\x12!\n\x05\x65rror\x18\x06 \x01(\x0b\x32\x12.duologue.v1.Error\"\xbb\x02\n\tLaneState\x12\r\n\x05trunk\x18\x01 \x03(\r\x12\r\n\x05input\x18\x02 \x03(\r\x12\x0e\n\x06output\x18\x03 \x03(\r\x12\r\n\x05phase\x18\x04 \x01(\t\x12\x13\n\x0bnum_replies\x18\x05 \x01(\r\x12\x14\n\x0cwas_answered\x18\x06 \x01(\x08\x12\x1a\n\x12num_opening_tokens\x18\x07 \x01(\r\x12\x13\n\x0bturn_starts\x18\x08 \x03(\r\x12\x1d\n\x15num_last_input_tokens\x18\t \x01(\r\x12\x1e\n\x16num_utterance_in_trunk\x18\n \x01(\r\x12\x1a\n\x12num_reply_in_trunk\x18\x0b \x01(\r\x12\x14\n\x0creply_number\x18\x0c \x01(\r\x12$\n\x05\x61side\x18\r \x01(\x0b\x32\x15.duologue.v1.SetAside\"n\n\x08SetAside\x12\x0e\n\x06number\x18\x01 \x01(\r\x12\r\n\x05phase\x18\x02 \x01(\t\x12\x0e\n\x06tokens\x18\x03 \x03(\r\x12\r\n\x05start\x18\x04 \x01(\r\x12\x12\n\nnum_joined\x18\x05 \x01(\r\x12\x10\n\x08num_kept\x18\x06 \x01(\r\"\xd9\x02\n\x0bLaneProfile\x12\x31\n\nthresholds\x18\x01 \x03(\x0b\x32\x1d.duologue.v1.StateProbability\x12\x1a\n\x12low_patience_scale\x18\x02 \x01(\x01\x12\x13\n\x0bstop_tokens\x18\x03 \x03(\r\x12)\n\tpromotion\x18\x04 \x01(\x0e\x32\x16.duologue.v1.Promotion\x12\x13\n\x0btemperature\x18\x05 \x01(\x01\x12\r\n\x05top_k\x18\x06 \x01(\r\x12\r\n\x05top_p\x18\x07 \x01(\x01\x12\x1a\n\x12repetition_penalty\x18\x08 \x01(\x01\x12\x0c\n\x04seed\x18\t \x01(\x04\x12\x18\n\x10max_reply_tokens\x18\n \x01(\r\x12\x1c\n\x14\x63ontext_limit_tokens\x18\x0b \x01(\r\x12\x17\n\nidle_token\x18\x0c \x01(\rH\x00\x88\x01\x01\x42\r\n\x0b_idle_token*]\n\x08Patience\x12\x18\n\x14PATIENCE_UNSPECIFIED\x10\x00\x12\x13\n\x0fPATIENCE_NORMAL\x10\x01\x12\x10\n\x0cPATIENCE_LOW\x10\x02\x12\x10\n\x0cPATIENCE_OUT\x10\x03*R\n\tPromotion\x12\x19\n\x15PROMOTION_UNSPECIFIED\x10\x00\x12\x14\n\x10PROMOTION_BRANCH\x10\x01\x12\x14\n\x10PROMOTION_REBASE\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'duologue.v1.lane_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PATIENCE']._serialized_start=2408
-  _globals['_PATIENCE']._serialized_end=2501
-  _globals['_PROMOTION']._serialized_start=2503
-  _globals['_PROMOTION']._serialized_end=2585
+  _globals['_PATIENCE']._serialized_start=2431
+  _globals['_PATIENCE']._serialized_end=2524
+  _globals['_PROMOTION']._serialized_start=2526
+  _globals['_PROMOTION']._serialized_end=2608
   _globals['_TOKENEDIT']._serialized_start=65
   _globals['_TOKENEDIT']._serialized_end=106
   _globals['_HEARD']._serialized_start=108
   _globals['_HEARD']._serialized_end=143
   _globals['_SLICE']._serialized_start=146
-  _globals['_SLICE']._serialized_end=530
-  _globals['_STEP']._serialized_start=533
-  _globals['_STEP']._serialized_end=993
-  _globals['_IGNORE']._serialized_start=995
-  _globals['_IGNORE']._serialized_end=1003
-  _globals['_PROMOTE']._serialized_start=1006
-  _globals['_PROMOTE']._serialized_end=1177
-  _globals['_REOPEN']._serialized_start=1179
-  _globals['_REOPEN']._serialized_end=1187
-  _globals['_BEGIN']._serialized_start=1189
-  _globals['_BEGIN']._serialized_end=1213
-  _globals['_SAY']._serialized_start=1215
-  _globals['_SAY']._serialized_end=1236
-  _globals['_PAUSE']._serialized_start=1238
-  _globals['_PAUSE']._serialized_end=1245
-  _globals['_RESUME']._serialized_start=1247
-  _globals['_RESUME']._serialized_end=1275
-  _globals['_JUDGEMENT']._serialized_start=1278
-  _globals['_JUDGEMENT']._serialized_end=1446
-  _globals['_SLICERESULT']._serialized_start=1449
-  _globals['_SLICERESULT']._serialized_end=1628
-  _globals['_LANESTATE']._serialized_start=1631
-  _globals['_LANESTATE']._serialized_end=1946
-  _globals['_SETASIDE']._serialized_start=1948
-  _globals['_SETASIDE']._serialized_end=2058
-  _globals['_LANEPROFILE']._serialized_start=2061
-  _globals['_LANEPROFILE']._serialized_end=2406
+  _globals['_SLICE']._serialized_end=553
+  _globals['_STEP']._serialized_start=556
+  _globals['_STEP']._serialized_end=1016
+  _globals['_IGNORE']._serialized_start=1018
+  _globals['_IGNORE']._serialized_end=1026
+  _globals['_PROMOTE']._serialized_start=1029
+  _globals['_PROMOTE']._serialized_end=1200
+  _globals['_REOPEN']._serialized_start=1202
+  _globals['_REOPEN']._serialized_end=1210
+  _globals['_BEGIN']._serialized_start=1212
+  _globals['_BEGIN']._serialized_end=1236
+  _globals['_SAY']._serialized_start=1238
+  _globals['_SAY']._serialized_end=1259
+  _globals['_PAUSE']._serialized_start=1261
+  _globals['_PAUSE']._serialized_end=1268
+  _globals['_RESUME']._serialized_start=1270
+  _globals['_RESUME']._serialized_end=1298
+  _globals['_JUDGEMENT']._serialized_start=1301
+  _globals['_JUDGEMENT']._serialized_end=1469
+  _globals['_SLICERESULT']._serialized_start=1472
+  _globals['_SLICERESULT']._serialized_end=1651
+  _globals['_LANESTATE']._serialized_start=1654
+  _globals['_LANESTATE']._serialized_end=1969
+  _globals['_SETASIDE']._serialized_start=1971
+  _globals['_SETASIDE']._serialized_end=2081
+  _globals['_LANEPROFILE']._serialized_start=2084
+  _globals['_LANEPROFILE']._serialized_end=2429
 # @@protoc_insertion_point(module_scope)

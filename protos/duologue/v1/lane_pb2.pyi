@@ -149,6 +149,7 @@ class Slice(_message.Message):
     SETTLES_FIELD_NUMBER: _builtins.int
     KEEPS_FIELD_NUMBER: _builtins.int
     BEGINS_FIELD_NUMBER: _builtins.int
+    RETURNS_EARLY_FIELD_NUMBER: _builtins.int
     tick: _builtins.int
     """The beat of the shared clock."""
     reopens: _builtins.bool
@@ -173,6 +174,8 @@ class Slice(_message.Message):
     """The utterance is within a dictation: it is not to be found a non-query."""
     begins: _builtins.bool
     """Let a reply begin that no utterance asked for."""
+    returns_early: _builtins.bool
+    """End as soon as a reply that begins in this slice has something to show."""
     @_builtins.property
     def edit(self) -> Global___TokenEdit:
         """How the utterance changed, if it did."""
@@ -203,10 +206,11 @@ class Slice(_message.Message):
         settles: _builtins.bool = ...,
         keeps: _builtins.bool = ...,
         begins: _builtins.bool = ...,
+        returns_early: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["amends", b"amends", "edit", b"edit", "heard", b"heard"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amends", b"amends", "begins", b"begins", "conclude", b"conclude", "edit", b"edit", "heard", b"heard", "holds_reply", b"holds_reply", "keeps", b"keeps", "look_ahead_tokens", b"look_ahead_tokens", "patience", b"patience", "pauses", b"pauses", "reopens", b"reopens", "reply_tokens", b"reply_tokens", "sets_aside", b"sets_aside", "settles", b"settles", "tick", b"tick"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amends", b"amends", "begins", b"begins", "conclude", b"conclude", "edit", b"edit", "heard", b"heard", "holds_reply", b"holds_reply", "keeps", b"keeps", "look_ahead_tokens", b"look_ahead_tokens", "patience", b"patience", "pauses", b"pauses", "reopens", b"reopens", "reply_tokens", b"reply_tokens", "returns_early", b"returns_early", "sets_aside", b"sets_aside", "settles", b"settles", "tick", b"tick"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

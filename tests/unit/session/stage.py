@@ -50,8 +50,13 @@ CONFIRMED = FloorSettings()
 """Replies wait until the decision behind them is confirmed: by default."""
 LISTENING = ListeningSettings()
 DECODING = DecodingSettings(
-    look_ahead_tokens=0, continues_within_ms=0, system_prompt="Be brief.", max_reply_tokens=400
+    look_ahead_tokens=0,
+    continues_within_ms=0,
+    system_prompt="Be brief.",
+    max_reply_tokens=400,
+    reply_tokens_per_second=0,
 )
+"""Replies go on as fast as slices do, unless a scene says otherwise."""
 
 
 def chat_of(tokenizer: Tokenizer) -> ChatFormat:
