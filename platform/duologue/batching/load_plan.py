@@ -26,11 +26,8 @@ MAX_CALM_TICKS = 800
 PROVEN_TICKS = 200
 """What was given back for so long was not given back too early."""
 
-FULL_SHARE = 0.9
-"""Share of a tick that a slice's forwards may take when reply tokens are cut down."""
-
 CALM_SHARE = 0.8
-"""The same when they are given back: less, so that the plan does not swing."""
+"""Share of a tick that a slice's forwards may take when more of them are given back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,24 +99,18 @@ def _more_patience(plan: LoadPlan, tick: int) -> int:
 
 
 def _leave_out_more(plan: LoadPlan, pressure: Pressure) -> LoadPlan:
+    """A reply is told in time with a token in each tick; what it had before was a lead."""
     match plan.shedding:
         case Shedding.NONE:
             return replace(plan, shedding=Shedding.LOOK_AHEAD)
         case Shedding.LOOK_AHEAD:
-            return _with_fewer_tokens(plan, pressure, pressure.wanted_reply_tokens)
+            return replace(plan, shedding=Shedding.REPLY_TOKENS, max_reply_tokens=1)
         case Shedding.REPLY_TOKENS if plan.max_reply_tokens != 1:
-            assert plan.max_reply_tokens is not None
-            return _with_fewer_tokens(plan, pressure, plan.max_reply_tokens)
+            return replace(plan, max_reply_tokens=1)
         case Shedding.REPLY_TOKENS if pressure.num_swamped >= SWAMPED_TICKS:
             return replace(plan, shedding=Shedding.ADMISSION)
         case _:
             return plan
-
-
-def _with_fewer_tokens(plan: LoadPlan, pressure: Pressure, than: int) -> LoadPlan:
-    """What fits by the measured forwards, and in any case fewer than what did not fit."""
-    tokens = max(1, min(pressure.fitting_tokens(FULL_SHARE), than - 1))
-    return replace(plan, shedding=Shedding.REPLY_TOKENS, max_reply_tokens=tokens)
 
 
 def _leave_out_less(plan: LoadPlan, pressure: Pressure) -> LoadPlan:

@@ -150,10 +150,13 @@ class BatchLoop:
         for sitting in self._seating.roster:
             if sitting.is_busy:
                 num_under_way += 1
-            elif sitting.asked_tick >= tick - 1 and self._engine.lane(sitting.key).is_speaking:
-                num_due += sitting.asked_tick == tick - 1
-                num_next += sitting.asked_tick == tick
+            elif sitting.expected_tick in (tick, tick + 1) and self._is_speaking(sitting):
+                num_due += sitting.expected_tick == tick
+                num_next += sitting.expected_tick > tick
         return Company(num_under_way, num_due, num_next)
+
+    def _is_speaking(self, sitting: Sitting) -> bool:
+        return self._engine.lane(sitting.key).is_speaking
 
     def _take_in(self) -> None:
         for command in self.inbox.take():
@@ -221,7 +224,7 @@ class BatchLoop:
         self.account.slice_taken(work.taken_ms, asked.reply_tokens, asked.look_ahead_tokens)
         self._seating.note_lane(sitting)
         sitting.work, sitting.may_have_cells = work, True
-        sitting.asked_tick = self._ticks.tick_at(work.taken_ms)
+        sitting.asks(self._ticks.tick_at(work.taken_ms))
         try:
             self._engine.submit(self.plan.trimmed(asked))
         except DuologueError as error:

@@ -20,9 +20,9 @@ class Company:
     num_under_way: int
     """Slices that a forward would carry now."""
     num_due: int = 0
-    """Sessions that speak, asked in the tick before, and have not asked in this one."""
+    """Sessions that speak, are expected to ask in this tick, and have not asked."""
     num_next: int = 0
-    """Sessions that speak, and have all that they asked for in this tick."""
+    """Sessions that speak, are expected in the next tick, and have all that they asked for."""
 
 
 class Pacing:

@@ -13,6 +13,9 @@ from duologue.strategies.base import Strategy
 REMEMBERED_EPOCHS = 4096
 """Sessions that left whose epochs are still known."""
 
+MAX_GAP_TICKS = 4
+"""Who asks for slices less often is not expected."""
+
 
 @dataclass(slots=True, eq=False)
 class Sitting:
@@ -32,6 +35,8 @@ class Sitting:
     """The lane as it was when that slice began: to return to, if the forward fails."""
     asked_tick: int = -1
     """In which its last slice came in."""
+    expected_tick: int = -1
+    """In which the next one comes if it asks as often as before, as it does while it speaks."""
     used_ms: float = 0.0
     """When its last slice ended."""
     may_have_cells: bool = False
@@ -40,6 +45,11 @@ class Sitting:
     @property
     def is_busy(self) -> bool:
         return self.work is not None
+
+    def asks(self, tick: int) -> None:
+        """A slice comes in."""
+        gap = tick - self.asked_tick
+        self.asked_tick, self.expected_tick = tick, tick + gap if gap <= MAX_GAP_TICKS else -1
 
 
 class Roster:

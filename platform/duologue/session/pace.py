@@ -23,7 +23,7 @@ class Pace:
 
     From what was last known, the listener is taken to go on at an even rate. A reply may be
     `ahead_tokens` further than that, so that a synthesiser has something to begin with, and no
-    further. Before anything is shown, that is all of it.
+    further. Before it may be shown, that is all of it.
 
     What a reply lacks is asked for in few slices: as many tokens as a slice holds, up to half of
     the lead, so every second tick or less often, and all sessions in the same ticks, so that they

@@ -47,7 +47,7 @@ class Response:
     active_ms: float = 0.0
     """When more of it was shown, or reported, for the last time."""
     listener: Listener | None = None
-    """Where the user was in it when that was last known; None until it is shown."""
+    """Where the user was in it when that was last known; None until it may be shown."""
     place: int | None = None
     """Of its entry in the transcript."""
     cut_chars: int | None = None
@@ -82,6 +82,14 @@ class Response:
     @property
     def may_be_shown(self) -> bool:
         return self.is_confirmed and self.pause is None
+
+    @property
+    def last_heard(self) -> Listener | None:
+        """As `listener`, which a checkpoint of earlier versions does not tell."""
+        if self.listener is None and self.num_shown_chars:
+            shown = self.stream.split_at(self.num_shown_chars)
+            return Listener(self.active_ms, shown.keep_tokens)
+        return self.listener
 
     def heard_chars(self, floor: FloorSettings, now_ms: float) -> int:
         """What was heard of it: what the player reported, or without reports all that was shown.
@@ -124,7 +132,7 @@ class Response:
         self.pause = None
         if self.cut_chars is not None:  # the player has let go of what it had not played
             self.num_shown_chars, self.cut_chars, self.is_done = self.cut_chars, None, False
-        if self.num_shown_chars:
+        if self.listener is not None:
             self._listened(self.reported_chars(floor), now_ms)
 
     def push(self, tokens: Sequence[int], tokenizer: Tokenizer) -> None:
@@ -143,9 +151,10 @@ class Response:
     def show(self, now_ms: float) -> str:
         """What is shown now of what was not shown before."""
         more = self.text[self.num_shown_chars :]
+        if self.listener is None:
+            self._listened(self.num_shown_chars, now_ms)
         if more:
             self.num_shown_chars, self.active_ms = len(self.text), now_ms
-            self.listener = self.listener or Listener(now_ms, 0)
         return more
 
     def heard(self, heard_chars: int, tokenizer: Tokenizer) -> Heard:

@@ -111,7 +111,7 @@ class Wants:
         reply = self.reply
         if reply is None or not self.goes_on:
             return 0
-        num_due = self._pace.num_due(reply.num_tokens, reply.listener, self.now_ms)
+        num_due = self._pace.num_due(reply.num_tokens, reply.last_heard, self.now_ms)
         return min(num_due, self._num_held_back)
 
     @property
@@ -185,7 +185,9 @@ class Wants:
         reply = self.reply
         if reply is None or not self.goes_on:
             return None
-        return self._pace.due_at_ms(reply.num_tokens, reply.listener, now_ms) if at_pace else now_ms
+        return (
+            self._pace.due_at_ms(reply.num_tokens, reply.last_heard, now_ms) if at_pace else now_ms
+        )
 
     def _judged_at_ms(self, now_ms: float) -> float | None:
         """When silence is to be judged."""

@@ -128,9 +128,9 @@ class RecordedStage(Stage):
         state = lane_state_from_pb(lane_state_to_pb(LaneState.of(self.session.lane)))
         lane: Lane = state.lane(self.setup.chat)
         strategy, profile = self.setup.strategy, self.session.setup.profile
-        rows = self.engine.rows_per_forward
-        self.engine = ScriptedEngine(lane, profile, strategy, self.engine.model)
-        self.engine.rows_per_forward = rows
+        before = self.engine
+        self.engine = ScriptedEngine(lane, profile, strategy, before.model)
+        self.engine.rows_per_forward, self.engine.shows = before.rows_per_forward, before.shows
 
     def _shown(self, envelopes: Sequence[Envelope]) -> list[ServerEvent]:
         """Keep first, then show."""

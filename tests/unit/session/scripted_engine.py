@@ -3,7 +3,7 @@
 A reply is a text that was written down beforehand, a state depends on the words of the utterance.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -169,6 +169,8 @@ class ScriptedEngine:
         self.fails_after_forwards: int | None = None
         """The memory is exhausted when so many forwards of a slice have run."""
         self.profile = profile
+        self.shows: Callable[[Sequence[int]], bool] = bool
+        """Whether a reply that begins with some tokens has text to show."""
         self._strategy = strategy
         self._evidence: list[Probabilities] = []
         lane.cells = self.cells
@@ -180,7 +182,7 @@ class ScriptedEngine:
 
     def run(self, work: Slice) -> SliceResult:
         self.num_slices += 1
-        run = SliceRun(self.lane, self.profile, work, self._evidence)
+        run = SliceRun(self.lane, self.profile, work, self._evidence, self.shows)
         slicing = self._strategy.run(run)
         num_forwards, error = 0, None
         try:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from duologue.clock import ManualClock
@@ -38,6 +39,7 @@ from duologue.session_config import SessionConfig
 from duologue.settings import DecodingSettings, ReplySamplingSettings
 from duologue.states import State
 from duologue.text.chat import ChatFormat
+from duologue.text.detokenizer import shows_text
 from duologue.text.tokenizer import Tokenizer
 from tests.unit.session.scripted_engine import Model, Probabilities, Script, ScriptedEngine
 from tests.unit.text.tiny_tokenizers import byte_level
@@ -123,6 +125,7 @@ class Stage:
             model or self.script,
         )
         self.engine.rows_per_forward = setting.rows_per_forward
+        self.engine.shows = partial(shows_text, tokenizer)
         self.session = Session("session", self.setup)
         self.clock = ManualClock()
         self.envelopes: list[Envelope] = []

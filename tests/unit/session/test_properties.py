@@ -44,6 +44,8 @@ decodings = st.fixed_dictionaries(
         "promotion": st.sampled_from(["rebase", "branch"]),
         "look_ahead_tokens": st.sampled_from([0, 0, 3]),
         "reply_tokens_per_slice": st.sampled_from([1, 4, 9]),
+        "reply_tokens_per_second": st.sampled_from([0, 12.0, 40.0]),
+        "reply_ahead_tokens": st.sampled_from([1, 3, 12]),
         "continues_within_ms": st.sampled_from([0, 800]),
         "max_reply_tokens": st.sampled_from([12, 400]),
     }
