@@ -81,6 +81,8 @@ class Plan:
     holds_reply: bool = False
     sets_aside: bool = False
     """A reply that is cut is kept, to go on if that was a mistake."""
+    returns_early: bool = False
+    """A slice ends with the first text of a reply that begins in it."""
     max_reply_tokens: int = 64
     context_limit_tokens: int = 8192
     idle_token: int | None = None
@@ -178,6 +180,7 @@ def _plan(random: Random, name: str, strategy: str, sampled: bool | None) -> Pla
         look_ahead_tokens=random.randint(0, 4),
         holds_reply=random.random() < 0.6,
         sets_aside=random.random() < 0.7,
+        returns_early=random.random() < 0.5,
         max_reply_tokens=random.choice((6, 64, 64)),
         context_limit_tokens=random.choice((110, 130, 160, 8192)),
         idle_token=random.choice((None, 29)),

@@ -155,6 +155,7 @@ class Actor:
                 pauses=action.pauses,
                 settles=action.settles,
                 begins=action.begins and not reopens and self.lane.phase is ReplyPhase.NONE,
+                returns_early=plan.returns_early,
                 reply_tokens=plan.reply_tokens,
                 look_ahead_tokens=plan.look_ahead_tokens,
             )

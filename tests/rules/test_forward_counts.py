@@ -1,7 +1,8 @@
 """How many forwards a tick takes: the most that any slice in it needs, never a sum over slices.
 
 A slice of DUO that decodes k tokens and looks α tokens ahead needs max(k, 1 + α), one that ends in
-an answer after forward j needs max(k, j + 1). Counted for seven sessions at once.
+an answer after forward j needs max(k, j + 1), or the forwards up to the first text of the reply if
+it is to return then. Counted for seven sessions at once.
 """
 
 import pytest
@@ -9,9 +10,11 @@ import pytest
 from duologue.engine.engine import EngineSettings
 from duologue.lane.judging import Patience
 from duologue.states import State
+from duologue.strategies.moves import BEGINNING_TOKENS
 from duologue.strategies.tdm import Tdm
 from duologue.strategies.turn import Turn
 from tests.rules.crowd import Crowd, hear, wait
+from tests.rules.worlds import WORDS
 
 NAMES = tuple("abcdefg")
 K_AND_AHEAD = [(1, 0), (1, 3), (4, 0), (4, 3), (3, 4), (2, 1)]
@@ -50,6 +53,25 @@ def test_answered(forward: int, k: int, is_speaking: bool) -> None:
     crowd.head.script = [State.INCOMPLETE] * (forward - 1) + [State.QUERY]
     assert crowd.count({name: hear(50, k=k, ahead=4) for name in NAMES}) == max(k, forward + 1)
     assert all(crowd.engine.lane(name).num_reply_tokens >= 1 for name in NAMES)
+
+
+@pytest.mark.parametrize("forward", [1, 2, 4])
+@pytest.mark.parametrize("k", [1, 4])
+@pytest.mark.parametrize("is_speaking", [False, True])
+def test_answered_by_a_slice_that_returns_when_the_reply_has_begun(
+    forward: int, k: int, is_speaking: bool
+) -> None:
+    crowd = Crowd()
+    if is_speaking:
+        crowd.start_replies(*NAMES)
+    crowd.head.script = [State.INCOMPLETE] * (forward - 1) + [State.QUERY]
+    wish = hear(50, k=k, ahead=4) | {"returns_early": True}
+    num_forwards = crowd.count(dict.fromkeys(NAMES, wish))
+    replies = [crowd.engine.lane(name).reply for name in NAMES]
+    for *before, last in replies:
+        assert not any(map(WORDS.has_text, before))
+        assert WORDS.has_text(last) or len(before) == BEGINNING_TOKENS - 1
+    assert num_forwards == forward + max(map(len, replies))
 
 
 @pytest.mark.parametrize("state", [State.NON_QUERY, State.HOLD])

@@ -39,6 +39,11 @@ CHAT = ChatFormat(
 )
 """Pieces of small numbers, like those that a ChatML template gives."""
 
+WORDS = SimpleNamespace(
+    has_text=lambda token: token % 3 > 0, decode=lambda tokens: "ab" * len(tokens)
+)
+"""There is no text here, only tokens, of which every third has none to show."""
+
 OPENING = (3, 1, 4, 80, 81, 2, 5)
 STOP_TOKENS = frozenset(range(2, 11))
 """So many that a random model comes to the end of a reply now and then."""
@@ -196,7 +201,7 @@ def _world(
         layer.weight += update.up @ update.down
     model = LoadedModel(
         network=network,
-        tokenizer=cast(Any, SimpleNamespace()),  # no text here, only tokens
+        tokenizer=cast(Any, WORDS),
         chat=CHAT,
         geometry=ModelGeometry.from_config(network.config),
         name=family,

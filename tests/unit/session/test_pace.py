@@ -1,6 +1,7 @@
 """The pace of a reply: ahead of its listener, neither too far nor too little, in few slices."""
 
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from math import ceil
 
 from hypothesis import assume, given
@@ -146,7 +147,7 @@ def test_the_usual_pace_asks_in_every_second_tick_for_all_that_was_listened_to()
     reply.pass_ticks(100)
     ticks = reply.asked_ticks
     assert ticks[:3] == [10_000_000_001, 10_000_000_002, 10_000_000_003]  # the lead
-    assert {later - tick for tick, later in zip(ticks[3:], ticks[4:], strict=False)} == {2}
+    assert {later - tick for tick, later in pairwise(ticks[3:])} == {2}
     assert {num_due for _, num_due in reply.asked[3:]} == {3, 4}
     assert 12 * 16 <= reply.num_tokens <= 12 + 12 * 16
     assert len(ticks) <= reply.num_tokens / USUAL.tokens_per_slice + 3

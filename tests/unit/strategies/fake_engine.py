@@ -1,6 +1,6 @@
 """An engine without a model: what a forward gives is said beforehand."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from duologue.kv.channel import Channel
@@ -47,6 +47,8 @@ class FakeEngine:
     lane: Lane = field(default_factory=lambda: Lane(CHAT, OPENING))
     cells: FakeCells = field(default_factory=FakeCells)
     evidence: list[Probabilities] = field(default_factory=list)
+    shows: Callable[[Sequence[int]], bool] = bool
+    """Whether a reply that begins with some tokens has text to show."""
     demands: list[Demand] = field(default_factory=list)
     """Those of the last slice, one per forward."""
 
@@ -59,7 +61,7 @@ class FakeEngine:
         """Run a slice to its end; `text` is what is heard behind the first `keep` tokens."""
         edit = None if text is None else TokenEdit(keep, tuple(text))
         work = Slice("session", 1, 0, edit=edit, **wishes)  # type: ignore[arg-type]
-        run = SliceRun(self.lane, self.profile, work, self.evidence)
+        run = SliceRun(self.lane, self.profile, work, self.evidence, self.shows)
         self.demands = []
         slicing = self.strategy.run(run)
         demand = next(slicing, None)

@@ -25,7 +25,7 @@ from duologue.lane.steps import (
 from duologue.states import State
 from duologue.strategies.base import Demand, SliceRun
 from duologue.strategies.duo import Duo
-from duologue.strategies.moves import RESERVE_TOKENS
+from duologue.strategies.moves import BEGINNING_TOKENS, RESERVE_TOKENS
 from duologue.text.token_edit import TokenEdit
 from tests.unit.lane.fake_cells import CHAT, OPENING
 from tests.unit.strategies.fake_engine import (
@@ -95,6 +95,44 @@ def test_reply_starts_in_the_forward_after_the_decision(forward: int, reply_toke
     assert run.judgement is not None
     assert run.judgement.look_ahead_tokens == forward - 1
     assert AHEAD not in engine.lane.trunk.tokens
+
+
+@pytest.mark.parametrize("reply_tokens", [1, 2, 6])
+@pytest.mark.parametrize("num_silent", [0, 1, 2])
+@pytest.mark.parametrize("forward", [1, 3])
+def test_a_slice_may_return_as_soon_as_its_reply_has_text(
+    forward: int, num_silent: int, reply_tokens: int
+) -> None:
+    engine = speaking()
+    engine.shows = lambda tokens: len(tokens) > num_silent
+    engine.states = [UNSURE] * (forward - 1) + [QUERY]
+    wishes = {"reply_tokens": reply_tokens, "look_ahead_tokens": 4, "sets_aside": True}
+    run = engine.slice([5], returns_early=True, **wishes)
+    assert engine.num_forwards == forward + 1 + num_silent
+    assert len(engine.lane.reply) == 1 + num_silent
+    assert run.lane.is_speaking
+
+
+def test_what_never_shows_is_cut_short_too() -> None:
+    engine = listening()
+    engine.shows = lambda tokens: False
+    engine.states = [QUERY]
+    engine.slice([1, 2], returns_early=True, reply_tokens=9)
+    assert len(engine.lane.reply) == BEGINNING_TOKENS
+
+
+def test_no_reply_begins_in_a_slice_without_reply_tokens() -> None:
+    engine = listening()
+    engine.states = [QUERY]
+    run = engine.slice([1, 2], returns_early=True, reply_tokens=0)
+    assert said(run) == []
+
+
+def test_a_reply_that_was_there_before_goes_on_in_a_slice_that_returns_early() -> None:
+    engine = speaking()
+    engine.states = [NON_QUERY]
+    run = engine.slice([5], returns_early=True, reply_tokens=4)
+    assert len(said(run)) == 4
 
 
 def test_early_decision_without_a_reply_saves_forwards() -> None:

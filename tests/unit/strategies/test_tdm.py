@@ -52,6 +52,14 @@ def test_listening_and_speaking_take_the_sum_of_their_forwards(
     assert not any(demand.listen and demand.speak for demand in engine.demands)
 
 
+def test_a_slice_may_return_as_soon_as_its_reply_has_begun() -> None:
+    engine = speaking()
+    engine.states = [QUERY]
+    engine.slice([5], look_ahead_tokens=0, reply_tokens=4, returns_early=True)
+    assert engine.num_forwards == 2
+    assert engine.lane.reply == [22]
+
+
 def test_what_is_said_during_a_reply_stays_in_the_sequence() -> None:
     engine = speaking()
     engine.states = [UNSURE]

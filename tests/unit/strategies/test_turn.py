@@ -31,6 +31,13 @@ def test_end_of_the_turn_starts_the_reply_at_once() -> None:
     assert run.judgement.state is State.QUERY
 
 
+def test_a_slice_may_return_as_soon_as_the_reply_has_begun() -> None:
+    engine = asked()
+    run = engine.slice(patience=Patience.OUT, reply_tokens=9, returns_early=True)
+    assert kinds(run) == [Promote, Say]
+    assert kinds(engine.slice(reply_tokens=2, returns_early=True)) == [Say, Say]
+
+
 def test_reply_goes_on_to_its_end() -> None:
     engine = asked()
     engine.slice(patience=Patience.OUT, reply_tokens=2)
