@@ -158,8 +158,11 @@ class Engine:
         seat = self._seat(work.session_id, work.epoch)
         if work.session_id in self._jobs:
             raise InvalidInput(f"session {work.session_id} has a slice under way already")
-        self._jobs[work.session_id] = Job(seat, work, self._shows)
-        self._collect()
+        job = Job(seat, work, self._shows)
+        if job.is_over:
+            self._done.append(job.result())
+        else:
+            self._jobs[work.session_id] = job
 
     def forward(self) -> list[SliceResult]:
         """Run one merged forward for all slices under way; returns the slices that are done."""
