@@ -3,8 +3,9 @@
     python -m benchmarks.host_time --sessions 512
 
 Runs the loop of a batching actor with sessions that all speak, a token in every tick, outside of
-the network: slices in, answers out. The model is a tiny one with random weights, so that hardly
-anything but Python is measured; its forward is told apart.
+the network: slices in, answers out. The model is a tiny one with random weights; its forward is told
+apart. Outside of it are the Python of all that surrounds it, and the choice of tokens among the
+logits of a whole vocabulary.
 """
 
 import argparse
@@ -103,7 +104,7 @@ class Crowd:
             self.forward_s += time.process_time() - began_s
             return output
 
-        engine._merged.run = timed  # type: ignore[method-assign,assignment]
+        engine._merged.run = timed  # type: ignore[method-assign]
 
 
 def tiny_model(folder: Path) -> LoadedModel:

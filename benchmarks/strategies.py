@@ -87,6 +87,7 @@ class Variant:
             tick_ms=self.tick_ms,
             look_ahead_tokens=self.alpha,
             reply_tokens_per_slice=REPLY_TOKENS * self.tick_ms // TICK_MS,
+            reply_tokens_per_second=0,  # how many forwards k tokens take is what is compared
         )
 
     @property

@@ -137,6 +137,7 @@ def duplex(
         **run_facts(assembly),
         "strategy": list(strategies),
         "reply_tokens_per_slice": settings.decoding.reply_tokens_per_slice,
+        "reply_tokens_per_second": settings.decoding.reply_tokens_per_second,
         "scenarios": len(chosen),
         "forward_ms": forward_ms,
         "recognition": "held right" if oracle else "by the state head",

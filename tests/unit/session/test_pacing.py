@@ -17,7 +17,7 @@ from tests.unit.session.stage import CONFIRMED, Setting, Stage, chat_of
 from tests.unit.text.tiny_tokenizers import byte_level
 
 LONG = "I am quite well today, thank you for asking me. " * 6
-PACED = {"reply_tokens_per_second": 12.0, "reply_ahead_tokens": 12}
+PACED: dict[str, Any] = {"reply_tokens_per_second": 12.0, "reply_ahead_tokens": 12}
 
 
 def asked(setting: Setting | None = None, reply: str = LONG, **decoding: Any) -> RecordedStage:
@@ -105,7 +105,7 @@ def test_a_player_that_has_come_to_the_end_gets_more_at_once() -> None:
 
 
 def test_a_player_that_begins_when_all_is_there_gets_all() -> None:
-    stage = asked(Setting(), **PACED)
+    stage = asked()
     stage.change(SessionConfig(reports_playback=True))
     stage.tick(200)
     assert stage.shown(1) == LONG

@@ -61,7 +61,7 @@ def test_what_is_typed_is_heard_and_answered(world: Theatre) -> None:
     assert "what is it▏" in shown
     assert "first text after" in shown
     assert world.session.transcript[0].text == "what is it"
-    world.run_ticks(16)
+    world.run_ticks(60)
     assert "assistant" in picture(screen, "")
 
 
