@@ -3,9 +3,9 @@
     python -m benchmarks.host_time --sessions 512
 
 Runs the loop of a batching actor with sessions that all speak, a token in every tick, outside of
-the network: slices in, answers out. The model is a tiny one with random weights; its forward is told
-apart. Outside of it are the Python of all that surrounds it, and the choice of tokens among the
-logits of a whole vocabulary.
+the network: slices in, answers out. The model is a tiny one with random weights; its forward is
+told apart. Outside of it are the Python of all that surrounds it, and the choice of tokens among
+the logits of a whole vocabulary.
 """
 
 import argparse

@@ -60,8 +60,8 @@ def answer(
 ) -> Answers:
     """Answer each prompt in a session of its own; `engine` reads states by `head`.
 
-    Prompts are always taken for queries; what is compared is the replies. Nobody listens to them, so
-    they have no pace.
+    Prompts are always taken for queries; what is compared is the replies. Nobody listens to them,
+    so they have no pace.
     """
     setup = replace(setup, decoding=replace(setup.decoding, reply_tokens_per_second=0.0))
     if course is Course.FORCED:
