@@ -22,8 +22,11 @@ def check_range(name: str, value: object, low: int, high: int) -> None:
     check(is_integer and low <= value <= high, name, allowed, value)  # type: ignore[operator]
 
 
-def check_number(name: str, value: object, low: float, high: float) -> None:
-    """A number, both ends allowed."""
+def check_number(
+    name: str, value: object, low: float, high: float, *, or_zero: bool = False
+) -> None:
+    """A number, both ends allowed; 0 too where that means something of its own."""
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    allowed = f"a number from {low:g} to {high:g}"
-    check(is_number and low <= value <= high, name, allowed, value)  # type: ignore[operator]
+    allowed = f"{'0 or ' if or_zero else ''}a number from {low:g} to {high:g}"
+    is_zero = or_zero and is_number and value == 0
+    check(is_zero or (is_number and low <= value <= high), name, allowed, value)  # type: ignore[operator]

@@ -145,7 +145,8 @@ class DecodingSettings:
         check_range("decoding.tick_ms", self.tick_ms, 10, 10_000)
         check_range("decoding.look_ahead_tokens", self.look_ahead_tokens, 0, 64)
         check_range("decoding.reply_tokens_per_slice", self.reply_tokens_per_slice, 1, 64)
-        check_number("decoding.reply_tokens_per_second", self.reply_tokens_per_second, 0.0, 1000.0)
+        per_second = self.reply_tokens_per_second
+        check_number("decoding.reply_tokens_per_second", per_second, 0.5, 1000.0, or_zero=True)
         check_range("decoding.reply_ahead_tokens", self.reply_ahead_tokens, 1, 4096)
         check_range("decoding.reconsider_after_ms", self.reconsider_after_ms, 0, 60_000)
         check_range(

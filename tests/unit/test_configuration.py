@@ -185,6 +185,7 @@ def test_a_missing_named_file_is_refused() -> None:
         (DecodingSettings, {"look_ahead_tokens": -1}),
         (DecodingSettings, {"reply_tokens_per_slice": 0}),
         (DecodingSettings, {"reply_tokens_per_second": -1.0}),
+        (DecodingSettings, {"reply_tokens_per_second": 1e-9}),
         (DecodingSettings, {"reply_tokens_per_second": float("inf")}),
         (DecodingSettings, {"reply_ahead_tokens": 0}),
         (DecodingSettings, {"reconsider_after_ms": 2000}),  # after the decision

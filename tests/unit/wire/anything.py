@@ -87,7 +87,7 @@ configs = st.builds(
     | st.lists(st.text(min_size=1, max_size=20), min_size=1, max_size=16).map(tuple),
     max_reply_tokens=st.none() | st.integers(1, 2**20),
     reply_tokens_per_slice=st.none() | st.integers(1, 64),
-    reply_tokens_per_second=st.none() | st.floats(0, 1000),
+    reply_tokens_per_second=st.none() | st.just(0.0) | st.floats(0.5, 1000),
     look_ahead_tokens=st.none() | st.integers(0, 64),
     floor=st.none() | st.sampled_from(["confirmed", "eager"]),
     reports_playback=st.none() | st.booleans(),

@@ -124,6 +124,10 @@ def labelled(**labels: Any) -> events_pb2.SessionConfig:
         (pb.SessionConfig(stop_strings=["x" * 257]), "config.stop_strings must have at most 256"),
         (pb.SessionConfig(system_prompt="x" * 16_385), "config.system_prompt must have at most"),
         (pb.SessionConfig(max_reply_tokens=0), "config.max_reply_tokens must be a whole number"),
+        (
+            pb.SessionConfig(reply_tokens_per_second=0.4),
+            "config.reply_tokens_per_second must be 0 or a number from 0.5 to 1000",
+        ),
         (pb.SessionConfig(reply_tokens_per_slice=65), "config.reply_tokens_per_slice must be a"),
         (pb.SessionConfig(look_ahead_tokens=65), "config.look_ahead_tokens must be a whole"),
         (labelled(tags=["a"]), "config.labels must be texts, numbers, true or false, not 'list"),
