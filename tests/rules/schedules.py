@@ -170,17 +170,18 @@ def random_schedule(
 
 def _plan(random: Random, name: str, strategy: str, sampled: bool | None) -> Plan:
     is_sampled = random.random() < 0.3 if sampled is None else sampled
+    first_tick = random.randint(0, 4)
     return Plan(
         name=name,
         strategy=strategy,
-        first_tick=random.randint(0, 4),
+        first_tick=first_tick,
+        returns_early=first_tick % 2 == 1,
         actions=tuple(_action(random, strategy) for _ in range(random.randint(4, 16))),
         promotion=random.choice(tuple(Promotion)),
         reply_tokens=random.choice((1, 1, 2, 3, 4)),
         look_ahead_tokens=random.randint(0, 4),
         holds_reply=random.random() < 0.6,
         sets_aside=random.random() < 0.7,
-        returns_early=random.random() < 0.5,
         max_reply_tokens=random.choice((6, 64, 64)),
         context_limit_tokens=random.choice((110, 130, 160, 8192)),
         idle_token=random.choice((None, 29)),
