@@ -232,6 +232,9 @@ class Engine:
             except Exception as fault:
                 job.fail_unforeseen(fault)
                 continue
+            if not passage.stretches:
+                job.find_computed()
+                continue
             passages.append(passage)
             room -= passage.num_rows
         return passages

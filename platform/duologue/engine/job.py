@@ -43,6 +43,10 @@ class Job:
         self.num_rows += num_rows
         self._advance(outcome)
 
+    def find_computed(self) -> None:
+        """All that it wanted is in a shared opening: there is nothing to compute or to read."""
+        self._advance(Outcome())
+
     def fail(self, error: DuologueError) -> None:
         """End the slice here. What it did holds; what it had only predicted is rolled back."""
         self._error = error

@@ -11,6 +11,7 @@ from duologue.lane.profile import LaneProfile
 from duologue.lane.slices import Slice, SliceResult
 from duologue.lane.steps import Say
 from duologue.states import State
+from duologue.strategies.base import Demand, SliceRun, Slicing
 from duologue.strategies.duo import Duo
 from duologue.text.token_edit import TokenEdit
 from tests.rules.stage import one_thread
@@ -129,3 +130,22 @@ def test_where_its_maker_finds_no_room_nobody_waits_for_ever() -> None:
         bench.open(name, "acme")
     results = bench.ask("a", "b")
     assert all("blocks" in str(result.error) for result in results.values())
+
+
+class Recalls(Duo):
+    """Asks for nothing but what has been said."""
+
+    def run(self, run: SliceRun) -> Slicing:
+        yield Demand(recall=True)
+
+
+def test_what_is_wholly_there_needs_no_forward() -> None:
+    bench = Bench()
+    bench.open("first", "acme")
+    bench.ask("first")
+    bench.engine.open("later", 1, Lane(CHAT, INSTRUCTIONS), PROFILE, Recalls(), "acme")
+    bench.engine.submit(Slice("later", 1, 2))
+    [result] = bench.engine.run()
+    assert (result.error, result.num_rows, result.num_forwards) == (None, 0, 0)
+    assert bench.engine.lane("later").trunk.is_cached
+    bench.engine.check_integrity()
