@@ -2,7 +2,8 @@
 
 Full sorting of a large vocabulary takes longer than the forward of a small model. So rows without a
 filter are not sorted, and others only as far as the `NARROW` likeliest tokens, if these are enough.
-Which way a row goes depends on that row alone, and so does its token.
+Which way a row goes depends on that row alone, and so does its token. Nothing here asks the device
+for anything but `Choice.settle`: a device has then chosen all tokens by itself.
 """
 
 from collections.abc import Sequence
@@ -11,13 +12,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from duologue.forward.draws import uniform
+from duologue.forward.sampling_rows import SamplingColumns, SamplingTensors, TokenRequests
 from duologue.forward.sampling_settings import SamplingSettings
 
 __all__ = [
     "NARROW",
     "Candidates",
+    "Choice",
     "SamplingSettings",
+    "choose",
     "filtered_candidates",
     "penalize",
     "place_in_sum",
@@ -37,6 +40,31 @@ class Candidates:
     tokens: Tensor
     weights: Tensor
 
+    def draw(self, numbers: Tensor) -> Tensor:
+        """One token per row, by its random number; [rows]."""
+        place = place_in_sum(self.weights, numbers)
+        return self.tokens.gather(1, place[:, None])[:, 0]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Chosen tokens, still on the device."""
+
+    tokens: Tensor  # [rows]
+    unsure: Tensor  # bool [filtered rows]: the NARROW likeliest tokens were not enough
+    scores: Tensor  # [rows, vocab]
+    rows: SamplingTensors
+
+    def settle(self, unsure: Sequence[int]) -> Tensor:
+        """The tokens, with those of the filtered rows in these places drawn from all that pass."""
+        if unsure:
+            places = torch.tensor(unsure, device=self.tokens.device)
+            rows = self.rows.filtered[places].long()
+            scores, limits = self.scores[rows], _Limits.of_rows(self.rows, rows)
+            totals = _weights(scores, limits.temperature).sum(dim=-1)
+            self.tokens[rows] = _wide(scores, totals, limits).draw(self.rows.number[rows])
+        return self.tokens
+
 
 def sample(
     logits: Tensor,
@@ -50,70 +78,61 @@ def sample(
     seed they name the row's random number. `history` holds the tokens that the repetition penalty
     counts as said. What a row gets does not depend on the other rows.
     """
-    num_rows = len(settings)
     assert logits.dim() == 2, f"logits must be [rows, vocab], not {tuple(logits.shape)}"
-    assert logits.shape[0] == num_rows == len(draws) == len(history), "one of each per row"
-    if num_rows == 0:
+    assert logits.shape[0] == len(settings), "one of each per row"
+    requests = TokenRequests(settings, draws, history)
+    if not settings:
         return []
+    choice = choose(logits, SamplingColumns(requests, logits.shape[1]).on(logits.device))
+    unsure = choice.unsure.nonzero().flatten().tolist()
+    return [int(token) for token in choice.settle(unsure).tolist()]
+
+
+def choose(logits: Tensor, rows: SamplingTensors) -> Choice:
+    """Choose one token per row of `logits` [rows, vocab], on their device."""
     # Also for the likeliest token alone: float32 is searched several times faster than bfloat16.
-    scores = penalize(logits.float(), settings, history)
+    scores = _penalized(logits.float(), rows)
     tokens = scores.argmax(dim=-1)
-    for has_filter in (False, True):
-        rows = [
-            row
-            for row, chosen in enumerate(settings)
-            if not chosen.is_greedy and chosen.has_filter == has_filter
-        ]
-        if not rows:
-            continue
-        chosen = [settings[row] for row in rows]
-        numbers = [uniform(settings[row].seed, *draws[row]) for row in rows]
-        place = torch.tensor(rows, device=logits.device)
-        theirs = scores if len(rows) == num_rows else scores[place]
-        draw = _draw_filtered if has_filter else _draw_from_all
-        tokens[place] = draw(theirs, chosen, scores.new_tensor(numbers))
-    return [int(token) for token in tokens.tolist()]
+    unsure = scores.new_empty(0, dtype=torch.bool)
+    if len(rows.plain):
+        place = rows.plain.long()
+        theirs = scores if len(place) == len(scores) else scores[place]
+        weights = _weights(theirs, rows.temperature[place][:, None])
+        tokens[place] = place_in_sum(weights, rows.number[place])
+    if len(rows.filtered):
+        place = rows.filtered.long()
+        theirs = scores if len(place) == len(scores) else scores[place]
+        limits = _Limits.of_rows(rows, place)
+        candidates, is_enough = _narrow(theirs, _totals(theirs, limits, rows.unlimited), limits)
+        tokens[place] = candidates.draw(rows.number[place])
+        unsure = ~is_enough
+    return Choice(tokens, unsure, scores, rows)
 
 
 def penalize(
     scores: Tensor, settings: Sequence[SamplingSettings], history: Sequence[Sequence[int]]
 ) -> Tensor:
     """Scores [rows, vocab] with the repetition penalties; the same tensor if there are none."""
-    rows = [
-        row
-        for row, chosen in enumerate(settings)
-        if chosen.repetition_penalty != 1 and history[row]
-    ]
-    if not rows:
-        return scores
-    lengths = torch.tensor([len(history[row]) for row in rows])
-    row_of = torch.tensor(rows).repeat_interleave(lengths).to(scores.device)
-    token_of = torch.tensor([token for row in rows for token in history[row]], device=scores.device)
-    is_known = token_of < scores.shape[1]  # a tokenizer may know more tokens than a model's head
-    row_of, token_of = row_of[is_known], token_of[is_known]
-    penalty = scores.new_tensor([chosen.repetition_penalty for chosen in settings])[row_of]
-    before = scores[row_of, token_of]  # [said tokens], the same value wherever one is repeated
-    penalized = scores.clone()
-    penalized[row_of, token_of] = torch.where(before < 0, before * penalty, before / penalty)
-    return penalized
+    requests = TokenRequests(settings, [(0, 0)] * len(settings), history)
+    return _penalized(scores, SamplingColumns(requests, scores.shape[1]).on(scores.device))
 
 
 def filtered_candidates(scores: Tensor, settings: Sequence[SamplingSettings]) -> Candidates:
     """What top-k and top-p leave of scores [rows, vocab], for rows whose temperature is not 0."""
-    limits = _Limits.of(settings, scores)
-    width = min(NARROW, scores.shape[1])
-    ranked, tokens = scores.topk(width, dim=-1)  # [rows, width]
-    totals = _totals(scores, limits)
-    weights = _filter(ranked, totals, limits)
-    wide_rows = torch.nonzero(~_is_enough(ranked, totals, limits)).flatten()
-    if width == scores.shape[1] or len(wide_rows) == 0:
-        return Candidates(tokens, weights)
-    wide_ranked, wide_tokens = scores[wide_rows].sort(dim=-1, descending=True, stable=True)
-    missing = scores.shape[1] - width
-    tokens = torch.nn.functional.pad(tokens, (0, missing))
-    weights = torch.nn.functional.pad(weights, (0, missing))
-    tokens[wide_rows] = wide_tokens
-    weights[wide_rows] = _filter(wide_ranked, totals[wide_rows], limits.of_rows(wide_rows))
+    nothing: list[tuple[()]] = [()] * len(settings)
+    requests = TokenRequests(settings, [(0, 0)] * len(settings), nothing)
+    rows = SamplingColumns(requests, scores.shape[1]).on(scores.device)
+    limits = _Limits.of_rows(rows, torch.arange(len(settings), device=scores.device))
+    totals = _weights(scores, limits.temperature).sum(dim=-1)
+    candidates, is_enough = _narrow(scores, totals, limits)
+    wide_rows = torch.nonzero(~is_enough).flatten()
+    if len(wide_rows) == 0:
+        return candidates
+    missing = scores.shape[1] - candidates.tokens.shape[1]
+    tokens = torch.nn.functional.pad(candidates.tokens, (0, missing))
+    weights = torch.nn.functional.pad(candidates.weights, (0, missing))
+    wide = _wide(scores[wide_rows], totals[wide_rows], limits.of(wide_rows))
+    tokens[wide_rows], weights[wide_rows] = wide.tokens, wide.weights
     return Candidates(tokens, weights)
 
 
@@ -126,17 +145,23 @@ class _Limits:
     top_p: Tensor
 
     @classmethod
-    def of(cls, settings: Sequence[SamplingSettings], scores: Tensor) -> "_Limits":
-        vocab_size = scores.shape[1]
-        top_k = [chosen.top_k if chosen.top_k < vocab_size else 0 for chosen in settings]
-        return cls(
-            temperature=scores.new_tensor([[chosen.temperature] for chosen in settings]),
-            top_k=torch.tensor(top_k, device=scores.device)[:, None],
-            top_p=scores.new_tensor([[chosen.top_p] for chosen in settings]),
-        )
+    def of_rows(cls, rows: SamplingTensors, place: Tensor) -> "_Limits":
+        columns = (rows.temperature, rows.top_k.long(), rows.top_p)
+        return cls(*(column[place][:, None] for column in columns))
 
-    def of_rows(self, rows: Tensor) -> "_Limits":
-        return _Limits(self.temperature[rows], self.top_k[rows], self.top_p[rows])
+    def of(self, place: Tensor) -> "_Limits":
+        return _Limits(self.temperature[place], self.top_k[place], self.top_p[place])
+
+
+def _penalized(scores: Tensor, rows: SamplingTensors) -> Tensor:
+    if len(rows.said_row) == 0:
+        return scores
+    row_of, token_of = rows.said_row.long(), rows.said_token.long()
+    before = scores[row_of, token_of]  # [said tokens], the same value wherever one is repeated
+    penalty = rows.said_penalty
+    penalized = scores.clone()
+    penalized[row_of, token_of] = torch.where(before < 0, before * penalty, before / penalty)
+    return penalized
 
 
 def _weights(scores: Tensor, temperature: Tensor) -> Tensor:
@@ -145,16 +170,34 @@ def _weights(scores: Tensor, temperature: Tensor) -> Tensor:
     return (scores - scores.amax(dim=-1, keepdim=True)).div_(temperature).exp_()
 
 
-def _totals(scores: Tensor, limits: _Limits) -> Tensor:
+def _totals(scores: Tensor, limits: _Limits, unlimited: Tensor) -> Tensor:
     """The weights of the whole vocabulary together, [rows]; 0 for rows with top-k, unused there."""
-    without_top_k = limits.top_k[:, 0] == 0
-    if without_top_k.all():
+    if len(unlimited) == len(scores):
         return _weights(scores, limits.temperature).sum(dim=-1)
     totals = scores.new_zeros(scores.shape[0])
-    if without_top_k.any():
-        weights = _weights(scores[without_top_k], limits.temperature[without_top_k])
-        totals[without_top_k] = weights.sum(dim=-1)
+    if len(unlimited):
+        place = unlimited.long()
+        totals[place] = _weights(scores[place], limits.temperature[place]).sum(dim=-1)
     return totals
+
+
+def _narrow(scores: Tensor, totals: Tensor, limits: _Limits) -> tuple[Candidates, Tensor]:
+    """What the limits leave of the likeliest tokens, and for which rows that is all; bool [rows].
+
+    `totals` [rows] are the weights of the whole vocabulary.
+    """
+    width = min(NARROW, scores.shape[1])
+    ranked, tokens = scores.topk(width, dim=-1)  # [rows, width]
+    candidates = Candidates(tokens, _filter(ranked, totals, limits))
+    if width == scores.shape[1]:
+        return candidates, torch.ones_like(totals, dtype=torch.bool)
+    return candidates, _is_enough(ranked, totals, limits)
+
+
+def _wide(scores: Tensor, totals: Tensor, limits: _Limits) -> Candidates:
+    """What the limits leave of all tokens."""
+    ranked, tokens = scores.sort(dim=-1, descending=True, stable=True)
+    return Candidates(tokens, _filter(ranked, totals, limits))
 
 
 def _kth_best(ranked: Tensor, top_k: Tensor) -> Tensor:
@@ -182,17 +225,6 @@ def _is_enough(ranked: Tensor, totals: Tensor, limits: _Limits) -> Tensor:
     mass = _weights(ranked, limits.temperature).sum(dim=-1, keepdim=True)
     by_p = (limits.top_p < 1) & (mass >= limits.top_p * totals[:, None])
     return torch.where(top_k > 0, by_k, by_p)[:, 0]
-
-
-def _draw_filtered(scores: Tensor, settings: Sequence[SamplingSettings], numbers: Tensor) -> Tensor:
-    candidates = filtered_candidates(scores, settings)
-    place = place_in_sum(candidates.weights, numbers)
-    return candidates.tokens.gather(1, place[:, None])[:, 0]
-
-
-def _draw_from_all(scores: Tensor, settings: Sequence[SamplingSettings], numbers: Tensor) -> Tensor:
-    temperature = scores.new_tensor([[chosen.temperature] for chosen in settings])
-    return place_in_sum(_weights(scores, temperature), numbers)
 
 
 def place_in_sum(weights: Tensor, numbers: Tensor) -> Tensor:

@@ -3,14 +3,11 @@
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor
 
 from duologue.forward.input_lora import LowRank
+from duologue.forward.joined_updates import Update, joined_update
 from duologue.forward.native.llama import PackedLlama
 from duologue.forward.native.packing import interleaved
-
-Update = tuple[Tensor, Tensor]
-"""down [rank, inputs] and up [rank, outputs], both float32."""
 
 
 def layer_updates(
@@ -31,24 +28,11 @@ def layer_updates(
     qkv = found("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")
     gates = found("mlp.gate_proj", "mlp.up_proj")
     return {
-        "qkv": _joined(qkv, [queries, keys, keys], layer.qkv.outputs),
-        "output": _joined(found("self_attn.o_proj"), [0], layer.output.outputs),
+        "qkv": joined_update(qkv, [queries, keys, keys], layer.qkv.outputs),
+        "output": joined_update(found("self_attn.o_proj"), [0], layer.output.outputs),
         "gate_up": _joined_gates(gates, llama.inner),
-        "down": _joined(found("mlp.down_proj"), [0], layer.down.outputs),
+        "down": joined_update(found("mlp.down_proj"), [0], layer.down.outputs),
     }
-
-
-def _joined(parts: list[LowRank | None], widths: list[int], outputs: int) -> Update | None:
-    """Updates of layers whose outputs follow one another."""
-    downs, ups, start = [], [], 0
-    for part, width in zip(parts, widths, strict=True):
-        if part is not None:
-            up = torch.zeros(part.up.shape[1], outputs)
-            up[:, start : start + part.up.shape[0]] = part.up.T
-            downs.append(part.down.float())
-            ups.append(up)
-        start += width
-    return (torch.cat(downs).contiguous(), torch.cat(ups).contiguous()) if downs else None
 
 
 def _joined_gates(parts: list[LowRank | None], width: int) -> Update | None:
