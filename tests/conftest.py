@@ -19,6 +19,9 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 # Ray starts its processes by fork. In a child of a process that has used gRPC, gRPC's handlers
 # would start threads before the child has become what it is to be, and now and then it never does.
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
+# Kernels for CUDA devices are played on the processor. Triton reads this when it is imported, which
+# torch does by itself.
+os.environ["TRITON_INTERPRET"] = "1"
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 

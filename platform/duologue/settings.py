@@ -24,7 +24,7 @@ StrategyName = Literal["duo", "tdm", "turn", "listen"]
 PromotionName = Literal["rebase", "branch"]
 DtypeName = Literal["auto", "float32", "bfloat16", "float16"]
 SharingName = Literal["tenant", "everyone", "none"]
-KernelsName = Literal["auto", "torch", "native"]
+KernelsName = Literal["auto", "torch", "native", "triton"]
 WeightsName = Literal["plain", "int8"]
 
 MODEL_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
@@ -44,8 +44,9 @@ class ModelSettings:
     dtype: DtypeName = "auto"
     """"auto": bfloat16 where the device computes in it, otherwise float32."""
     kernels: KernelsName = "auto"
-    """What forwards are computed with: "torch", on any device; "native", C on the processor, for
-    Llama-like models; "auto": native where it can be had and the model is in bfloat16."""
+    """What forwards are computed with: "torch", on any device; for Llama-like models "native", C on
+    the processor, and "triton", on CUDA devices; "auto": triton on CUDA devices, native where it
+    can be had and the model is in bfloat16."""
     weights: WeightsName = "plain"
     """How weights are held: "plain", in the format of `dtype`; "int8", rounded to 8-bit numbers,
     half the memory of bfloat16, which only the native kernels can do."""

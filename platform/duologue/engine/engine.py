@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-import torch
-
 from duologue.engine.job import Job
 from duologue.engine.openings import Openings
 from duologue.engine.passage import Passage, plan_passage
@@ -183,6 +181,7 @@ class Engine:
     def warm_up(self) -> None:
         """Run forwards that nobody reads: kernels are set up before the first user waits."""
         self._rehearse(WARM_UP_ROWS)
+        self._merged.prepare(self.settings.max_rows)
 
     def probe(self) -> None:
         """Run the smallest forward, which nobody reads: whether the device still computes.
@@ -241,14 +240,14 @@ class Engine:
 
     def _run(self, passages: Sequence[Passage]) -> None:
         stretches = [stretch for passage in passages for stretch in passage.stretches]
-        output = self._merged.run(stretches)
+        requests = self._readers.requests(passages)
+        running = self._merged.start(stretches, requests, self._readers.head)
         self.num_forwards += 1
         self.num_rows += sum(passage.num_rows for passage in passages)
         for passage in passages:
             passage.enter_cells()
         self._openings.computed([passage.job for passage in passages])
-        with torch.inference_mode():
-            outcomes = self._readers.read(passages, output)
+        outcomes = self._readers.outcomes(passages, running.result())
         for passage, outcome in zip(passages, outcomes, strict=True):
             passage.job.take(outcome, passage.num_rows)
 

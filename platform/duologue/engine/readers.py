@@ -2,11 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from torch import Tensor
-
 from duologue.engine.passage import Passage
-from duologue.forward.rows import ForwardOutput
-from duologue.forward.sampling import sample
+from duologue.forward.running import Answers
+from duologue.forward.sampling_rows import TokenRequests
 from duologue.forward.sampling_settings import SamplingSettings
 from duologue.forward.state_head import StateHead
 from duologue.kv.channel import Channel
@@ -18,39 +16,17 @@ GREEDY = SamplingSettings()
 
 
 class Readers:
-    """Reads the rows of all passages of a forward at once."""
+    """Asks for, and understands, what the rows of all passages of a forward tell."""
 
     def __init__(self, head: StateHead | None) -> None:
-        self._head = head
+        self.head = head
 
     @property
     def can_judge(self) -> bool:
-        return self._head is not None
+        return self.head is not None
 
-    def read(self, passages: Sequence[Passage], output: ForwardOutput) -> list[Outcome]:
-        """One outcome per passage, in their order."""
-        tokens = iter(self._tokens(passages, output.logits))
-        states = iter(self._states(output.hidden))
-        outcomes = []
-        for passage in passages:
-            probabilities, look_ahead, reply_token = None, None, None
-            for stretch in passage.stretches:
-                if stretch.reads_hidden:
-                    probabilities = next(states)
-                if stretch.reads_logits and stretch.channel is Channel.INPUT:
-                    look_ahead = next(tokens)
-                elif stretch.reads_logits:
-                    reply_token = next(tokens)
-            outcomes.append(Outcome(probabilities, look_ahead, reply_token))
-        return outcomes
-
-    def _states(self, hidden: Tensor) -> list[Mapping[State, float]]:
-        if self._head is None or hidden.shape[0] == 0:
-            return []
-        rows = self._head.probabilities(hidden).tolist()
-        return [dict(zip(self._head.labels, row, strict=True)) for row in rows]
-
-    def _tokens(self, passages: Sequence[Passage], logits: Tensor) -> list[int]:
+    def requests(self, passages: Sequence[Passage]) -> TokenRequests:
+        """How the tokens of the rows whose logits are read are chosen, in their order."""
         settings: list[SamplingSettings] = []
         draws: list[tuple[int, int]] = []
         history: list[Sequence[int]] = []
@@ -65,4 +41,26 @@ class Readers:
                 draws.append((lane.reply_number, lane.num_reply_tokens))
                 counts = sampling.repetition_penalty != 1
                 history.append([*lane.trunk.tokens, *lane.output.tokens] if counts else ())
-        return sample(logits, settings, draws, history)
+        return TokenRequests(settings, draws, history)
+
+    def outcomes(self, passages: Sequence[Passage], answers: Answers) -> list[Outcome]:
+        """One outcome per passage, in their order."""
+        tokens = iter(answers.tokens)
+        states = iter(self._states(answers.probabilities))
+        outcomes = []
+        for passage in passages:
+            probabilities, look_ahead, reply_token = None, None, None
+            for stretch in passage.stretches:
+                if stretch.reads_hidden:
+                    probabilities = next(states)
+                if stretch.reads_logits and stretch.channel is Channel.INPUT:
+                    look_ahead = next(tokens)
+                elif stretch.reads_logits:
+                    reply_token = next(tokens)
+            outcomes.append(Outcome(probabilities, look_ahead, reply_token))
+        return outcomes
+
+    def _states(self, rows: Sequence[Sequence[float]]) -> list[Mapping[State, float]]:
+        if self.head is None:
+            return []
+        return [dict(zip(self.head.labels, row, strict=True)) for row in rows]

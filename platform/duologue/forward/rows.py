@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import torch
 from torch import Tensor
 
 from duologue.kv.channel import Channel
@@ -40,3 +42,12 @@ class ForwardOutput:
 
     logits: Tensor  # [logit readers, vocab]
     hidden: Tensor  # [hidden readers, layers read * hidden_size]
+    beside: Tensor
+    """int32, on the same device: the numbers that were sent with the rows."""
+
+
+def sent(beside: Any, device: torch.device) -> Tensor:
+    """Numbers of the host, int32, on the device of an output; none for None."""
+    if beside is None:
+        return torch.empty(0, dtype=torch.int32)
+    return torch.from_numpy(beside).to(device)

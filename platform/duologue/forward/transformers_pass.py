@@ -11,7 +11,7 @@ from transformers import PreTrainedModel
 from duologue.forward.adapted_layers import AdaptedLayers, InputRows
 from duologue.forward.input_lora import InputLora
 from duologue.forward.plan import AttentionPlan
-from duologue.forward.rows import ForwardOutput, Stretch
+from duologue.forward.rows import ForwardOutput, Stretch, sent
 from duologue.kv.blocks import BlockPool
 from duologue.model.geometry import ModelGeometry
 
@@ -41,7 +41,7 @@ class TransformersPass:
         self._num_heads = ModelGeometry.from_config(network.config).num_heads
 
     @torch.inference_mode()
-    def run(self, stretches: Sequence[Stretch]) -> ForwardOutput:
+    def run(self, stretches: Sequence[Stretch], beside: Any = None) -> ForwardOutput:
         """Fill the cells of all rows and read the last row of each stretch that asks for it."""
         plan = AttentionPlan(stretches, self._pool, self._num_heads, self._dtype)
         ends = list(zip(stretches, plan.last_rows, strict=True))
@@ -50,7 +50,8 @@ class TransformersPass:
             logits = self._logits(plan, [row for stretch, row in ends if stretch.reads_logits])
         states = [hidden[layer] for layer in self.hidden_layers] if hidden_rows else []
         empty = torch.empty(0, 0, device=self._device, dtype=self._dtype)
-        return ForwardOutput(logits=logits, hidden=torch.cat(states, dim=-1) if states else empty)
+        hidden_states = torch.cat(states, dim=-1) if states else empty
+        return ForwardOutput(logits, hidden_states, sent(beside, self._device))
 
     def _logits(self, plan: AttentionPlan, rows: Sequence[int]) -> Tensor:
         """Run the network; logits of the named rows, [rows, vocab]."""

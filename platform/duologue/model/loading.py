@@ -56,7 +56,8 @@ def load_model(
     A GGUF file is converted on its first use (`progress` follows that); nothing is ever
     downloaded. `attention` is "duologue" for the engine, or one that transformers has, such as
     "eager", for running the model as it is. `kernels` is what the engine's forwards are computed
-    with: "auto", "torch" or "native"; `weights` is "plain", or "int8" to have them rounded.
+    with: "auto", "torch", "native" or "triton"; `weights` is "plain", or "int8" to have them
+    rounded.
 
     Raises ModelUnavailable if the model is missing, broken or of a kind that the engine cannot
     run, and InvalidSetting for a device or dtype that is unknown or not present.

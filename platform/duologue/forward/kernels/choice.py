@@ -7,9 +7,11 @@ import torch
 from transformers import PreTrainedModel
 
 from duologue.errors import ModelUnavailable
+from duologue.forward.kernels import triton_kernels
 from duologue.forward.kernels.kernel_set import KernelSet
 from duologue.forward.kernels.native_kernels import NativeKernels
 from duologue.forward.kernels.torch_kernels import TORCH
+from duologue.forward.kernels.triton_kernels import TritonKernels
 from duologue.forward.native.library import NotLoaded, load_library
 from duologue.forward.native.llama import why_not
 
@@ -25,9 +27,10 @@ class KernelChoice:
 
 
 def choose_kernels(wanted: str, network: PreTrainedModel, weights: str = "plain") -> KernelChoice:
-    """The set of that name; "auto" takes native for Llama-like models in bfloat16 on a CPU.
+    """The set of that name; "auto" takes the fast one for the model's device.
 
-    `weights` are "plain" or "int8", which the native set alone can do.
+    That is triton on CUDA, and native for bfloat16 on a CPU, both for Llama-like models. `weights`
+    are "plain" or "int8", which the native set alone can do.
 
     Raises ModelUnavailable if a set is wanted by name that cannot serve this model here, or 8-bit
     weights where the native set does not serve it.
@@ -44,26 +47,56 @@ def choose_kernels(wanted: str, network: PreTrainedModel, weights: str = "plain"
 def _choose(wanted: str, network: PreTrainedModel, *, is_int8: bool) -> KernelChoice:
     if wanted == "torch":
         return KernelChoice(TORCH, "model.kernels asks for it")
+    name = wanted
+    if wanted == "auto":
+        name = "triton" if network.device.type == "cuda" else "native"
+    if name == "triton":
+        found = _triton_choice(network)
+    else:
+        found = _native_choice(network, is_auto=wanted == "auto", is_int8=is_int8)
+    if isinstance(found, str):
+        if wanted != "auto":
+            raise ModelUnavailable(
+                f"model.kernels is '{wanted}', which cannot serve this model: {found}"
+            )
+        return KernelChoice(TORCH, found)
+    kind = str(network.dtype).removeprefix("torch.")
+    chosen = f"Llama-like, {kind}" if wanted == "auto" else "model.kernels asks for it"
+    return KernelChoice(found.kernels, f"{chosen}; {found.reason}", found.is_int8)
+
+
+def _triton_choice(network: PreTrainedModel) -> KernelChoice | str:
+    """The set and what it is for, or why it cannot serve."""
+    reason = triton_kernels.why_not(network)
+    if reason:
+        return reason
+    if network.device.type != "cuda":
+        return KernelChoice(_triton(), "played by Triton's interpreter, for tests")
+    return KernelChoice(_triton(), f"for {torch.cuda.get_device_name(network.device)}")
+
+
+def _native_choice(
+    network: PreTrainedModel, *, is_auto: bool, is_int8: bool
+) -> KernelChoice | str:
+    """The set and what it is for, or why it cannot serve."""
     reason = why_not(network)
-    if wanted == "auto" and not reason and network.dtype is not torch.bfloat16:
+    if is_auto and not reason and network.dtype is not torch.bfloat16:
         reason = f"native is for bfloat16, the model is in {str(network.dtype)[6:]}"
-    if not reason:
-        try:
-            native = _native(is_int8)
-        except NotLoaded as error:
-            reason = str(error)
-        else:
-            kind = native.library.variant.name
-            chosen = "model.kernels asks for it" if wanted == "native" else "Llama-like, bfloat16"
-            return KernelChoice(native, f"{chosen}; built for {kind}", is_int8)
-    if wanted == "native":
-        raise ModelUnavailable(
-            f"model.kernels is 'native', which cannot serve this model: {reason}"
-        )
-    return KernelChoice(TORCH, reason)
+    if reason:
+        return reason
+    try:
+        native = _native(is_int8)
+    except NotLoaded as error:
+        return str(error)
+    return KernelChoice(native, f"built for {native.library.variant.name}", is_int8)
 
 
 @cache
 def _native(is_int8: bool) -> NativeKernels:
     """One for all models of a process, so that none is packed twice."""
     return NativeKernels(load_library(), is_int8=is_int8)
+
+
+@cache
+def _triton() -> TritonKernels:
+    return TritonKernels()

@@ -1,7 +1,7 @@
 """What every kernel set can do."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from duologue.forward.input_lora import InputLora
 from duologue.forward.rows import ForwardOutput, Stretch
@@ -14,8 +14,20 @@ if TYPE_CHECKING:
 class Pass(Protocol):
     """Runs forwards of one model."""
 
-    def run(self, stretches: Sequence[Stretch]) -> ForwardOutput:
-        """Fill the cells of all rows and read the last row of each stretch that asks for it."""
+    def run(self, stretches: Sequence[Stretch], beside: Any = None) -> ForwardOutput:
+        """Fill the cells of all rows and read the last row of each stretch that asks for it.
+
+        Need not wait for the device. `beside` are numbers for whoever works on with the output
+        there (int32, of the host): they go to the device with the rows.
+        """
+
+
+@runtime_checkable
+class PreparedPass(Pass, Protocol):
+    """One that is faster once it has seen to its forwards beforehand."""
+
+    def prepare(self, max_rows: int) -> None:
+        """Get ready for forwards of up to so many rows."""
 
 
 class KernelSet(Protocol):

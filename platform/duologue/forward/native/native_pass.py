@@ -21,7 +21,7 @@ from duologue.forward.native.llama import PackedLlama
 from duologue.forward.native.structures import TYPES
 from duologue.forward.native.updates import layer_updates
 from duologue.forward.plan import by_slot
-from duologue.forward.rows import ForwardOutput, Stretch
+from duologue.forward.rows import ForwardOutput, Stretch, sent
 from duologue.kv.blocks import BlockPool
 from duologue.kv.channel import Channel
 
@@ -57,7 +57,7 @@ class NativePass:
         self._model = _model_struct(llama, self._layers)
         self._workspace = torch.empty(0, dtype=torch.uint8)
 
-    def run(self, stretches: Sequence[Stretch]) -> ForwardOutput:
+    def run(self, stretches: Sequence[Stretch], beside: Any = None) -> ForwardOutput:
         """Fill the cells of all rows and read the last row of each stretch that asks for it."""
         works, last_rows = by_slot(stretches)
         tokens = np.array([token for work in works for token in work.tokens], dtype=np.int64)
@@ -107,7 +107,7 @@ class NativePass:
             **{name: array.ctypes.data for name, array in kept.items()},
         )
         self._library.functions.duologue_forward(byref(self._model), byref(rows))
-        return ForwardOutput(logits=logits, hidden=hidden)
+        return ForwardOutput(logits, hidden, sent(beside, logits.device))
 
     def _check_tokens(self, tokens: Any) -> None:
         """The library would read memory that is not the model's."""

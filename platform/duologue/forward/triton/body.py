@@ -46,7 +46,6 @@ class Body:
         llama = self._llama
         heads, eps, dtype = llama.heads, llama.eps, llama.dtype
         inputs = rows.inputs if has_input else None
-        # Not in place of anything: in float32, a copy would be the embedding's own memory.
         states = embedding(rows.tokens, llama.embedding).to(torch.float32)
         angles = rows.positions.to(torch.float32)[:, None] * llama.frequencies
         rotation = angles.cos() * llama.rotary_scale, angles.sin() * llama.rotary_scale
@@ -81,7 +80,8 @@ class Body:
             change = layer.down.of(gate(layer.gate_up.of(normed, inputs)), inputs)
         final = add_and_norm(states, change, llama.final_norm, eps, dtype)
         self._keep(kept, len(self._layers) - 1, states)
-        kept[FINAL] = final.to(torch.float32)
+        if FINAL in self._hidden_layers:
+            kept[FINAL] = final.to(torch.float32)
         return BodyOutput(final, tuple(kept[layer] for layer in self._hidden_layers))
 
     def _keep(self, kept: dict[int, Tensor], number: int, states: Tensor) -> None:

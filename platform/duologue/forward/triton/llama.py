@@ -156,6 +156,6 @@ def _product(*linears: Any) -> Product:
     biases = [layer.bias for layer in linears]
     bias = None
     if any(one is not None for one in biases):
-        zeros = [weight.new_zeros(weight.shape[0]) for weight in weights]
-        bias = torch.cat([zero if one is None else one.data for one, zero in zip(biases, zeros, strict=True)])
+        pairs = zip(weights, biases, strict=True)
+        bias = torch.cat([w.new_zeros(len(w)) if one is None else one.data for w, one in pairs])
     return Product(torch.cat(weights), bias)

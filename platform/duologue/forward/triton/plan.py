@@ -1,4 +1,4 @@
-"""What a device is told of a forward's rows: one array of whole numbers, which goes up in one piece.
+"""What a device is told of the rows of a forward: one array of whole numbers.
 
 It begins with four columns of a number per row: token, position, cell, and 1 for a row of an input
 channel. Then come the items, as many as rows, of eight numbers each:
@@ -18,44 +18,32 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from duologue.forward.slot_rows import SlotWork
 from duologue.forward.triton.shapes import HeadShape
+from duologue.kv.blocks import CELLS_PER_BLOCK
 from duologue.kv.channel import Channel
 
-CELLS_PER_BLOCK = 32
 ITEM = 8
 FIXED = 4 + ITEM
 """Numbers per row before the tables."""
 
 
-@dataclass(frozen=True, slots=True)
-class SlotRows:
-    """Rows of one slot, whose cells are labelled, and what that slot holds."""
-
-    table: Any  # int32 [entries]
-    owners: Any  # int32 [entries * CELLS_PER_BLOCK]
-    positions_held: Any  # int32 [entries * CELLS_PER_BLOCK]
-    tokens: Sequence[int]
-    channels: Sequence[int]
-    positions: Sequence[int]
-    cells: Sequence[int]
-    """Of the device: block * CELLS_PER_BLOCK + place."""
-
-
 class RowsPlan:
     """The rows of a forward, before it is known how many others they are filled up with."""
 
-    def __init__(self, slots: Sequence[SlotRows], heads: HeadShape, window: int | None) -> None:
-        self._slots = slots
+    def __init__(self, works: Sequence[SlotWork], heads: HeadShape, window: int | None) -> None:
+        """The cells of `works` are labelled."""
+        self._works = works
         self._window = window
-        self._counts = [len(slot.tokens) for slot in slots]
+        self._counts = [work.num_rows for work in works]
         self.num_rows = sum(self._counts)
-        self.tokens = _column([token for slot in slots for token in slot.tokens])
-        self._channels = _column([channel for slot in slots for channel in slot.channels])
-        self._positions = _column([position for slot in slots for position in slot.positions])
-        self._cells = _column([cell for slot in slots for cell in slot.cells])
+        self.tokens = _column([token for work in works for token in work.tokens])
+        self._channels = _column([channel for work in works for channel in work.channels])
+        self._positions = _column([position for work in works for position in work.positions])
+        self._tables = [np.maximum(work.slot.table, 0) for work in works]
         self.tile = heads.tile(max(self._counts))
         self._rows_per_item = heads.rows_per_item(self.tile)
-        self.longest_entries = max(len(slot.table) for slot in slots)
+        self.longest_entries = max(work.slot.num_entries for work in works)
 
     @cached_property
     def has_input(self) -> bool:
@@ -69,24 +57,33 @@ class RowsPlan:
     def numbers(self, num_rows: int) -> Any:
         """All of it, int32, filled up to so many rows."""
         assert num_rows >= self.num_rows, (num_rows, self.num_rows)
-        tables, words = [slot.table for slot in self._slots], self._words()
+        words = self._words()
         fixed = np.zeros(FIXED * num_rows, dtype=np.int32)
         columns = fixed[: 4 * num_rows].reshape(4, num_rows)
         own = slice(0, self.num_rows)
         columns[0, own], columns[1, own] = self.tokens, self._positions
         columns[2] = -1
-        columns[2, own] = self._cells
+        columns[2, own] = self._cells()
         columns[3, own] = self._channels == Channel.INPUT
         items = self._items(len(fixed), words)
         fixed[4 * num_rows :][: items.size] = items.ravel()
-        return np.concatenate([fixed, *tables, words])
+        return np.concatenate([fixed, *self._tables, words])
+
+    def _cells(self) -> Any:
+        """int32 [rows]: block * CELLS_PER_BLOCK + place."""
+        entries = [len(table) for table in self._tables]
+        starts = np.cumsum([0, *entries[:-1]])
+        cells = _column([cell for work in self._works for cell in work.cells])
+        entry = np.repeat(starts, self._counts) + cells // CELLS_PER_BLOCK
+        blocks = np.concatenate(self._tables)[entry]
+        return blocks * CELLS_PER_BLOCK + cells % CELLS_PER_BLOCK
 
     def _words(self) -> Any:
         """int32: the words of each row's whole table, row by row."""
-        slots = self._slots
-        owners = np.concatenate([slot.owners for slot in slots for _ in slot.tokens])
-        held = np.concatenate([slot.positions_held for slot in slots for _ in slot.tokens])
-        num_cells = [len(slot.owners) for slot in slots for _ in slot.tokens]
+        slots = [work.slot for work in self._works for _ in work.tokens]
+        owners = np.concatenate([slot.owners for slot in slots])
+        held = np.concatenate([slot.positions for slot in slots])
+        num_cells = [slot.num_entries * CELLS_PER_BLOCK for slot in slots]
         own = np.repeat(self._positions, num_cells)
         seen = (owners == Channel.TRUNK) | (owners == np.repeat(self._channels, num_cells))
         seen &= held <= own
@@ -96,10 +93,10 @@ class RowsPlan:
 
     def _items(self, tables_at: int, words: Any) -> Any:
         """int32 [items, ITEM]"""
-        first_words_at = tables_at + sum(len(slot.table) for slot in self._slots)
+        first_words_at = tables_at + sum(len(table) for table in self._tables)
         items, row, words_at, table_at = [], 0, first_words_at, tables_at
-        for slot, count in zip(self._slots, self._counts, strict=True):
-            entries = len(slot.table)
+        for table, count in zip(self._tables, self._counts, strict=True):
+            entries = len(table)
             for first in range(0, count, self._rows_per_item):
                 rows = min(self._rows_per_item, count - first)
                 span = 0, entries
@@ -125,8 +122,9 @@ class RowTensors:
 
     @classmethod
     def of(cls, whole: Tensor, num_rows: int) -> "RowTensors":
-        columns = whole[: 4 * num_rows].view(4, num_rows)
-        return cls(*columns, whole[4 * num_rows : FIXED * num_rows], whole)
+        tokens, positions, cells, inputs = whole[: 4 * num_rows].view(4, num_rows)
+        items = whole[4 * num_rows : FIXED * num_rows]
+        return cls(tokens, positions, cells, inputs, items, whole)
 
 
 def _looked_at(words: Any) -> tuple[int, int]:
