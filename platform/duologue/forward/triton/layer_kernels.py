@@ -31,29 +31,6 @@ def add_and_norm(
 
 
 @triton.jit
-def _turned(
-    head,  # where its first dimension lies
-    dim,
-    other,  # the dimension that each is turned with
-    within,
-    cosine,
-    sine,
-    norm,  # float32 [dim]
-    eps,
-    NORMS: tl.constexpr,
-    DIM: tl.constexpr,
-):
-    """One head's vector in float32, normed where the model does so, and rotated."""
-    vector = tl.load(head + dim, mask=within, other=0.0).to(tl.float32)
-    turned = tl.load(head + other, mask=within, other=0.0).to(tl.float32)
-    if NORMS:
-        scale = tl.rsqrt(tl.sum(vector * vector, 0) / DIM + eps)
-        vector = vector * scale * tl.load(norm + dim, mask=within, other=0.0)
-        turned = turned * scale * tl.load(norm + other, mask=within, other=0.0)
-    return vector * cosine + turned * sine
-
-
-@triton.jit
 def rotate_and_write(
     fused,  # [rows, heads + 2 * kv_heads, dim]: queries, keys, values
     queries,  # [rows, heads, dim]
@@ -67,49 +44,71 @@ def rotate_and_write(
     eps,
     KV_HEADS: tl.constexpr,
     GROUP: tl.constexpr,
+    GROUP_TILE: tl.constexpr,  # room for the group and the key
     DIM: tl.constexpr,
     DIM_TILE: tl.constexpr,
     HALF: tl.constexpr,
     NORMS: tl.constexpr,
 ):
-    """Rotate a row's queries and key by its position; put the key and the value into its cell."""
+    """Rotate a row's queries and keys by its position, normed before where the model does so.
+
+    Keys and values go into the row's cell. A program has one key head with its group of queries.
+    """
     row = tl.program_id(0).to(tl.int64)
     head = tl.program_id(1)
     dim = tl.arange(0, DIM_TILE)
-    within = dim < DIM
     is_low = dim < HALF
     is_rotated = dim < 2 * HALF
     angle = row * HALF + tl.where(is_low, dim, dim - HALF)
-    other = tl.where(is_low, dim + HALF, tl.where(is_rotated, dim - HALF, dim))
     cosine = tl.load(cosines + angle, mask=is_rotated, other=1.0)
     sine = tl.load(sines + angle, mask=is_rotated, other=0.0)
     sine = tl.where(is_low, -sine, sine)
+    other = tl.where(is_low, dim + HALF, tl.where(is_rotated, dim - HALF, dim))
+
+    member = tl.arange(0, GROUP_TILE)
+    is_key = member == GROUP
+    source_head = tl.where(is_key, KV_HEADS * GROUP + head, head * GROUP + member)
     source = fused + row * ((KV_HEADS * GROUP + 2 * KV_HEADS) * DIM)
-    for member in tl.static_range(GROUP):
-        query_head = head * GROUP + member
-        query = _turned(
-            source + query_head * DIM,
-            dim,
-            other,
-            within,
-            cosine,
-            sine,
-            query_norm,
-            eps,
-            NORMS,
-            DIM,
+    at = source + source_head[:, None] * DIM
+    within = (member <= GROUP)[:, None] & (dim < DIM)[None, :]
+    vector = tl.load(at + dim[None, :], mask=within, other=0.0).to(tl.float32)
+    turned = tl.load(at + other[None, :], mask=within, other=0.0).to(tl.float32)
+    if NORMS:
+        scale = tl.rsqrt(tl.sum(vector * vector, 1) / DIM + eps)[:, None]
+        vector *= scale * tl.where(
+            is_key[:, None],
+            tl.load(key_norm + dim, mask=dim < DIM, other=0.0)[None, :],
+            tl.load(query_norm + dim, mask=dim < DIM, other=0.0)[None, :],
         )
-        target = queries + (row * (KV_HEADS * GROUP) + query_head) * DIM + dim
-        tl.store(target, query.to(queries.dtype.element_ty), mask=within)
+        turned *= scale * tl.where(
+            is_key[:, None],
+            tl.load(key_norm + other, mask=dim < DIM, other=0.0)[None, :],
+            tl.load(query_norm + other, mask=dim < DIM, other=0.0)[None, :],
+        )
+    result = vector * cosine[None, :] + turned * sine[None, :]
+    line = row * (KV_HEADS * GROUP) + head * GROUP + member
+    tl.store(
+        queries + line[:, None] * DIM + dim[None, :],
+        result.to(queries.dtype.element_ty),
+        mask=(member < GROUP)[:, None] & within,
+    )
     cell = tl.load(cells + row)
-    if cell >= 0:
-        place = cell % CELLS
-        start = ((cell // CELLS).to(tl.int64) * KV_HEADS + head) * (DIM * CELLS)
-        source += KV_HEADS * GROUP * DIM + head * DIM
-        key = _turned(source, dim, other, within, cosine, sine, key_norm, eps, NORMS, DIM)
-        tl.store(keys + start + dim * CELLS + place, key.to(keys.dtype.element_ty), mask=within)
-        value = tl.load(source + KV_HEADS * DIM + dim, mask=within, other=0.0)
-        tl.store(values + start + place * DIM + dim, value.to(values.dtype.element_ty), mask=within)
+    is_written = cell >= 0
+    place = cell % CELLS
+    start = ((cell // CELLS).to(tl.int64) * KV_HEADS + head) * (DIM * CELLS)
+    tl.store(
+        keys + start + place + (dim * CELLS)[None, :] + (member * 0)[:, None],
+        result.to(keys.dtype.element_ty),
+        mask=is_key[:, None] & within & is_written,
+    )
+    value = tl.load(
+        source + (KV_HEADS * GROUP + KV_HEADS + head) * DIM + dim, mask=dim < DIM, other=0.0
+    )
+    tl.store(
+        values + start + place * DIM + dim,
+        value.to(values.dtype.element_ty),
+        mask=(dim < DIM) & is_written,
+    )
 
 
 @triton.jit

@@ -130,11 +130,12 @@ def rotate_and_write(
         eps,
         KV_HEADS=heads.kv_heads,
         GROUP=heads.group,
+        GROUP_TILE=power_of_two(heads.group + 1),
         DIM=heads.dim,
         DIM_TILE=heads.dim_tile,
         HALF=cosines.shape[1],
         NORMS=norms is not None,
-        num_warps=1,
+        num_warps=1 if heads.group * heads.dim <= 512 else 4,
     )
     return queries
 
