@@ -6,6 +6,7 @@ engine as it is passes (`test_tiny_models`, and below what is not tried there).
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from itertools import count
 from random import Random
 from typing import Any
@@ -14,14 +15,14 @@ from unittest.mock import patch
 import pytest
 from torch import Tensor
 
-from duologue.engine import readers
 from duologue.engine.job import Job
 from duologue.engine.openings import Openings
+from duologue.engine.passage import Passage
+from duologue.engine.readers import Readers
 from duologue.engine.seat import SlotCells
 from duologue.forward import slot_rows
 from duologue.forward.plan import AttentionPlan
-from duologue.forward.sampling import sample
-from duologue.forward.sampling_settings import SamplingSettings
+from duologue.forward.sampling_rows import TokenRequests
 from duologue.forward.transformers_pass import TransformersPass
 from duologue.forward.visibility import visible_cells
 from duologue.kv.blocks import CELLS_PER_BLOCK
@@ -161,16 +162,13 @@ def evidence_is_never_void() -> Any:
 def random_numbers_have_a_state() -> Any:
     """They are drawn one after the other, whoever needs one."""
     numbers = count()
+    original = Readers.requests
 
-    def drawn(
-        logits: Tensor,
-        settings: Sequence[SamplingSettings],
-        draws: Sequence[tuple[int, int]],
-        history: Sequence[Sequence[int]],
-    ) -> list[int]:
-        return sample(logits, settings, [(0, next(numbers)) for _ in draws], history)
+    def requests(readers: Readers, passages: Sequence[Passage]) -> TokenRequests:
+        asked = original(readers, passages)
+        return replace(asked, draws=[(0, next(numbers)) for _ in asked.draws])
 
-    return patch.object(readers, "sample", drawn)
+    return patch.object(Readers, "requests", requests)
 
 
 Check = Callable[..., None]

@@ -58,8 +58,10 @@ class Witness:
         """While this lasts, every merged forward is written down."""
         original = MergedForward.run
 
-        def run(merged: MergedForward, stretches: Sequence[Stretch]) -> ForwardOutput:
-            output = original(merged, stretches)
+        def run(
+            merged: MergedForward, stretches: Sequence[Stretch], beside: Any = None
+        ) -> ForwardOutput:
+            output = original(merged, stretches, beside)
             self._write_down(stretches, output)
             return output
 

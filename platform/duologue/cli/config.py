@@ -124,9 +124,13 @@ def _print_table(configuration: "Configuration") -> None:
             value = without_password(value)
         table.add_row(Text(name), Text(_literal(value), style), Text(origin or "default", style))
     output().print(table)
-    from duologue.forward.native.build import state
+    from duologue.forward.native import build
+    from duologue.forward.triton import presence
 
-    output().print(Text(f"\nnative kernels (model.kernels): {state()}", "dim"), soft_wrap=True)
+    sets = {"native": build.state(), "triton": presence.state()}
+    output().print()
+    for name, state in sets.items():
+        output().print(Text(f"{name} kernels (model.kernels): {state}", "dim"), soft_wrap=True)
 
 
 def _as_toml(configuration: "Configuration") -> str:

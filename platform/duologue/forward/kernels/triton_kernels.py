@@ -1,8 +1,6 @@
 """The triton set: kernels for CUDA devices, and for Llama-like models only."""
 
-import os
 from collections.abc import Sequence
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -12,6 +10,7 @@ from transformers import PreTrainedModel
 from duologue.forward.input_lora import InputLora
 from duologue.forward.kernels.kernel_set import Pass
 from duologue.forward.llama_like import why_unlike
+from duologue.forward.triton.presence import is_interpreted, triton_version
 from duologue.kv.memory import KVMemory
 from duologue.model.geometry import ModelGeometry
 
@@ -64,8 +63,8 @@ def why_not(network: PreTrainedModel) -> str:
     device = network.device
     if device.type != "cuda" and not (device.type == "cpu" and is_interpreted()):
         return f"the model is on {device}, and triton is for CUDA devices"
-    if find_spec("triton") is None:
-        return "the package triton is not installed"
+    if triton_version() is None:
+        return "the package triton is not installed (duologue[cuda])"
     if device.type == "cuda":
         capability = torch.cuda.get_device_capability(device)
         if capability < OLDEST:
@@ -82,8 +81,3 @@ def why_not(network: PreTrainedModel) -> str:
     if dim % 2 or dim > MAX_DIM:
         return f"heads have {dim} dimensions, not an even number up to {MAX_DIM}"
     return ""
-
-
-def is_interpreted() -> bool:
-    """Whether kernels are played by Triton's interpreter, on tensors of the processor."""
-    return os.environ.get("TRITON_INTERPRET") == "1"

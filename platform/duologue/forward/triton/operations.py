@@ -11,8 +11,8 @@ from duologue.forward.triton.shapes import AttentionShape, HeadShape, power_of_t
 LOG2_E = 1.4426950408889634
 GATE_TILE = 1024
 UPDATE_ROWS, UPDATE_OUTPUTS, UPDATE_RANK = 16, 128, 16
-SHARED_BYTES = 1 << 14
-"""Keys of a block in one head, from which on fewer of them are on their way at a time."""
+STAGES_BYTES = 1 << 15
+"""Keys of a head that are on their way at a time, at the most: there is other use for the place."""
 
 
 def attend(
@@ -54,7 +54,7 @@ def attend(
         TILE=shape.tile,
         PARTS=shape.num_parts,
         num_warps=4 if shape.tile <= 64 else 8,
-        num_stages=3 if block_bytes < SHARED_BYTES else 2,
+        num_stages=max(1, min(3, STAGES_BYTES // block_bytes)),
     )
     if shape.num_parts > 1:
         _launch(

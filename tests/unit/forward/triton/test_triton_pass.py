@@ -16,6 +16,8 @@ from duologue.forward.kernels.triton_kernels import TritonKernels
 from duologue.forward.merged import MergedForward
 from duologue.forward.rows import ForwardOutput, Stretch
 from duologue.forward.triton import triton_pass
+from duologue.forward.triton.body import BodyOutput
+from duologue.forward.triton.recording import Run
 from duologue.kv.channel import Channel
 from duologue.kv.memory import KVMemory
 from duologue.model.geometry import ModelGeometry
@@ -130,8 +132,16 @@ def test_rows_that_fill_up_change_nothing(is_adapted: bool) -> None:
     assert {rows for rows, _, _ in recordings} == sizes
     assert {has_input for _, _, has_input in recordings} == {False, is_adapted}
     played = []
-    for key, play in recordings.items():
-        recordings[key] = lambda key=key, play=play: (played.append(key), play())[1]
+
+    def noted(key: triton_pass.Key, play: Run) -> Run:
+        def run() -> BodyOutput:
+            played.append(key)
+            return play()
+
+        return run
+
+    for key, play in list(recordings.items()):
+        recordings[key] = noted(key, play)
     check_same(prepared.run(), scene.run())
     assert [(rows, has_input) for rows, _, has_input in played] == [(16, is_adapted)]
     torch.testing.assert_close(prepared.cells(), scene.cells(), rtol=1e-5, atol=1e-5)
