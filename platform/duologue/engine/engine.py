@@ -7,11 +7,12 @@ from functools import partial
 from duologue.engine.job import Job
 from duologue.engine.openings import Openings
 from duologue.engine.passage import Passage, plan_passage
-from duologue.engine.readers import Readers
+from duologue.engine.readers import GREEDY, Readers
 from duologue.engine.seat import Seat
 from duologue.errors import InvalidInput, KVMemoryExhausted, StaleEpoch, UnknownSession
 from duologue.forward.merged import MergedForward
 from duologue.forward.rows import Stretch
+from duologue.forward.sampling_rows import TokenRequests
 from duologue.forward.state_head import StateHead
 from duologue.kv.channel import Channel
 from duologue.kv.memory import KVMemory, Opening
@@ -22,6 +23,7 @@ from duologue.model.loading import LoadedModel
 from duologue.strategies.base import Strategy
 from duologue.text.detokenizer import shows_text
 
+A_TOKEN = TokenRequests([GREEDY], [(0, 0)], [()])
 WARM_UP_ROWS = (1, 2, 5, 16, 48)
 """Rows of forwards as they come: a token, two channels, a reply's header, many sessions."""
 
@@ -180,8 +182,8 @@ class Engine:
 
     def warm_up(self) -> None:
         """Run forwards that nobody reads: kernels are set up before the first user waits."""
-        self._rehearse(WARM_UP_ROWS)
         self._merged.prepare(self.settings.max_rows)
+        self._rehearse(WARM_UP_ROWS)
 
     def probe(self) -> None:
         """Run the smallest forward, which nobody reads: whether the device still computes.
@@ -196,7 +198,8 @@ class Engine:
             for num_rows in sizes:
                 cells = self.memory.take(slot, num_rows)
                 tokens = [0] * num_rows
-                self._merged.run([Stretch(slot, Channel.TRUNK, tokens, cells, 0, True, True)])
+                stretch = Stretch(slot, Channel.TRUNK, tokens, cells, 0, True, True)
+                self._merged.start([stretch], A_TOKEN, self._readers.head).result()
                 self.memory.free(slot, cells)
         finally:
             self.memory.close(slot)

@@ -9,11 +9,14 @@ bit for each cell. Parts are put together by a second kernel.
 import triton
 import triton.language as tl
 
+UNALIGNED = ["cells", "maxima", "sums"]
+"""Where these begin depends on the number of rows, and no kernel is to be compiled for that."""
+
 CELLS = tl.constexpr(32)
 """Of a block; as many as a word has bits."""
 
 
-@triton.jit(do_not_specialize=["num_rows"])
+@triton.jit(do_not_specialize=["num_rows"], do_not_specialize_on_alignment=UNALIGNED)
 def attend_blocks(
     queries,  # [rows, heads, dim]
     keys,  # [blocks, kv_heads, dim, CELLS]
@@ -101,7 +104,7 @@ def attend_blocks(
         tl.store(results + line[:, None] * DIM + dim[None, :], mixed, mask=within)
 
 
-@triton.jit(do_not_specialize=["num_rows"])
+@triton.jit(do_not_specialize=["num_rows"], do_not_specialize_on_alignment=UNALIGNED)
 def combine_parts(
     mixed,  # float32 [parts, rows, heads, dim]
     maxima,  # float32 [parts, rows, heads]

@@ -30,7 +30,7 @@ def add_and_norm(
     tl.store(normed + at, (state * scale * weight).to(normed.dtype.element_ty), mask=within)
 
 
-@triton.jit
+@triton.jit(do_not_specialize_on_alignment=["cells"])
 def rotate_and_write(
     fused,  # [rows, heads + 2 * kv_heads, dim]: queries, keys, values
     queries,  # [rows, heads, dim]
@@ -129,7 +129,7 @@ def gate(
     tl.store(results + row * INNER + place, result.to(results.dtype.element_ty), mask=within)
 
 
-@triton.jit(do_not_specialize=["num_rows"])
+@triton.jit(do_not_specialize=["num_rows"], do_not_specialize_on_alignment=["inputs"])
 def add_update(
     lowered,  # [rows, rank]: states times the first half of the update
     up,  # [rank, outputs]: the second half

@@ -25,9 +25,10 @@ def attend(
     heads: HeadShape,
     shape: AttentionShape,
 ) -> Tensor:
-    """Attention of all rows, [rows, heads, dim]; undefined for rows of no item."""
+    """Attention of all rows, [rows, heads, dim]; 0 for rows of no item, which nobody reads."""
     num_rows = queries.shape[0]
-    results = torch.empty_like(queries)
+    # Not whatever lies there, which could grow beyond all bounds from layer to layer.
+    results = torch.zeros_like(queries)
     mixed, maxima, sums = results, results, results
     if shape.num_parts > 1:
         lines = (shape.num_parts, num_rows, heads.heads)

@@ -74,6 +74,7 @@ def attended(case: AttentionCase, heads: HeadShape, num_rows: int, num_parts: in
     shape = AttentionShape(num_items, plan.tile, num_parts)
     keys, values = case.pool.keys[0], case.pool.values[0]
     found = attend(queries, keys, values, rows.cells, rows.items, rows.whole, heads, shape)
+    assert not found[case.num_rows :].any()
     return found[: case.num_rows]
 
 

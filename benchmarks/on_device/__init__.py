@@ -1,0 +1,1 @@
+"""The parts of `benchmarks.device`: what is measured of a GPU."""
