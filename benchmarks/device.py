@@ -72,7 +72,7 @@ def main(
             run = {"exact": _exact, "forward": _forward, "crowd": _crowd}[part]
             try:
                 with watch.part({"exact": 0.2, "forward": 0.6, "crowd": 1.0}[part]):
-                    run(report, watch, chosen, kernels, 32 if is_tiny else context, is_tiny)
+                    run(report, watch, chosen, kernels, 16 if is_tiny else context, is_tiny)
             except Exception as error:  # what the other parts say is worth having
                 report.failures.append(f"{part}: {type(error).__name__}: {error}")
     console = Console(width=max(Console().width, TABLE_WIDTH))

@@ -7,11 +7,12 @@
 #   install.sh torch TOOLS VENV FILE INDEX      torch from that index; FILE: what is there already
 #   install.sh model TOOLS VENV SOURCE          "bundled" prepares that model, "none" makes room for one
 #   install.sh project TOOLS VENV SOURCE_TREE   Duologue itself, without looking at its dependencies
-#   install.sh kernels TOOLS VENV               Duologue's kernels, compiled for all kinds of processors
+#   install.sh kernels TOOLS VENV [stays]       Duologue's kernels, compiled for all kinds of processors;
+#                                               "stays": the compiler is in VENV too
 #   install.sh bill TOOLS VENV SOURCE_TREE FILE what is in VENV, as CycloneDX JSON
 #
 # Everything else is a wheel of a pinned version, the compiler of the kernels too, which stays with
-# the tools. The new environment has no pip of its own.
+# the tools unless the image is for GPUs. The new environment has no pip of its own.
 set -eu
 
 here=$(dirname "$0")
@@ -77,6 +78,9 @@ case $step in
     venv=$tools
     install --no-deps -r "$here/kernels.requirements.txt"
     CC="$tools/bin/python -m ziglang cc" "$1/bin/python" -m duologue.forward.native.build --beside
+    [ "${2:-}" = stays ] || exit 0
+    venv=$1
+    install --no-deps -r "$here/kernels.requirements.txt"
     ;;
   bill)
     venv=$tools

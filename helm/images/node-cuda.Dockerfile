@@ -27,7 +27,7 @@ COPY actors/ actors/
 COPY gateway/ gateway/
 COPY protos/ protos/
 RUN helm/images/install.sh project /opt/tools /opt/venv .
-RUN helm/images/install.sh kernels /opt/tools /opt/venv
+RUN helm/images/install.sh kernels /opt/tools /opt/venv stays
 RUN DUOLOGUE_CACHE=/opt/duologue/cache helm/images/install.sh model /opt/tools /opt/venv "${MODEL}"
 
 # The bill of materials, made only when it is asked for: docker build --target bill --output . ...

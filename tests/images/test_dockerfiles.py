@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sysconfig
 from collections.abc import Iterator
+from functools import reduce
 from importlib.metadata import version
 from pathlib import Path
 
@@ -124,9 +125,15 @@ def test_the_script_is_one() -> None:
 
 
 def _shared(lines: list[str]) -> list[str]:
-    """Without comments and without what makes a kind: names, torch, and the driver's variables."""
+    """Without comments and without what makes a kind: names, torch, the compiler that triton needs,
+    and the driver's variables."""
+    renamed = {
+        "node-cuda": "node-cpu",
+        "with NVIDIA GPUs": "without a GPU",
+        "/opt/tools /opt/venv stays": "/opt/tools /opt/venv",
+    }
     return [
-        line.replace("node-cuda", "node-cpu").replace("with NVIDIA GPUs", "without a GPU")
+        reduce(lambda text, names: text.replace(*names), renamed.items(), line)
         for line in lines
         if not line.startswith(("#", "ARG TORCH_INDEX=", "    NVIDIA_"))
     ]

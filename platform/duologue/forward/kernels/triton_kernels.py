@@ -45,10 +45,12 @@ class TritonKernels:
         lora: InputLora | None,
     ) -> Pass:
         # Only here: the package triton is not to be had everywhere.
+        from duologue.forward.triton import compiler
         from duologue.forward.triton.llama import device_llama
         from duologue.forward.triton.recording import GraphRecorder, PlainRecorder
         from duologue.forward.triton.triton_pass import TritonPass
 
+        compiler.provide()
         llama = self._taken.get(network)
         if llama is None:
             llama = self._taken[network] = device_llama(network)
@@ -66,6 +68,11 @@ def why_not(network: PreTrainedModel) -> str:
     if triton_version() is None:
         return "the package triton is not installed (duologue[cuda])"
     if device.type == "cuda":
+        from duologue.forward.triton.compiler import why_no_compiler
+
+        missing = why_no_compiler()
+        if missing:
+            return missing
         capability = torch.cuda.get_device_capability(device)
         if capability < OLDEST:
             return (

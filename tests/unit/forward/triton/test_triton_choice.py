@@ -1,16 +1,29 @@
 """When the triton set serves a model, and what is said when it does not."""
 
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 from typing import Any
 from unittest.mock import PropertyMock, patch
 
 import pytest
 import torch
+import triton
 
 from duologue.errors import ModelUnavailable
 from duologue.forward.kernels import triton_kernels
 from duologue.forward.kernels.choice import choose_kernels
-from duologue.forward.triton import presence
+from duologue.forward.triton import compiler, presence
 from tests.tiny_models import tiny_network
+
+SEVEN = """
+#include <Python.h>
+static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "seven", NULL, -1, NULL};
+PyMODINIT_FUNC PyInit_seven(void) {
+    PyObject *module = PyModule_Create(&definition);
+    PyModule_AddIntConstant(module, "SEVEN", 7);
+    return module;
+}
+"""
 
 
 def network(family: str = "llama", dtype: torch.dtype = torch.bfloat16, **changes: Any) -> Any:
@@ -73,6 +86,36 @@ def test_without_the_package_models_run_with_torch(monkeypatch: pytest.MonkeyPat
     assert "triton is not installed" in choose_kernels("auto", network()).reason
     monkeypatch.setattr(presence, "triton_version", lambda: None)
     assert "duologue[cuda]" in presence.state()
+
+
+@pytest.mark.usefixtures("hopper")
+def test_without_a_compiler_models_run_with_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("ziglang")
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setenv("PATH", "")
+    assert choose_kernels("auto", network()).kernels.name == "triton", "ziglang is here"
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    assert "needs a C compiler" in choose_kernels("auto", network()).reason
+    monkeypatch.setenv("CC", "cc")
+    monkeypatch.setattr("sysconfig.get_paths", lambda: {"include": "/does/not/exist"})
+    assert "headers of Python" in choose_kernels("auto", network()).reason
+
+
+def test_the_compiler_of_a_package_serves_where_there_is_no_other(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pytest.importorskip("ziglang")
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(triton.knobs.build, "impl", None)
+    compiler.provide()
+    build: Any = triton.knobs.build.impl
+    source = tmp_path / "seven.c"
+    source.write_text(SEVEN, encoding="utf-8")
+    spec = spec_from_file_location("seven", build("seven", str(source), str(tmp_path), [], [], []))
+    assert spec is not None
+    module: Any = module_from_spec(spec)
+    assert module.SEVEN == 7
 
 
 def test_on_a_processor_it_is_for_tests(monkeypatch: pytest.MonkeyPatch) -> None:
