@@ -110,25 +110,21 @@ def _forward(
     context: int,
     is_tiny: bool,
 ) -> None:
-    for name, config in _models(is_tiny).items():
-        dtype = choose_dtype("auto" if device.type == "cuda" else "float32", device)
+    models = _models(is_tiny)
+    for place, (name, config) in enumerate(models.items()):
         if not _has_room(config, device):
             continue
         watch.show(f"{name}: weights")
+        dtype = choose_dtype("auto" if device.type == "cuda" else "float32", device)
         network = network_of(config, device, dtype)
         chosen = choose_kernels(kernels, network).kernels
-        head = undecided_head(network.config.hidden_size, device)
-        found = report.timings.setdefault(name, [])
-        sessions = (1, 2) if is_tiny else SESSIONS
-        steps = 1 if is_tiny else 20
-        # The reference set is slow there, and many sessions of it would tell nothing more.
         sets = [chosen] if chosen is TORCH else [chosen, TORCH]
-        few = [count for count in sessions if count <= 32]
-        for count in sessions:
-            for timing in timings(
-                network, sets if count in few else sets[:1], head, [count], context, steps, watch
-            ):
-                found.append(timing)
+        head = undecided_head(network.config.hidden_size, device)
+        sessions, steps = ((1, 2), 1) if is_tiny else (SESSIONS, 20)
+        seconds = watch.left_s / (len(models) - place)
+        found = report.timings.setdefault(name, [])
+        for timing in timings(network, sets, head, sessions, context, steps, watch, seconds):
+            found.append(timing)
         del network, chosen, sets
 
 

@@ -132,19 +132,19 @@ def agreements(
         exact = played(TORCH, cpu, torch.float32)
         ours = played(kernels, device, torch.float32)
         yield ours.held_against(exact, f"{family}, float32: {name} / torch on the processor")
+        rows = PREPARED_ROWS if size is FULL else 4
+        recorded = played(kernels, device, torch.float32, rows)
+        what = f"{family}, float32: {name} recorded / torch on the processor"
+        yield recorded.held_against(exact, what)
+        if halves:
+            half = played(kernels, device, torch.bfloat16)
+            yield half.held_against(exact, f"{family}: {name} in bfloat16 / float32")
         if device.type != "cpu":
             there = played(TORCH, device, torch.float32)
             yield ours.held_against(there, f"{family}, float32: {name} / torch on the device")
-        rows = PREPARED_ROWS if size is FULL else 4
-        recorded = played(kernels, device, torch.float32, rows)
-        yield recorded.held_against(
-            exact, f"{family}, float32: {name} recorded / torch on the processor"
-        )
         if halves:
-            for kernel_set in (TORCH, kernels):
-                half = played(kernel_set, device, torch.bfloat16)
-                what = f"{family}: {kernel_set.name} in bfloat16 / float32"
-                yield half.held_against(exact, what)
+            half = played(TORCH, device, torch.bfloat16)
+            yield half.held_against(exact, f"{family}: torch in bfloat16 / float32")
 
 
 def _there(network: Any, device: torch.device, dtype: torch.dtype) -> PreTrainedModel:

@@ -21,6 +21,8 @@ from duologue.kv.slot import Slot
 from duologue.model.geometry import ModelGeometry
 
 SPARE_CELLS = 32
+MAX_OF_OTHERS = 32
+"""Sessions up to which the reference set is measured too: beyond them it is only slow."""
 RESERVED_BYTES = 6 << 30
 """Of a device's memory: for what a forward needs while it runs."""
 
@@ -119,25 +121,29 @@ def timings(
     context: int,
     steps: int,
     watch: Watch,
+    seconds: float,
 ) -> Iterator[Timing]:
-    """As many of them as there is time for, the small ones first."""
+    """As many of them as there are seconds for, the small ones first.
+
+    Only the first set of kernels goes on beyond `MAX_OF_OTHERS` sessions.
+    """
     geometry = ModelGeometry.from_config(network.config)
-    took_s = 0.0
+    ends_s, took_s = watch.elapsed_s + seconds, 0.0
     for count in sessions:
         if room_bytes(geometry, network.dtype, count, context) > free_bytes(network.device):
             return
-        for kernels in kernel_sets:
-            if took_s * 3 > watch.left_s:
+        for kernels in kernel_sets if count <= MAX_OF_OTHERS else kernel_sets[:1]:
+            if watch.elapsed_s + 2 * took_s > ends_s:
                 return
             watch.show(f"{kernels.name}: {count} sessions of {context} tokens")
-            began_s = time.monotonic()
+            began_s = watch.elapsed_s
             crowd = Crowd(network, kernels, head, count, context)
             for listens in (False, True):
                 yield crowd.timing(steps, listens)
             del crowd
-            took_s = time.monotonic() - began_s
-        if network.device.type == "cuda":
-            torch.cuda.empty_cache()
+            if network.device.type == "cuda":
+                torch.cuda.empty_cache()
+            took_s = watch.elapsed_s - began_s
 
 
 def room_bytes(geometry: ModelGeometry, dtype: torch.dtype, sessions: int, context: int) -> int:
