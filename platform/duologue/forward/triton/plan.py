@@ -22,6 +22,12 @@ from duologue.forward.slot_rows import SlotWork
 from duologue.forward.triton.shapes import HeadShape
 from duologue.kv.blocks import CELLS_PER_BLOCK
 from duologue.kv.channel import Channel
+from duologue.kv.slot import Slot
+
+PIECE_CELLS = 1 << 15
+"""Cells that are looked at together: with more, most of the time went into fresh memory."""
+
+TRUNK, INPUT = int(Channel.TRUNK), int(Channel.INPUT)
 
 ITEM = 8
 FIXED = 4 + ITEM
@@ -40,15 +46,17 @@ class RowsPlan:
         self.tokens = _column([token for work in works for token in work.tokens])
         self._channels = _column([channel for work in works for channel in work.channels])
         self._positions = _column([position for work in works for position in work.positions])
-        self._tables = [np.maximum(work.slot.table, 0) for work in works]
+        self._num_entries = [work.slot.num_entries for work in works]
+        tables = np.concatenate([work.slot.table for work in works])
+        self._tables: Any = np.maximum(tables, 0)  # nobody sees anything of a hole
         self.tile = heads.tile(max(self._counts))
         self._rows_per_item = heads.rows_per_item(self.tile)
-        self.longest_entries = max(work.slot.num_entries for work in works)
+        self.longest_entries = max(self._num_entries)
 
     @cached_property
     def has_input(self) -> bool:
         """Whether any row is of an input channel."""
-        return bool((self._channels == Channel.INPUT).any())
+        return bool((self._channels == INPUT).any())
 
     @cached_property
     def num_items(self) -> int:
@@ -64,28 +72,39 @@ class RowsPlan:
         columns[0, own], columns[1, own] = self.tokens, self._positions
         columns[2] = -1
         columns[2, own] = self._cells()
-        columns[3, own] = self._channels == Channel.INPUT
+        columns[3, own] = self._channels == INPUT
         items = self._items(len(fixed), words)
         fixed[4 * num_rows :][: items.size] = items.ravel()
-        return np.concatenate([fixed, *self._tables, words])
+        return np.concatenate([fixed, self._tables, words])
 
     def _cells(self) -> Any:
         """int32 [rows]: block * CELLS_PER_BLOCK + place."""
-        entries = [len(table) for table in self._tables]
-        starts = np.cumsum([0, *entries[:-1]])
+        starts = np.cumsum([0, *self._num_entries[:-1]])
         cells = _column([cell for work in self._works for cell in work.cells])
         entry = np.repeat(starts, self._counts) + cells // CELLS_PER_BLOCK
-        blocks = np.concatenate(self._tables)[entry]
+        blocks = self._tables[entry]
         return blocks * CELLS_PER_BLOCK + cells % CELLS_PER_BLOCK
 
     def _words(self) -> Any:
         """int32: the words of each row's whole table, row by row."""
         slots = [work.slot for work in self._works for _ in work.tokens]
+        num_cells = np.repeat(self._num_entries, self._counts) * CELLS_PER_BLOCK
+        pieces, first = [], 0
+        ends = np.cumsum(num_cells)
+        while first < len(slots):
+            begin = ends[first] - num_cells[first]
+            last = max(first + 1, int(np.searchsorted(ends, begin + PIECE_CELLS, side="right")))
+            pieces.append(self._words_of(slots[first:last], slice(first, last), num_cells))
+            first = last
+        return np.concatenate(pieces)
+
+    def _words_of(self, slots: Sequence[Slot], rows: slice, num_cells: Any) -> Any:
+        """The words of some rows, whose slots are these."""
         owners = np.concatenate([slot.owners for slot in slots])
         held = np.concatenate([slot.positions for slot in slots])
-        num_cells = [slot.num_entries * CELLS_PER_BLOCK for slot in slots]
-        own = np.repeat(self._positions, num_cells)
-        seen = (owners == Channel.TRUNK) | (owners == np.repeat(self._channels, num_cells))
+        own = np.repeat(self._positions[rows], num_cells[rows])
+        channels = np.repeat(self._channels[rows], num_cells[rows])
+        seen = (owners == TRUNK) | (owners == channels)
         seen &= held <= own
         if self._window is not None:
             seen &= held > own - self._window
@@ -93,10 +112,9 @@ class RowsPlan:
 
     def _items(self, tables_at: int, words: Any) -> Any:
         """int32 [items, ITEM]"""
-        first_words_at = tables_at + sum(len(table) for table in self._tables)
+        first_words_at = tables_at + len(self._tables)
         items, row, words_at, table_at = [], 0, first_words_at, tables_at
-        for table, count in zip(self._tables, self._counts, strict=True):
-            entries = len(table)
+        for entries, count in zip(self._num_entries, self._counts, strict=True):
             for first in range(0, count, self._rows_per_item):
                 rows = min(self._rows_per_item, count - first)
                 span = 0, entries

@@ -1,6 +1,7 @@
 """Attention over blocks, played by Triton's interpreter, against the same in float64."""
 
 from random import Random
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from duologue.forward.slot_rows import SlotWork
+from duologue.forward.triton import plan
 from duologue.forward.triton.operations import attend
 from duologue.forward.triton.plan import RowsPlan, RowTensors
 from duologue.forward.triton.shapes import AttentionShape, HeadShape
@@ -66,12 +68,12 @@ def random_work(random: Random, blocks: list[int]) -> SlotWork:
 
 def attended(case: AttentionCase, heads: HeadShape, num_rows: int, num_parts: int) -> Tensor:
     """With so many rows, of which some only fill up."""
-    plan = RowsPlan(case.works, heads, case.window)
-    rows = RowTensors.of(torch.from_numpy(plan.numbers(num_rows)), num_rows)
+    rows_plan = RowsPlan(case.works, heads, case.window)
+    rows = RowTensors.of(torch.from_numpy(rows_plan.numbers(num_rows)), num_rows)
     queries = torch.full((num_rows, heads.heads, heads.dim), torch.nan)
     queries[: case.num_rows] = case.queries * heads.dim**0.5
-    num_items = num_rows if num_rows > case.num_rows else plan.num_items
-    shape = AttentionShape(num_items, plan.tile, num_parts)
+    num_items = num_rows if num_rows > case.num_rows else rows_plan.num_items
+    shape = AttentionShape(num_items, rows_plan.tile, num_parts)
     keys, values = case.pool.keys[0], case.pool.values[0]
     found = attend(queries, keys, values, rows.cells, rows.items, rows.whole, heads, shape)
     assert not found[case.num_rows :].any()
@@ -87,6 +89,16 @@ def test_rows_see_what_they_may_and_nothing_else(
     truth, sizes = case.exact()
     found = attended(case, heads, case.num_rows + num_idle_rows, num_parts)
     assert ((found - truth).abs() <= ERROR * sizes.clamp(min=0.1)).all()
+
+
+@settings(max_examples=20)
+@given(st.randoms(use_true_random=False), st.integers(1, 200))
+def test_what_goes_up_does_not_depend_on_the_pieces(random: Random, piece_cells: int) -> None:
+    case, heads = random_case(random)
+    whole = RowsPlan(case.works, heads, case.window).numbers(case.num_rows)
+    with patch.object(plan, "PIECE_CELLS", piece_cells):
+        pieces = RowsPlan(case.works, heads, case.window).numbers(case.num_rows)
+    assert pieces.tolist() == whole.tolist()
 
 
 def test_both_channels_of_a_session_are_of_one_item() -> None:
