@@ -45,6 +45,7 @@ class Running:
             parts.append(probabilities.flatten().view(torch.int32))
         self._coming = Download(torch.cat(parts)) if parts else None
 
+    @torch.inference_mode()
     def result(self) -> Answers:
         """Wait for the answers."""
         if self._coming is None:

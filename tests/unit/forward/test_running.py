@@ -43,8 +43,10 @@ def head() -> StateHead:
 
 def answers(logits: Tensor, hidden: Tensor, requests: TokenRequests) -> Answers:
     columns = SamplingColumns(requests, VOCAB_SIZE)
-    output = ForwardOutput(logits, hidden, torch.from_numpy(columns.packed))
-    return Running(output, columns, head()).result()
+    with torch.inference_mode():  # as a forward is; who asks for the answers may have left it
+        output = ForwardOutput(logits.clone(), hidden, torch.from_numpy(columns.packed))
+        running = Running(output, columns, head())
+    return running.result()
 
 
 @settings(max_examples=60)

@@ -23,6 +23,9 @@ from duologue.kv.blocks import BlockPool
 UPLOAD_NUMBERS = 1 << 20
 """Room for what goes up, beside the rows' own numbers: 512 rows that each see 65,000 cells."""
 
+RECORDED_ROWS = (1, 2, 4, 8, 16, 32, 64, 96, 128, 192, 256, 384, 512)
+"""Closer to each other where the device's arithmetic is what a row costs."""
+
 MAX_RECORDED_ROWS = 512
 """Larger forwards are not recorded: there the device works longer than the host takes to ask."""
 
@@ -60,9 +63,9 @@ class TritonPass:
 
     @torch.inference_mode()
     def prepare(self, max_rows: int) -> None:
-        """Record forwards of 1, 2, 4, ... rows, up to `max_rows`, as the pool is now."""
+        """Record forwards of 1, 2, 4, ... rows, up to `max_rows`."""
         largest = min(max_rows, MAX_RECORDED_ROWS)
-        sizes = {min(1 << power, largest) for power in range(largest.bit_length() + 1)}
+        sizes = {min(size, largest) for size in RECORDED_ROWS}
         heads = self._llama.heads
         narrow, wide = heads.tile(1), heads.tile(largest)
         keys = {
