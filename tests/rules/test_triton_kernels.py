@@ -5,6 +5,7 @@ It takes milliseconds for what a device does in microseconds, so schedules are f
 
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.util import find_spec
 from random import Random
 
 import pytest
@@ -18,6 +19,7 @@ NUM_ACTIONS = 2
 """Of each session."""
 
 
+@pytest.mark.skipif(find_spec("triton") is None, reason="the package triton is for Linux")
 @pytest.mark.parametrize(
     ("check", "family", "is_adapted"),
     [
