@@ -182,14 +182,15 @@ def _tables(report: Report) -> list[Table]:
     tables = [exact] if report.agreements else []
     for name, timings_of in report.timings.items():
         table = Table(
-            "kernels", "sessions", "rows", "forward ms", "host ms", "worst ms", "tokens/s",
+            "kernels", "sessions", "rows", "forward ms", "host ms", "worst ms", "waits", "tokens/s",
             title=f"{name}: a forward",
         )  # fmt: skip
         for t in timings_of:
             rows = t.sessions * (2 if t.listens else 1)
             speed = f"{t.sessions / t.forward_ms * 1e3:,.0f}"
             times = f"{t.forward_ms:.2f}", f"{t.host_ms:.2f}", f"{t.worst_ms:.2f}"
-            table.add_row(t.kernels, str(t.sessions), str(rows), *times, speed)
+            waits = "yes" if t.waits else "no"
+            table.add_row(t.kernels, str(t.sessions), str(rows), *times, waits, speed)
         tables.append(table)
     for name, crowd in report.ticks.items():
         table = Table(
