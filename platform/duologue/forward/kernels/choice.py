@@ -75,9 +75,7 @@ def _triton_choice(network: PreTrainedModel) -> KernelChoice | str:
     return KernelChoice(_triton(), f"for {torch.cuda.get_device_name(network.device)}")
 
 
-def _native_choice(
-    network: PreTrainedModel, *, is_auto: bool, is_int8: bool
-) -> KernelChoice | str:
+def _native_choice(network: PreTrainedModel, *, is_auto: bool, is_int8: bool) -> KernelChoice | str:
     """The set and what it is for, or why it cannot serve."""
     reason = why_not(network)
     if is_auto and not reason and network.dtype is not torch.bfloat16:
