@@ -13,7 +13,7 @@ import pytest
 from duologue.forward.kernels.triton_kernels import TritonKernels
 from tests.rules.checks import check_channels, check_company
 from tests.rules.schedules import random_schedule
-from tests.rules.worlds import native_world
+from tests.rules.worlds import triton_world
 
 NUM_ACTIONS = 2
 """Of each session."""
@@ -32,4 +32,4 @@ def test_short_schedules(check: Callable[..., None], family: str, is_adapted: bo
     schedule = random_schedule(random, max_sessions=2)
     short = tuple(replace(plan, actions=plan.actions[:NUM_ACTIONS]) for plan in schedule.plans)
     schedule = replace(schedule, plans=short)
-    check(schedule, native_world(family, TritonKernels(), is_adapted), random)
+    check(schedule, triton_world(family, TritonKernels(), is_adapted), random)

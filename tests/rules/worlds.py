@@ -17,6 +17,7 @@ from duologue.forward.kernels.choice import KernelChoice
 from duologue.forward.kernels.kernel_set import KernelSet
 from duologue.forward.kernels.native_kernels import NativeKernels
 from duologue.forward.kernels.torch_kernels import TORCH
+from duologue.forward.kernels.triton_kernels import TritonKernels
 from duologue.forward.state_head import StateHead
 from duologue.lane.judging import Judge
 from duologue.model.geometry import ModelGeometry
@@ -170,6 +171,11 @@ class World:
 @cache
 def tiny_world(family: str, is_adapted: bool = False) -> World:
     return _world(family, FAMILIES[family], TORCH, is_adapted)
+
+
+@cache
+def triton_world(family: str, kernels: TritonKernels, is_adapted: bool = False) -> World:
+    return _world(family, NATIVE_FAMILIES[family], kernels, is_adapted)
 
 
 @cache
