@@ -98,9 +98,9 @@ class Crowd:
     def _time_forwards(self, engine: Engine) -> None:
         run = engine._merged.run
 
-        def timed(stretches: Sequence[Any]) -> Any:
+        def timed(stretches: Sequence[Any], beside: Any = None) -> Any:
             began_s = time.process_time()
-            output = run(stretches)
+            output = run(stretches, beside)
             self.forward_s += time.process_time() - began_s
             return output
 
