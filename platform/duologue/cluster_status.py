@@ -55,6 +55,17 @@ class BatcherStatus:
     """Whether a real forward ended lately."""
     is_draining: bool = False
     """Whether its sessions are to sit elsewhere, by its own will or by an operator's."""
+    tick_ms: float = 0.0
+    """What the longest slice of a recent tick took, on average; 0 when nobody talked."""
+    longest_tick_ms: float = 0.0
+    """What the longest slice of all recent ticks took."""
+    deadline_ms: float = 0.0
+    """What slices are to stay under; 0 from an actor of a version that does not tell."""
+    rows_per_forward: float = 0.0
+    """Rows that recent forwards had, on average."""
+    held_cells: int = 0
+    """Key/value cells in the blocks that sessions hold."""
+    max_cells: int = 0
 
     @property
     def room(self) -> int:

@@ -321,7 +321,11 @@ async def test_overload_sheds_and_says_so(house: House) -> None:
     # A conversation that is under way is no new load: it lost its seat, here or elsewhere.
     await sit(batcher.address, setup, "another", had_seat=True)
     assert batcher.status.shedding is Shedding.ADMISSION
-    assert batcher.status.late_tick_share > 0
+    told = batcher.status
+    assert told.late_tick_share > 0
+    assert told.longest_tick_ms >= told.tick_ms > told.deadline_ms == TICK_MS
+    assert told.rows_per_forward >= 1
+    assert 0 < told.held_cells <= told.max_cells
 
 
 def _edit(one: Speaker) -> TokenEdit:

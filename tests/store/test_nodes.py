@@ -1,12 +1,14 @@
 """Whoever stops announcing itself is forgotten, and drained nodes take nothing."""
 
 import dataclasses
+import json
 
 import pytest
 
 from duologue.clock import ManualClock
 from duologue.cluster_status import BatcherStatus, Capacity, NodeStatus, Shedding
 from duologue.errors import CapacityExceeded, UnknownNode
+from duologue.store.encoding import batcher_from_json, node_from_json, status_to_json
 from duologue.store.store import Store
 
 NODE = NodeStatus("n1", "host:1", sessions=3, max_sessions=8, warm_actors=2)
@@ -20,6 +22,12 @@ BATCHER = BatcherStatus(
     late_tick_share=0.25,
     model="model",
     is_healthy=True,
+    tick_ms=61.5,
+    longest_tick_ms=97.25,
+    deadline_ms=160.0,
+    rows_per_forward=8.5,
+    held_cells=640,
+    max_cells=4_096,
 )
 
 
@@ -33,6 +41,20 @@ async def test_they_come_back_as_they_announced_themselves(store: Store) -> None
     fuller = dataclasses.replace(BATCHER, sessions=6, shedding=Shedding.ADMISSION)
     await store.announce_batcher(fuller)
     assert await store.batchers() == (fuller,)
+
+
+def test_announcements_of_other_versions_are_read() -> None:
+    """An older one does not tell of ticks and cells; a newer one may tell of what is not known."""
+    new = {"tick_ms", "longest_tick_ms", "deadline_ms", "rows_per_forward"}
+    new |= {"held_cells", "max_cells"}
+    told = json.loads(status_to_json(BATCHER))
+    old = {name: value for name, value in told.items() if name not in new}
+    read = batcher_from_json(json.dumps(old).encode(), is_marked=False)
+    assert (read.late_tick_share, read.tick_ms, read.max_cells) == (0.25, 0.0, 0)
+    newer = json.dumps({**told, "colour": "green"}).encode()
+    assert batcher_from_json(newer, is_marked=False) == BATCHER
+    newer = json.dumps({**dataclasses.asdict(NODE), "colour": "green"}).encode()
+    assert node_from_json(newer, is_marked=True) == dataclasses.replace(NODE, is_draining=True)
 
 
 async def test_silence_ends_with_being_forgotten(store: Store, clock: ManualClock) -> None:

@@ -27,6 +27,7 @@ from duologue.errors import BatcherUnavailable, CapacityExceeded, DuologueError
 from duologue.health_board import HealthBoard
 from duologue.health_servicer import HealthServicer
 from duologue.hosting.scaling import Demand
+from duologue.kv.blocks import CELLS_PER_BLOCK
 from duologue.runtime.assembly import Assembly
 from duologue.settings import Settings
 from duologue.v1.batching_pb2 import DescribeResponse
@@ -100,7 +101,7 @@ class BatcherProcess:
     @property
     def status(self) -> BatcherStatus:
         """What is announced."""
-        told = self.loop.status
+        told, memory = self.loop.status, self.assembly.engine.memory
         return BatcherStatus(
             batcher_id=self.options.batcher_id,
             address=self.address,
@@ -112,6 +113,12 @@ class BatcherProcess:
             model=self.model_name,
             is_healthy=self.is_healthy,
             is_draining=self._drain is not None,
+            tick_ms=round(told.mean_tick_ms, 2),
+            longest_tick_ms=round(told.longest_tick_ms, 2),
+            deadline_ms=self.settings.decoding.tick_ms,
+            rows_per_forward=round(told.rows_per_forward, 2),
+            held_cells=memory.num_blocks_held * CELLS_PER_BLOCK,
+            max_cells=memory.pool.num_blocks * CELLS_PER_BLOCK,
         )
 
     @property

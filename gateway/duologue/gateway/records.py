@@ -76,6 +76,12 @@ def batcher_to_pb(batcher: BatcherStatus) -> admin_pb2.Batcher:
         model=batcher.model,
         is_draining=batcher.is_draining,
         is_healthy=batcher.is_healthy,
+        tick_ms=batcher.tick_ms,
+        longest_tick_ms=batcher.longest_tick_ms,
+        deadline_ms=batcher.deadline_ms,
+        rows_per_forward=batcher.rows_per_forward,
+        held_cells=batcher.held_cells,
+        max_cells=batcher.max_cells,
     )
 
 

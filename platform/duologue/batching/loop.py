@@ -57,6 +57,10 @@ class LoopStatus:
     num_late_ticks: int = 0
     tick_slack: float = 1.0
     """What the longest slices of recent ticks left of the time that they had, as a share."""
+    mean_tick_ms: float = 0.0
+    """What the longest slice of a recent tick took, on average."""
+    longest_tick_ms: float = 0.0
+    rows_per_forward: float = 0.0
 
 
 class BatchLoop:
@@ -322,6 +326,9 @@ class BatchLoop:
             self.account.num_ticks,
             self.account.num_late_ticks,
             self.account.slack,
+            self.account.mean_tick_ms,
+            self.account.longest_tick_ms,
+            self.account.rows_per_forward,
         )
         self._settles_at_ms = self._ticks.start_of(tick + 1)
 

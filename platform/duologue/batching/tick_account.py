@@ -185,8 +185,28 @@ class TickAccount:
     @property
     def slack(self) -> float:
         """What the longest slices of the remembered ticks left of their period: the mean share."""
-        longest = [record.longest_ms for record in self.records.values() if record.num_done]
-        return 1.0 - min(1.0, fmean(longest or (0.0,)) / self.ticks.period_ms)
+        return 1.0 - min(1.0, self.mean_tick_ms / self.ticks.period_ms)
+
+    @property
+    def mean_tick_ms(self) -> float:
+        """What the longest slice of a remembered tick took, on average; 0 when there was none."""
+        return fmean(self._longest_ms or (0.0,))
+
+    @property
+    def longest_tick_ms(self) -> float:
+        """What the longest slice of all remembered ticks took."""
+        return max(self._longest_ms, default=0.0)
+
+    @property
+    def rows_per_forward(self) -> float:
+        """Rows that the forwards of the remembered ticks had, on average."""
+        records = self.records.values()
+        num_forwards = sum(record.num_forwards for record in records)
+        return sum(record.num_rows for record in records) / max(1, num_forwards)
+
+    @property
+    def _longest_ms(self) -> list[float]:
+        return [record.longest_ms for record in self.records.values() if record.num_done]
 
     def _record(self, tick: int) -> TickRecord:
         record = self.records.get(tick)

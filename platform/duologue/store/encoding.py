@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from collections.abc import Sequence
+from typing import Any
 
 from duologue.cluster_status import BatcherStatus, NodeStatus, Shedding
 from duologue.session.transcript import Entry, Outcome, Role
@@ -78,12 +79,18 @@ def status_to_json(status: NodeStatus | BatcherStatus) -> str:
 
 def node_from_json(text: bytes, is_marked: bool) -> NodeStatus:
     """The same, back; an operator's mark counts like the node's own will."""
-    status = NodeStatus(**json.loads(text))
+    status = NodeStatus(**_known(NodeStatus, text))
     return dataclasses.replace(status, is_draining=status.is_draining or is_marked)
 
 
 def batcher_from_json(text: bytes, is_marked: bool) -> BatcherStatus:
     """The same, back; an operator's mark counts like its own will."""
-    values = json.loads(text)
+    values = _known(BatcherStatus, text)
     status = BatcherStatus(**{**values, "shedding": Shedding(values["shedding"])})
     return dataclasses.replace(status, is_draining=status.is_draining or is_marked)
+
+
+def _known(kind: type[NodeStatus | BatcherStatus], text: bytes) -> dict[str, Any]:
+    """What this version knows of an announcement: a newer one may tell more."""
+    names = {field.name for field in dataclasses.fields(kind)}
+    return {name: value for name, value in json.loads(text).items() if name in names}

@@ -176,6 +176,12 @@ class Batcher(_message.Message):
     MODEL_FIELD_NUMBER: _builtins.int
     IS_DRAINING_FIELD_NUMBER: _builtins.int
     IS_HEALTHY_FIELD_NUMBER: _builtins.int
+    TICK_MS_FIELD_NUMBER: _builtins.int
+    LONGEST_TICK_MS_FIELD_NUMBER: _builtins.int
+    DEADLINE_MS_FIELD_NUMBER: _builtins.int
+    ROWS_PER_FORWARD_FIELD_NUMBER: _builtins.int
+    HELD_CELLS_FIELD_NUMBER: _builtins.int
+    MAX_CELLS_FIELD_NUMBER: _builtins.int
     batcher_id: _builtins.str
     """Its name."""
     address: _builtins.str
@@ -196,6 +202,18 @@ class Batcher(_message.Message):
     """Whether it seats nobody any more, and sends away who is there."""
     is_healthy: _builtins.bool
     """Whether a forward ended well lately."""
+    tick_ms: _builtins.float
+    """What the longest slice of a recent tick took, on average, in milliseconds; 0 when nobody talked."""
+    longest_tick_ms: _builtins.float
+    """What the longest slice of all recent ticks took, in milliseconds."""
+    deadline_ms: _builtins.float
+    """What slices are to stay under, in milliseconds; 0 when the actor does not tell."""
+    rows_per_forward: _builtins.float
+    """Rows that recent forwards had, on average."""
+    held_cells: _builtins.int
+    """Key/value cells in the blocks that sessions hold."""
+    max_cells: _builtins.int
+    """Key/value cells that there is memory for; 0 when the actor does not tell."""
     def __init__(
         self,
         *,
@@ -209,10 +227,16 @@ class Batcher(_message.Message):
         model: _builtins.str = ...,
         is_draining: _builtins.bool = ...,
         is_healthy: _builtins.bool = ...,
+        tick_ms: _builtins.float = ...,
+        longest_tick_ms: _builtins.float = ...,
+        deadline_ms: _builtins.float = ...,
+        rows_per_forward: _builtins.float = ...,
+        held_cells: _builtins.int = ...,
+        max_cells: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "batcher_id", b"batcher_id", "is_draining", b"is_draining", "is_healthy", b"is_healthy", "late_tick_share", b"late_tick_share", "max_sessions", b"max_sessions", "model", b"model", "node_id", b"node_id", "sessions", b"sessions", "shedding", b"shedding"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "batcher_id", b"batcher_id", "deadline_ms", b"deadline_ms", "held_cells", b"held_cells", "is_draining", b"is_draining", "is_healthy", b"is_healthy", "late_tick_share", b"late_tick_share", "longest_tick_ms", b"longest_tick_ms", "max_cells", b"max_cells", "max_sessions", b"max_sessions", "model", b"model", "node_id", b"node_id", "rows_per_forward", b"rows_per_forward", "sessions", b"sessions", "shedding", b"shedding", "tick_ms", b"tick_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -55,6 +55,20 @@ def test_forwards_count_for_the_tick_in_which_they_began() -> None:
     assert (record.num_forwards, record.num_rows, record.forward_ms) == (1, 12, 30.0)
 
 
+def test_recent_ticks_are_summed_up_for_who_looks() -> None:
+    kept = account()
+    assert (kept.mean_tick_ms, kept.longest_tick_ms, kept.rows_per_forward) == (0.0, 0.0, 0.0)
+    for tick, (took_ms, num_rows) in enumerate(((40.0, 4), (80.0, 8), (60.0, 0))):
+        at_ms = tick * PERIOD_MS
+        kept.slice_taken(at_ms, 4, 0)
+        if num_rows:
+            kept.forward_done(at_ms, took_ms, num_rows)
+        kept.slice_done(at_ms, at_ms + took_ms)
+    assert (kept.mean_tick_ms, kept.longest_tick_ms, kept.rows_per_forward) == (60.0, 80.0, 6.0)
+    kept.settle((WINDOW_TICKS + 5) * PERIOD_MS)
+    assert (kept.mean_tick_ms, kept.longest_tick_ms, kept.rows_per_forward) == (0.0, 0.0, 0.0)
+
+
 def test_nothing_is_kept_for_ever() -> None:
     kept = account()
     for tick in range(1000):
