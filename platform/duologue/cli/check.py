@@ -7,16 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from duologue.cli.endpoint import Endpoint, find_endpoint
-from duologue.cli.options import ConfigOption, SetOption, read_options
+from duologue.cli.options import ConfigOption, JsonOption, SetOption, read_options
 from duologue.cli.remote import (
     PANEL,
     AddressOption,
     ApiKeyOption,
-    JsonOption,
     TlsOption,
-    print_json,
 )
-from duologue.cli.terminal import output, show_error
+from duologue.cli.terminal import output, print_json, show_error
 from duologue.errors import InvalidInput
 
 if TYPE_CHECKING:

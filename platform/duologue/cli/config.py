@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from duologue.cli.options import ConfigOption, SetOption, read_options
-from duologue.cli.terminal import output
+from duologue.cli.options import ConfigOption, JsonOption, SetOption, read_options
+from duologue.cli.terminal import output, print_json
 
 if TYPE_CHECKING:
     from duologue.configuration import Configuration
@@ -24,7 +24,8 @@ def config() -> None:
         "[b]Examples[/b]\n\n"
         "duologue config show\n\n"
         "DUOLOGUE_DECODING__TICK_MS=80 duologue config show\n\n"
-        "duologue config show --toml > duologue.toml"
+        "duologue config show --toml > duologue.toml\n\n"
+        "duologue config show --json | jq 'map_values(.value)'"
     ),
 )
 def show(
@@ -33,14 +34,24 @@ def show(
     toml: Annotated[
         bool, typer.Option("--toml", help="As a configuration file, to be changed and used.")
     ] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Print every setting, its value, and the source that it comes from.
 
     From the weakest source to the strongest: the default, the configuration file, the environment
     variable DUOLOGUE_SECTION__NAME, the flag.
     """
+    if toml and as_json:
+        raise typer.BadParameter("--toml and --json exclude each other")
     configuration = read_options(config, assignments)
-    if toml:
+    if as_json:
+        print_json(
+            {
+                name: {"value": value, "from": configuration.origins.get(name) or "default"}
+                for name, value in _shown_values(configuration).items()
+            }
+        )
+    elif toml:
         # Not through the console: it would wrap long lines.
         typer.echo(_as_toml(configuration))
     else:
@@ -106,22 +117,29 @@ def _values(configuration: "Configuration") -> dict[str, object]:
     }
 
 
+def _shown_values(configuration: "Configuration") -> dict[str, object]:
+    """For eyes: without a password."""
+    from duologue.store.address import without_password
+
+    url = configuration.settings.store.url
+    return {
+        **_values(configuration),
+        "store.url": None if url is None else without_password(url),
+    }
+
+
 def _print_table(configuration: "Configuration") -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from duologue.store.address import without_password
-
     table = Table("setting", "value", "from", box=None, header_style="bold", pad_edge=False)
     section = ""
-    for name, value in _values(configuration).items():
+    for name, value in _shown_values(configuration).items():
         if section and not name.startswith(f"{section}."):
             table.add_row()
         section = name.partition(".")[0]
         origin = configuration.origins.get(name)
         style = "bold" if origin else "dim"
-        if name == "store.url" and isinstance(value, str):
-            value = without_password(value)
         table.add_row(Text(name), Text(_literal(value), style), Text(origin or "default", style))
     output().print(table)
     from duologue.forward.native import build

@@ -8,11 +8,12 @@ from duologue.cli.options import (
     ConfigOption,
     DeviceOption,
     DtypeOption,
+    JsonOption,
     ModelOption,
     SetOption,
     read_options,
 )
-from duologue.cli.terminal import model_progress, output
+from duologue.cli.terminal import model_progress, output, print_json
 
 if TYPE_CHECKING:
     from duologue.model.loading import LoadedModel
@@ -60,6 +61,7 @@ def show(
     dtype: DtypeOption = None,
     config: ConfigOption = None,
     assignments: SetOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Load the model and print what the engine knows of it."""
     settings = read_options(
@@ -76,7 +78,11 @@ def show(
             weights=settings.model.weights,
             progress=progress,
         )
-    _print_facts(loaded, memory_mib=settings.kv.memory_mib)
+    facts = _facts(loaded, settings.kv.memory_mib)
+    if as_json:
+        print_json(facts)
+    else:
+        _print_facts(facts)
 
 
 def register(parent: typer.Typer) -> None:
@@ -84,12 +90,12 @@ def register(parent: typer.Typer) -> None:
     parent.add_typer(app, name="model", rich_help_panel="Setting up")
 
 
-def _print_facts(loaded: "LoadedModel", memory_mib: int) -> None:
+def _print_facts(facts: dict[str, str]) -> None:
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, show_header=False, pad_edge=False)
-    for name, value in _facts(loaded, memory_mib).items():
+    for name, value in facts.items():
         table.add_row(Text(name, "bold"), Text(value))
     output().print(table)
 

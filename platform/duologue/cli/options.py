@@ -46,6 +46,7 @@ DtypeOption = Annotated[
     str | None,
     typer.Option("--dtype", help="[b]auto[/b], float32, bfloat16 or float16.", show_default=False),
 ]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
 
 def read_options(

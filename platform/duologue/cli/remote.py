@@ -1,18 +1,15 @@
 """What commands that ask a running platform have in common: where it is, and how it answers."""
 
 import asyncio
-import json
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from duologue.cli.endpoint import Endpoint, find_endpoint
-from duologue.cli.terminal import output
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
-    from rich.text import Text
 
     from duologue.client import Client
 
@@ -50,7 +47,6 @@ TlsOption = Annotated[
         show_default=False,
     ),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
 
 def open_client(endpoint: Endpoint) -> "Client":
@@ -83,19 +79,3 @@ def as_dict(message: "Message") -> dict[str, Any]:
     return MessageToDict(
         message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
     )
-
-
-def print_json(value: Any) -> None:
-    """For programs: one JSON value, unwrapped and uncoloured."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))
-
-
-def print_table(title: str, columns: Iterable[str], rows: "Iterable[Iterable[str | Text]]") -> None:
-    """For people. Cells are plain text; a `Text` brings its own style."""
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(*columns, title=title, title_justify="left", title_style="bold", box=None)
-    for row in rows:
-        table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))
-    output().print(table)

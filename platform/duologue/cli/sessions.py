@@ -5,18 +5,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from duologue.cli.options import JsonOption
 from duologue.cli.remote import (
     PANEL,
     AddressOption,
     ApiKeyOption,
-    JsonOption,
     TlsOption,
     as_dict,
     ask,
-    print_json,
-    print_table,
 )
-from duologue.cli.terminal import output
+from duologue.cli.tables import Column, table
+from duologue.cli.terminal import output, print_json
+from duologue.cli.watching import EveryOption, Showing, View, WatchOption, WideOption, show
 
 if TYPE_CHECKING:
     from google.protobuf.timestamp_pb2 import Timestamp
@@ -28,12 +28,28 @@ _SESSIONS_EPILOG = (
     "[b]Examples[/b]\n\n"
     "duologue sessions                     those of the key's own tenant, newest first\n\n"
     "duologue sessions --all               of every tenant (operators)\n\n"
-    "duologue sessions --tenant acme       of one other tenant (operators)"
+    "duologue sessions --tenant acme       of one other tenant (operators)\n\n"
+    "duologue sessions --watch             anew every second\n\n"
+    "Names are whole: they can be copied into [b]duologue trace[/b] and [b]transcript[/b]."
 )
 _TRANSCRIPT_EPILOG = (
     "[b]Examples[/b]\n\n"
     "duologue transcript ses_w2xv…         what both sides remember\n\n"
     "duologue transcript ses_w2xv… --json  for programs"
+)
+
+
+_COLUMNS = (
+    Column("session"),
+    Column("tenant", 2),
+    Column("status", 1),
+    Column("created", 5),
+    Column("last used", 4),
+    Column("epoch", 8),
+    Column("in", 3, is_number=True),
+    Column("out", 3, is_number=True),
+    Column("unseen", 6, is_number=True),
+    Column("node", 7),
 )
 
 
@@ -43,6 +59,9 @@ def sessions(
         str, typer.Option("--tenant", "-t", help="Of this tenant.", show_default=False)
     ] = "",
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many.")] = 100,
+    watch: WatchOption = False,
+    every_s: EveryOption = None,
+    wide: WideOption = False,
     address: AddressOption = None,
     api_key: ApiKeyOption = None,
     tls_ca: TlsOption = None,
@@ -52,19 +71,19 @@ def sessions(
     if every and tenant:
         raise typer.BadParameter("--all and --tenant exclude each other")
 
-    async def listed(client: "Client") -> Sequence["Session"]:
+    async def listed(client: "Client") -> View:
+        found: Sequence[Session]
         if every or tenant:
-            return await client.admin.all_sessions(tenant, limit)
-        return await client.list_sessions(limit)
+            found = await client.admin.all_sessions(tenant, limit)
+        else:
+            found = await client.list_sessions(limit)
+        title = f"{len(found)} sessions"
+        return View(
+            [as_dict(session) for session in found],
+            lambda room: table(title, _COLUMNS, map(_row, found), room),
+        )
 
-    found = ask(listed, address, api_key, tls_ca)
-    if as_json:
-        print_json([as_dict(session) for session in found])
-        return
-    times = ("created", "last used")
-    tokens = ("in", "out", "unseen")
-    columns = ("session", "tenant", "status", *times, "epoch", *tokens, "node")
-    print_table(f"{len(found)} sessions", columns, map(_row, found))
+    show(listed, Showing.of(as_json, wide, watch, every_s), address, api_key, tls_ca)
 
 
 def _row(session: "Session") -> tuple[str, ...]:
@@ -73,8 +92,8 @@ def _row(session: "Session") -> tuple[str, ...]:
         session.session_id,
         session.tenant_id,
         status_word(session),
-        _time(session.created_at),
-        _time(session.active_at),
+        time_word(session.created_at),
+        time_word(session.active_at),
         str(session.epoch),
         str(usage.input_tokens),
         str(usage.output_tokens),
@@ -90,7 +109,8 @@ def status_word(session: "Session") -> str:
     return SessionStatus.Name(session.status).removeprefix("SESSION_STATUS_").lower()
 
 
-def _time(stamp: "Timestamp") -> str:
+def time_word(stamp: "Timestamp") -> str:
+    """A time, here; empty if there is none."""
     if not stamp.seconds:
         return ""
     return stamp.ToDatetime().astimezone().strftime("%d %b %H:%M:%S")

@@ -4,19 +4,25 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from duologue.cli.options import ConfigOption, SetOption, read_options
+from duologue.cli.options import ConfigOption, JsonOption, SetOption, read_options
 from duologue.cli.remote import (
     PANEL,
     AddressOption,
     ApiKeyOption,
-    JsonOption,
     TlsOption,
     as_dict,
     ask,
-    print_json,
-    print_table,
 )
-from duologue.cli.terminal import messages, output
+from duologue.cli.tables import Column, table
+from duologue.cli.terminal import messages, output, print_json
+from duologue.cli.watching import (
+    EveryOption,
+    Showing,
+    View,
+    WatchOption,
+    WideOption,
+)
+from duologue.cli.watching import show as show_view
 
 if TYPE_CHECKING:
     from duologue.client import Client
@@ -35,23 +41,40 @@ _EPILOG = (
 OPERATOR_TENANT = "operator"
 TenantArgument = Annotated[str, typer.Argument(metavar="TENANT", show_default=False)]
 
+_COLUMNS = (
+    Column("tenant"),
+    Column("sessions", 1, is_number=True),
+    Column("opens/min", 2, is_number=True),
+    Column("chars/min", 3, is_number=True),
+    Column("priority", 4, is_number=True),
+    Column("", 5),
+    Column("keys", 6),
+)
+
 _tenants = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
 
 
 @_tenants.command("list")
 def show(
+    watch: WatchOption = False,
+    every_s: EveryOption = None,
+    wide: WideOption = False,
     address: AddressOption = None,
     api_key: ApiKeyOption = None,
     tls_ca: TlsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the tenants, with their limits and the names of their keys."""
-    found = ask(lambda client: client.admin.tenants(), address, api_key, tls_ca)
-    if as_json:
-        print_json([as_dict(tenant) for tenant in found])
-        return
-    columns = ("tenant", "sessions", "opens/min", "chars/min", "priority", "", "keys")
-    print_table(f"{len(found)} tenants (- is the platform's default)", columns, map(_row, found))
+
+    async def listed(client: "Client") -> View:
+        found = await client.admin.tenants()
+        title = f"{len(found)} tenants (- is the platform's default)"
+        return View(
+            [as_dict(tenant) for tenant in found],
+            lambda room: table(title, _COLUMNS, map(_row, found), room),
+        )
+
+    show_view(listed, Showing.of(as_json, wide, watch, every_s), address, api_key, tls_ca)
 
 
 def _row(tenant: "Tenant") -> tuple[str, ...]:

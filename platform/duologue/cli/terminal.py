@@ -1,8 +1,9 @@
 """What commands write to: results to standard output, everything else to standard error."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.text import Text
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
 def output() -> Console:
     """The console for what was asked for."""
     return Console(highlight=False)
+
+
+def print_json(value: Any) -> None:
+    """For programs: one JSON value, unwrapped and uncoloured."""
+    print(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def messages() -> Console:

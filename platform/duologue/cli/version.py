@@ -5,20 +5,28 @@ from importlib.metadata import PackageNotFoundError, version
 
 import typer
 
-from duologue.cli.terminal import output
+from duologue.cli.options import JsonOption
+from duologue.cli.terminal import output, print_json
 
 _PARTS = ("torch", "transformers", "tokenizers")
 
 
-def show_version() -> None:
+def show_version(as_json: JsonOption = False) -> None:
     """Print the versions of Duologue and of what it runs on."""
-    parts = [f"Python {platform.python_version()}"]
-    for name in _PARTS:
-        try:
-            parts.append(f"{name} {version(name)}")
-        except PackageNotFoundError:
-            parts.append(f"no {name}")
-    output().print(f"duologue {version('duologue')} ({', '.join(parts)})")
+    found = {name: _version(name) for name in _PARTS}
+    if as_json:
+        print_json({"duologue": version("duologue"), "python": platform.python_version(), **found})
+        return
+    parts = [f"{name} {number}" if number else f"no {name}" for name, number in found.items()]
+    whole = ", ".join([f"Python {platform.python_version()}", *parts])
+    output().print(f"duologue {version('duologue')} ({whole})")
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
 
 
 def register(app: typer.Typer) -> None:
