@@ -54,6 +54,8 @@ class SmallPlatform:
             batcher_id="b1", sessions=3, max_sessions=64, shedding="look_ahead", model="small[1]"
         )
         batcher.late_tick_share = 0.125
+        batcher.tick_ms, batcher.longest_tick_ms, batcher.deadline_ms = 61.25, 97.25, 160.0
+        batcher.rows_per_forward, batcher.held_cells, batcher.max_cells = 8.5, 640, 4_096
         return admin.ListNodesResponse(nodes=[node], batchers=[batcher])
 
     def _list_sessions(self, request: Any, context: Any) -> pb.ListSessionsResponse:

@@ -38,6 +38,16 @@ class Terminal:
         """Everything since the last key, without the control sequences."""
         return _CONTROLS.sub("", self._raw.decode(errors="replace"))
 
+    @property
+    def raw(self) -> bytes:
+        """The same, with the control sequences."""
+        return self._raw
+
+    @property
+    def modes(self) -> list[object]:
+        """How the terminal treats keys: what programs are to leave as they found it."""
+        return termios.tcgetattr(self._descriptor)
+
     def press(self, keys: str) -> None:
         self._raw = b""
         os.write(self._descriptor, keys.encode())
@@ -46,6 +56,11 @@ class Terminal:
         """Wait until it is shown; fails with what is shown instead."""
         await self._news.until(lambda: text in self.shown, repr(text), self._last_shown)
         return self.shown
+
+    async def until_raw(self, *sequences: bytes) -> None:
+        """Wait until all of these control sequences were sent."""
+        what = " and ".join(map(repr, sequences))
+        await self._news.until(lambda: all(each in self._raw for each in sequences), what)
 
     async def ended(self) -> int:
         """The exit code."""

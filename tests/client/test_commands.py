@@ -10,6 +10,7 @@ from typer.testing import CliRunner, Result
 
 from duologue.cli import main
 from duologue.cli.endpoint import Endpoint
+from duologue.v1 import admin_pb2 as admin
 from tests.client.platform import OPERATOR, USER, SmallPlatform, small_platform
 from tests.client.service import no_address
 
@@ -106,6 +107,58 @@ def test_a_tenants_life(platform: SmallPlatform) -> None:
     assert "acme" in platform.tenants
     assert invoke("tenants", "remove", "acme", answer="y\n").exit_code == 0
     assert "acme" not in platform.tenants
+
+
+@pytest.mark.parametrize("command", [["sessions", "--all"], ["top", "--once"], ["tenants", "list"]])
+def test_what_is_piped_is_whole_however_narrow_the_terminal(
+    platform: SmallPlatform, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    names = [f"ses_{'abcdefghijklmnopqrst'}{number:02}" for number in range(5)]
+    for session, name in zip(platform.sessions, names, strict=True):
+        session.session_id, session.tenant_id = name, "tenant-" + "x" * 40
+    platform.tenants["dev"].tenant_id = "tenant-" + "x" * 40
+    wide = invoke(*command).stdout
+    monkeypatch.setenv("COLUMNS", "20")
+    assert invoke(*command).stdout == wide
+    words = [line.split() for line in wide.splitlines()]
+    if command[0] != "tenants":
+        rows = [row for row in words if row and row[0] in names]
+        assert [row[0] for row in rows] == names
+        assert all("tenant-" + "x" * 40 in row and "56" in row for row in rows)
+    assert any("tenant-" + "x" * 40 in row for row in words)
+
+
+@pytest.mark.usefixtures("platform")
+def test_one_picture_of_top_has_everything() -> None:
+    shown = invoke("top", "--once").stdout
+    assert "3 of 64 sessions live, 2 waiting, takes new sessions" in shown
+    lines = {line.split()[0]: line for line in shown.splitlines()}
+    assert "draining" in lines["n1"]
+    figures = ("61/160 ms", "97 ms", "12.5 %", "8.5", "15.6 %", "3/64", "look_ahead", "not healthy")
+    assert all(figure in lines["b1"] for figure in figures)
+    assert lines["dev"].split() == ["dev", "0", "-", "2", "24", "68", "112"]
+    assert [line for line in lines if line.startswith("ses_")] == [f"ses_{n}" for n in range(5)]
+    told = json.loads(invoke("top", "--once", "--json", "--limit", "3").stdout)
+    assert told["batchers"][0]["tick_ms"] == 61.25
+    assert told["batchers"][0]["held_cells"] == 640
+    assert [each["tenant_id"] for each in told["tenants"]] == ["dev"]
+    assert [each["session_id"] for each in told["sessions"]] == ["ses_0", "ses_1", "ses_2"]
+    assert told["at_ms"] > 0
+
+
+@pytest.mark.usefixtures("platform")
+def test_top_says_of_how_many_sessions_its_sums_are() -> None:
+    assert "Tenants, by the newest 3 sessions" in invoke("top", "--once", "-n", "3").stdout
+    assert "by the newest" not in invoke("top", "--once", "-n", "6").stdout
+
+
+def test_an_actor_that_does_not_tell_of_its_ticks_is_shown(platform: SmallPlatform) -> None:
+    """One of an older version."""
+    old = admin.Batcher(batcher_id="b0", sessions=1, max_sessions=2, is_healthy=True)
+    answer = admin.ListNodesResponse(batchers=[old])
+    platform._list_nodes = lambda request, context: answer  # type: ignore[method-assign]
+    lines = {line.split()[0]: line.split() for line in invoke("top", "--once").stdout.splitlines()}
+    assert lines["b0"] == ["b0", "-", "-", "0.0", "%", "-", "-", "1/2"]
 
 
 def test_what_up_wrote_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,17 +77,24 @@ def picture(sight: Sight, room: Room) -> RenderableType:
     tenants = f"Tenants, by the newest {sight.limit} sessions" if is_cut else "Tenants"
     parts: list[RenderableType] = [capacity_line(sight.capacity)]
     num_left = None if room.height is None else room.height - len(parts)
-    for title, columns, rows, share in (
-        ("Nodes", _NODES, [*map(_node_row, nodes)], 0.3),
-        ("Replicas", _REPLICAS, [*map(_replica_row, batchers)], 0.5),
-        (tenants, _TENANTS, _most_live_first(sight), 0.5),
-        ("Sessions", _SESSIONS, [*map(_session_row, sessions)], 1.0),
+    for title, columns, rows, num_below in (
+        ("Nodes", _NODES, [*map(_node_row, nodes)], 3),
+        ("Replicas", _REPLICAS, [*map(_replica_row, batchers)], 2),
+        (tenants, _TENANTS, _most_live_first(sight), 1),
+        ("Sessions", _SESSIONS, [*map(_session_row, sessions)], 0),
     ):
-        height = None if num_left is None else max(TITLE_LINES + 1, int(num_left * share))
+        height = None if num_left is None else _height(num_left, num_below)
         parts.append(table(title, columns, rows, Room(room.width, height)))
         if num_left is not None and height is not None:
             num_left -= min(height, TITLE_LINES + len(rows))
     return Group(*parts)
+
+
+def _height(num_left: int, num_below: int) -> int:
+    """Lines of a table, at the most: those below it have a row each, and half of the rest."""
+    least = TITLE_LINES + 1
+    spare = num_left - least * (num_below + 1)
+    return least + max(0, spare // 2 if num_below else spare)
 
 
 def _node_row(node: Node) -> Sequence[str | Text]:

@@ -1,5 +1,6 @@
 """The `duologue` command: it teaches, it is quick to start, and its errors are one line."""
 
+import json
 import subprocess
 import sys
 from importlib.metadata import version
@@ -60,6 +61,8 @@ def test_start_does_not_import_what_is_slow() -> None:
 
 def test_version() -> None:
     assert f"duologue {version('duologue')} (Python 3." in invoke("version").output
+    told = json.loads(invoke("version", "--json").output)
+    assert (told["duologue"], told["torch"]) == (version("duologue"), version("torch"))
 
 
 @pytest.mark.parametrize(
@@ -87,6 +90,17 @@ def test_config_show_leaves_out_the_stores_password() -> None:
     assert "correct-horse" not in output
     assert '"redis+sentinel://host:26379/main"' in output
     assert "correct-horse" in invoke("config", "show", "--toml", "--set", url).output
+
+
+def test_config_show_tells_programs_the_same() -> None:
+    url = "store.url=redis://:correct-horse@store:6379"
+    output = invoke("config", "show", "--json", "--set", "kv.memory_mib=99", "--set", url).output
+    told = json.loads(output)
+    assert told["kv.memory_mib"] == {"value": 99, "from": "--set"}
+    assert told["decoding.tick_ms"]["from"] == "default"
+    assert told["store.url"]["value"].endswith("@store:6379")
+    assert "correct-horse" not in output
+    assert "exclude each other" in invoke("config", "show", "--json", "--toml").output
 
 
 def test_config_show_writes_a_file_that_reads_back() -> None:
