@@ -98,7 +98,7 @@ def test_config_show_tells_programs_the_same() -> None:
     told = json.loads(output)
     assert told["kv.memory_mib"] == {"value": 99, "from": "--set"}
     assert told["decoding.tick_ms"]["from"] == "default"
-    assert told["store.url"]["value"].endswith("@store:6379")
+    assert told["store.url"]["value"] == "redis://store:6379"
     assert "correct-horse" not in output
     assert "exclude each other" in invoke("config", "show", "--json", "--toml").output
 
