@@ -24,13 +24,12 @@ _NODES = (
 )
 _REPLICAS = (
     Column("replica"),
-    Column("tick/deadline", 1, is_number=True),
-    Column("longest", 7, is_number=True),
-    Column("late", 6, is_number=True),
-    Column("rows", 5, is_number=True),
-    Column("cells", 4, is_number=True),
-    Column("sessions", 3, is_number=True),
-    Column("sheds", 2),
+    Column("tick time", 1, is_number=True),
+    Column("longest", 6, is_number=True),
+    Column("late", 5, is_number=True),
+    Column("rows", 3, is_number=True),
+    Column("cells", 2, is_number=True),
+    Column("seats", 4, is_number=True),
     Column("", 1),
     Column("model", 8),
     Column("node", 9),
@@ -111,8 +110,7 @@ def _replica_row(batcher: Batcher) -> Sequence[str | Text]:
         f"{batcher.rows_per_forward:.1f}" if batcher.deadline_ms else "-",
         f"{100 * batcher.held_cells / batcher.max_cells:.1f} %" if batcher.max_cells else "-",
         f"{batcher.sessions}/{batcher.max_sessions}",
-        sheds(batcher),
-        batcher_state(batcher),
+        _trouble(batcher),
         batcher.model,
         batcher.node_id,
     )
@@ -125,6 +123,13 @@ def _tick(batcher: Batcher) -> Text:
     share = batcher.tick_ms / batcher.deadline_ms
     colour = "green" if share < _TIGHT_SHARE else "yellow" if share <= 1.0 else "red"
     return Text.assemble((f"{batcher.tick_ms:.0f}", colour), f"/{batcher.deadline_ms:.0f} ms")
+
+
+def _trouble(batcher: Batcher) -> Text:
+    """What it leaves out, and whether it seats nobody; nothing on a good day."""
+    is_calm = batcher.shedding in ("", "none")
+    parts = [Text() if is_calm else sheds(batcher), batcher_state(batcher)]
+    return Text(", ").join(part for part in parts if part.plain)
 
 
 def _most_live_first(sight: Sight) -> list[Sequence[str | Text]]:

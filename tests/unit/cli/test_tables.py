@@ -79,6 +79,34 @@ def test_what_was_left_out_is_said() -> None:
     assert lines_of(drawn, 60)[0].rstrip() == "T  (--wide also shows: two)"
 
 
+def test_ticks_rows_and_cells_fit_beside_a_long_name_also_when_something_is_left_out() -> None:
+    busy = admin.Batcher(
+        batcher_id="model-SmolLM2-135M-Instruct-hb9p6pc1",
+        sessions=64,
+        max_sessions=64,
+        shedding="look_ahead",
+        is_healthy=True,
+        late_tick_share=0.125,
+        tick_ms=103,
+        deadline_ms=160,
+        rows_per_forward=31.5,
+        held_cells=512,
+        max_cells=4_096,
+    )
+    calm = admin.Batcher()
+    calm.CopyFrom(busy)
+    calm.shedding = "none"
+    name, *figures = "model-SmolLM2-135M-Instruct-hb9p6pc1", "103/160", "ms"
+    for batcher, words in (
+        (calm, [*figures, "12.5", "%", "31.5", "12.5", "%", "64/64"]),
+        (busy, [*figures, "31.5", "12.5", "%", "look_ahead"]),
+    ):
+        told = admin.ListNodesResponse(batchers=[batcher])
+        sight = Sight(admin.GetCapacityResponse(), told, [], [], limit=1)
+        lines = lines_of(picture(sight, Room(80)), 80)
+        assert [name, *words] in [line.split() for line in lines]
+
+
 @settings(max_examples=25)
 @given(*[st.sampled_from((0, 1, 2, 5, 40))] * 4, st.integers(13, 60))
 def test_a_picture_of_top_fits_the_screen(
