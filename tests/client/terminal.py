@@ -52,6 +52,10 @@ class Terminal:
         self._raw = b""
         os.write(self._descriptor, keys.encode())
 
+    def terminate(self) -> None:
+        """Ask the command to end, as service managers do."""
+        self._process.terminate()
+
     async def until(self, text: str) -> str:
         """Wait until it is shown; fails with what is shown instead."""
         await self._news.until(lambda: text in self.shown, repr(text), self._last_shown)

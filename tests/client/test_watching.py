@@ -50,6 +50,19 @@ async def test_top_follows_the_platform_and_leaves_the_terminal_as_it_was(
         assert top.modes == before
 
 
+async def test_the_terminal_is_given_back_also_when_a_service_manager_ends_it(
+    platform: tuple[SmallPlatform, str], tmp_path: Path
+) -> None:
+    arguments = ("sessions", "--all", *FAST)  # an interval alone watches too
+    async with on_a_terminal(*arguments, cwd=tmp_path, **variables(platform[1], tmp_path)) as seen:
+        before = seen.modes
+        await seen.until("ses_4")
+        seen.terminate()
+        assert await seen.ended() == 0
+        await seen.until_raw(_OPENED, _CLOSED, _CURSOR)
+        assert seen.modes == before
+
+
 async def test_a_platform_that_does_not_answer_is_told_beside_what_it_said_last(
     tmp_path: Path,
 ) -> None:

@@ -124,6 +124,9 @@ def test_model_show_tells_what_was_loaded(tmp_path: Path) -> None:
     assert "in float32" in output
     assert "4 heads over 2 key/value heads of 8" in output
     assert "256 bytes" in output  # 2 layers of keys and values, 2 heads of 8 numbers of 4 bytes
+    told = json.loads(invoke("model", "show", "-m", "tiny-qwen", "--json").output)
+    assert told["name"] == "tiny-qwen"
+    assert told["attention"] == "4 heads over 2 key/value heads of 8"
 
 
 @needs_native
