@@ -8,7 +8,13 @@ import pytest
 from duologue.clock import ManualClock
 from duologue.cluster_status import BatcherStatus, Capacity, NodeStatus, Shedding
 from duologue.errors import CapacityExceeded, UnknownNode
-from duologue.store.encoding import batcher_from_json, node_from_json, status_to_json
+from duologue.store.encoding import (
+    batcher_from_json,
+    figures_to_json,
+    node_from_json,
+    status_to_json,
+    with_figures,
+)
 from duologue.store.store import Store
 
 NODE = NodeStatus("n1", "host:1", sessions=3, max_sessions=8, warm_actors=2)
@@ -22,6 +28,9 @@ BATCHER = BatcherStatus(
     late_tick_share=0.25,
     model="model",
     is_healthy=True,
+)
+TELLING = dataclasses.replace(
+    BATCHER,
     tick_ms=61.5,
     longest_tick_ms=97.25,
     deadline_ms=160.0,
@@ -43,16 +52,29 @@ async def test_they_come_back_as_they_announced_themselves(store: Store) -> None
     assert await store.batchers() == (fuller,)
 
 
+async def test_figures_come_back_to_who_asks_for_them(store: Store, clock: ManualClock) -> None:
+    others = [dataclasses.replace(BATCHER, batcher_id=name) for name in ("b0", "b2")]
+    for each in (TELLING, *others):
+        await store.announce_batcher(each, ttl_ms=1_000)
+    assert await store.batchers() == (others[0], BATCHER, others[1])
+    assert await store.batchers_with_figures() == (others[0], TELLING, others[1])
+    await store.retract_batcher("b0")
+    assert await store.batchers_with_figures() == (TELLING, others[1])
+    clock.advance(1_000)
+    assert await store.batchers_with_figures() == ()
+
+
 def test_announcements_of_other_versions_are_read() -> None:
-    """An older one does not tell of ticks and cells; a newer one may tell of what is not known."""
-    new = {"tick_ms", "longest_tick_ms", "deadline_ms", "rows_per_forward"}
-    new |= {"held_cells", "max_cells"}
-    told = json.loads(status_to_json(BATCHER))
-    old = {name: value for name, value in told.items() if name not in new}
-    read = batcher_from_json(json.dumps(old).encode(), is_marked=False)
-    assert (read.late_tick_share, read.tick_ms, read.max_cells) == (0.25, 0.0, 0)
+    """One before this reads no names that it does not know; a newer one may have more of them."""
+    before = {"batcher_id", "address", "node_id", "sessions", "max_sessions", "shedding"}
+    before |= {"late_tick_share", "model", "is_healthy", "is_draining"}
+    told = json.loads(status_to_json(TELLING))
+    assert told.keys() == before
+    assert with_figures(BATCHER, []) == BATCHER
     newer = json.dumps({**told, "colour": "green"}).encode()
     assert batcher_from_json(newer, is_marked=False) == BATCHER
+    figures = {**json.loads(figures_to_json(TELLING)), "colour": "green"}
+    assert with_figures(BATCHER, [json.dumps(figures).encode()]) == TELLING
     newer = json.dumps({**dataclasses.asdict(NODE), "colour": "green"}).encode()
     assert node_from_json(newer, is_marked=True) == dataclasses.replace(NODE, is_draining=True)
 

@@ -50,7 +50,7 @@ class AdminServicer(AdminServiceServicer):
 
     async def ListNodes(self, request: pb.ListNodesRequest, context: Any) -> pb.ListNodesResponse:
         """Lists nodes and batching actors with their load."""
-        nodes, batchers = await self._store.nodes(), await self._store.batchers()
+        nodes, batchers = await self._store.nodes(), await self._store.batchers_with_figures()
         return pb.ListNodesResponse(
             nodes=map(node_to_pb, nodes), batchers=map(batcher_to_pb, batchers)
         )

@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from duologue.cluster_status import BatcherStatus, NodeStatus, Shedding
@@ -10,6 +10,11 @@ from duologue.session.transcript import Entry, Outcome, Role
 from duologue.session_record import SessionRecord, SessionStatus
 from duologue.tenants import Tenant
 from duologue.usage import USAGE_NAMES, Usage
+
+_FIGURES = (
+    *("tick_ms", "longest_tick_ms", "deadline_ms"),
+    *("rows_per_forward", "held_cells", "max_cells"),
+)
 
 
 def record_fields(record: SessionRecord) -> list[str | bytes | int]:
@@ -73,8 +78,24 @@ def tenant_from_json(tenant_id: str, text: bytes, key_names: bytes | None) -> Te
 
 
 def status_to_json(status: NodeStatus | BatcherStatus) -> str:
-    """How a node or a batching actor stands."""
-    return json.dumps(dataclasses.asdict(status))
+    """How a node or a batching actor stands, without its figures."""
+    told = dataclasses.asdict(status)
+    return json.dumps({name: value for name, value in told.items() if name not in _FIGURES})
+
+
+def figures_to_json(status: BatcherStatus) -> str:
+    """What only operators look at: kept apart, since versions before it know no such names."""
+    told = dataclasses.asdict(status)
+    return json.dumps({name: told[name] for name in ("batcher_id", *_FIGURES)})
+
+
+def with_figures(status: BatcherStatus, figures: Iterable[bytes]) -> BatcherStatus:
+    """The status with its own among these; as it is where there are none."""
+    for text in figures:
+        told = _known(BatcherStatus, text)
+        if told["batcher_id"] == status.batcher_id:
+            return dataclasses.replace(status, **told)
+    return status
 
 
 def node_from_json(text: bytes, is_marked: bool) -> NodeStatus:

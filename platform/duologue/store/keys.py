@@ -22,7 +22,7 @@ tags cannot be a tenant's, whose names have no "@".
 | `{@tenants}:keys` | hash | API key's name: its tenant, its digest |
 | `{@tenants}:key_names` | hash | tenant: names of its API keys |
 | `{@tenants}:generations` | hash | tenant: how often one of that name was deleted |
-| `{@cluster}:KIND` | hash | node or batcher: its status as JSON |
+| `{@cluster}:KIND` | hash | node or batcher: its status, or its figures, as JSON |
 | `{@cluster}:KIND:until` | sorted set | node or batcher by the time until which it is alive |
 | `{@cluster}:KIND:draining` | sorted set | those that are to be drained |
 

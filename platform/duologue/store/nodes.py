@@ -4,13 +4,20 @@ from typing import Any
 
 from duologue.cluster_status import BatcherStatus, Capacity, NodeStatus
 from duologue.errors import CapacityExceeded, UnknownNode
-from duologue.store.encoding import batcher_from_json, node_from_json, status_to_json
+from duologue.store.encoding import (
+    batcher_from_json,
+    figures_to_json,
+    node_from_json,
+    status_to_json,
+    with_figures,
+)
 from duologue.store.keys import member_keys
 from duologue.store.part import StorePart
 from duologue.store.scripts import ANNOUNCE, MARK_DRAINING, MEMBERS
 
 _NODES = member_keys("nodes")
 _BATCHERS = member_keys("batchers")
+_FIGURES = member_keys("batcher_figures")
 
 
 class NodeStore(StorePart):
@@ -51,14 +58,22 @@ class NodeStore(StorePart):
 
         Raises CapacityExceeded when the cluster has too many.
         """
-        return await self._announce(_BATCHERS, status.batcher_id, status_to_json(status), ttl_ms)
+        name = status.batcher_id
+        await self._announce(_FIGURES, name, figures_to_json(status), ttl_ms)
+        return await self._announce(_BATCHERS, name, status_to_json(status), ttl_ms)
 
     async def retract_batcher(self, batcher_id: str) -> None:
         """The batching actor goes, in order."""
         await self._announce(_BATCHERS, batcher_id, "", 1)
+        await self._announce(_FIGURES, batcher_id, "", 1)
+
+    async def batchers_with_figures(self) -> tuple[BatcherStatus, ...]:
+        """Those alive, by name, with the figures of their ticks and their memory."""
+        figures = [text for text, _ in await self._members(_FIGURES)]
+        return tuple(with_figures(each, figures) for each in await self.batchers())
 
     async def batchers(self) -> tuple[BatcherStatus, ...]:
-        """Those alive, by name."""
+        """Those alive, by name; without the figures that only operators look at."""
         found = [batcher_from_json(*member) for member in await self._members(_BATCHERS)]
         return tuple(sorted(found, key=lambda batcher: batcher.batcher_id))
 
