@@ -45,6 +45,7 @@ from duologue.settings import Settings
 from duologue.store.journal import StoredJournal
 from duologue.store.store import Store
 from duologue.telemetry import names
+from duologue.telemetry.decision_rules import DecisionRules
 from duologue.telemetry.session_spans import SessionSpans, SessionTrace
 from duologue.telemetry.tracing import Tracing
 from duologue.v1 import session_pb2 as pb
@@ -124,7 +125,8 @@ class LiveSession:
         else:  # whatever the settings are today
             setup = words.under(checkpoint.state.terms)
         chronicle = _recalled(lease, setup, checkpoint, kept, settings)
-        spans = SessionSpans(trace, records_text=records_text) if trace else None
+        rules = DecisionRules.of(chronicle.session.setup)
+        spans = SessionSpans(trace, records_text=records_text, rules=rules) if trace else None
         host = Host(
             chronicle,
             TickClock(0.0, settings.decoding.tick_ms),

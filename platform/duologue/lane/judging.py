@@ -44,13 +44,19 @@ class Judge:
         if patience is Patience.OUT:
             choices = self._last_choices(probabilities, keeps)
             return decide(probabilities, dict.fromkeys(choices, 0.0))
-        scale = self.low_patience_scale if patience is Patience.LOW else 1.0
         lowered = {
-            state: p if state is State.NON_QUERY else p * scale
-            for state, p in self.thresholds.items()
+            state: self.threshold(state, patience)
+            for state in self.thresholds
             if not (keeps and state is State.NON_QUERY)
         }
         return decide(probabilities, lowered)
+
+    def threshold(self, state: State, patience: Patience) -> float:
+        """What the probability of a state that is acted on has to reach; 0 if patience is OUT."""
+        if patience is Patience.OUT:
+            return 0.0
+        is_lowered = patience is Patience.LOW and state is not State.NON_QUERY
+        return self.thresholds[state] * (self.low_patience_scale if is_lowered else 1.0)
 
     def _last_choices(self, probabilities: Mapping[State, float], keeps: bool) -> set[State]:
         known = (self.thresholds.keys() & probabilities) - {State.INCOMPLETE}

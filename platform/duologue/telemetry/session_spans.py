@@ -1,8 +1,6 @@
 """The spans of one session, as the process sees them that holds it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from enum import StrEnum
 
 from opentelemetry.trace import Span, SpanContext, Status, StatusCode
 
@@ -20,13 +18,18 @@ from duologue.events import (
     ResponsePaused,
     ResponseResumed,
     ResponseStarted,
+    SessionUpdate,
     StateReason,
 )
+from duologue.lane.judging import Judgement
 from duologue.lane.slices import Slice, SliceResult
+from duologue.session.slicing import usage_of
 from duologue.states import State
 from duologue.telemetry import names
+from duologue.telemetry.decision_rules import DecisionRules, reading
 from duologue.telemetry.trace_ids import inject, slice_span_id
 from duologue.telemetry.tracing import Attributes, Tracing, end, nanoseconds
+from duologue.telemetry.turn_spans import Piece, Turn
 from duologue.usage import Usage
 
 
@@ -82,45 +85,6 @@ class SessionTrace:
         end(span, end_ms)
 
 
-class Confirmation(StrEnum):
-    """What let a reply be shown, as far as it can be seen from outside of the session."""
-
-    AT_ONCE = "at once"
-    """The probability was high enough, or replies are not held."""
-    COMMIT = "commit"
-    """The client said that the turn is over."""
-    FINAL = "final"
-    """The pause behind the end of a segment, which is shorter."""
-    PAUSE = "pause"
-    """The pause behind the last word."""
-
-
-@dataclass(slots=True)
-class _Turn:
-    """A turn under way."""
-
-    span: Span
-    heard_ms: float
-    """When the user said something last."""
-    is_final: bool = False
-    """Whether a segment ended with it."""
-    is_committed: bool = False
-    decided_ms: float | None = None
-    """When it was decided that it wants an answer, until that is shown or taken back."""
-    num_taken_back: int = 0
-    response_id: int = 0
-    input_text: str = ""
-    text: str = ""
-    has_reply_text: bool = False
-
-    @property
-    def confirmed_by(self) -> Confirmation:
-        """What confirmed a decision that was not confirmed at once."""
-        if self.is_committed:
-            return Confirmation.COMMIT
-        return Confirmation.FINAL if self.is_final else Confirmation.PAUSE
-
-
 class SessionSpans:
     """Follows a session and makes its spans: turns, and slices below them.
 
@@ -129,13 +93,22 @@ class SessionSpans:
     only if the tenant allows it.
     """
 
-    def __init__(self, trace: SessionTrace, *, records_text: bool = False) -> None:
+    def __init__(
+        self,
+        trace: SessionTrace,
+        *,
+        records_text: bool = False,
+        rules: DecisionRules | None = None,
+    ) -> None:
+        """Without the rules of the session, what its decisions were measured by is not told."""
         self._trace = trace
+        self._rules = rules
+        self._judgement: Judgement | None = None
         self.records_text = records_text
         """Asked when a turn ends: what was said before is left out too once it is false."""
         self._takes_slices = trace.tracing.settings.slices
-        self._hearing: _Turn | None = None
-        self._speaking: _Turn | None = None
+        self._hearing: Turn | None = None
+        self._speaking: Turn | None = None
         self._left: tuple[Slice, float] | None = None
 
     def received(self, event: ClientEvent, now_ms: float) -> None:
@@ -144,13 +117,16 @@ class SessionSpans:
             return
         if isinstance(event, InputCommit) and self._hearing is not None:
             self._hearing.is_committed = True
+        if isinstance(event, SessionUpdate) and self._rules is not None:
+            self._rules = self._rules.changed(event.config)
         if not isinstance(event, InputAppend | InputRevise):
             return
         if self._hearing is None:
             span = self._trace.begin(names.TURN, now_ms)
             assert span is not None
-            self._hearing = _Turn(span, now_ms)
-        self._hearing.heard_ms, self._hearing.is_final = now_ms, event.is_final
+            self._hearing = Turn(span, now_ms)
+        is_revision = isinstance(event, InputRevise)
+        self._hearing.hears(self._piece(event.text, now_ms, is_revision, event.is_final))
 
     def departed(self, work: Slice, now_ms: float) -> None:
         """A slice left."""
@@ -161,7 +137,9 @@ class SessionSpans:
         if self._trace.context is None:
             return
         self._slice_over(now_ms, result)
+        self._judgement = result.judgement
         self.elapsed(envelopes, now_ms)
+        self._judgement = None
 
     def elapsed(self, envelopes: Iterable[Envelope], now_ms: float) -> None:
         """Time alone brought something, and this is what the client is told of it."""
@@ -234,11 +212,12 @@ class SessionSpans:
         if turn is None:
             return
         if turn.decided_ms is not None and event.reason is not StateReason.ECHO:
+            held: Attributes = {names.HELD_MS: now_ms - turn.decided_ms}
             turn.decided_ms = None
             turn.num_taken_back += 1
             turn.span.set_attribute(names.TAKEN_BACK, turn.num_taken_back)
-            self._note(turn, names.TAKEN_BACK_UNSEEN, now_ms)
-        told = _reading(event)
+            self._note(turn, names.TAKEN_BACK_UNSEEN, now_ms, held)
+        told = reading(event, self._judgement, self._rules)
         turn.span.add_event(names.INPUT_STATE, told, nanoseconds(now_ms))
         if event.state is State.INCOMPLETE:
             return
@@ -247,57 +226,51 @@ class SessionSpans:
             turn.input_text = event.text
         if event.state is State.QUERY:
             turn.decided_ms = now_ms
+            turn.is_sure = self._rules is not None and self._rules.is_sure(event)
         else:
             self._end(turn, now_ms)
             self._hearing = None
 
-    def _started(self, turn: _Turn, response_id: int, now_ms: float) -> None:
+    def _started(self, turn: Turn, response_id: int, now_ms: float) -> None:
         turn.response_id = response_id
         turn.span.set_attribute(names.RESPONSE_ID, response_id)
+        told: Attributes = {}
         if turn.decided_ms is not None:
             held_ms = now_ms - turn.decided_ms
-            by = turn.confirmed_by if held_ms > 0 else Confirmation.AT_ONCE
-            turn.span.set_attributes({names.HELD_MS: held_ms, names.CONFIRMED_BY: str(by)})
+            by = turn.confirmed_by(held_ms)
+            told = {names.HELD_MS: held_ms, names.CONFIRMED_BY: str(by)}
+            turn.span.set_attributes(told)
         turn.decided_ms = None
-        self._note(turn, names.RESPONSE_STARTED, now_ms)
+        self._note(turn, names.RESPONSE_STARTED, now_ms, told)
 
     def _resumed(self, response_id: int, now_ms: float) -> None:
         """A reply goes on; the rest of one that was cut is a span of its own."""
         if self._speaking is None:
             span = self._trace.begin(names.RESPONSE_REST, now_ms, {names.RESPONSE_ID: response_id})
             assert span is not None
-            self._speaking = _Turn(span, now_ms, response_id=response_id, has_reply_text=True)
+            self._speaking = Turn(span, now_ms, response_id=response_id, has_reply_text=True)
         self._note(self._speaking, names.RESPONSE_RESUMED, now_ms)
 
-    def _said(self, turn: _Turn, text: str, now_ms: float) -> None:
+    def _said(self, turn: Turn, text: str, now_ms: float) -> None:
         if not turn.has_reply_text:
-            turn.has_reply_text = True
             turn.span.set_attribute(names.FIRST_TEXT_MS, now_ms - turn.heard_ms)
-        if self.records_text:
-            turn.text += text
+        turn.says(self._piece(text, now_ms))
 
-    def _end(self, turn: _Turn, now_ms: float) -> None:
-        if self.records_text and turn.input_text:
-            turn.span.set_attribute(names.INPUT_TEXT, turn.input_text)
-        if self.records_text and turn.text:
-            turn.span.set_attribute(names.OUTPUT_TEXT, turn.text)
+    def _piece(
+        self, text: str, now_ms: float, is_revision: bool = False, is_final: bool = False
+    ) -> Piece:
+        kept = text if self.records_text else ""
+        return Piece(now_ms, len(text), kept, is_revision, is_final)
+
+    def _end(self, turn: Turn, now_ms: float) -> None:
+        turn.tell_pieces(with_text=self.records_text)
         end(turn.span, now_ms)
 
-    def _note(self, turn: _Turn | None, name: str, now_ms: float) -> None:
+    def _note(
+        self, turn: Turn | None, name: str, now_ms: float, told: Attributes | None = None
+    ) -> None:
         if turn is not None:
-            turn.span.add_event(name, timestamp=nanoseconds(now_ms))
-
-
-def _reading(event: InputState) -> Attributes:
-    """What was read of an utterance, and from what."""
-    told: dict[str, str | int | float] = {
-        names.STATE: str(event.state),
-        names.LOOK_AHEAD_TOKENS: event.look_ahead_tokens,
-        names.DECISION_REASON: str(event.reason),
-    }
-    if event.state in event.probabilities:
-        told[names.DECISION_PROBABILITY] = event.probabilities[event.state]
-    return told
+            turn.span.add_event(name, told, nanoseconds(now_ms))
 
 
 def _slice_attributes(work: Slice, result: SliceResult | None) -> Attributes:
@@ -309,7 +282,14 @@ def _slice_attributes(work: Slice, result: SliceResult | None) -> Attributes:
         return {**told, names.IS_ABANDONED: True}
     if result.judgement is not None:
         told[names.STATE] = str(result.judgement.state)
-    return {**told, names.NUM_FORWARDS: result.num_forwards, names.NUM_ROWS: result.num_rows}
+    used = usage_of(result)
+    return {
+        **told,
+        names.NUM_FORWARDS: result.num_forwards,
+        names.NUM_ROWS: result.num_rows,
+        names.INPUT_TOKENS: used.input_tokens,
+        names.OUTPUT_TOKENS: used.output_tokens,
+    }
 
 
 def _error_of(result: SliceResult | None) -> str | None:

@@ -104,15 +104,19 @@ def _row(service: str, span: Mapping[str, Any]) -> SpanRow:
         start_ms=int(span["startTimeUnixNano"]) / 1e6,
         end_ms=int(span["endTimeUnixNano"]) / 1e6,
         attributes=_attributes(span["attributes"]),
-        events=tuple(
-            SpanEvent(
-                event["name"], int(event["timeUnixNano"]) / 1e6, _attributes(event["attributes"])
-            )
-            for event in span["events"]
-        ),
+        events=_events(span["events"]),
         links=tuple((link["traceId"], link["spanId"]) for link in span["links"]),
         is_error=span["status"]["code"] == 2,
     )
+
+
+def _events(entries: list[Mapping[str, Any]]) -> tuple[SpanEvent, ...]:
+    """By their time: texts are added to a span when it ends."""
+    events = (
+        SpanEvent(each["name"], int(each["timeUnixNano"]) / 1e6, _attributes(each["attributes"]))
+        for each in entries
+    )
+    return tuple(sorted(events, key=lambda event: event.at_ms))
 
 
 def _attributes(entries: list[dict[str, Any]]) -> dict[str, Any]:

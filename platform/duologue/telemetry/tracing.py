@@ -27,6 +27,8 @@ Attributes = Mapping[str, str | bool | int | float | Sequence[str]]
 EXPORT_DELAY_MS = 2_000
 MAX_WAITING_SPANS = 4_096
 MAX_LINKS = 128
+MAX_EVENTS = 512
+"""A turn's pieces of text are among them."""
 _OTLP_LOGGER = "opentelemetry.exporter.otlp.proto.grpc.exporter"
 _RECONNECTING = (
     ("grpc.initial_reconnect_backoff_ms", 100),
@@ -59,7 +61,9 @@ class Tracing:
             resource=Resource(names),
             shutdown_on_exit=False,
             id_generator=self._ids,
-            span_limits=SpanLimits(max_links=MAX_LINKS, max_attribute_length=MAX_TEXT_CHARS),
+            span_limits=SpanLimits(
+                max_links=MAX_LINKS, max_events=MAX_EVENTS, max_attribute_length=MAX_TEXT_CHARS
+            ),
         )
         self.is_on = exporter is not None
         if exporter is not None:

@@ -16,14 +16,17 @@ from duologue.events import (
     ResponseResumed,
     ResponseStarted,
     ServerEvent,
+    SessionUpdate,
 )
 from duologue.floor_settings import FloorSettings
 from duologue.lane.steps import EndReason
 from duologue.service_settings import TelemetrySettings
+from duologue.session_config import SessionConfig
 from duologue.states import State
 from duologue.telemetry import names
 from duologue.telemetry.session_spans import SessionSpans, SessionTrace
 from duologue.telemetry.trace_ids import extract, slice_span_id, trace_id_of
+from duologue.telemetry.turn_spans import MAX_PIECES
 from duologue.usage import Usage
 from tests.unit.session.stage import Setting
 from tests.unit.telemetry.traced import SESSION, START_MS, Memory, TracedStage
@@ -38,6 +41,17 @@ def memory() -> Iterator[Memory]:
 
 def attributes(span: ReadableSpan) -> dict[str, Any]:
     return dict(span.attributes or {})
+
+
+def marks(span: ReadableSpan) -> list[str]:
+    """What happened in a turn, without the texts."""
+    texts = (names.INPUT_PIECE, names.RESPONSE_PIECE)
+    return [event.name for event in span.events if event.name not in texts]
+
+
+def told_by(span: ReadableSpan, name: str) -> list[dict[str, Any]]:
+    """The attributes of its events of this name."""
+    return [dict(event.attributes or {}) for event in span.events if event.name == name]
 
 
 def length_ms(span: ReadableSpan) -> float:
@@ -59,7 +73,7 @@ def test_a_turn_lasts_from_its_first_word_to_the_end_of_the_reply(memory: Memory
     assert told[names.RESPONSE_ID] == 1
     assert told[names.FINISH_REASONS] == ("stop",)
     assert told[names.FIRST_TEXT_MS] == 180.0, "a tick, and the 20 ms of the slice"
-    assert [event.name for event in turn.events] == [names.INPUT_STATE, names.RESPONSE_STARTED]
+    assert marks(turn) == [names.INPUT_STATE, names.RESPONSE_STARTED]
 
 
 def test_every_span_is_in_the_sessions_trace_and_names_it(memory: Memory) -> None:
@@ -147,6 +161,76 @@ def test_a_turn_says_what_decided_it_and_what_confirmed_that(memory: Memory) -> 
     assert paused[names.FIRST_TEXT_MS] > paused[names.HELD_MS]
 
 
+def test_a_decision_tells_what_it_was_measured_by(memory: Memory) -> None:
+    stage = TracedStage(memory, Setting(floor=FloorSettings(confirm_above=1.01)))
+    stage.say("How")
+    stage.tick()
+    stage.say(" is it?")
+    stage.settle()
+    (turn,) = memory.spans(names.TURN)
+    first, *_, last = told_by(turn, names.INPUT_STATE)
+    assert (first[names.STATE], last[names.STATE]) == ("incomplete", "query")
+    assert first[names.QUERY_PROBABILITY] < first[names.DECISION_THRESHOLD] == 0.5
+    assert last[names.DECISION_PROBABILITY] >= last[names.DECISION_THRESHOLD] == 0.5
+    assert last[names.CONFIRM_ABOVE] == 1.01
+    assert last[names.PATIENCE] == "normal"
+    assert attributes(turn)[names.DECISION_THRESHOLD] == 0.5
+    (shown,) = told_by(turn, names.RESPONSE_STARTED)
+    assert shown[names.CONFIRMED_BY] == "pause"
+    assert shown[names.HELD_MS] == attributes(turn)[names.HELD_MS]
+
+
+def test_one_who_wants_no_confirmation_is_told_of_none(memory: Memory) -> None:
+    """Also when the session's client says so in the midst of it."""
+    stage = TracedStage(memory, Setting(floor=FloorSettings(confirm_above=1.01)))
+    stage.send(SessionUpdate(SessionConfig(floor="eager")))
+    stage.say("How is it?")
+    stage.settle()
+    (turn,) = memory.spans(names.TURN)
+    told = attributes(turn)
+    assert names.CONFIRM_ABOVE not in told
+    assert told[names.CONFIRMED_BY] == "at once"
+
+
+def test_words_are_told_as_they_came(memory: Memory) -> None:
+    stage = TracedStage(memory, Setting(replies=("It is fine.",)), records_text=True)
+    stage.say("How")
+    stage.wait(300)
+    stage.say(" is it?", is_final=True)
+    stage.settle()
+    (turn,) = memory.spans(names.TURN)
+    heard = told_by(turn, names.INPUT_PIECE)
+    assert [(each[names.INPUT_TEXT], each[names.NUM_CHARS]) for each in heard] == [
+        ("How", 3),
+        (" is it?", 7),
+    ]
+    assert [names.IS_FINAL in each for each in heard] == [False, True]
+    said = told_by(turn, names.RESPONSE_PIECE)
+    assert "".join(each[names.OUTPUT_TEXT] for each in said) == "It is fine."
+
+
+def test_texts_that_are_forbidden_before_the_turn_ends_are_not_told(memory: Memory) -> None:
+    stage = TracedStage(memory, Setting(replies=("Quite secret.",)), records_text=True)
+    stage.say("How is it?")
+    stage.tick()
+    stage.spans.records_text = False
+    stage.settle()
+    (turn,) = memory.spans(names.TURN)
+    assert told_by(turn, names.INPUT_PIECE) == [{names.NUM_CHARS: len("How is it?")}]
+    assert "secret" not in repr(turn.events)
+
+
+def test_very_many_pieces_are_told_together(memory: Memory) -> None:
+    stage = TracedStage(memory, records_text=True)
+    for _ in range(MAX_PIECES + 20):
+        stage.spans.received(InputAppend("a", "x"), START_MS)
+    stage.close()
+    (turn,) = memory.spans(names.TURN)
+    heard = told_by(turn, names.INPUT_PIECE)
+    assert len(heard) == MAX_PIECES
+    assert "".join(each[names.INPUT_TEXT] for each in heard) == "x" * (MAX_PIECES + 20)
+
+
 def test_a_decision_that_is_taken_back_is_told_in_its_turn(memory: Memory) -> None:
     """And the tokens that were held for it are counted at the end."""
     held = Setting(floor=FloorSettings(confirm_above=1.01))
@@ -172,7 +256,7 @@ def test_a_pause_and_its_end_stand_in_the_turn_of_their_reply(memory: Memory) ->
     spans.received(InputAppend("b", "And"), START_MS)
     tell(spans, ResponsePaused(1), aside, ResponseResumed(1, 4), ResponseDone(1, EndReason.STOP))
     _, turn = memory.spans(names.TURN)
-    told = [event.name for event in turn.events]
+    told = marks(turn)
     assert told[-2:] == [names.RESPONSE_PAUSED, names.RESPONSE_RESUMED]
 
 

@@ -9,6 +9,7 @@ from duologue.clock import ManualClock
 from duologue.events import ClientEvent, ServerEvent
 from duologue.lane.slices import Slice
 from duologue.service_settings import TelemetrySettings
+from duologue.telemetry.decision_rules import DecisionRules
 from duologue.telemetry.session_spans import SessionSpans, SessionTrace
 from duologue.telemetry.tracing import Tracing
 from tests.unit.session.stage import Setting, Stage
@@ -44,7 +45,8 @@ class TracedStage(Stage):
         super().__init__(setting, **decoding)
         self.clock = ManualClock(START_MS)
         self.trace = SessionTrace(memory.tracing, SESSION, "acme", 1)
-        self.spans = SessionSpans(self.trace, records_text=records_text)
+        rules = DecisionRules.of(self.setup)
+        self.spans = SessionSpans(self.trace, records_text=records_text, rules=rules)
 
     def send(self, event: ClientEvent) -> list[ServerEvent]:
         told = super().send(event)
