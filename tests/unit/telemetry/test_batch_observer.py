@@ -12,7 +12,7 @@ from duologue.service_settings import TelemetrySettings
 from duologue.telemetry import names
 from duologue.telemetry.batch_observer import BatchObserver
 from duologue.telemetry.metrics import BatcherMetrics
-from duologue.telemetry.trace_ids import slice_span_id, trace_id_of
+from duologue.telemetry.trace_ids import session_context, slice_span_id, trace_id_of
 from tests.unit.batching.stage import TICK_MS, Stage
 from tests.unit.telemetry.traced import Memory
 
@@ -75,6 +75,55 @@ def test_a_late_tick_says_so() -> None:
     assert attributes(tick)[names.IS_LATE] is True
     assert observed.value(f"{names.MISSED_TICKS}_total") == 1
     assert observed.value(f"{names.MISSED_SLICES}_total") == 1
+    observed.close()
+
+
+def session_that_is(*, traced: bool, ratio: float) -> str:
+    """The name of one that is sampled, or of one that is not."""
+    names_in_order = (f"ses_{number}" for number in range(1000))
+    return next(
+        name
+        for name in names_in_order
+        if session_context(name, ratio).trace_flags.sampled is traced
+    )
+
+
+def test_a_late_tick_is_kept_whoever_is_traced() -> None:
+    """Its links tell whom it struck; those whose spans are there come first."""
+    ratio = 0.3
+    left_out = session_that_is(traced=False, ratio=ratio)
+    traced = session_that_is(traced=True, ratio=ratio)
+    observed = Observed(TelemetrySettings(sample_ratio=ratio))
+    observed.play(left_out, traced, reply_tokens=12)
+    (tick,) = observed.memory.spans(names.BATCH_TICK)
+    assert attributes(tick)[names.DEADLINE_MS] == TICK_MS
+    assert [link.context.trace_id for link in tick.links] == [
+        trace_id_of(traced),
+        trace_id_of(left_out),
+    ]
+    observed.close()
+
+
+def test_a_tick_in_time_tells_only_of_those_who_are_traced() -> None:
+    observed = Observed(TelemetrySettings(sample_ratio=0.3))
+    observed.play(session_that_is(traced=False, ratio=0.3))
+    assert observed.memory.spans() == []
+    observed.close()
+
+
+def test_a_late_tick_is_kept_also_without_single_slices() -> None:
+    observed = Observed(TelemetrySettings(slices=False))
+    observed.play("ses_a", reply_tokens=12)
+    assert len(observed.memory.spans(names.BATCH_TICK)) == 1
+    observed.close()
+
+
+def test_without_tracing_no_tick_is_kept() -> None:
+    """A ratio of 0 leaves tracing without anything to write to."""
+    observed = Observed(TelemetrySettings(sample_ratio=0.0))
+    observed.memory.tracing.is_on = False
+    observed.play("ses_a", reply_tokens=12)
+    assert observed.memory.spans() == []
     observed.close()
 
 
