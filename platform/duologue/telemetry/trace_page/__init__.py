@@ -1,0 +1,1 @@
+"""A session's trace as one page for a browser, which needs nothing else."""
