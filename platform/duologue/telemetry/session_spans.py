@@ -226,7 +226,7 @@ class SessionSpans:
             turn.input_text = event.text
         if event.state is State.QUERY:
             turn.decided_ms = now_ms
-            turn.is_sure = self._rules is not None and self._rules.is_sure(event)
+            turn.is_sure = None if self._rules is None else self._rules.is_sure(event)
         else:
             self._end(turn, now_ms)
             self._hearing = None

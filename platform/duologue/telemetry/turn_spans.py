@@ -60,8 +60,8 @@ class Turn:
     is_committed: bool = False
     decided_ms: float | None = None
     """When it was decided that it wants an answer, until that is shown or taken back."""
-    is_sure: bool = False
-    """Whether that decision needed no confirmation."""
+    is_sure: bool | None = None
+    """Whether that decision needed no confirmation; None when that is not known."""
     num_taken_back: int = 0
     response_id: int = 0
     input_text: str = ""
@@ -70,8 +70,11 @@ class Turn:
     said: list[Piece] = field(default_factory=list)
 
     def confirmed_by(self, held_ms: float) -> Confirmation:
-        """What confirmed the decision, when it was held for so long."""
-        if self.is_sure or held_ms <= 0:
+        """What confirmed the decision, when it was held for so long.
+
+        One that is found after the pause that it needs is not held, and confirmed by that pause.
+        """
+        if self.is_sure or (self.is_sure is None and held_ms <= 0):
             return Confirmation.AT_ONCE
         if self.is_committed:
             return Confirmation.COMMIT

@@ -10,6 +10,7 @@ from duologue.telemetry.trace_page.svg import box, item, label
 
 _SESSION_SPANS = (names.SESSION_OPEN, names.SESSION_RECOVER, names.SESSION_CLOSE)
 _BAR_HEIGHT_PX = 14.0
+NAME_CHAR_PX = 6.2
 _MAX_LINKS = 6
 """Slices that a tick's title names."""
 _TOLD = (
@@ -32,6 +33,7 @@ _TOLD = (
 
 def shapes(rows: Sequence[SpanRow], axis: Axis) -> Iterator[str]:
     """All three lanes."""
+    named_until_px = 0.0
     for row in rows:
         if row.name == names.SLICE:
             yield _bar(row, axis, SLICES, "error" if row.is_error else "slice", f"s-{row.span_id}")
@@ -40,7 +42,11 @@ def shapes(rows: Sequence[SpanRow], axis: Axis) -> Iterator[str]:
             yield _bar(row, axis, TICKS, kind, f"t-{row.span_id}")
         elif row.name in _SESSION_SPANS:
             kind = "error" if row.is_error else "session"
-            shown = row.name.removeprefix("session.")
+            shown, x = row.name.removeprefix("session."), axis.x_of(row.end_ms)
+            if x < named_until_px:
+                shown = ""
+            else:
+                named_until_px = x + NAME_CHAR_PX * (len(shown) + 2)
             yield _bar(row, axis, SESSION, kind, f"s-{row.span_id}", shown)
 
 
