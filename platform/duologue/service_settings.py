@@ -1,9 +1,12 @@
 """The settings of the distributed service; the same manner as `settings.py`."""
 
 from dataclasses import dataclass, field
+from typing import Literal, get_args
 
-from duologue.setting_checks import check, check_number, check_range
+from duologue.setting_checks import check, check_choice, check_number, check_range
 from duologue.store.address import StoreAddress
+
+LogFormat = Literal["text", "json"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,9 +192,12 @@ class TelemetrySettings:
     """Whether single slices have spans; turns always have."""
     named_tenants: int = 100
     """Tenants that a gateway's metrics tell of by name; the others are counted together."""
+    log_format: LogFormat = "text"
+    """"text": lines for people; "json": an object per entry, with the trace of its session."""
 
     def __post_init__(self) -> None:
         check(self.otlp_endpoint != "", "telemetry.otlp_endpoint", "a URL or none", "")
         check(self.trace_dir != "", "telemetry.trace_dir", "a path or none", self.trace_dir)
         check_number("telemetry.sample_ratio", self.sample_ratio, 0.0, 1.0)
+        check_choice("telemetry.log_format", self.log_format, get_args(LogFormat))
         check_range("telemetry.named_tenants", self.named_tenants, 0, 10_000)

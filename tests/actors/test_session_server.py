@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from opentelemetry.trace import format_trace_id
 
 from duologue.actors.attachment import Attachment
 from duologue.actors.session_server import Bound, SessionServer, take_all
@@ -35,10 +36,12 @@ from duologue.session.transcript import Role
 from duologue.session_record import SessionStatus
 from duologue.states import State
 from duologue.store.valkey import EmbeddedValkey
+from duologue.telemetry.trace_ids import trace_id_of
 from duologue.v1 import events_pb2
 from duologue.v1 import session_pb2 as pb
 from tests.actors.guest import Guest
 from tests.actors.premises import TENANT, Premises, come
+from tests.json_log import json_log
 from tests.tiny_models import VOCAB_SIZE
 from tests.waiting import waiting_for
 
@@ -492,3 +495,20 @@ async def test_a_connection_that_was_replaced_is_not_listened_to_any_more(
 
     await take_all(requests(), session, older)
     assert session.host.chronicle.last_client_seq == 0
+
+
+async def test_the_log_names_the_trace_of_a_session(
+    premises: Premises, stack: AsyncExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also for what comes over its client's connection, and for what its timers bring."""
+    server = await premises.server()
+    with json_log() as log:
+        guest, _ = await come(premises, server, stack)
+        (session,) = server.sessions.values()
+        monkeypatch.setattr(session, "receive", _fail_later)
+        await guest.say("what is it?")
+        await guest.until_over()
+        assert await next_ending(server) is Ending.MOVING
+    trace_id = format_trace_id(trace_id_of(guest.session_id))
+    assert log.entry("what a client said could not be taken")["trace_id"] == trace_id
+    assert log.entry("leaves: ")["trace_id"] == trace_id

@@ -1,14 +1,18 @@
 """Conversations through a real gateway: how they begin, go on and end."""
 
+from typing import NoReturn
+
 import grpc
 import pytest
 
+from duologue.gateway.quotas import Quotas
 from duologue.store.store import Store
 from duologue.tenants import Tenant
 from duologue.v1 import conversation_pb2 as pb
 from duologue.v1 import events_pb2
 from tests.gateway.scripted import EVENTS_PER_INPUT, ScriptedNode, World
 from tests.gateway.talking import START, Api, append, close, details, failure, resume
+from tests.json_log import json_log
 from tests.waiting import waiting_for
 
 Raw = grpc.aio.StreamStreamMultiCallable[bytes, bytes]
@@ -282,3 +286,17 @@ async def test_an_unknown_method(client: Api) -> None:
 
 def _field(error: grpc.aio.AioRpcError) -> str:
     return details(error)["BadRequest"].field_violations[0].field  # type: ignore[attr-defined, no-any-return]
+
+
+async def test_the_log_names_the_session_of_a_conversation_that_failed(
+    client: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object) -> NoReturn:
+        raise RuntimeError("a fault")
+
+    talk = await client.started()
+    monkeypatch.setattr(Quotas, "say", fail)
+    with json_log() as log:
+        await talk.say("hello")
+        await failure(talk)
+    assert log.entry("a call failed")["session_id"] == talk.session_id

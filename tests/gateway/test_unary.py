@@ -1,6 +1,7 @@
 """Calls other than conversations: a tenant's own sessions, and what operators do."""
 
 import asyncio
+from typing import NoReturn
 
 import grpc
 import pytest
@@ -16,6 +17,7 @@ from duologue.v1 import conversation_pb2 as pb
 from tests.gateway.conftest import Serve
 from tests.gateway.scripted import ScriptedNode, World
 from tests.gateway.talking import Api, api, details, failure, resume
+from tests.json_log import json_log
 
 
 @pytest.fixture
@@ -338,3 +340,19 @@ async def test_a_tenants_calls_are_counted(
         await client.started()  # conversations have quotas of their own
         neighbour = Api(client.channel, other)
         await neighbour.conversations.ListSessions(request, metadata=neighbour.metadata)
+
+
+async def test_the_log_names_the_session_of_a_call_that_failed(
+    client: Api, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object) -> NoReturn:
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr(store, "close_session", fail)
+    with json_log() as log, pytest.raises(AioRpcError):
+        await client.conversations.CloseSession(
+            pb.CloseSessionRequest(session_id="ses_a"), metadata=client.metadata
+        )
+    entry = log.entry("a call failed")
+    assert entry["session_id"] == "ses_a"
+    assert "a fault" in entry["exception"]

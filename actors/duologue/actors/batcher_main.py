@@ -16,6 +16,7 @@ from duologue.actors.batcher_host import BatcherHost
 from duologue.actors.batcher_options import BatcherOptions
 from duologue.cli.options import ConfigOption, SetOption, read_options
 from duologue.errors import DuologueError
+from duologue.telemetry.logs import start_logging
 
 
 def run(
@@ -29,7 +30,6 @@ def run(
     assignments: SetOption = None,
 ) -> None:
     """Serve a model to sessions."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     signals = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)  # before there are threads to inherit it
     try:
@@ -39,7 +39,9 @@ def run(
             listen=tuple(listen or ["127.0.0.1:0"]),
             advertised_host=advertise,
         )
-        host = BatcherHost(read_options(config, assignments).settings, options, _give_up)
+        settings = read_options(config, assignments).settings
+        start_logging(settings.telemetry, "batcher")
+        host = BatcherHost(settings, options, _give_up)
         print(host.start(), flush=True)
     except DuologueError as error:
         sys.exit(f"duologue: {error}")

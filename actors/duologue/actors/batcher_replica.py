@@ -15,6 +15,7 @@ from duologue.actors.batcher_host import BatcherHost
 from duologue.actors.batcher_options import BatcherOptions
 from duologue.errors import BatcherUnavailable
 from duologue.settings import Settings
+from duologue.telemetry.logs import start_logging
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +25,7 @@ class BatcherReplica:
 
     def __init__(self, settings: Settings, host: str | None = None) -> None:
         """`host` is the address that sessions reach its node by; None is what Ray knows."""
-        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+        start_logging(settings.telemetry, "batcher")
         node_host = host or str(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
         context = serve.get_replica_context()
         options = BatcherOptions(

@@ -153,7 +153,7 @@ class NodeAgent(NodeServiceServicer):
             try:
                 bound = await self._handles[place.number].bind(*key, known_epoch)
             except ActorLost as error:
-                log.warning("binding %s: %s", key[1], error)
+                log.warning("binding %s: %s", key[1], error, extra={"session_id": key[1]})
                 self._lose(place)
                 continue
             except BaseException:

@@ -20,6 +20,7 @@ from duologue.actors.ray_launcher import RayLauncher
 from duologue.errors import InvalidInput
 from duologue.settings import Settings
 from duologue.store.store import Store
+from duologue.telemetry.logs import start_logging
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ class NodeAgentActor:
 
     def __init__(self, settings: Settings, host: str | None) -> None:
         """`host` is the address that gateways reach the node by; None is what Ray knows."""
-        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+        start_logging(settings.telemetry, "node-agent")
         self._settings = settings
         self._host = host or str(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]
         self._loop = uvloop.new_event_loop()

@@ -5,7 +5,6 @@ connections; it imports neither torch nor transformers.
 """
 
 import asyncio
-import logging
 import os
 import sys
 from contextlib import suppress
@@ -14,6 +13,7 @@ from duologue.actors.session_server import Bound, Ended, SessionServer
 from duologue.errors import DuologueError
 from duologue.settings import Settings
 from duologue.store.store import Store
+from duologue.telemetry.logs import start_logging
 from duologue.telemetry.tracing import Tracing
 
 MODEL_WITHIN_S = 60.0
@@ -24,7 +24,7 @@ class SessionActor:
     """Warm once `start` has returned; then it waits for a session."""
 
     def __init__(self, settings: Settings, node_id: str, host: str) -> None:
-        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+        start_logging(settings.telemetry, "session")
         self._settings = settings
         self._node_id = node_id
         self._host = host

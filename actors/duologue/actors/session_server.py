@@ -28,6 +28,7 @@ from duologue.hosting.placement import seats_in_order
 from duologue.hosting.pool import Key
 from duologue.settings import Settings
 from duologue.store.store import Store
+from duologue.telemetry.logs import speak_of
 from duologue.telemetry.tracing import Tracing
 from duologue.v1 import session_pb2 as pb
 from duologue.v1.session_pb2_grpc import (
@@ -124,6 +125,7 @@ class SessionServer(SessionServiceServicer):
         Raises LeaseHeld when another process holds it under a newer epoch than is known, and what
         taking the lease and opening raise.
         """
+        speak_of(session_id)
         key = tenant_id, session_id
         if (present := self._live.get(key)) is not None:
             if known_epoch < present.lease.epoch:
@@ -167,6 +169,7 @@ class SessionServer(SessionServiceServicer):
                 # Its client went elsewhere, while its gateway only knew that the actor had gone.
                 await context.write(pb.AttachResponse(replaced=pb.Replaced()))
                 return
+            speak_of(session[1].session_id)
             attachment, welcome = session[0].attach(session[1])
         except DuologueError as error:
             await context.write(refused(error))

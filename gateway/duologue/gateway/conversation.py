@@ -28,6 +28,7 @@ from duologue.gateway.watching import Watch, Watcher
 from duologue.session_record import check_session_id
 from duologue.settings import Settings
 from duologue.store.store import Store
+from duologue.telemetry.logs import speak_of
 from duologue.tenants import Tenant
 from duologue.v1 import conversation_pb2 as pb
 from duologue.v1.conversation_pb2_grpc import ConversationServiceServicer
@@ -87,6 +88,7 @@ class Conversing:
         first = await self._first_request()
         began_ms = self._desk.watcher.clock.now_ms()
         ticket = await self._desk.doorkeeper.admit(self._tenant, first)
+        speak_of(ticket.session_id)
         credits = Credits(self._desk.settings.sessions.unseen_events, ticket.last_server_seq)
         watch = self._watched(ticket, began_ms)
         carrier = self._desk.carrier(ticket, self._stream, credits, watch)
@@ -233,7 +235,7 @@ class ConversationServicer(ConversationServiceServicer):
         self, request: pb.GetSessionRequest, context: Any
     ) -> pb.GetSessionResponse:
         """Tells what is known of a session."""
-        session_id = check_session_id(request.session_id)
+        session_id = _named(request.session_id)
         record = await self._desk.store.require_session(caller().tenant_id, session_id)
         return pb.GetSessionResponse(session=session_to_pb(record, self._desk.settings.store))
 
@@ -251,7 +253,7 @@ class ConversationServicer(ConversationServiceServicer):
         self, request: pb.CloseSessionRequest, context: Any
     ) -> pb.CloseSessionResponse:
         """Ends a session, whoever is connected to it."""
-        session_id = check_session_id(request.session_id)
+        session_id = _named(request.session_id)
         await self._desk.store.close_session(caller().tenant_id, session_id)
         return pb.CloseSessionResponse()
 
@@ -259,10 +261,16 @@ class ConversationServicer(ConversationServiceServicer):
         self, request: pb.GetTranscriptRequest, context: Any
     ) -> pb.GetTranscriptResponse:
         """Gives what was said so far, page by page."""
-        session_id = check_session_id(request.session_id)
+        session_id = _named(request.session_id)
         page = await self._desk.store.transcript_page(
             caller().tenant_id, session_id, request.page_size, request.page_token
         )
         return pb.GetTranscriptResponse(
             entries=map(transcript_entry_to_pb, page.entries), next_page_token=page.next_page_token
         )
+
+
+def _named(session_id: str) -> str:
+    """The session that a call is about; raises InvalidInput if it can be none."""
+    speak_of(check_session_id(session_id))
+    return session_id

@@ -17,6 +17,7 @@ from duologue.gateway.server import serving
 from duologue.gateway.watching import Watcher
 from duologue.settings import Settings
 from duologue.store.store import Store
+from duologue.telemetry.logs import start_logging
 from duologue.telemetry.metrics import GatewayMetrics, MetricsPort
 from duologue.telemetry.tracing import Tracing
 
@@ -36,7 +37,7 @@ def run(
     """
     # Asked for at once: a parent that ends while we start must not be missed.
     parent = os.getppid() if die_with_parent else None
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    start_logging(settings.telemetry, "gateway")
     uvloop.run(_serve(settings, ready_file, parent))
 
 

@@ -210,7 +210,7 @@ class BatchLoop:
         except DuologueError as error:
             self._unseat(sitting, error)
         except Exception as error:
-            log.exception("a session's command failed")
+            log.exception("a session's command failed", extra=_about(sitting))
             self._unseat(sitting, internal("the session could not be followed", error))
 
     def _begin(self, sitting: Sitting, work: Work) -> None:
@@ -234,7 +234,7 @@ class BatchLoop:
         except DuologueError as error:
             self._finish(sitting, refusal(sitting, work, error))
         except Exception as error:
-            log.exception("a slice could not be started")
+            log.exception("a slice could not be started", extra=_about(sitting))
             self._take_back(sitting, error)
 
     def _forward(self) -> None:
@@ -269,7 +269,7 @@ class BatchLoop:
         try:
             self._observer.slice_over(sitting, result, now_ms)
         except Exception:
-            log.exception("a slice could not be told of")
+            log.exception("a slice could not be told of", extra=_about(sitting))
         sitting.work, sitting.before, sitting.used_ms = None, None, now_ms
         self._answer(sitting.stream, result)
 
@@ -288,7 +288,7 @@ class BatchLoop:
         try:
             self._seating.reset(sitting)
         except Exception:
-            log.exception("a lane could not be put back")
+            log.exception("a lane could not be put back", extra=_about(sitting))
             self._unseat(sitting, told)
             return
         self._finish(sitting, refusal(sitting, sitting.work, told))
@@ -371,3 +371,8 @@ class BatchLoop:
         if self._answers:
             answers, self._answers = self._answers, []
             self._deliver(answers)
+
+
+def _about(sitting: Sitting) -> dict[str, str]:
+    """Whom an entry of the log is about."""
+    return {"session_id": sitting.session_id}

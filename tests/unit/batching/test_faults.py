@@ -6,6 +6,7 @@ from duologue.batching.messages import Change, GiveCells, Leave, Seated, Unseate
 from duologue.batching.observer import Observer
 from duologue.batching.roster import Sitting
 from duologue.lane.slices import SliceBroken, SliceResult
+from tests.json_log import json_log
 from tests.unit.batching.stage import PROFILE, Stage
 
 FAULT = RuntimeError("a fault of one session")
@@ -128,3 +129,14 @@ def test_of_who_looks_on() -> None:
     last = stage.last("a")
     assert isinstance(last, SliceResult)
     assert last.error is None
+
+
+def test_the_log_says_whose_fault_it_was() -> None:
+    stage = _both()
+    stage.engine.faults["change", "ill"] = FAULT
+    stage.loop.post(Change("a", PROFILE))
+    with json_log() as log:
+        _check_well(stage)
+    entry = log.entry("a session's command failed")
+    assert entry["session_id"] == "ill"
+    assert entry["exception"].endswith("a fault of one session")
