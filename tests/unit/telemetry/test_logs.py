@@ -54,7 +54,7 @@ def test_a_task_and_those_that_it_starts_speak_of_their_session() -> None:
         return [entry("here")["session_id"], (await below)["session_id"]]
 
     async def both() -> list[list[str]]:
-        return await asyncio.gather(one("ses_a"), one("ses_b"))
+        return list(await asyncio.gather(one("ses_a"), one("ses_b")))
 
     assert asyncio.run(both()) == [["ses_a"] * 2, ["ses_b"] * 2]
     assert "session_id" not in entry("outside")
