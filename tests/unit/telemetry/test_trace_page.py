@@ -2,6 +2,7 @@
 
 import re
 from base64 import b64encode
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -56,7 +57,9 @@ def test_nothing_comes_from_afar(rows: list[SpanRow]) -> None:
     assert not outline.named("link")
 
 
-def test_links_lead_to_places_within_the_page(outline: Outline) -> None:
+@pytest.mark.parametrize("slices", [True, False])
+def test_links_lead_to_places_within_the_page(rows: list[SpanRow], slices: bool) -> None:
+    outline = Outline(trace_page(rows, SESSION, slices=slices))
     ids = [each.attributes["id"] for each in outline.elements if "id" in each.attributes]
     assert len(ids) == len(set(ids))
     links = [each.attributes["href"] for each in outline.named("a")]
@@ -142,6 +145,13 @@ def test_texts_are_no_markup(tmp_path: Path) -> None:
     assert EVIL in "".join(each.text for each in outline.named("tbody"))
 
 
+def test_half_a_character_can_be_written(rows: list[SpanRow]) -> None:
+    (*_, turn) = (row for row in rows if row.name == names.TURN)
+    half = replace(turn, attributes={**turn.attributes, names.INPUT_TEXT: "so \ud83d"})
+    assert "so ?" in trace_page([half], SESSION)
+    assert trace_page([half], SESSION).encode("utf-8")
+
+
 def test_texts_that_were_not_recorded_are_said_to_be_missing(tmp_path: Path) -> None:
     rows = played(tmp_path, records_text=False)
     page = trace_page(rows, SESSION)
@@ -164,6 +174,7 @@ def test_of_very_many_spans_the_last_are_shown(
     monkeypatch.setattr(page_module, "MAX_SPANS", 3)
     page = trace_page(rows, SESSION)
     assert f"{len(rows) - 3} spans before these" in page
+    assert "Late ticks" not in page, "what they link to is left out"
 
 
 def test_slices_can_be_left_out(rows: list[SpanRow]) -> None:

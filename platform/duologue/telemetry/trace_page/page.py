@@ -49,8 +49,8 @@ def trace_page(rows: Sequence[SpanRow], session_id: str, *, slices: bool = True)
         tag("output", "What has the focus, or the pointer, is told here.", id="told"),
         _legend(),
         tag("h2", "Turns"),
-        turn_table(turns, shown[0].start_ms if not turns else _origin_ms(shown)),
-        _late_ticks(rows, _origin_ms(rows)),
+        turn_table(turns, _origin_ms(shown)),
+        _late_ticks(shown, _origin_ms(shown)),
     )
     policy = (
         f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
@@ -67,7 +67,8 @@ def trace_page(rows: Sequence[SpanRow], session_id: str, *, slices: bool = True)
     whole = tag(
         "html", tag("head", *head), tag("body", *body, f"<script>{script}</script>"), lang="en"
     )
-    return f"<!doctype html>\n{whole}\n"
+    # Half a character would be no text that can be written.
+    return f"<!doctype html>\n{whole}\n".encode("utf-8", "replace").decode("utf-8")
 
 
 def _resource(name: str) -> str:
@@ -130,7 +131,7 @@ def _late(rows: Sequence[SpanRow]) -> list[SpanRow]:
 
 def _late_ticks(rows: Sequence[SpanRow], origin_ms: float) -> str:
     """Each with a link into the picture, and its own trace."""
-    late = _late(rows)[-MAX_SPANS:]
+    late = _late(rows)
     if not late:
         return ""
     entries = (
