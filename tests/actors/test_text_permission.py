@@ -8,6 +8,7 @@ import pytest
 from duologue.actors import live_session, text_permission
 from duologue.actors.text_permission import TenantOf, mind_texts
 from duologue.events import ResponseDone, SessionClose, SessionClosed
+from duologue.telemetry import names
 from duologue.telemetry.session_spans import SessionSpans
 from duologue.tenants import Tenant
 from tests.actors.premises import TENANT, Premises, come
@@ -42,6 +43,10 @@ async def test_texts_are_recorded_until_it_is_withdrawn(
     await guest.until_event(ResponseDone, 3)
     await guest.send(SessionClose())
     await guest.until_event(SessionClosed)
-    told = repr([span.attributes for span in memory.spans()])
+    told = "".join(span.to_json() for span in memory.spans())
     assert "what is allowed?" in told
     assert "what is secret?" not in told
+    first, *_ = memory.spans(names.TURN)
+    assert first.attributes is not None
+    assert names.DECISION_THRESHOLD in first.attributes, "what the session was opened with"
+    assert names.CONFIRM_ABOVE in first.attributes
