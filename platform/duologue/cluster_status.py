@@ -60,7 +60,8 @@ class BatcherStatus:
     longest_tick_ms: float = 0.0
     """What the longest slice of all recent ticks took."""
     deadline_ms: float = 0.0
-    """What slices are to stay under; 0 from an actor of a version that does not tell."""
+    """What slices are to stay under; 0 where nobody told. The store keeps this figure, and those
+    around it, apart (`Store.batchers_with_figures`)."""
     rows_per_forward: float = 0.0
     """Rows that recent forwards had, on average."""
     held_cells: int = 0
