@@ -6,15 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import Self
 
 from duologue.actors.attachment import Attachment
-from duologue.actors.batcher_client import describe
 from duologue.actors.journal_writer import JournalWriter
 from duologue.actors.seat_keeper import SeatKeeper
 from duologue.actors.text_permission import mind_texts
+from duologue.actors.words_at import words_at
 from duologue.background import Background
 from duologue.clock import Clock, TickClock
 from duologue.cluster_status import BatcherStatus
 from duologue.errors import (
-    BatcherUnavailable,
     CapacityExceeded,
     DuologueError,
     InvalidInput,
@@ -38,7 +37,6 @@ from duologue.hosting.placement import seats_in_order
 from duologue.lane.slices import SliceResult
 from duologue.session.chronicle import Checkpoint, Chronicle
 from duologue.session.setup import SessionSetup
-from duologue.session.words import ModelWords
 from duologue.session_lease import Lease
 from duologue.session_record import SessionStatus
 from duologue.settings import Settings
@@ -46,7 +44,8 @@ from duologue.store.journal import StoredJournal
 from duologue.store.store import Store
 from duologue.telemetry import names
 from duologue.telemetry.decision_rules import DecisionRules
-from duologue.telemetry.session_spans import SessionSpans, SessionTrace
+from duologue.telemetry.session_spans import SessionSpans
+from duologue.telemetry.session_trace import SessionTrace
 from duologue.telemetry.tracing import Tracing
 from duologue.v1 import session_pb2 as pb
 from duologue.wire.checkpoints import checkpoint_from_bytes
@@ -119,7 +118,7 @@ class LiveSession:
         if not choices:
             of_it = f" of the model {model}" if model else ""
             raise CapacityExceeded(f"no batching actor{of_it} is there that could seat a session")
-        described, words = await _words(choices, checkpoint)
+        described, words = await words_at(choices, checkpoint)
         if checkpoint is None:
             setup = words.setup(settings, config)
         else:  # whatever the settings are today
@@ -340,30 +339,6 @@ class LiveSession:
             await self._store.release_lease(self.lease, status)
         except DuologueError as error:  # then it runs out
             log.warning("the lease of %s cannot be released: %s", self.lease.session_id, error)
-
-
-async def _words(
-    choices: Sequence[BatcherStatus], checkpoint: Checkpoint | None
-) -> tuple[str, ModelWords]:
-    """The words that the session was begun with, and the first batching actor that has them.
-
-    For a new session, or if none has them, those of the first that answers. Raises
-    BatcherUnavailable if one that might have them does not.
-    """
-    first, silent = None, None
-    for choice in choices:
-        try:
-            words = await describe(choice.address)
-        except BatcherUnavailable as error:
-            silent = error
-            continue
-        if checkpoint is None or words.words_digest == checkpoint.state.terms.words_digest:
-            return choice.address, words
-        first = first or (choice.address, words)
-    if silent is not None:
-        raise silent
-    assert first is not None, "nobody was asked"
-    return first
 
 
 def _recalled(

@@ -11,7 +11,7 @@ from duologue.gateway.errors import REASONS, Refusal
 from duologue.telemetry import names
 from duologue.telemetry.conversation_meter import ConversationMeter
 from duologue.telemetry.metrics import GatewayMetrics
-from duologue.telemetry.session_spans import SessionTrace
+from duologue.telemetry.session_trace import SessionTrace
 from duologue.telemetry.trace_ids import exemplar
 from duologue.telemetry.tracing import Tracing
 from duologue.v1 import events_pb2 as pb

@@ -24,7 +24,8 @@ from duologue.service_settings import TelemetrySettings
 from duologue.session_config import SessionConfig
 from duologue.states import State
 from duologue.telemetry import names
-from duologue.telemetry.session_spans import SessionSpans, SessionTrace
+from duologue.telemetry.session_spans import SessionSpans
+from duologue.telemetry.session_trace import SessionTrace
 from duologue.telemetry.trace_ids import extract, slice_span_id, trace_id_of
 from duologue.telemetry.turn_spans import MAX_PIECES
 from duologue.usage import Usage

@@ -17,7 +17,7 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_serv
 from duologue.errors import InvalidSetting, UnknownSession
 from duologue.service_settings import TelemetrySettings
 from duologue.telemetry import names
-from duologue.telemetry.session_spans import SessionTrace
+from duologue.telemetry.session_trace import SessionTrace
 from duologue.telemetry.span_files import FileExporter, span_files, trace_folder
 from duologue.telemetry.span_reading import newest_session, read_trace
 from duologue.telemetry.trace_ids import (

@@ -14,7 +14,7 @@ from duologue.cli import main
 from duologue.errors import UnknownSession
 from duologue.service_settings import TelemetrySettings
 from duologue.telemetry import names
-from duologue.telemetry.session_spans import SessionTrace
+from duologue.telemetry.session_trace import SessionTrace
 from duologue.telemetry.span_reading import SpanRow, read_trace
 from duologue.telemetry.trace_ids import slice_span_id
 from duologue.telemetry.tracing import Tracing, end

@@ -10,7 +10,8 @@ from duologue.events import ClientEvent, ServerEvent
 from duologue.lane.slices import Slice
 from duologue.service_settings import TelemetrySettings
 from duologue.telemetry.decision_rules import DecisionRules
-from duologue.telemetry.session_spans import SessionSpans, SessionTrace
+from duologue.telemetry.session_spans import SessionSpans
+from duologue.telemetry.session_trace import SessionTrace
 from duologue.telemetry.tracing import Tracing
 from tests.unit.session.stage import Setting, Stage
 
