@@ -137,6 +137,17 @@ class MemoryMachine(RuleBasedStateMachine):
         scope = 1000.0 if opening.scope == "a" else 2000.0
         return scope + 7 * opening.tokens[cell]
 
+    def is_a_beginning(self, held: Held) -> bool:
+        """Whether the session holds nothing but a beginning of its opening."""
+        opening = held.opening
+        assert opening is not None
+        if len(held.labels) > len(opening.tokens):
+            return False
+        return held.labels == {
+            cell: (Channel.TRUNK, cell, self.opening_tag(opening, cell))
+            for cell in range(len(held.labels))
+        }
+
     @precondition(lambda self: self.held)
     @rule(pick=st.integers(0, 99))
     def compute_the_opening(self, pick: int) -> None:
@@ -144,11 +155,11 @@ class MemoryMachine(RuleBasedStateMachine):
         if slot is None:
             return
         held = self.held[slot]
-        if held.opening is None or any(cell >= len(held.opening.tokens) for cell in held.labels):
+        if held.opening is None or not self.is_a_beginning(held):
             return
         have = len(held.labels)
         missing = len(held.opening.tokens) - have
-        if set(held.labels) != set(range(have)) or not missing:
+        if not missing:
             return
         try:
             cells = self.memory.take(slot, missing)
