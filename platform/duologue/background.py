@@ -74,3 +74,16 @@ async def running(work: Work) -> AsyncIterator[asyncio.Task[None]]:
     except BaseExceptionGroup as errors:  # of the work or of the block
         first = errors.exceptions[0]
         raise first from first.__cause__
+
+
+async def first_of(*works: Coroutine[Any, Any, object]) -> None:
+    """Work at all of them until one is over, or fails; the others are cancelled."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+    for task in done:
+        task.result()

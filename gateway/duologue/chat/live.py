@@ -2,13 +2,13 @@
 
 import asyncio
 import signal
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from typing import Any
 
 from rich.console import Console
 from rich.live import Live
 
+from duologue.background import first_of
 from duologue.chat.model import ChatModel, Link
 from duologue.chat.picture import draw, latency_line
 from duologue.chat.typist import Typist
@@ -46,11 +46,11 @@ class LiveChat:
         async with AsyncExitStack() as stack:
             live = stack.enter_context(Live(console=self._console, auto_refresh=False, screen=True))
             self._listen_to_keys(stack)
-            await _first_of(self._draw(live), self._converse(client, config), self._left())
+            await first_of(self._draw(live), self._converse(client, config), self._left())
 
     async def _converse(self, client: Client, config: SessionConfig) -> None:
         async with client.converse(config, on_queued=self._queued) as conversation:
-            await _first_of(self._read(conversation), self._write(conversation))
+            await first_of(self._read(conversation), self._write(conversation))
 
     async def _read(self, conversation: Conversation) -> None:
         async for told in conversation.told():
@@ -122,19 +122,6 @@ class LiveChat:
     def _queued(self, position: int) -> None:
         self.model.queued(position)
         self._dirty.set()
-
-
-async def _first_of(*works: Coroutine[Any, Any, None]) -> None:
-    """Work at all of them until one is over, or fails; the others are cancelled."""
-    tasks = [asyncio.create_task(work) for work in works]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
-    for task in done:
-        task.result()
 
 
 async def hold_live(client: Client, config: SessionConfig, console: Console) -> ChatModel:

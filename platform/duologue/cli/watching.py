@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from duologue.background import first_of
 from duologue.cli.endpoint import find_endpoint
 from duologue.cli.remote import open_client
 from duologue.cli.tables import Room, print_whole
@@ -147,15 +148,7 @@ async def _watch(client: "Client", question: Question, first: View, showing: Sho
             stack.enter_context(_keys(over))
         else:
             put = _printer(showing)
-        tasks = [asyncio.create_task(refresh(put)), asyncio.create_task(over.wait())]
-        try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
-        for task in done:
-            task.result()
+        await first_of(refresh(put), over.wait())
 
 
 def _printer(showing: Showing) -> Callable[[View, str], None]:

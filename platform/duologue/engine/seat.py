@@ -58,7 +58,7 @@ class Seat:
         if self.slot is None:
             slot, cells = memory.open(self.opening)
             try:
-                memory.check_room(self.lane.num_tokens - len(cells))
+                memory.check_room(slot, self.lane.num_tokens)
             except KVMemoryExhausted:
                 memory.close(slot)
                 raise

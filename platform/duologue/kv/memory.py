@@ -62,11 +62,6 @@ class KVMemory:
         return self.pool.num_blocks - self.pool.num_free - self.prefixes.num_idle
 
     @property
-    def num_blocks_idle(self) -> int:
-        """Blocks that are only kept because somebody may begin with what they hold."""
-        return self.prefixes.num_idle
-
-    @property
     def held_bytes(self) -> int:
         """Memory of the blocks that slots hold."""
         return self.num_blocks_held * self.block_bytes
@@ -79,11 +74,17 @@ class KVMemory:
     @property
     def num_cells_used(self) -> int:
         """Cells in use; one that several slots use counts once."""
-        used: Counter[int] = Counter()
+        total = 0
+        shared: dict[int, int] = {}  # whole blocks that others may have as well
         for slot in self._slots:
-            for block, count in zip(slot.table.tolist(), slot.num_used_in, strict=True):
-                used[block] = max(used[block], count)
-        return used.total()
+            total += slot.num_used
+            for entry, num_sealed in enumerate(slot.sealed_in):
+                if num_sealed < CELLS_PER_BLOCK:
+                    continue
+                block, count = int(slot.table[entry]), slot.num_used_in[entry]
+                total -= count
+                shared[block] = max(shared.get(block, 0), count)
+        return total + sum(shared.values())
 
     def open(self, opening: Opening | None = None) -> tuple[Slot, list[int]]:
         """A slot, and those of its cells that hold a beginning of the opening already.
@@ -95,9 +96,9 @@ class KVMemory:
         self._slots.add(slot)
         return slot, self._adopt(slot, opening) if opening is not None else []
 
-    def check_room(self, num_cells: int) -> None:
-        """Raises `KVMemoryExhausted` if a new slot could not have so many cells now."""
-        self._need(-(-num_cells // CELLS_PER_BLOCK))
+    def check_room(self, slot: Slot, num_cells: int) -> None:
+        """Raises `KVMemoryExhausted` if a new slot could not have so many cells in all now."""
+        self._need(max(0, -(-num_cells // CELLS_PER_BLOCK) - slot.num_entries))
 
     def close(self, slot: Slot) -> None:
         """Give the slot back with everything in it."""

@@ -13,7 +13,7 @@ from duologue.errors import KVMemoryExhausted
 from duologue.kv.blocks import CELLS_PER_BLOCK
 from duologue.kv.channel import FREE, Channel
 from duologue.kv.memory import KVMemory, Opening
-from duologue.kv.slot import Slot
+from duologue.kv.slot import HOLE, Slot
 from duologue.model.geometry import ModelGeometry
 
 GEOMETRY = ModelGeometry(
@@ -233,6 +233,16 @@ class MemoryMachine(RuleBasedStateMachine):
         self.memory.close(slot)
         del self.held[slot]
 
+    def num_cells_used(self, labels: dict[Slot, Labels]) -> int:
+        """Of each block, what the slot with most of it uses; and what is on the host."""
+        by_block: dict[int, int] = {}
+        for slot in labels:
+            for block, count in zip(slot.table.tolist(), slot.num_used_in, strict=True):
+                if block != HOLE:
+                    by_block[block] = max(by_block.get(block, 0), count)
+        out = sum(len(its) for slot, its in labels.items() if self.memory.host.holds(slot))
+        return sum(by_block.values()) + out
+
     def snapshot(self, slot: Slot) -> object:
         return slot.table.tolist(), list(slot.free_cells), list(slot.num_used_in)
 
@@ -240,6 +250,7 @@ class MemoryMachine(RuleBasedStateMachine):
     def memory_holds_what_was_put_there(self) -> None:
         labels = {slot: held.labels for slot, held in self.held.items()}
         self.memory.check_integrity(expected(labels))
+        assert self.memory.num_cells_used == self.num_cells_used(labels)
         for slot, its in labels.items():
             assert slot.num_used == len(its)
             if self.memory.host.holds(slot):

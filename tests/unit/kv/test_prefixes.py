@@ -1,5 +1,8 @@
 """Openings that several sessions begin with: held once, and told apart."""
 
+import pytest
+
+from duologue.errors import KVMemoryExhausted
 from duologue.kv.blocks import CELLS_PER_BLOCK
 from duologue.kv.channel import Channel
 from duologue.kv.memory import KVMemory, Opening
@@ -67,13 +70,13 @@ def test_it_stays_when_its_sessions_have_gone_and_leaves_when_room_is_needed() -
     memory = memory_of(10)
     opening = Opening("acme", THOUSAND[:96])
     memory.close(begin(memory, opening))
-    assert (memory.num_blocks_held, memory.num_blocks_idle) == (0, 3)
+    assert (memory.num_blocks_held, memory.prefixes.num_idle) == (0, 3)
     slot, cells = memory.open(opening)
     assert len(cells) == 96
     memory.close(slot)
     greedy, _ = memory.open()
     memory.take(greedy, 10 * CELLS_PER_BLOCK)
-    assert (memory.num_blocks_held, memory.num_blocks_idle) == (10, 0)
+    assert (memory.num_blocks_held, memory.prefixes.num_idle) == (10, 0)
     _, cells = memory.open(opening)
     assert cells == []
 
@@ -124,3 +127,14 @@ def test_cells_that_do_not_lie_in_order_are_not_shared() -> None:
     cells = memory.take(slot, 4)
     memory.share(slot, opening, cells[1:])
     assert memory.prefixes.blocks == []
+
+
+def test_room_in_the_copied_end_of_an_opening_counts() -> None:
+    memory, opening = memory_of(3), Opening("acme", THOUSAND[:40])
+    begin(memory, opening)
+    later, cells = memory.open(opening)
+    assert len(cells) == 40
+    memory.check_room(later, 64)
+    with pytest.raises(KVMemoryExhausted):
+        memory.check_room(later, 65)
+    assert len(memory.take(later, 24)) == 24
