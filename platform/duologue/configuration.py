@@ -25,6 +25,7 @@ from pydantic_settings import (
 
 from duologue.errors import InvalidSetting
 from duologue.floor_settings import FloorSettings, ListeningSettings
+from duologue.jwt_settings import JwtSettings
 from duologue.service_settings import (
     BatchingSettings,
     GatewaySettings,
@@ -81,6 +82,7 @@ class _Reader(BaseSettings):
     batching: BatchingSettings = BatchingSettings()
     sessions: SessionSettings = SessionSettings()
     gateway: GatewaySettings = GatewaySettings()
+    jwt: JwtSettings = JwtSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
 
 

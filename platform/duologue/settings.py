@@ -11,6 +11,7 @@ from typing import Literal, get_args
 from duologue.errors import InvalidSetting
 from duologue.floor_settings import FloorSettings, ListeningSettings
 from duologue.forward.sampling_settings import SamplingSettings
+from duologue.jwt_settings import JwtSettings
 from duologue.service_settings import (
     BatchingSettings,
     GatewaySettings,
@@ -195,4 +196,5 @@ class Settings:
     batching: BatchingSettings = field(default_factory=BatchingSettings)
     sessions: SessionSettings = field(default_factory=SessionSettings)
     gateway: GatewaySettings = field(default_factory=GatewaySettings)
+    jwt: JwtSettings = field(default_factory=JwtSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)

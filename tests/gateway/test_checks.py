@@ -272,8 +272,10 @@ async def test_another_key_of_the_operators(store: Store, store_settings: StoreS
     await store.put_tenant(Tenant("operator", max_sessions=3))
     flags = ("-s", f"store.url={store_settings.url}")
     made = json.loads((await run("tenants", "operator-key", "--json", *flags)).output)
-    tenant = await store.tenant_of(made["key"])
-    assert tenant == Tenant("operator", max_sessions=3, is_operator=True, key_ids=(made["key_id"],))
+    grant = await store.grant_of(made["key"])
+    assert grant is not None
+    key_ids = (made["key_id"],)
+    assert grant.tenant == Tenant("operator", max_sessions=3, is_operator=True, key_ids=key_ids)
 
 
 @pytest.mark.parametrize(

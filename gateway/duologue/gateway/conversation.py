@@ -16,7 +16,7 @@ from duologue.gateway.carrier import Carrier, Ticket
 from duologue.gateway.channels import Channels
 from duologue.gateway.credits import Credits
 from duologue.gateway.errors import Unauthenticated
-from duologue.gateway.keys import KeyRing, caller
+from duologue.gateway.keys import KeyRing, caller, granted
 from duologue.gateway.known_text import KnownText
 from duologue.gateway.notices import Announcer
 from duologue.gateway.opening import Doorkeeper
@@ -25,11 +25,11 @@ from duologue.gateway.quotas import Quotas
 from duologue.gateway.records import listed_to_pb, session_to_pb, transcript_entry_to_pb
 from duologue.gateway.streams import ClientStream, Streams, event_of
 from duologue.gateway.watching import Watch, Watcher
+from duologue.grants import Grant
 from duologue.session_record import check_session_id
 from duologue.settings import Settings
 from duologue.store.store import Store
 from duologue.telemetry.logs import speak_of
-from duologue.tenants import Tenant
 from duologue.v1 import conversation_pb2 as pb
 from duologue.v1.conversation_pb2_grpc import ConversationServiceServicer
 
@@ -70,10 +70,11 @@ class Desk:
 class Conversing:
     """One call of Converse: this task writes, one reads, one carries."""
 
-    def __init__(self, desk: Desk, stream: ClientStream, tenant: Tenant) -> None:
+    def __init__(self, desk: Desk, stream: ClientStream, grant: Grant) -> None:
         self._desk = desk
         self._stream = stream
-        self._tenant = tenant
+        self._grant = grant
+        self._tenant = grant.tenant
         self._first: asyncio.Future[pb.ConverseRequest] = asyncio.get_running_loop().create_future()
         self._first.add_done_callback(lambda first: first.cancelled() or first.exception())
         self._known_text = KnownText()
@@ -164,12 +165,12 @@ class Conversing:
             self._first.set_exception(error)
 
     async def _stay_admitted(self, context: Any) -> None:
-        """End the stream when its key is revoked, or its tenant is deleted."""
+        """End the stream when its key is revoked, its time is over, or its tenant is deleted."""
         metadata = context.invocation_metadata() or ()
         while not self._stream.is_ended:
             await asyncio.sleep(ADMITTED_S)
             try:
-                await self._desk.keys.check(metadata, self._tenant)
+                await self._desk.keys.check(metadata, self._grant)
             except Unauthenticated as error:
                 self._stream.end(error)
             except DuologueError as error:  # nobody can say now
@@ -219,7 +220,7 @@ class ConversationServicer(ConversationServiceServicer):
             self._desk.streams.opened(tenant.tenant_id) as stream,
             tenants.conversing(tenant.tenant_id),
         ):
-            await Conversing(self._desk, stream, tenant).hold(request_iterator, context)
+            await Conversing(self._desk, stream, granted()).hold(request_iterator, context)
 
     async def CreateSession(
         self, request: pb.CreateSessionRequest, context: Any
