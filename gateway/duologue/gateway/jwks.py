@@ -6,7 +6,7 @@ import logging
 from duologue.clock import Clock
 from duologue.errors import InvalidSetting
 from duologue.gateway.errors import IssuerUnavailable
-from duologue.gateway.jwks_source import JwksSource
+from duologue.gateway.jwks_source import WITHIN_S, JwksSource
 from duologue.gateway.verifying_keys import VerifyingKey, read_keys
 
 UNKNOWN_EVERY_MS = 10_000
@@ -14,6 +14,7 @@ UNKNOWN_EVERY_MS = 10_000
 KEPT_MS = 86_400_000
 """Keys are good for so long after they were read, while their issuer does not answer."""
 WATCH_S = 1.0
+_READ_S = 2 * WITHIN_S
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +96,8 @@ class KeySet:
             self._tried_ms = self._clock.now_ms()
             stamp = await self._stamp_now()
             try:
-                keys = read_keys(await asyncio.to_thread(self._source.read))
+                async with asyncio.timeout(_READ_S):  # also where an answer has no end
+                    keys = read_keys(await asyncio.to_thread(self._source.read))
             except (OSError, ValueError) as error:
                 log.warning("keys for tokens cannot be read from %s: %s", self._where, error)
                 self._stamp = stamp  # not again before it has changed
