@@ -135,9 +135,9 @@ _WHOSE: dict[str, Any] = {"tenant": "victim", "scope": ALL}
 
 async def _nobodys(store: Store) -> list[Wrong]:
     """Credentials that are nobody's, or not any more."""
-    expired = await store.create_key("ops", expires_in_ms=1)
     revoked = await store.create_key("ops")
     await store.revoke_key(revoked.key_id)
+    expired = await store.create_key("ops", expires_in_ms=1)
     now_s = int(time.time())
     operators: dict[str, Any] = {"tenant": "ops", "scope": ALL}
     return [

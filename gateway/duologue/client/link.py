@@ -202,7 +202,8 @@ class Link:
         while True:
             self._wake.clear()
             for event in self.ledger.after(sent_seq):
-                if not await _try_write(call, pb.ConverseRequest(event=event)):
+                request = pb.ConverseRequest(event=event, ready_received=True)
+                if not await _try_write(call, request):
                     return
                 sent_seq = event.client_seq
             if self._is_leaving or self._is_moving:

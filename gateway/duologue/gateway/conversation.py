@@ -19,7 +19,7 @@ from duologue.gateway.errors import Unauthenticated
 from duologue.gateway.keys import KeyRing, caller, granted
 from duologue.gateway.known_text import KnownText
 from duologue.gateway.notices import Announcer
-from duologue.gateway.opening import Doorkeeper
+from duologue.gateway.opening import Doorkeeper, digest_of
 from duologue.gateway.persistence import Persistence, Rhythm
 from duologue.gateway.quotas import Quotas
 from duologue.gateway.records import listed_to_pb, session_to_pb, transcript_entry_to_pb
@@ -78,6 +78,7 @@ class Conversing:
         self._first: asyncio.Future[pb.ConverseRequest] = asyncio.get_running_loop().create_future()
         self._first.add_done_callback(lambda first: first.cancelled() or first.exception())
         self._known_text = KnownText()
+        self._is_token_settled = False
         self._carrier: asyncio.Future[Carrier] = asyncio.get_running_loop().create_future()
 
     async def hold(self, requests: AsyncIterator[pb.ConverseRequest], context: Any) -> None:
@@ -135,12 +136,24 @@ class Conversing:
     async def _take(self, request: pb.ConverseRequest) -> None:
         carrier = await self._ready_carrier()
         event = event_of(request)
+        if request.ready_received and not self._is_token_settled:
+            await self._settle_token(carrier.ticket)  # first: an answer shows that it was done
         if carrier.relay.is_news(event):
             num_chars = self._known_text.num_new_chars(event)
             await self._desk.quotas.say(self._tenant, num_chars, event.ByteSize())
             self._desk.watcher.metrics.tenants.said(self._tenant.tenant_id, num_chars)
             await carrier.room()
             carrier.say(event)
+
+    async def _settle_token(self, ticket: Ticket) -> None:
+        """The client has its new token: from now on it is the only one."""
+        try:
+            if ticket.is_resumed:
+                where = ticket.tenant.tenant_id, ticket.session_id
+                await self._desk.store.settle_token(*where, digest_of(ticket.resume_token))
+            self._is_token_settled = True
+        except DuologueError as error:  # with another message, then
+            log.info("a resume token could not be settled: %s", error)
 
     async def _leave(self) -> None:
         """The client ended its side: the session has what was said, and stays."""
