@@ -153,6 +153,9 @@ class LiveSession:
             words_digest=words.words_digest,
             traceparent=traceparent,
             described=described,
+            max_tenant_cells=(tenant and tenant.max_cells)
+            or settings.gateway.default_max_cells
+            or 0,
         )
         await session._begin(choices)
         if spans is not None and records_text:

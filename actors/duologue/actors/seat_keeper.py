@@ -61,6 +61,7 @@ class SeatKeeper:
         words_digest: str,
         traceparent: str,
         described: str = "",
+        max_tenant_cells: int = 0,
     ) -> None:
         """`model` is the one that the session is to be held by, if there is one to be;
         `words_digest` names the session's words: a model with others cannot seat it.
@@ -75,6 +76,7 @@ class SeatKeeper:
         self._words_digest = words_digest
         self._traceparent = traceparent
         self._described = described
+        self._max_tenant_cells = max_tenant_cells
         self._seat: Seat | None = None
         self._avoid: set[str] = set()  # addresses that failed last
         self._holding: asyncio.Task[None] | None = None
@@ -192,6 +194,7 @@ class SeatKeeper:
             profile=wanted.profile,
             traceparent=self._traceparent,
             had_seat=had_seat,
+            max_tenant_cells=self._max_tenant_cells,
             within_s=SEAT_WITHIN_S,
         )
 
