@@ -37,6 +37,7 @@ def test_one_that_is_too_much_is_refused_and_others_go_on() -> None:
     stage.ask("one", "one", reply_tokens=9)
     stage.ask("two", "two", reply_tokens=9)
     stage.loop.run_once()
+    stage.engine.held_cells |= {"one": 50, "two": 60}
     stage.take("n", "new", tenant_id="acme", max_tenant_cells=LIMIT)
     stage.take("p", "more", tenant_id="other")
     stage.loop.run_once()
