@@ -8,6 +8,7 @@ from pathlib import Path
 import grpc
 import pytest
 
+from duologue.client import ConnectionLost, Conversation, Envelope, Unauthenticated, connect
 from duologue.clock import UnixClock
 from duologue.gateway import conversation, keys, server
 from duologue.gateway.server import Gateway
@@ -15,7 +16,7 @@ from duologue.jwt_settings import JwtSettings
 from duologue.store.store import Store
 from duologue.tenants import Tenant
 from tests.gateway.conftest import Serve
-from tests.gateway.scripted import ScriptedNode
+from tests.gateway.scripted import EVENTS_PER_INPUT, ScriptedNode
 from tests.gateway.talking import Api, api, details, failure
 from tests.tokens import AUDIENCE, ISSUER, document, public_jwk, token
 from tests.waiting import waiting_for
@@ -138,3 +139,57 @@ async def test_a_tenant_may_be_made_by_a_token(
     async with serve(jwt=settings) as gateway, api(gateway.address, token(tenant="new")) as client:
         await client.started()
     assert await store.tenant("new") == Tenant("new")
+
+
+async def test_the_client_library_goes_on_with_a_new_token(
+    serve: Serve, scripted: ScriptedNode, store: Store, issuer: JwtSettings, clock: Later
+) -> None:
+    await store.put_tenant(Tenant("acme"))
+    asked: list[str] = []
+
+    def present() -> str:
+        asked.append(token(exp=int(time.time()) + 600 * (1 + bool(clock.by_ms))))
+        return asked[-1]
+
+    async with (
+        serve(jwt=replace(issuer, stream_grace_s=0)) as gateway,
+        connect(gateway.address, api_key=present) as client,
+        client.converse() as talk,
+    ):
+        await talk.append("before")
+        clock.by_ms += 605_000
+        async with waiting_for("the stream to be resumed"):
+            async for event in talk:
+                if isinstance(event, ConnectionLost):
+                    break
+        await talk.append("after")
+        assert talk.stats.num_connections == 1
+        async with waiting_for("the second answer"):
+            async for told in talk.told():
+                if isinstance(told, Envelope) and told.server_seq == 2 * EVENTS_PER_INPUT:
+                    break
+        assert talk.stats.num_connections == 2
+        assert (await client.get_session(talk.session_id)).tenant_id == "acme"
+
+
+async def test_a_token_that_is_not_renewed_ends_a_conversation(
+    serve: Serve, scripted: ScriptedNode, store: Store, issuer: JwtSettings, clock: Later
+) -> None:
+    await store.put_tenant(Tenant("acme"))
+    same = token()
+    async with (
+        serve(jwt=replace(issuer, stream_grace_s=0)) as gateway,
+        connect(gateway.address, api_key=lambda: same) as client,
+    ):
+        async with client.converse() as talk:
+            clock.by_ms += 605_000
+            async with waiting_for("the end of the stream"):
+                with pytest.raises(Unauthenticated, match="expired"):
+                    await _all_of(talk)
+        with pytest.raises(Unauthenticated, match="expired"):
+            await client.get_session(talk.session_id)
+
+
+async def _all_of(talk: Conversation) -> None:
+    async for _ in talk:
+        pass
