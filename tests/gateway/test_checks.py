@@ -69,6 +69,8 @@ async def steps(*arguments: str) -> tuple[int, dict[str, Any]]:
 
 
 async def test_a_gateway_that_serves(gateway: Gateway) -> None:
+    told = json.loads((await run("health", gateway.address, "--json")).output)
+    assert (told["address"], told["is_serving"]) == (gateway.address, True)
     ready = await run("health", gateway.address)
     assert ready.code == 0
     assert ready.output == f"{gateway.address} (duologue.v1.ConversationService): SERVING\n"

@@ -1,7 +1,6 @@
 """A resume token is good once, and a client can always resume with the last one that arrived."""
 
 import asyncio
-from collections.abc import Awaitable
 from dataclasses import dataclass, field
 
 import pytest
@@ -11,10 +10,12 @@ from redis import Redis
 
 from duologue.errors import SessionOver
 from duologue.store.keys import SessionKeys
+from duologue.store.resuming import Resumption
 from duologue.store.scripts import RESUME, SETTLE_TOKEN
 from duologue.store.store import Store
 from duologue.store.valkey import EmbeddedValkey
-from tests.store.records import a_session
+from duologue.usage import Usage
+from tests.store.records import a_session, new_lease
 
 FIRST = a_session().resume_digest
 
@@ -23,8 +24,10 @@ def _digest(number: int) -> bytes:
     return number.to_bytes(32, "big")
 
 
-def _resume(store: Store, given: bytes, next_one: bytes) -> Awaitable[int | None]:
-    return store.resume("acme", "one", given, next_one)
+async def _resume(store: Store, given: bytes, next_one: bytes) -> int | None:
+    """The number of the connection."""
+    resumed = await store.resume("acme", "one", given, next_one)
+    return None if resumed is None else resumed.connection_number
 
 
 async def test_each_resumption_takes_a_token_and_gives_another(store: Store) -> None:
@@ -69,6 +72,14 @@ async def test_who_has_a_token_learns_how_the_session_stands(store: Store) -> No
     assert await _resume(store, _digest(9), _digest(1)) is None
     with pytest.raises(SessionOver):
         await _resume(store, FIRST, _digest(1))
+
+
+async def test_it_is_told_what_was_used_before(store: Store) -> None:
+    lease = await new_lease(store)
+    await store.append(lease, b"entry", usage=Usage(1, 2, 3, 4))
+    for _ in range(2):
+        resumed = await store.resume("acme", "one", FIRST, _digest(1))
+        assert resumed == Resumption(1, Usage(1, 2, 3, 4))
 
 
 async def test_two_at_once_do_not_share_a_number(store: Store) -> None:

@@ -8,8 +8,10 @@ from redis import Redis
 from duologue.clock import ManualClock
 from duologue.errors import CapacityExceeded, InvalidInput, SessionOver, UnknownSession
 from duologue.session_record import SessionRecord, SessionStatus
+from duologue.store.resuming import Resumption
 from duologue.store.store import Store
 from duologue.tenants import Tenant
+from duologue.usage import Usage
 from tests.store.records import START_MS, TTL_S, a_session, new_lease
 
 
@@ -46,9 +48,9 @@ async def test_connections_are_numbered_from_one(store: Store) -> None:
     await store.create_session(a_session())
     await store.create_session(a_session(tenant_id="other"))
     digests = [a_session().resume_digest, *(bytes([number]) * 32 for number in range(3))]
-    numbers = [await store.resume("acme", "one", *pair) for pair in pairwise(digests)]
-    assert numbers == [1, 2, 3]
-    assert await store.resume("other", "one", *digests[:2]) == 1
+    for number, pair in enumerate(pairwise(digests), 1):
+        assert await store.resume("acme", "one", *pair) == Resumption(number, Usage())
+    assert await store.resume("other", "one", *digests[:2]) == Resumption(1, Usage())
     found = await store.require_session("acme", "one")
     assert (found.status, found.epoch) == (SessionStatus.NEW, 0)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import assert_never
 
@@ -29,6 +29,7 @@ from duologue.gateway.persistence import Persistence
 from duologue.gateway.relay import Passage, Relay
 from duologue.gateway.watching import Watch
 from duologue.tenants import Tenant
+from duologue.usage import Usage
 from duologue.v1 import events_pb2
 from duologue.v1 import session_pb2 as pb
 
@@ -57,6 +58,8 @@ class Ticket:
     last_server_seq: int = 0
     connection_number: int = 0
     """Which of the session's connections this is; 0 is the one that made it."""
+    usage_before: Usage = field(default_factory=Usage)
+    """What the session had used before this connection."""
 
     @property
     def is_resumed(self) -> bool:

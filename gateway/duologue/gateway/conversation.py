@@ -209,6 +209,7 @@ class Conversing:
             self._tenant.tenant_id,
             ticket.session_id,
             is_resumed=ticket.is_resumed,
+            usage_before=ticket.usage_before,
             began_ms=began_ms,
         )
 

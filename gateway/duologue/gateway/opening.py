@@ -84,14 +84,17 @@ class Doorkeeper:
         session_id = _session_id("resume", resume.session_id)
         token = self.random_text(24)
         # That digests are compared there takes a time that tells nothing of the tokens.
-        number = await self.store.resume(
+        resumed = await self.store.resume(
             *(tenant.tenant_id, session_id), digest_of(resume.resume_token), digest_of(token)
         )
-        if number is None:
+        if resumed is None:
             raise NotAllowed(
                 "resume.resume_token is not this session's, or another one was given for it since"
             )
-        return Ticket(tenant, session_id, token, resume.last_server_seq, number)
+        return Ticket(
+            *(tenant, session_id, token, resume.last_server_seq, resumed.connection_number),
+            usage_before=resumed.usage,
+        )
 
 
 def _session_id(where: str, session_id: str) -> str:
