@@ -32,7 +32,7 @@ OF_THE_CHART = frozenset(
     }
 )
 """What the chart sets, or has a value of its own for."""
-NOT_OF_A_MODEL = frozenset({"gateway", "store"})
+NOT_OF_A_MODEL = frozenset({"gateway", "jwt", "store"})
 
 _TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", NoneType: "null"}
 
