@@ -3,14 +3,17 @@
 The same manner as `settings.py`.
 """
 
-from dataclasses import dataclass
-from typing import Literal, get_args
+from dataclasses import dataclass, replace
+from typing import Literal, Self, get_args
 
 from duologue.setting_checks import check, check_choice, check_number, check_range
 from duologue.text.noise import DEFAULT_NOISE_TAGS
 from duologue.text.phrases import DEFAULT_GO_ON_PHRASES
 
 FloorName = Literal["confirmed", "eager"]
+
+UNCALIBRATED_CONFIRM_ABOVE = 0.995
+"""Where neither the settings nor the adapter name a probability."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +23,9 @@ class FloorSettings:
     mode: FloorName = "confirmed"
     """"confirmed": a reply is computed at once and shown when the decision behind it is confirmed;
     "eager": it is shown at once, and withdrawn when the decision is taken back."""
-    confirm_above: float = 0.995
-    """From this probability of a query on, its reply is shown at once."""
+    confirm_above: float | None = None
+    """From this probability of a query on, its reply is shown at once; none: from the one that the
+    adapter was calibrated for."""
     confirm_after_ms: int = 600
     """Otherwise after a pause of this length ..."""
     confirm_word_gaps: float = 1.25
@@ -41,7 +45,8 @@ class FloorSettings:
 
     def __post_init__(self) -> None:
         check_choice("floor.mode", self.mode, get_args(FloorName))
-        check_number("floor.confirm_above", self.confirm_above, 0.0, 1.01)
+        if self.confirm_above is not None:
+            check_number("floor.confirm_above", self.confirm_above, 0.0, 1.01)
         check_number("floor.confirm_soon_above", self.confirm_soon_above, 0.0, 1.01)
         check_number("floor.confirm_word_gaps", self.confirm_word_gaps, 0.0, 20.0)
         check_range("floor.confirm_after_ms", self.confirm_after_ms, 0, 60_000)
@@ -50,6 +55,17 @@ class FloorSettings:
         check_range("floor.late_ack_ms", self.late_ack_ms, 0, 60_000)
         check_range("floor.heard_after_ms", self.heard_after_ms, 0, 600_000)
         check_range("floor.heard_within_chars", self.heard_within_chars, 0, 1_000)
+
+    @property
+    def sure_above(self) -> float:
+        """The probability from which on a query needs no confirmation."""
+        return UNCALIBRATED_CONFIRM_ABOVE if self.confirm_above is None else self.confirm_above
+
+    def calibrated(self, confirm_above: float | None) -> Self:
+        """The same with what an adapter was calibrated for, where nothing else is set."""
+        if self.confirm_above is not None or confirm_above is None:
+            return self
+        return replace(self, confirm_above=confirm_above)
 
 
 @dataclass(frozen=True, slots=True)

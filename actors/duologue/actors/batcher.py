@@ -289,6 +289,7 @@ def _description(assembly: Assembly) -> DescribeResponse:
         model.chat,
         model.geometry.max_positions,
         head.thresholds if head is not None else {},
+        head.card.confirm_above if head is not None else None,
     )
 
 

@@ -31,11 +31,11 @@ def build(
         typer.Option(
             metavar="DIR",
             help="Folder with corpora (CLINC150 data_full.json, Schema-Guided dialogues_*.json, "
-            "MRDA meeting .txt files, .jsonl rows); may be repeated.",
+            "MRDA meeting .txt files, .jsonl rows of a known kind); may be repeated.",
         ),
     ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where to write the data set.")],
-    train: Annotated[int, typer.Option(min=100, help="Training samples.")] = 10_000,
+    size: Annotated[int, typer.Option(min=100, max=100_000, help="Training samples.")] = 10_000,
     val: Annotated[int, typer.Option(min=100, help="Validation samples.")] = 2_000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same rows.")] = 0,
 ) -> None:
@@ -47,7 +47,7 @@ def build(
     from duologue.training.builder import BuildSettings
     from duologue.training.data_set import CARD, build_data_set
 
-    settings = BuildSettings(train_size=train, val_size=val, seed=seed)
+    settings = BuildSettings(train_size=size, val_size=val, seed=seed)
     for split, samples in build_data_set(source, out, settings).items():
         output().print(f"{split}: {_summary(samples)}", soft_wrap=True)
     output().print(f"data card: {out / CARD}", soft_wrap=True)

@@ -20,6 +20,7 @@ from duologue.cli.terminal import messages, model_progress, output
 if TYPE_CHECKING:
     from duologue.forward.state_head import StateHead
     from duologue.model.loading import LoadedModel
+    from duologue.training.cleaning import Doubt
     from duologue.training.corpora.records import Split
     from duologue.training.sample import Sample
     from duologue.training.trainer import TrainSettings, Watch
@@ -51,6 +52,17 @@ def train(
         int,
         typer.Option(min=1, help="How many layers to adapt, up to the highest that is read."),
     ] = 14,
+    epochs: Annotated[
+        int, typer.Option(min=1, help="With updates: how often the samples are gone through.")
+    ] = 2,
+    clean: Annotated[
+        bool,
+        typer.Option(
+            "--clean",
+            help="With updates: leave out rows whose labels the others contradict "
+            "(dropped.jsonl, beside the adapter, has them).",
+        ),
+    ] = False,
     seed: Annotated[int, typer.Option(help="The same seed gives the same head.")] = 0,
     cache: Annotated[
         Path | None,
@@ -78,7 +90,7 @@ def train(
     from duologue.model.loading import load_model
     from duologue.training.data_set import read_data_set
 
-    wanted = _train_settings(layers, hidden, lora_rank, lora_layers, seed)
+    wanted = _train_settings(layers, hidden, lora_rank, lora_layers, epochs, seed, clean)
     splits = read_data_set(data)
     with model_progress() as progress:
         loaded = load_model(
@@ -89,12 +101,12 @@ def train(
             progress=progress,
         )
     with _watching() as watch:
-        head = _train(loaded, splits, wanted, cache, watch)
-    shape = f"--lora-rank {lora_rank} --lora-layers {lora_layers}" if lora_rank else (
-        f"--hidden {hidden}"
-    )  # fmt: skip
-    command = f"duologue train --data … --layers {layers} {shape} --seed {seed} --out …"
-    _write(head, out, command)
+        head, doubted = _train(loaded, splits, wanted, cache, watch)
+    shape = f"--hidden {hidden}"
+    if lora_rank:
+        shape += f" --lora-rank {lora_rank} --lora-layers {lora_layers} --epochs {epochs}"
+    command = f"duologue train --data … --layers {layers} {shape}{' --clean' * clean}"
+    _write(head, out, f"{command} --seed {seed} --out …", doubted, splits["train"])
     _print_figures(head)
     output().print(f"adapter: {out}", soft_wrap=True)
 
@@ -113,22 +125,36 @@ def register(app: typer.Typer) -> None:
 
 
 def _train_settings(
-    layers: str, hidden: int, lora_rank: int, lora_layers: int, seed: int
+    layers: str,
+    hidden: int,
+    lora_rank: int,
+    lora_layers: int,
+    epochs: int,
+    seed: int,
+    clean: bool,
 ) -> "TrainSettings":
     from duologue.errors import InvalidSetting
     from duologue.training.head_fit import FitSettings
     from duologue.training.lora_settings import LoraSettings
     from duologue.training.trainer import TrainSettings
 
-    if hidden and lora_rank:
-        raise InvalidSetting("hidden: with lora-rank the head is linear, so hidden must be 0")
-    lora = LoraSettings(rank=lora_rank, num_layers=lora_layers, seed=seed) if lora_rank else None
-
+    if clean and not lora_rank:
+        raise InvalidSetting("clean: it needs lora-rank, which must then be at least 1")
+    lora = None
+    if lora_rank:
+        lora = LoraSettings(
+            rank=lora_rank,
+            num_layers=lora_layers,
+            head_width=hidden,
+            max_epochs=epochs,
+            seed=seed,
+        )
     try:
         numbers = tuple(int(layer) for layer in layers.split(","))
     except ValueError as error:
         raise InvalidSetting(f"layers: {layers!r} is no list of layer numbers") from error
-    return TrainSettings(layers=numbers, fit=FitSettings.of_width(hidden, seed), lora=lora)
+    fit = FitSettings.of_width(hidden, seed)
+    return TrainSettings(layers=numbers, fit=fit, lora=lora, cleans=clean)
 
 
 def _train(
@@ -137,14 +163,16 @@ def _train(
     wanted: "TrainSettings",
     cache: Path | None,
     watch: "Watch",
-) -> "StateHead":
+) -> "tuple[StateHead, list[Doubt]]":
+    """The adapter, and the rows that were left out of what it learned."""
     from duologue.training.feature_store import FeatureStore
     from duologue.training.lora_trainer import LoraTrainer
     from duologue.training.trainer import train_head
 
     if wanted.lora is not None:
-        return LoraTrainer(loaded, wanted, cache, watch).train(splits)
-    return train_head(FeatureStore(loaded, wanted.layers, cache), splits, wanted, watch)
+        trainer = LoraTrainer(loaded, wanted, cache, watch)
+        return trainer.train(splits), trainer.doubted
+    return train_head(FeatureStore(loaded, wanted.layers, cache), splits, wanted, watch), []
 
 
 @contextmanager
@@ -170,12 +198,27 @@ def _watching() -> "Iterator[Watch]":
         yield Watch(rows, epoch)
 
 
-def _write(head: "StateHead", out: Path, command: str) -> None:
+def _write(
+    head: "StateHead",
+    out: Path,
+    command: str,
+    doubted: "Sequence[Doubt]",
+    samples: "Sequence[Sample]",
+) -> None:
     from duologue.training.adapter_card import ADAPTER_CARD, adapter_card
+    from duologue.training.cleaning import doubts_note, write_doubts
 
     head.save(out)
     note = "The data set's own card says what it holds and where it comes from."
+    if doubted:
+        write_doubts(out / "dropped.jsonl", doubted, samples)
+        note += " " + doubts_note(doubted, samples)
     (out / ADAPTER_CARD).write_text(adapter_card(head.card, command, note), encoding="utf-8")
+
+
+def _sure_ends(head: "StateHead") -> str:
+    share = head.card.metrics.get("ends_sure_share", 0.0)
+    return f"{share:.1%} of the ends of queries above {head.card.confirm_above}"
 
 
 def _print_figures(head: "StateHead") -> None:
@@ -195,5 +238,5 @@ def _print_figures(head: "StateHead") -> None:
     output().print(table)
     output().print(
         f"calibration error {figures['calibration_error']:.3f}, premature triggers "
-        f"{figures.get('premature_trigger_share', 0):.1%} of words"
+        f"{figures.get('premature_trigger_share', 0):.1%} of words, {_sure_ends(head)}"
     )

@@ -12,7 +12,9 @@ from duologue.lane.slices import Slice, SliceResult
 from duologue.session.setup import SessionSetup
 from duologue.text.token_edit import TokenEdit
 
-MAX_AT_ONCE = 32
+MAX_AT_ONCE = 128
+SHARING = "rows"
+"""Rows with the same turns before them share those turns' cells."""
 
 Advance = Callable[[int], None]
 """advance(rows): hears of rows that are done."""
@@ -58,17 +60,25 @@ class _Reading:
 
     def _longest_last(self) -> list[int]:
         """They are taken from the end, so that what is too long for the model is found at once."""
+        contexts = ["\n".join(turn.text for turn in row.heard_context) for row in self._rows]
         lengths = [
-            len(row.sample.text) + sum(len(turn.text) for turn in row.heard_context)
-            for row in self._rows
+            len(row.sample.text) + len(context)
+            for row, context in zip(self._rows, contexts, strict=True)
         ]
-        return sorted(range(len(self._rows)), key=lambda place: lengths[place])
+        longest: dict[str, int] = {}
+        for context, length in zip(contexts, lengths, strict=True):
+            longest[context] = max(length, longest.get(context, 0))
+        # Those with the same turns before them together, so that their cells are shared.
+        return sorted(
+            range(len(self._rows)),
+            key=lambda place: (longest[contexts[place]], contexts[place], lengths[place]),
+        )
 
     def _start(self, place: int) -> None:
         setup, row = self._setup, self._rows[place]
         lane = Lane(setup.chat, trunk_tokens(setup, row.heard_context))
         name = _name(place)
-        self._engine.open(name, 1, lane, setup.profile, setup.strategy)
+        self._engine.open(name, 1, lane, setup.profile, setup.strategy, SHARING)
         self._under_way.add(name)
         text = TokenEdit(0, tuple(setup.tokenizer.encode(row.sample.text)))
         ahead = setup.decoding.look_ahead_tokens

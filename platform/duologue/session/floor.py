@@ -196,7 +196,7 @@ class Floor:
             return True  # its caller says it already
         if self.is_go_on(decision.text):
             return False
-        return decision.probability >= self._setup.floor.confirm_above
+        return decision.probability >= self._setup.floor.sure_above
 
     def _confirms_at_ms(self) -> float | None:
         decision, silence = self._state.decision, self._state.silence

@@ -34,9 +34,8 @@ class DecisionRules:
     @property
     def confirm_above(self) -> float | None:
         """The probability of a query from which on its reply is shown at once; None if always."""
-        return (
-            self.floor.confirm_above if self.takes_back and self.floor.mode == "confirmed" else None
-        )
+        holds = self.takes_back and self.floor.mode == "confirmed"
+        return self.floor.sure_above if holds else None
 
     def is_sure(self, event: InputState) -> bool:
         """Whether a query needs no confirmation, by its probability."""

@@ -30,17 +30,26 @@ def adapter_card(card: AdapterCard, command: str, data_note: str) -> str:
         "Expected calibration error: "
         f"{figures.get('calibration_error', 0):.3f}. Share of the words inside unfinished queries "
         f"at which it would answer: {figures.get('premature_trigger_share', 0):.1%} (an upper "
-        "bound: some beginnings are whole queries).",
+        "bound: some beginnings are whole queries). "
+        f"{_confirmation(card)}",
         "## Limits",
         "English. Talk meant for others, vocal tics and requests for silence were learned from "
         "composed phrases, so recall on real ones is lower than this table says. A query whose "
         "beginning is itself a query can be answered too early.",
         "## Licence",
-        "Apache-2.0 for the weights. The training texts come under CC BY 3.0 (CLINC150), CC BY-SA "
-        "4.0 (Schema-Guided Dialogue), CC BY 4.0 (ICSI meetings) and CC BY-SA 3.0 (Wikipedia); "
-        "none of them is contained in the adapter.",
+        "Apache-2.0 for the weights. The training texts have licences of their own, which the data "
+        "set's card names; none of them is contained in the adapter.",
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def _confirmation(card: AdapterCard) -> str:
+    if card.confirm_above is None:
+        return ""
+    return (
+        f"A query is sure from {card.confirm_above} on, which hardly any turn reaches before its "
+        f"end; {card.metrics.get('ends_sure_share', 0):.1%} of the true ends do."
+    )
 
 
 def _layer_names(card: AdapterCard) -> str:

@@ -10,20 +10,11 @@ from random import Random
 
 from duologue.errors import InvalidInput
 from duologue.states import State
-from duologue.training.contexts import Contexts
 from duologue.training.corpora.records import Corpora, Split
 from duologue.training.cuts import Cut, cut_after_word, cut_inside_word
-from duologue.training.pieces import (
-    Draw,
-    Piece,
-    chosen,
-    composed,
-    dialogue_pieces,
-    meeting_pieces,
-    query_pieces,
-    read_phrases,
-    sentence_pieces,
-)
+from duologue.training.piece_draws import GREETINGS, Material, begun, whole_texts
+from duologue.training.pieces import Draw, Piece, read_phrases
+from duologue.training.quotas import CUT_WEIGHTS, QUOTAS
 from duologue.training.sample import Sample, normalised
 from duologue.training.styles import FILLERS, as_heard, as_written
 
@@ -31,19 +22,17 @@ MAX_TRIES_PER_SAMPLE = 40
 ANSWERS = ("backchannel", "thanks", "agreement")
 """Behind a question of the assistant's, these would be answers to it."""
 
+KEPT_IN_CONTEXT = ("spoken_answer", "go_on")
+"""Out of their context, these would be something else."""
+
 MAX_SAME_WORDS = 8
 """How often the same words may occur, each time in another style or context."""
 
 NUM_KNOWN_DRAWS = 2000
 MIN_WORDS_OUT_OF_CONTEXT = 5
-GREETINGS = (
-    "Hi", "Hello", "Hi there", "Good morning", "Good evening", "Excuse me", "Hey", "Thanks",
-    "Great", "Ok great", "Sounds good", "Perfect, thank you", "Good afternoon",
-    "Sorry to bother you",
-)  # fmt: skip
 SELF_CONTAINED = (
     "hold", "backchannel", "thanks", "filled_pause", "query", "statement", "follow_up",
-    "interruption",
+    "interruption", "agreement", "correction",
 )  # fmt: skip
 
 MIN_LEAK_WORDS = 4
@@ -70,30 +59,6 @@ class BuildSettings:
                 raise InvalidInput(f"{name}: between 0 and 1")
 
 
-# category: share of the data set. Each label's categories sum to what the label gets.
-QUOTAS: Mapping[str, float] = {
-    # query, 0.312
-    "service_query": 0.085, "task_request": 0.042, "answer": 0.022, "follow_up": 0.026,
-    "correction": 0.013, "interruption": 0.030, "open_request": 0.038, "short_query": 0.012,
-    "statement": 0.024, "two_sentences": 0.010, "spoken_question": 0.010,
-    # non_query, 0.283
-    "backchannel": 0.055, "thanks": 0.028, "agreement": 0.007, "filled_pause": 0.015,
-    "vocal_tic": 0.028, "background": 0.080, "aside": 0.070,
-    # incomplete, 0.310
-    "cut_after_word": 0.210, "cut_inside_word": 0.040, "break_off": 0.040, "hesitation": 0.020,
-    # hold, 0.095
-    "hold": 0.095,
-}  # fmt: skip
-
-
-# What is cut short, and how often: queries above all, in proportion to their own quotas.
-CUT_WEIGHTS: Mapping[str, int] = {
-    "service_query": 35, "open_request": 20, "task_request": 15, "interruption": 10,
-    "follow_up": 5, "statement": 5, "answer": 4, "correction": 2, "hold": 4, "aside": 3,
-    "thanks": 1, "two_sentences": 2, "spoken_question": 4,
-}  # fmt: skip
-
-
 class SplitBuilder:
     """Fills the quotas of one split from that split's material alone."""
 
@@ -103,9 +68,8 @@ class SplitBuilder:
         self.settings = settings
         self.phrases = read_phrases(held_out=split == "val")
         self.rng = Random(f"{settings.seed} {split}")
-        self.contexts = Contexts(corpora, self.phrases["query"])
         self._forbidden = frozenset(forbidden)
-        self._pieces = _by_category(corpora)
+        self.material = Material.of(corpora, self.phrases)
         self._known = self._complete_texts()
         self._words_seen: Counter[str] = Counter()
         self._rows_seen: set[tuple[object, ...]] = set()
@@ -126,12 +90,8 @@ class SplitBuilder:
 
     def _complete_texts(self) -> set[str]:
         """What no cut may leave over: texts that are known to be whole, of whatever label."""
-        known = {
-            normalised(piece.text)
-            for pieces in self._pieces.values()
-            for piece in pieces
-            if piece.label is not State.INCOMPLETE
-        }
+        known = set(map(normalised, whole_texts(self.material.pieces)))
+        known.update(map(normalised, GREETINGS))
         drawing = Random(f"{self.settings.seed} known")
         for name in SELF_CONTAINED:
             drawn = (self.phrases[name].draw(drawing) for _ in range(NUM_KNOWN_DRAWS))
@@ -164,7 +124,7 @@ class SplitBuilder:
 
     def _draws(self) -> dict[str, Callable[[Random], Sample | None]]:
         draws: dict[str, Callable[[Random], Sample | None]] = {}
-        for category, piece in self._piece_draws().items():
+        for category, piece in self.material.draws().items():
             draws[category] = self._dressing(piece)
         queries = self._query_draw()
         draws["cut_after_word"] = self._cutting(queries, "cut_after_word", cut_after_word)
@@ -172,105 +132,13 @@ class SplitBuilder:
         draws["hesitation"] = self._hesitating(queries)
         return draws
 
-    def _piece_draws(self) -> dict[str, Draw]:
-        def mix(category: str, composing: Draw | None = None, share: float = 0.5) -> Draw | None:
-            pieces = self._pieces.get(category, [])
-            if not pieces or composing is None:
-                return chosen(pieces) if pieces else composing
-            real = chosen(pieces)
-            return lambda rng: composing(rng) if rng.random() < share else real(rng)
-
-        phrases = self.phrases
-        draws = {
-            "service_query": mix("service_query"),
-            "task_request": mix("task_request"),
-            "answer": mix("answer"),
-            "follow_up": mix("follow_up", self._follow_up(), 0.6),
-            "correction": mix("correction"),
-            "interruption": self._interruption(),
-            "open_request": composed(phrases["query"], State.QUERY, "open_request"),
-            "statement": composed(phrases["statement"], State.QUERY, "statement"),
-            "short_query": mix("short_query", self._short_query(), 0.6),
-            "two_sentences": self._two_sentences(),
-            "spoken_question": mix("spoken_question"),
-            "backchannel": mix(
-                "backchannel",
-                composed(phrases["backchannel"], State.NON_QUERY, "backchannel"),
-                0.5,
-            ),
-            "thanks": mix("thanks", composed(phrases["thanks"], State.NON_QUERY, "thanks"), 0.45),
-            "agreement": mix("agreement"),
-            "filled_pause": mix(
-                "filled_pause",
-                composed(phrases["filled_pause"], State.NON_QUERY, "filled_pause"),
-                0.8,
-            ),
-            "vocal_tic": composed(phrases["vocal_tic"], State.NON_QUERY, "vocal_tic"),
-            "background": mix(
-                "background", composed(phrases["background"], State.NON_QUERY, "background"), 0.33
-            ),
-            "aside": composed(phrases["aside"], State.NON_QUERY, "aside"),
-            "break_off": mix("break_off"),
-            "hold": mix("hold", composed(phrases["hold"], State.HOLD, "hold"), 0.97),
-        }
-        return {category: draw for category, draw in draws.items() if draw is not None}
-
-    def _follow_up(self) -> Draw:
-        grammar = self.phrases["follow_up"]
-
-        def draw(rng: Random) -> Piece:
-            context = self.contexts.past_turns(rng)
-            return Piece(grammar.draw(rng), State.QUERY, "follow_up", "composed", context)
-
-        return draw
-
-    def _interruption(self) -> Draw:
-        """A composed one, or an opening of one in front of a corpus query, during a reply."""
-        grammar = self.phrases["interruption"]
-        service = self._pieces.get("service_query", [])
-
-        def draw(rng: Random) -> Piece:
-            text = grammar.draw(rng)
-            if service and rng.random() < 0.4:
-                opening = grammar.expand(rng.choice(("<break>", "<break>,", "{}")), rng)
-                text = f"{opening} {rng.choice(service).text}".strip()
-            return Piece(text, State.QUERY, "interruption", "composed", None, speaking=True)
-
-        return draw
-
-    def _two_sentences(self) -> Draw | None:
-        """What the matter is, or a greeting, and then the query that it leads to."""
-        grammar = self.phrases["statement"]
-        queries = [*self._pieces.get("service_query", []), *self._pieces.get("task_request", [])]
-        if not queries:
-            return None
-
-        def draw(rng: Random) -> Piece:
-            first = rng.choice(GREETINGS) if rng.random() < 0.6 else grammar.draw(rng)
-            self._known.add(normalised(first))
-            query = rng.choice(queries)
-            text = f"{first}{rng.choice('..!,')} {query.text}"
-            return Piece(text, State.QUERY, "two_sentences", query.source, ())
-
-        return draw
-
-    def _short_query(self) -> Draw:
-        grammar = self.phrases["query"]
-
-        def draw(rng: Random) -> Piece:
-            drawn = (grammar.draw(rng) for _ in range(MAX_TRIES_PER_SAMPLE))
-            text = next((text for text in drawn if len(text.split()) <= 3), "weather")
-            return Piece(text, State.QUERY, "short_query", "composed")
-
-        return draw
-
     def _query_draw(self) -> Draw:
         """What is cut: all kinds of queries, and requests for silence now and then.
 
         Half are queries that the split also holds whole, so that nothing but the end tells the
         two apart.
         """
-        draws = self._piece_draws()
+        draws = self.material.draws()
         present = [kind for kind in CUT_WEIGHTS if kind in draws]
         weights = [CUT_WEIGHTS[kind] for kind in present]
 
@@ -298,7 +166,7 @@ class SplitBuilder:
             part = cut(_styled(piece, rng), self._known, rng)
             if part is None or (part.is_doubtful and rng.random() >= self.settings.doubtful_share):
                 return None
-            return self._situated(_beginning(piece, part.text, category), rng)
+            return self._situated(begun(piece, part.text, category), rng)
 
         return draw
 
@@ -311,7 +179,7 @@ class SplitBuilder:
             if part is None:
                 return None
             trail = rng.choice((*(f" {filler}" for filler in FILLERS), "...", " ...", " -", ","))
-            return self._situated(_beginning(piece, part.text + trail, "hesitation"), rng)
+            return self._situated(begun(piece, part.text + trail, "hesitation"), rng)
 
         return draw
 
@@ -322,6 +190,7 @@ class SplitBuilder:
             context
             and not speaking
             and len(piece.text.split()) >= MIN_WORDS_OUT_OF_CONTEXT
+            and piece.category not in KEPT_IN_CONTEXT
             and rng.random() < self.settings.out_of_context_share
         ):
             context = ()
@@ -334,9 +203,11 @@ class SplitBuilder:
             if variant == "alone":
                 context = ()
             elif variant == "after":
-                context = self.contexts.past_turns(rng, asking=piece.category not in ANSWERS)
+                context = self.material.contexts.past_turns(
+                    rng, asking=piece.category not in ANSWERS
+                )
             else:
-                context, speaking = self.contexts.running_reply(rng), True
+                context, speaking = self.material.contexts.running_reply(rng), True
         return Sample(
             piece.text, piece.label, piece.category, context, bool(speaking), piece.source
         )
@@ -365,14 +236,6 @@ def leaks(train: Sequence[Sample], val: Sequence[Sample]) -> set[str]:
     return {words for words in shared if len(words.split()) >= MIN_LEAK_WORDS}
 
 
-def _by_category(corpora: Corpora) -> dict[str, list[Piece]]:
-    pieces: dict[str, list[Piece]] = {}
-    for reader in (query_pieces, dialogue_pieces, meeting_pieces, sentence_pieces):
-        for piece in reader(corpora):
-            pieces.setdefault(piece.category, []).append(piece)
-    return pieces
-
-
 def _styled(piece: Piece, rng: Random) -> str:
     """Half typed, half as heard; sounds and short signals stay fluent."""
     if rng.random() < 0.5:
@@ -380,7 +243,3 @@ def _styled(piece: Piece, rng: Random) -> str:
     if piece.category == "vocal_tic":
         return piece.text
     return as_heard(piece.text, rng, disfluent=piece.label is State.QUERY)
-
-
-def _beginning(piece: Piece, text: str, category: str) -> Piece:
-    return replace(piece, text=text, label=State.INCOMPLETE, category=category)

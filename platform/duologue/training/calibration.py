@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from math import ceil
 
 import torch
 from torch import Tensor
@@ -18,6 +19,7 @@ ACTED_ON = (State.QUERY, State.NON_QUERY, State.HOLD)
 GRID = torch.arange(0.20, 0.951, 0.01)
 COARSE_STEP = 5
 MAX_ROUNDS = 20
+SURE_STEPS = 1000
 
 
 def best_temperature(logits: Tensor, labels: Tensor) -> float:
@@ -42,9 +44,10 @@ def calibration_error(probabilities: Tensor, labels: Tensor) -> float:
 
 @dataclass(frozen=True, slots=True)
 class TriggerLimits:
-    """Shares of errors that the targets allow: what may be missed of each label, and `premature`,
-    the share of unfinished queries that may be answered before their end, and as many again that
-    may be dropped for something that needs no answer.
+    """Shares of errors that the targets allow: what may be missed of each label; `premature`, the
+    share of unfinished queries whose answer may be begun before their end, and as many again that
+    may be dropped for something that needs no answer; `shown_early`, the share of turns whose
+    answer may be shown before their end.
     """
 
     query: float = 0.05
@@ -52,6 +55,7 @@ class TriggerLimits:
     incomplete: float = 0.05
     hold: float = 0.10
     premature: float = 0.03
+    shown_early: float = 0.01
 
     def __post_init__(self) -> None:
         for name in self.__dataclass_fields__:
@@ -87,6 +91,22 @@ def choose_thresholds(
         if best == before:
             break
     return {state: round(value, 4) for state, value in zip(ACTED_ON, best, strict=True)}
+
+
+def sure_above(beginnings: Tensor, turns: Sequence[int], limits: TriggerLimits) -> float | None:
+    """The lowest probability of a query that hardly any turn reaches before its end.
+
+    `beginnings` are the probabilities of `query` at unfinished queries, `turns` the turn that each
+    is of. At most the share `limits.shown_early` of the turns reaches it. None without beginnings.
+    """
+    highest: dict[int, float] = {}
+    for turn, probability in zip(turns, beginnings.tolist(), strict=True):
+        highest[turn] = max(probability, highest.get(turn, 0.0))
+    if not highest:
+        return None
+    falling = sorted(highest.values(), reverse=True)
+    barred = falling[int(len(falling) * limits.shown_early)]
+    return min(1.0, ceil(barred * SURE_STEPS + 1) / SURE_STEPS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """What may stand before an utterance: nothing, finished turns, or a reply in progress."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from random import Random
 
 from duologue.training.corpora.records import Corpora
@@ -8,6 +9,8 @@ from duologue.training.grammar import Grammar
 from duologue.training.sample import Turn
 
 MAX_REPLY_SENTENCES = 2
+ROWS_PER_CONTEXT = 5
+"""How many samples share a context, on the average: what stands before them tells no label."""
 _PLAIN_REPLIES = (
     "I have done that for you.",
     "There is one at noon and one at five.",
@@ -21,13 +24,30 @@ _REPLY_OPENINGS = ("", "", "", "Sure! ", "Of course. ", "Certainly. ", "Yes, ", 
 
 @dataclass(frozen=True, slots=True)
 class Contexts:
-    """Draws dialogue contexts from real task dialogues, real queries and encyclopaedic replies."""
+    """Draws dialogue contexts from real task dialogues, real queries and encyclopaedic replies.
+
+    A context is drawn several times, for samples of all labels. Training computes it once.
+    """
 
     corpora: Corpora
     questions: Grammar
+    _drawn: dict[str, list[tuple[Turn, ...]]] = field(default_factory=dict)
 
     def past_turns(self, rng: Random, *, asking: bool = True) -> tuple[Turn, ...]:
         """One or two finished exchanges; not `asking`: the last does not end with a question."""
+        kind = "asking" if asking else "telling"
+        return self._shared(kind, rng, lambda: self._past_turns(rng, asking=asking))
+
+    def _shared(
+        self, kind: str, rng: Random, draw: Callable[[], tuple[Turn, ...]]
+    ) -> tuple[Turn, ...]:
+        drawn = self._drawn.setdefault(kind, [])
+        if drawn and rng.randrange(ROWS_PER_CONTEXT):
+            return rng.choice(drawn)
+        drawn.append(draw())
+        return drawn[-1]
+
+    def _past_turns(self, rng: Random, *, asking: bool) -> tuple[Turn, ...]:
         turns = self._exchanges(rng)
         if not asking and turns[-1].text.endswith("?"):
             return (*turns[:-1], Turn("assistant", rng.choice(_PLAIN_REPLIES)))
@@ -49,7 +69,10 @@ class Contexts:
 
     def running_reply(self, rng: Random) -> tuple[Turn, ...]:
         """Turns that end with the question to which a reply is being spoken."""
-        past = self.past_turns(rng) if rng.random() < 0.3 else ()
+        return self._shared("speaking", rng, lambda: self._running_reply(rng))
+
+    def _running_reply(self, rng: Random) -> tuple[Turn, ...]:
+        past = self._past_turns(rng, asking=True) if rng.random() < 0.3 else ()
         return (*past, self._question(rng))
 
     def _exchange(self, rng: Random) -> tuple[Turn, Turn]:

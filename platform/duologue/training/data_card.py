@@ -23,6 +23,31 @@ ORIGINS = {
         "ICSI Meeting Recorder Dialog Act corpus (NathanDuran/MRDA-Corpus on GitHub)",
         "CC BY 4.0 (the ICSI corpus)",
     ),
+    "nlupp": (
+        "NLU++ (PolyAI-LDN/task-specific-datasets on GitHub, `nlupp/data`)",
+        "CC BY 4.0",
+    ),
+    "restaurant8k": (
+        "RESTAURANTS-8K (PolyAI-LDN/task-specific-datasets, `span_extraction/restaurant8k`)",
+        "CC BY 4.0",
+    ),
+    "banking77": (
+        "BANKING77 (PolyAI-LDN/task-specific-datasets, `banking_data`)",
+        "CC BY 4.0",
+    ),
+    "slurp": (
+        "SLURP (pswietojanski/slurp on GitHub; it holds HWU64's sentences)",
+        "CC BY 4.0",
+    ),
+    "disfl_qa": ("Disfl-QA (google-research-datasets/Disfl-QA on GitHub)", "CC BY 4.0"),
+    "cabnc": (
+        "CABNC, the spoken British National Corpus (NathanDuran/CABNC-Corpus on GitHub)",
+        "CC BY 3.0",
+    ),
+    "irc_ubuntu": (
+        "#ubuntu logs (jkkummerfeld/irc-disentanglement on GitHub, `data`)",
+        "CC BY 4.0",
+    ),
     "wikipedia": (
         "Wikipedia sentences (clinc/oos-eval on GitHub, `data/all_wiki_sents.txt`)",
         "CC BY-SA 3.0",

@@ -1,6 +1,7 @@
 """A data set on disk: both splits as JSON Lines, the data card and the pictures."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 
 from duologue.errors import InvalidInput
@@ -29,7 +30,7 @@ def build_data_set(
         picture = distribution_svg(samples, f"{split}: {len(samples)} samples")
         (out / f"{split}.svg").write_text(picture, encoding="utf-8")
     command = (
-        f"duologue data build --source … --train {settings.train_size} --val {settings.val_size} "
+        f"duologue data build --source … --size {settings.train_size} --val {settings.val_size} "
         f"--seed {settings.seed}"
     )
     card = data_card(splits, settings, shortfalls, command)
@@ -56,9 +57,6 @@ def _merged(found: Sequence[Mapping[Split, Corpora]]) -> dict[Split, Corpora]:
     merged: dict[Split, Corpora] = {"train": Corpora(), "val": Corpora()}
     for source in found:
         for split, corpora in source.items():
-            merged[split].queries += corpora.queries
-            merged[split].dialogues += corpora.dialogues
-            merged[split].meetings += corpora.meetings
-            merged[split].sentences += corpora.sentences
-            merged[split].rows += corpora.rows
+            for kind in fields(Corpora):
+                getattr(merged[split], kind.name).extend(getattr(corpora, kind.name))
     return merged

@@ -50,7 +50,7 @@ class FeatureStore:
         """
         parts = []
         for start in range(0, len(samples), PART_ROWS):
-            tokens = self._laid_out(samples[start : start + PART_ROWS], start)
+            tokens = self._laid_out(samples[start : start + PART_ROWS])
             parts.append(self._part(tokens, advance))
         width = self.loaded.geometry.hidden_size
         kept = torch.cat(parts) if parts else torch.empty(0, len(self._kept_layers) * width)
@@ -63,12 +63,9 @@ class FeatureStore:
         """What is stored: the layers in a fixed order, whatever order is asked for."""
         return tuple(sorted(set(self.layers)))
 
-    def _laid_out(self, samples: Sequence[Sample], start: int) -> list[list[int]]:
+    def _laid_out(self, samples: Sequence[Sample]) -> list[list[int]]:
         layout = Layout(self.loaded.chat, self.loaded.tokenizer)
-        return [
-            layout.tokens(sample, system_prompt_for(start + place))
-            for place, sample in enumerate(samples)
-        ]
+        return [layout.tokens(sample, system_prompt_for(sample)) for sample in samples]
 
     def _part(self, token_lists: list[list[int]], advance: Advance) -> Tensor:
         path = self._path(token_lists)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 
 from duologue.text.chat import ChatFormat
 from duologue.text.tokenizer import Tokenizer
@@ -58,6 +59,9 @@ class Layout:
         return laid_out
 
 
-def system_prompt_for(index: int) -> str:
-    """The system prompt of the sample at this place in a data set."""
-    return SYSTEM_PROMPTS[index % len(SYSTEM_PROMPTS)]
+def system_prompt_for(sample: Sample) -> str:
+    """The system prompt above this sample: the same above all that have its context."""
+    context = "\n".join(turn.text for turn in sample.context) or sample.text
+    return SYSTEM_PROMPTS[
+        blake2b(context.encode(), digest_size=4).digest()[0] % len(SYSTEM_PROMPTS)
+    ]

@@ -1,6 +1,6 @@
 """Taught utterances in batches, as the layers that learn are fed them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 
 import torch
@@ -9,7 +9,7 @@ from torch import Tensor
 from duologue.states import State
 from duologue.training.lora_reading import FrozenPart
 from duologue.training.past import PastBatch
-from duologue.training.supervision import TaughtUtterance, allowed_columns
+from duologue.training.supervision import Place, TaughtUtterance, allowed_columns
 
 BATCHES_SORTED_TOGETHER = 32
 
@@ -22,7 +22,8 @@ class LessonBatch:
     past: PastBatch
     places: tuple[Tensor, Tensor]  # batch and row of each lesson
     allowed: Tensor  # bool [lessons, labels]
-    is_last: Tensor  # bool [lessons]
+    is_end: Tensor  # bool [lessons]
+    is_trail: Tensor  # bool [lessons]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +41,30 @@ class LessonBook:
     def of(
         cls,
         utterances: Sequence[TaughtUtterance],
+        places: Sequence[int],
         parts: Sequence[FrozenPart],
         first: int,
         order: tuple[State, ...],
     ) -> "LessonBook":
-        entering = [states for part in parts for states in part.entering]
-        trunks = [part.trunks[trunk] for part in parts for trunk in part.trunk_of]
+        """`places` are the utterances' in the order in which the parts were read."""
+        entering = [torch.empty(0)] * len(utterances)
+        trunks = [torch.empty(0)] * len(utterances)
+        read = (pair for part in parts for pair in zip(part.entering, part.trunk_of, strict=True))
+        owners = (part for part in parts for _ in part.entering)
+        for place, (states, trunk), part in zip(places, read, owners, strict=True):
+            entering[place], trunks[place] = states, part.trunks[trunk]
         return cls(utterances, entering, trunks, first, order)
+
+    def without(self, places: Set[int]) -> "LessonBook":
+        """The same without the utterances at these places."""
+        kept = [place for place in range(len(self.utterances)) if place not in places]
+        return LessonBook(
+            [self.utterances[place] for place in kept],
+            [self.entering[place] for place in kept],
+            [self.trunks[place] for place in kept],
+            self.first,
+            self.order,
+        )
 
     def in_order(self, batch_size: int) -> Iterator[tuple[list[int], LessonBatch]]:
         """Every utterance once, the short ones first, with their places in the book."""
@@ -80,7 +98,8 @@ class LessonBook:
                 torch.tensor([lesson.row for _, lesson in lessons]),
             ),
             allowed=allowed_columns([lesson for _, lesson in lessons], self.order),
-            is_last=torch.tensor([lesson.is_last for _, lesson in lessons]),
+            is_end=torch.tensor([lesson.place is Place.END for _, lesson in lessons]),
+            is_trail=torch.tensor([lesson.place is Place.TRAIL for _, lesson in lessons]),
         )
 
     def _length(self, place: int) -> tuple[int, int]:

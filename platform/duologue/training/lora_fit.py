@@ -139,18 +139,20 @@ class LoraFit:
 
     @torch.no_grad()
     def _validate(self, learner: Learner) -> float:
-        """The loss of the last rows."""
+        """The loss of the ends."""
         learner.eval()
         total = 0.0
         for _, batch in self.val.in_order(self.settings.batch_size):
             right = _right(learner(batch), batch)
-            total -= float(right[batch.is_last].sum())
+            total -= float(right[batch.is_end].sum())
         return total / len(self.val.utterances)
 
     def _loss(self, scores: Tensor, batch: LessonBatch, smoothing: float) -> Tensor:
         loss = -(1 - smoothing) * _right(scores, batch)
         loss = loss - smoothing * scores.log_softmax(-1).mean(-1)
-        weight = torch.where(batch.is_last, 1.0, self.settings.within_weight)
+        weight = torch.full(loss.shape, self.settings.within_weight)
+        weight[batch.is_end] = 1.0
+        weight[batch.is_trail] = self.settings.trail_weight
         return (loss * weight).sum() / weight.sum()
 
     def _path(self) -> Path | None:
@@ -161,7 +163,10 @@ class LoraFit:
         for book in (self.train, self.val):
             depends_on += [[taught.trunk, taught.tokens] for taught in book.utterances]
             depends_on += [
-                [[lesson.row, sorted(lesson.allowed)] for lesson in taught.lessons]
+                [
+                    [lesson.row, lesson.place.value, sorted(lesson.allowed)]
+                    for lesson in taught.lessons
+                ]
                 for taught in book.utterances
             ]
         digest = sha256(dumps(depends_on).encode()).hexdigest()[:24]
@@ -215,13 +220,24 @@ class LoraFit:
 
 
 @torch.no_grad()
+def end_features(learner: Learner, network: PreTrainedModel, book: LessonBook) -> Tensor:
+    """What the head reads at every utterance's end, float32 `[utterances, width]`, in order."""
+    learner.eval()
+    found: dict[int, Tensor] = {}
+    with attending_to_past(network):
+        for places, batch in book.in_order(64):
+            found.update(zip(places, learner.features(batch)[batch.is_end], strict=True))
+    return torch.stack([found[place] for place in range(len(book.utterances))])
+
+
+@torch.no_grad()
 def last_scores(learner: Learner, network: PreTrainedModel, book: LessonBook) -> Tensor:
-    """The scores of every utterance's last row, `[utterances, labels]`, in the book's order."""
+    """The scores of every utterance's end, `[utterances, labels]`, in the book's order."""
     learner.eval()
     scores = torch.zeros(len(book.utterances), len(book.order))
     with attending_to_past(network):
         for places, batch in book.in_order(64):
-            scores[places] = learner(batch)[batch.is_last]
+            scores[places] = learner(batch)[batch.is_end]
     return scores
 
 

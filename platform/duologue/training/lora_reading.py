@@ -64,6 +64,7 @@ class FrozenReader:
                 tensors = self._compute(pairs)
                 if path is not None:
                     _save(tensors, path)
+                    tensors = load_file(path)  # mapped from the disk: what is kept may be large
             yield self._part(pairs, tensors)
             advance(len(pairs))
 

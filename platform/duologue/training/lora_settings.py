@@ -12,7 +12,8 @@ class LoraSettings:
 
     These are the last ones up to the highest that the head reads: what lies above it cannot tell
     the head anything. `scale` multiplies an update, as alpha / rank does elsewhere.
-    `within_weight` is what a row inside an utterance counts against its last row.
+    `within_weight` is what a row inside an utterance counts against its end, and `trail_weight`
+    what a row behind its end does. `head_width` is that of a hidden layer of the head; 0 for none.
     """
 
     rank: int = 8
@@ -23,6 +24,8 @@ class LoraSettings:
     weight_decay: float = 1e-2
     dropout: float = 0.1
     within_weight: float = 0.3
+    trail_weight: float = 0.5
+    head_width: int = 0
     label_smoothing: float = 0.05
     batch_size: int = 64
     max_epochs: int = 2

@@ -10,19 +10,21 @@ from pathlib import Path
 from random import Random
 
 from duologue.states import State
-from duologue.training.corpora.records import Corpora, DialogueTurn, MeetingLine
+from duologue.training.corpora.folder import is_held_out
+from duologue.training.corpora.records import Corpora, DialogueTurn, MeetingLine, Query
 from duologue.training.grammar import Grammar, parse_grammar
 from duologue.training.sample import Turn, normalised, word_set
 
 MAX_CONTEXT_TURNS = 3
 PHRASES = (
     "hold", "backchannel", "thanks", "filled_pause", "vocal_tic", "aside", "background", "query",
-    "statement", "follow_up", "interruption",
+    "statement", "follow_up", "interruption", "answer", "agreement", "correction", "go_on",
 )  # fmt: skip
 SILENCING = ("stop talking", "quiet", "don't say", "be silent", "shut up", "please stop")
 REQUEST_ACTS = {"INFORM_INTENT"}
 FOLLOW_UP_ACTS = {"REQUEST", "REQUEST_ALTS"}
 QUESTION_TAGS = {"qw", "qy", "rt", "s", "bu", "qh", "qo"}
+PLAIN_QUESTIONS_SHARE = 0.25
 CLOSING_ACTS = {"THANK_YOU", "GOODBYE", "SELECT", "NEGATE", "NEGATE_INTENT"}
 
 
@@ -74,15 +76,19 @@ def query_pieces(corpora: Corpora) -> Iterator[Piece]:
     """Single queries, with the few intents that are no queries put where they belong."""
     for query in corpora.queries:
         if query.intent == "thank_you":
-            yield Piece(query.text, State.NON_QUERY, "thanks", "clinc150")
+            yield Piece(query.text, State.NON_QUERY, "thanks", query.source)
         elif query.intent == "yes":
-            yield Piece(query.text, State.NON_QUERY, "agreement", "clinc150")
+            yield Piece(query.text, State.NON_QUERY, "agreement", query.source)
         elif query.intent == "cancel" and any(word in query.text for word in SILENCING):
-            yield Piece(query.text, State.HOLD, "hold", "clinc150")
+            yield Piece(query.text, State.HOLD, "hold", query.source)
         elif query.intent not in ("no", "maybe", "goodbye", "cancel"):
-            short = len(query.text.split()) <= 3
-            category = "short_query" if short else "service_query"
-            yield Piece(query.text, State.QUERY, category, "clinc150")
+            yield Piece(query.text, State.QUERY, _kind_of_query(query), query.source)
+
+
+def _kind_of_query(query: Query) -> str:
+    if len(query.text.split()) <= 3:
+        return "short_query"
+    return "spoken_command" if query.source == "slurp" else "service_query"
 
 
 def dialogue_pieces(corpora: Corpora) -> Iterator[Piece]:
@@ -125,16 +131,16 @@ def meeting_pieces(corpora: Corpora) -> Iterator[Piece]:
             yield Piece(line.text, *labelled, "mrda")
 
 
-_FILLED = word_set("um uh er hmm hm mmm uhm ah eh mm")
-_LISTENING = word_set(
+FILLED = word_set("um uh er hmm hm mmm uhm ah eh mm")
+LISTENING = word_set(
     """yeah okay right uhhuh oh yes yep no sure huh mmhmm alright ok really well hmm mm-hmm uh-huh
     good great wow ah cool nope true exactly"""
 )
 
 
-_LEADING = word_set("and so but i mean you know like because or")
-_TRAILING = word_set("or and right okay uh um so but yeah like the a an")
-_ASKING = word_set(
+LEADING = word_set("and so but i mean you know like because or")
+TRAILING = word_set("or and right okay uh um so but yeah like the a an")
+ASKING = word_set(
     """what what's which who who's where where's when why how how's is are was do does did can could
     would will should have has"""
 )
@@ -144,7 +150,7 @@ def _label_line(line: MeetingLine) -> tuple[State, str] | None:
     words = normalised(line.text).split()
     if not words:
         return None
-    if all(word in _FILLED for word in words):
+    if all(word in FILLED for word in words):
         return State.NON_QUERY, "filled_pause"
     if line.basic == "B" or (line.full in ("b", "bk", "ba", "aa") and len(words) <= 4):
         broken = line.basic == "D" or len(words) > 6
@@ -153,25 +159,25 @@ def _label_line(line: MeetingLine) -> tuple[State, str] | None:
         line.basic == "D"
         and len(words) >= 2
         and line.text[-1] not in ".?!"
-        and not set(words) <= _LISTENING | _FILLED | _LEADING
+        and not set(words) <= LISTENING | FILLED | LEADING
     ):
         return State.INCOMPLETE, "break_off"
-    if line.basic == "Q" and line.full in QUESTION_TAGS and _is_open_question(line.text, words):
+    if line.basic == "Q" and line.full in QUESTION_TAGS and is_open_question(line.text, words):
         return State.QUERY, "spoken_question"
     if line.basic == "S" and line.full in ("s", "rt", "e", "df") and _is_about_others(words):
         return State.NON_QUERY, "background"
     return None
 
 
-def _is_open_question(text: str, words: Sequence[str]) -> bool:
+def is_open_question(text: str, words: Sequence[str]) -> bool:
     """A question that one may put to anybody: it begins like one and does not trail off."""
-    opening = [word for word in words if word not in _FILLED | _LEADING | _LISTENING][:1]
+    opening = [word for word in words if word not in FILLED | LEADING | LISTENING][:1]
     return (
         text.endswith("?")
         and 4 <= len(words) <= 16
         and bool(opening)
-        and opening[0] in _ASKING
-        and words[-1] not in _TRAILING
+        and opening[0] in ASKING
+        and words[-1] not in TRAILING
     )
 
 
@@ -187,3 +193,11 @@ def sentence_pieces(corpora: Corpora) -> Iterator[Piece]:
     for text in corpora.sentences:
         if len(text.split()) >= 4:
             yield Piece(" ".join(text.split()), State.NON_QUERY, "background", "wikipedia")
+
+
+def repaired_pieces(corpora: Corpora) -> Iterator[Piece]:
+    """Questions with a correction in them, and now and then as they were meant."""
+    for question in corpora.repaired:
+        yield Piece(question.disfluent, State.QUERY, "repaired_question", question.source)
+        if is_held_out(question.original, PLAIN_QUESTIONS_SHARE):
+            yield Piece(question.original, State.QUERY, "repaired_question", question.source)

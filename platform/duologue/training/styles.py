@@ -16,6 +16,7 @@ CAPITAL_SHARE = 0.75
 ALL_SMALL_SHARE = 0.7
 MARK_SHARE = 0.8
 MARK_SHARE_WITHOUT_CAPITAL = 0.5
+SHOUTED_SHARE = 0.03
 
 _DIGITS = re.compile(r"(\d{1,4}(?=(?:st|nd|rd|th)\b)|\d+)(st\b|nd\b|rd\b|th\b)?")
 _QUESTION_WORDS = word_set(
@@ -35,13 +36,15 @@ _ORDINALS = {"one": "first", "two": "second", "three": "third", "five": "fifth",
 
 def as_written(text: str, rng: Random, *, whole: bool = True) -> str:
     """Typed, as carelessly as typing is: a capital and a final mark as a rule, and each without
-    the other often enough that neither tells whether the text is complete.
+    the other often enough that neither tells whether the text is complete. Some in capitals.
 
     Only a `whole` sentence gets the final mark.
     """
     text = " ".join(text.split())
     if not text:
         return text
+    if rng.random() < SHOUTED_SHARE:
+        return text.upper()
     has_capital = rng.random() < CAPITAL_SHARE
     if has_capital:
         text = re.sub(r"\bi\b(?=$|[\s'’,])", "I", text)

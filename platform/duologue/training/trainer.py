@@ -9,7 +9,12 @@ from torch import Tensor
 
 from duologue.forward.state_head import AdapterCard, StateHead
 from duologue.states import State
-from duologue.training.calibration import TriggerLimits, best_temperature, choose_thresholds
+from duologue.training.calibration import (
+    TriggerLimits,
+    best_temperature,
+    choose_thresholds,
+    sure_above,
+)
 from duologue.training.corpora.records import Split
 from duologue.training.feature_store import FeatureStore
 from duologue.training.features import Advance
@@ -21,7 +26,7 @@ from duologue.training.sample import Sample
 if TYPE_CHECKING:
     from duologue.model.loading import LoadedModel
 
-NUM_STREAMED_QUERIES = 200
+NUM_STREAMED_QUERIES = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,8 @@ class TrainSettings:
     lora: LoraSettings | None = None
     """With it the input channel is adapted too, and `fit` is not used."""
     limits: TriggerLimits = field(default_factory=TriggerLimits)
+    cleans: bool = False
+    """Whether rows whose labels the others contradict are left out; with updates only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +96,17 @@ class Scores:
 
 def first_beginnings(samples: Sequence[Sample]) -> list[Sample]:
     """Beginnings of the first queries among these, word by word."""
-    queries = [sample for sample in samples if sample.label is State.QUERY]
-    return word_beginnings(queries[:NUM_STREAMED_QUERIES])
+    return word_beginnings(_first_queries(samples))
+
+
+def _first_queries(samples: Sequence[Sample]) -> list[Sample]:
+    return [sample for sample in samples if sample.label is State.QUERY][:NUM_STREAMED_QUERIES]
+
+
+def turns_of_beginnings(samples: Sequence[Sample]) -> list[int]:
+    """Which query each of `first_beginnings` is of."""
+    queries = _first_queries(samples)
+    return [turn for turn, query in enumerate(queries) for _ in word_beginnings([query])]
 
 
 def finished(
@@ -109,16 +125,22 @@ def finished(
     thresholds = choose_thresholds(
         probabilities, labels, order, settings.limits, streamed if len(streamed) else None
     )
+    query = order.index(State.QUERY)
+    sure = sure_above(streamed[:, query], turns_of_beginnings(val), settings.limits)
     card = replace(
         head.card,
         thresholds=thresholds,
+        confirm_above=sure,
         training={
             "samples": len(splits["train"]),
             "epochs": num_epochs,
             "temperature": round(temperature, 4),
             **asdict(settings),
         },
-        metrics=_figures(val, probabilities, streamed, order, thresholds),
+        metrics={
+            **_figures(val, probabilities, streamed, order, thresholds),
+            **_confirmed_figures(probabilities, labels, order, sure),
+        },
     )
     return StateHead(card, cooled(head.dense, temperature), head.lora)
 
@@ -141,6 +163,17 @@ def bare_card(
         model_fingerprint=loaded.fingerprint,
         lora_rank=settings.lora.rank if settings.lora is not None else 0,
     )
+
+
+def _confirmed_figures(
+    probabilities: Tensor, labels: Tensor, order: Sequence[State], sure: float | None
+) -> dict[str, Any]:
+    """How many true ends of queries need not wait for a pause."""
+    query = order.index(State.QUERY)
+    ends = probabilities[labels == query, query]
+    if sure is None or not len(ends):
+        return {}
+    return {"ends_sure_share": round(float((ends >= sure).float().mean()), 4)}
 
 
 def _figures(

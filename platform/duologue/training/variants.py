@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 ORDER = tuple(State)
 WIDE = FitSettings.of_width(256)
+BEST = "LoRA of rank 16, two dense layers over three"
 SOURCES = ("clinc150", "sgd", "mrda", "wikipedia", "composed")
 
 
@@ -73,14 +74,13 @@ def variants(depth: int) -> list[Variant]:
         Variant("two dense layers, final state", TrainSettings((-1,), WIDE)),
         Variant("two dense layers, middle layer", TrainSettings((middle,), WIDE)),
     ]
-    for name, settings in (
-        ("two dense layers, four layers", TrainSettings(several, WIDE)),
-        ("LoRA", TrainSettings((high,), lora=LoraSettings(num_layers=_num_adapted(depth)))),
-    ):
+    frozen = ("two dense layers, four layers", TrainSettings(several, WIDE))
+    for name, settings in (frozen, *_adapted(depth, high)):
         rows.append(Variant(name, settings))
-        rows += [Variant(f"{name}, {size:,} samples", settings, size) for size in (1000, 3000)]
-        alone = frozenset({"alone"})
-        rows.append(Variant(f"{name}, no context in training", settings, situations=alone))
+        if name in (frozen[0], BEST):
+            rows += [Variant(f"{name}, {size:,} samples", settings, size) for size in (1000, 3000)]
+            alone = frozenset({"alone"})
+            rows.append(Variant(f"{name}, no context in training", settings, situations=alone))
     best = rows[5]
     for source in SOURCES:
         rows.append(
@@ -89,8 +89,27 @@ def variants(depth: int) -> list[Variant]:
     return rows
 
 
-def _num_adapted(depth: int) -> int:
-    return min(LoraSettings().num_layers, round(depth * 0.8))
+def _adapted(depth: int, high: int) -> list[tuple[str, TrainSettings]]:
+    """Forms of an adapted input channel, whose layers end at `high`."""
+    count = min(LoraSettings().num_layers, high + 1)
+    first = high - count + 1
+    three = tuple(sorted({first + round(count * 0.15), first + round(count * 0.6), high}))
+
+    def wide(**changes: Any) -> TrainSettings:
+        return TrainSettings(
+            three, lora=LoraSettings(num_layers=count, head_width=WIDE.hidden_width, **changes)
+        )
+
+    one = TrainSettings((high,), lora=LoraSettings(num_layers=count))
+    return [
+        ("LoRA of rank 8, linear", one),
+        ("LoRA of rank 8, two dense layers over three", wide()),
+        (BEST, wide(rank=16)),
+        ("LoRA of rank 32, two dense layers over three", wide(rank=32)),
+        (f"{BEST}, no trails", wide(rank=16, trail_weight=0.0)),
+        (f"{BEST}, ends alone", wide(rank=16, within_weight=0.0)),
+        (f"{BEST}, four epochs", wide(rank=16, max_epochs=4)),
+    ]
 
 
 @dataclass(slots=True)

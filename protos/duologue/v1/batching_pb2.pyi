@@ -87,6 +87,7 @@ class DescribeResponse(_message.Message):
     CHAT_FORMAT_FIELD_NUMBER: _builtins.int
     MAX_POSITIONS_FIELD_NUMBER: _builtins.int
     THRESHOLDS_FIELD_NUMBER: _builtins.int
+    CONFIRM_ABOVE_FIELD_NUMBER: _builtins.int
     digest: _builtins.str
     """Digest of the fields below."""
     model: _builtins.str
@@ -97,6 +98,8 @@ class DescribeResponse(_message.Message):
     """The chat format, as JSON; empty when the caller has it."""
     max_positions: _builtins.int
     """Tokens that the model can hold."""
+    confirm_above: _builtins.float
+    """The probability of a query that the state head was calibrated to be sure from."""
     @_builtins.property
     def thresholds(self) -> _containers.RepeatedCompositeFieldContainer[_events_pb2.StateProbability]:
         """The default thresholds of its state head; none if it has none."""
@@ -110,12 +113,15 @@ class DescribeResponse(_message.Message):
         chat_format: _builtins.str = ...,
         max_positions: _builtins.int = ...,
         thresholds: _abc.Iterable[_events_pb2.StateProbability] | None = ...,
+        confirm_above: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_confirm_above", b"_confirm_above", "confirm_above", b"confirm_above"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chat_format", b"chat_format", "digest", b"digest", "max_positions", b"max_positions", "model", b"model", "thresholds", b"thresholds", "tokenizer", b"tokenizer"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_confirm_above", b"_confirm_above", "chat_format", b"chat_format", "confirm_above", b"confirm_above", "digest", b"digest", "max_positions", b"max_positions", "model", b"model", "thresholds", b"thresholds", "tokenizer", b"tokenizer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__confirm_above: _TypeAlias = _typing.Literal["confirm_above"]  # noqa: Y015
+    _WhichOneofArgType__confirm_above: _TypeAlias = _typing.Literal["_confirm_above", b"_confirm_above"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__confirm_above) -> _WhichOneofReturnType__confirm_above | None: ...
 
 Global___DescribeResponse: _TypeAlias = DescribeResponse  # noqa: Y015
 

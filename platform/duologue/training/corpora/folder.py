@@ -14,10 +14,11 @@ from typing import Any, TypeVar
 from duologue.errors import InvalidInput
 from duologue.training.corpora import clinc150
 from duologue.training.corpora.clinc150 import read_clinc150
+from duologue.training.corpora.json_lines import read_json_lines
 from duologue.training.corpora.mrda import looks_like_mrda, read_mrda
-from duologue.training.corpora.records import Corpora, MeetingLine, Query, Split
-from duologue.training.corpora.schema_guided import read_schema_guided, reduced_dialogue
-from duologue.training.sample import Sample, read_rows, read_samples
+from duologue.training.corpora.records import Corpora, Split
+from duologue.training.corpora.schema_guided import read_schema_guided
+from duologue.training.sample import Sample
 
 VALIDATION_SHARE = 0.1
 Item = TypeVar("Item")
@@ -63,7 +64,7 @@ def _read_file(path: Path, folder: Path, found: dict[Split, Corpora]) -> None:
     elif path.suffix == ".txt" and looks_like_mrda(path):
         found[split].meetings.extend(read_mrda(path))
     elif path.suffix == ".jsonl":
-        _read_json_lines(path, found[split])
+        read_json_lines(path, found[split])
 
 
 def _split_of(path: Path) -> Split | None:
@@ -75,54 +76,40 @@ def _split_of(path: Path) -> Split | None:
     return "val" if words & {"val", "valid", "validation", "dev"} else "train"
 
 
-def _read_json_lines(path: Path, corpora: Corpora) -> None:
-    rows = list(read_rows(path))
-    if not rows:
-        return
-    fields = rows[0][1].keys()
-    try:
-        if "label" in fields:
-            corpora.rows.extend(read_samples(path))
-        elif "turns" in fields:
-            corpora.dialogues.extend(reduced_dialogue(row) for _, row in rows)
-        elif "basic" in fields:
-            corpora.meetings.extend(_meeting_line(row) for _, row in rows)
-        elif "intent" in fields:
-            corpora.queries.extend(Query(row["text"], row["intent"]) for _, row in rows)
-        elif "text" in fields:
-            corpora.sentences.extend(row["text"] for _, row in rows)
-        else:
-            raise InvalidInput(f"{path.name}: rows with fields {', '.join(fields)} are unknown")
-    except (KeyError, TypeError) as error:
-        raise InvalidInput(f"{path.name}: a row lacks or misuses {error}") from error
-
-
-def _meeting_line(row: dict[str, Any]) -> MeetingLine:
-    return MeetingLine(row["speaker"], row["text"], row["basic"], row["general"], row["full"])
-
-
 def _split_off_validation(found: dict[Split, Corpora]) -> None:
-    """Let each kind that has no validation part give up a share of its training part."""
-    train, val = found["train"], found["val"]
-    if train.queries and not val.queries:
-        train.queries, val.queries = _parted(train.queries, lambda query: query.text)
-    if train.dialogues and not val.dialogues:
-        train.dialogues, val.dialogues = _parted(train.dialogues, lambda turns: turns[0].text)
-    if train.sentences and not val.sentences:
-        train.sentences, val.sentences = _parted(train.sentences, str)
-    if train.rows and not val.rows:
-        train.rows, val.rows = _parted(train.rows, _row_key)
-    if train.meetings and not val.meetings:
-        train.meetings, val.meetings = _parted(train.meetings, lambda line: line.text)
+    """Let each corpus that has no validation part give up a share of its training part."""
+    _part(found, "queries", lambda query: query.text, lambda query: query.source)
+    _part(found, "dialogues", lambda turns: turns[0].text)
+    _part(found, "sentences", str)
+    _part(found, "rows", _row_key)
+    _part(found, "meetings", lambda line: line.text)
+    _part(found, "service_turns", lambda turn: turn.text, lambda turn: turn.source)
+    _part(found, "talk", lambda line: line.conversation, lambda line: line.source)
+    _part(found, "repaired", lambda question: question.original, lambda question: question.source)
+
+
+def _part(
+    found: dict[Split, Corpora],
+    kind: str,
+    key: Callable[[Any], str],
+    corpus: Callable[[Any], str] = lambda item: "",
+) -> None:
+    train, val = getattr(found["train"], kind), getattr(found["val"], kind)
+    has_its_own = {corpus(item) for item in val}
+    kept, held_out = _parted(train, lambda item: corpus(item) not in has_its_own, key)
+    setattr(found["train"], kind, kept)
+    setattr(found["val"], kind, [*val, *held_out])
 
 
 def _row_key(sample: Sample) -> str:
     return sample.context[0].text if sample.context else sample.text
 
 
-def _parted(items: Iterable[Item], key: Callable[[Item], str]) -> tuple[list[Item], list[Item]]:
+def _parted(
+    items: Iterable[Item], may_go: Callable[[Item], bool], key: Callable[[Item], str]
+) -> tuple[list[Item], list[Item]]:
     kept: list[Item] = []
     held_out: list[Item] = []
     for item in items:
-        (held_out if is_held_out(key(item)) else kept).append(item)
+        (held_out if may_go(item) and is_held_out(key(item)) else kept).append(item)
     return kept, held_out

@@ -14,6 +14,38 @@ class Query:
 
     text: str
     intent: str
+    source: str = "clinc150"
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceTurn:
+    """What a user said to a service: what had just been asked for, and what it says in answer."""
+
+    text: str
+    requested: frozenset[str]
+    intents: frozenset[str]
+    slots: frozenset[str]
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class TalkLine:
+    """What somebody said among others; `addressee` where it begins by naming whom it is for."""
+
+    conversation: str
+    speaker: str
+    text: str
+    addressee: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class RepairedQuestion:
+    """A question as it was meant, and as it was said, with a correction in it."""
+
+    original: str
+    disfluent: str
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +75,9 @@ class Corpora:
     queries: list[Query] = field(default_factory=list)
     dialogues: list[tuple[DialogueTurn, ...]] = field(default_factory=list)
     meetings: list[MeetingLine] = field(default_factory=list)
+    service_turns: list[ServiceTurn] = field(default_factory=list)
+    talk: list[TalkLine] = field(default_factory=list)
+    repaired: list[RepairedQuestion] = field(default_factory=list)
     sentences: list[str] = field(default_factory=list)
     rows: list[Sample] = field(default_factory=list)
 
@@ -53,6 +88,9 @@ class Corpora:
             "queries": len(self.queries),
             "dialogues": len(self.dialogues),
             "meeting lines": len(self.meetings),
+            "service turns": len(self.service_turns),
+            "lines of talk": len(self.talk),
+            "repaired questions": len(self.repaired),
             "sentences": len(self.sentences),
             "own rows": len(self.rows),
         }
