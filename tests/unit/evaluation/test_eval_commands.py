@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from duologue.cli.eval import app
 from duologue.errors import InvalidInput, InvalidSetting, ModelUnavailable
+from duologue.lab_cli.eval import app
 
 ROWS: list[dict[str, Any]] = [
     {"text": "what is the capital of france", "label": "query", "category": "question"},

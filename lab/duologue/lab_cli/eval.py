@@ -5,7 +5,7 @@ from types import ModuleType
 
 import typer
 
-from duologue.cli import eval_duplex, eval_faithfulness, eval_states
+from duologue.lab_cli import eval_duplex, eval_faithfulness, eval_states
 
 _COMMANDS: Sequence[ModuleType] = (eval_states, eval_duplex, eval_faithfulness)
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from duologue.cli.eval_terminal import AdapterOption, print_report
 from duologue.cli.options import (
     ConfigOption,
     DeviceOption,
@@ -17,6 +16,7 @@ from duologue.cli.options import (
     read_options,
 )
 from duologue.cli.terminal import messages, model_progress, output
+from duologue.lab_cli.eval_terminal import AdapterOption, print_report
 
 if TYPE_CHECKING:
     from duologue.evaluation.duplex.acts import Act

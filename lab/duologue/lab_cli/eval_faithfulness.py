@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from duologue.cli.eval_terminal import AdapterOption, Count, bars, print_report
 from duologue.cli.options import ConfigOption, DeviceOption, ModelOption, SetOption, read_options
 from duologue.cli.terminal import model_progress, output
+from duologue.lab_cli.eval_terminal import AdapterOption, Count, bars, print_report
 
 if TYPE_CHECKING:
     from duologue.evaluation.faithfulness.comparison import Comparison

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from duologue.cli.eval_terminal import AdapterOption, Count, bars, print_outcomes, print_report
 from duologue.cli.options import (
     ConfigOption,
     DeviceOption,
@@ -15,6 +14,7 @@ from duologue.cli.options import (
     read_options,
 )
 from duologue.cli.terminal import model_progress
+from duologue.lab_cli.eval_terminal import AdapterOption, Count, bars, print_outcomes, print_report
 
 if TYPE_CHECKING:
     from duologue.evaluation.rows import Row
