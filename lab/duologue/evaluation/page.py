@@ -87,11 +87,8 @@ class Page:
             f"<tbody>\n{body}</tbody></table></div>"
         )
 
-    def figure(self, svg: str | None, caption: str = "") -> None:
-        """A plot as SVG text of our own making, which is not escaped; None says that it lacks."""
-        if svg is None:
-            self.paragraph(f"(No plot “{caption}”: it needs matplotlib, the extra duologue[eval].)")
-            return
+    def figure(self, svg: str, caption: str = "") -> None:
+        """A plot as SVG text of our own making, which is not escaped."""
         start = svg.find("<svg")
         assert start >= 0, "a figure must be SVG"
         self._figure(svg[start:], caption)

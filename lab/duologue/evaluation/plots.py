@@ -1,7 +1,4 @@
-"""Plots as SVG text, for pages. matplotlib is imported when a plot is drawn.
-
-matplotlib is the extra `eval`: without it every plot is None, and the page says so.
-"""
+"""Plots as SVG text, for pages. matplotlib is imported when a plot is drawn."""
 
 from collections.abc import Callable, Mapping, Sequence
 from io import StringIO
@@ -17,13 +14,11 @@ COLOURS = ("#3b6fb6", "#d1733a", "#4c9f70", "#8a5fb0", "#b04a5a", "#6b7280")
 Draw = Callable[["Axes"], None]
 
 
-def draw(paint: Draw, width: float = 7.0, height: float = 4.0) -> str | None:
-    """What `paint` draws on one pair of axes, in inches, as SVG; None without matplotlib."""
-    try:
-        import matplotlib
-        from matplotlib.figure import Figure
-    except ImportError:
-        return None
+def draw(paint: Draw, width: float = 7.0, height: float = 4.0) -> str:
+    """What `paint` draws on one pair of axes, in inches, as SVG."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
     looks = matplotlib.rc_context(
         {
             "font.size": 10.0,
@@ -41,7 +36,7 @@ def draw(paint: Draw, width: float = 7.0, height: float = 4.0) -> str | None:
     return text.getvalue()
 
 
-def matrix(names: Sequence[str], counts: Sequence[Sequence[int]]) -> str | None:
+def matrix(names: Sequence[str], counts: Sequence[Sequence[int]]) -> str:
     """A confusion matrix: rows are true, columns what they were taken for, shades by row share."""
     totals = [sum(row) for row in counts]
     shares = [[n / (t or 1) for n in row] for row, t in zip(counts, totals, strict=True)]
@@ -61,7 +56,7 @@ def matrix(names: Sequence[str], counts: Sequence[Sequence[int]]) -> str | None:
     return draw(paint, 5.6, 4.6)
 
 
-def reliability_diagram(bins: Sequence[ReliabilityBin]) -> str | None:
+def reliability_diagram(bins: Sequence[ReliabilityBin]) -> str:
     """Accuracy over confidence, against the diagonal; bars are as wide as the bins."""
     full = [each for each in bins if each.num_rows]
     most = max((each.num_rows for each in full), default=1)
@@ -83,7 +78,7 @@ def reliability_diagram(bins: Sequence[ReliabilityBin]) -> str | None:
     return draw(paint, 5.2, 4.4)
 
 
-def share_bars(shares: Mapping[str, Share], target: float | None = None) -> str | None:
+def share_bars(shares: Mapping[str, Share], target: float | None = None) -> str:
     """A bar for each share with its 95 % interval; the target, if any, is a line."""
     names = [name for name, share in shares.items() if share.value is not None]
 
@@ -107,7 +102,7 @@ def grouped_bars(
     series: Mapping[str, Sequence[float | None]],
     ylabel: str,
     target: float | None = None,
-) -> str | None:
+) -> str:
     """For each group one bar per series, side by side; None leaves a gap."""
     width = 0.8 / max(1, len(series))
 

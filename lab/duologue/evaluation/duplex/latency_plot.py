@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def latency_plot(latencies: Mapping[str, Spread]) -> str | None:
+def latency_plot(latencies: Mapping[str, Spread]) -> str:
     """Share of answered turns over the milliseconds by which the reply had begun, as SVG."""
 
     def paint(axes: "Axes") -> None:

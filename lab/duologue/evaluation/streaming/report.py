@@ -169,7 +169,7 @@ def _in_short(spread: Spread) -> str | None:
     return f"{spread.mean:.1f}, {spread.quantile(0.5):.0f}, {spread.quantile(0.95):.0f}"
 
 
-def _waiting(by_alpha: Sequence[StreamingFigures]) -> str | None:
+def _waiting(by_alpha: Sequence[StreamingFigures]) -> str:
     """For each look-ahead the share of queries that were decided within so many ticks."""
 
     def paint(axes: "Axes") -> None:
