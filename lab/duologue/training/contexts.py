@@ -9,16 +9,9 @@ from duologue.training.grammar import Grammar
 from duologue.training.sample import Turn
 
 MAX_REPLY_SENTENCES = 2
+TOLD_SHARE = 0.5
 ROWS_PER_CONTEXT = 5
 """How many samples share a context, on the average: what stands before them tells no label."""
-_PLAIN_REPLIES = (
-    "I have done that for you.",
-    "There is one at noon and one at five.",
-    "It takes about twenty minutes.",
-    "That is all I could find.",
-    "It is usually cooler in the evening.",
-    "Most people begin with the first chapter.",
-)
 _REPLY_OPENINGS = ("", "", "", "Sure! ", "Of course. ", "Certainly. ", "Yes, ", "Good question. ")
 
 
@@ -31,6 +24,8 @@ class Contexts:
 
     corpora: Corpora
     questions: Grammar
+    told: Grammar
+    """What an assistant says without asking."""
     _drawn: dict[str, list[tuple[Turn, ...]]] = field(default_factory=dict)
 
     def past_turns(self, rng: Random, *, asking: bool = True) -> tuple[Turn, ...]:
@@ -50,7 +45,7 @@ class Contexts:
     def _past_turns(self, rng: Random, *, asking: bool) -> tuple[Turn, ...]:
         turns = self._exchanges(rng)
         if not asking and turns[-1].text.endswith("?"):
-            return (*turns[:-1], Turn("assistant", rng.choice(_PLAIN_REPLIES)))
+            return (*turns[:-1], Turn("assistant", self.told.draw(rng)))
         return turns
 
     def _exchanges(self, rng: Random) -> tuple[Turn, ...]:
@@ -88,8 +83,8 @@ class Contexts:
         return Turn("user", text)
 
     def _reply(self, rng: Random) -> str:
-        if not self.corpora.sentences:
-            return "Here is what I found. Is there anything else that you would like to know?"
+        if not self.corpora.sentences or rng.random() < TOLD_SHARE:
+            return self.told.draw(rng)
         number = rng.randint(1, MAX_REPLY_SENTENCES)
         sentences = [" ".join(rng.choice(self.corpora.sentences).split()) for _ in range(number)]
         text = " ".join(f"{sentence[:1].upper()}{sentence[1:]}." for sentence in sentences)

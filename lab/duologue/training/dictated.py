@@ -1,6 +1,7 @@
-"""Numbers said in groups behind the question for them: unfinished until the last group is there."""
+"""Numbers and names said piece by piece behind the question for them: unfinished until the last
+piece is there.
+"""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
@@ -20,6 +21,20 @@ class _Kind:
     questions: tuple[str, ...]
     groups: tuple[tuple[int, ...], ...]
 
+
+_NAMES = (
+    "henderson", "okafor", "lindqvist", "marsh", "ferrante", "patel", "novak", "whitfield", "lee",
+    "castellano", "abernathy", "yilmaz", "delgado", "fischer", "rahman", "kowalski", "smith",
+    "bianchi", "hughes", "jones", "nguyen", "kovacs", "taylor", "clarke", "brown", "ramos",
+    "anderson", "murphy", "garcia", "schmidt", "rossi", "kim", "oliveira", "petrov", "dubois",
+)  # fmt: skip
+_SPELLING_QUESTIONS = (
+    "How do you spell that?", "Could you spell your surname for me?", "Can you spell that, please?",
+    "And how is that spelled?", "Would you spell the last name?", "Please spell the street name.",
+)  # fmt: skip
+_SEPARATORS = (" ", " ", " ", ", ", "-", "-", ". ")
+FIGURES_SHARE = 0.3
+SPELLED_SHARE = 0.3
 
 _KINDS = (
     _Kind(
@@ -45,36 +60,67 @@ _KINDS = (
         ("What's your date of birth, in digits?", "Your birthday as day, month and year?"),
         ((2, 2, 4),),
     ),
+    _Kind(
+        ("What's the four digit code?", "The four digits on the back, please?",
+         "Please tell me the last four digits."),
+        ((2, 2), (1, 3), (4,)),
+    ),
+    _Kind(
+        ("What's the order number? It has seven digits.", "The seven digits of your order?",
+         "May I have the seven digit booking number?"),
+        ((3, 4), (2, 2, 3), (3, 2, 2)),
+    ),
+    _Kind(
+        ("Could you read me the ten digit reference?", "The reference has ten digits; which?"),
+        ((3, 3, 4), (2, 4, 4), (5, 5)),
+    ),
 )  # fmt: skip
 
 
 def whole_number(category: str) -> Draw:
-    """Draw a number to its last digit, which is an answer."""
-    return _drawing(lambda groups, rng: len(groups), State.QUERY, category)
+    """Draw a number or a spelled name to its last piece, which is an answer."""
+    return _drawing(State.QUERY, category)
 
 
 def begun_number(category: str) -> Draw:
-    """Draw the first groups of a number, which is unfinished."""
-    return _drawing(lambda groups, rng: rng.randrange(1, len(groups)), State.INCOMPLETE, category)
+    """Draw the first pieces of a number or of a spelled name, which is unfinished."""
+    return _drawing(State.INCOMPLETE, category)
 
 
-def _drawing(
-    how_many: Callable[[tuple[int, ...], Random], int], label: State, category: str
-) -> Draw:
+def _drawing(label: State, category: str) -> Draw:
     def draw(rng: Random) -> Piece:
-        kind = rng.choice(_KINDS)
-        groups = rng.choice(kind.groups)
-        said = [_group(length, rng) for length in groups[: how_many(groups, rng)]]
-        text = rng.choice(_OPENINGS) + rng.choice((" ", " ", ", ")).join(said)
-        return Piece(
-            text, label, category, SOURCE, (Turn("assistant", rng.choice(kind.questions)),), False
-        )
+        said = _spelled if rng.random() < SPELLED_SHARE else _dictated
+        question, text = said(rng, is_whole=label is State.QUERY)
+        context = (Turn("assistant", question),)
+        return Piece(rng.choice(_OPENINGS) + text, label, category, SOURCE, context, False)
 
     return draw
 
 
-def _group(length: int, rng: Random) -> str:
-    """So many digits, in words: as figures they would be read as one number."""
+def _dictated(rng: Random, *, is_whole: bool) -> tuple[str, str]:
+    """A question and digits in groups, in words or in figures."""
+    kind = rng.choice([kind for kind in _KINDS if is_whole or max(map(len, kind.groups)) > 1])
+    groups = rng.choice([groups for groups in kind.groups if is_whole or len(groups) > 1])
+    count = len(groups) if is_whole else rng.randrange(1, len(groups))
+    say = _figures if rng.random() < FIGURES_SHARE else _words
+    said = [say(length, rng) for length in groups[:count]]
+    return rng.choice(kind.questions), rng.choice((" ", " ", ", ")).join(said)
+
+
+def _spelled(rng: Random, *, is_whole: bool) -> tuple[str, str]:
+    """A question and a name letter by letter."""
+    name = rng.choice(_NAMES)
+    letters = name if is_whole else name[: rng.randrange(1, max(2, len(name) - 1))]
+    if rng.random() < 0.5:
+        letters = letters.upper()
+    return rng.choice(_SPELLING_QUESTIONS), rng.choice(_SEPARATORS).join(letters)
+
+
+def _figures(length: int, rng: Random) -> str:
+    return "".join(str(rng.randrange(10)) for _ in range(length))
+
+
+def _words(length: int, rng: Random) -> str:
     words: list[str] = []
     digits = [rng.randrange(10) for _ in range(length)]
     while digits:

@@ -29,6 +29,7 @@ from duologue.training.talk_pieces import talk_pieces
 BETWEEN = "~"
 MAX_TRIES = 40
 OPENING_IN_FRONT_SHARE = 0.4
+BEHIND_TOLD_SHARE = 0.65
 NUMBERS_AMONG_SHORT_ANSWERS = 0.15
 
 # How much of a category is composed where there is real material too.
@@ -64,7 +65,7 @@ class Material:
         for reader in _READERS:
             for piece in reader(corpora):
                 pieces.setdefault(piece.category, []).append(piece)
-        contexts = Contexts(corpora, phrases["query"])
+        contexts = Contexts(corpora, phrases["query"], phrases["told"])
         return cls(pieces, phrases, contexts, Questions.of(corpora.dialogues))
 
     def draws(self) -> dict[str, Draw]:
@@ -80,11 +81,11 @@ class Material:
             "short_answer": self._short_answer(),
             "agreement_answer": self._agreement_answer(),
             "go_on": self._go_on(),
+            "agreement": self._agreement(),
             "number_group": begun_number("number_group"),
             "hold": composed(phrases["hold"], State.HOLD, "hold"),
         }
-        for name in ("backchannel", "thanks", "agreement", "filled_pause", "vocal_tic",
-                     "background", "aside"):  # fmt: skip
+        for name in ("backchannel", "thanks", "filled_pause", "vocal_tic", "background", "aside"):
             composing[name] = composed(phrases[name], State.NON_QUERY, name)
         draws = {
             name: self._mixed(name, composing.get(name)) for name in {*composing, *self.pieces}
@@ -127,6 +128,17 @@ class Material:
             question, _, text = phrases.draw(rng).partition(BETWEEN)
             context = (Turn("assistant", question.strip()),)
             return Piece(text.strip(), State.QUERY, "short_answer", "composed", context, False)
+
+        return draw
+
+    def _agreement(self) -> Draw:
+        """Behind something that was told, as a rule: nobody asked."""
+        phrases = self.phrases["agreement"]
+
+        def draw(rng: Random) -> Piece:
+            behind = rng.random() < BEHIND_TOLD_SHARE
+            context = self.contexts.past_turns(rng, asking=False) if behind else None
+            return Piece(phrases.draw(rng), State.NON_QUERY, "agreement", "composed", context)
 
         return draw
 

@@ -7,19 +7,19 @@ from duologue.states import State
 # category: share of the data set. Each label's categories sum to what the label gets.
 QUOTAS: Mapping[str, float] = {
     # query, 0.440
-    "service_query": 0.070, "spoken_command": 0.035, "task_request": 0.030, "answer": 0.040,
-    "spoken_answer": 0.020, "short_answer": 0.028, "agreement_answer": 0.018, "follow_up": 0.028,
-    "correction": 0.018, "interruption": 0.026, "open_request": 0.024, "short_query": 0.018,
-    "statement": 0.030, "two_sentences": 0.008, "spoken_question": 0.022,
-    "repaired_question": 0.020, "go_on": 0.005,
+    "service_query": 0.070, "spoken_command": 0.035, "task_request": 0.028, "answer": 0.036,
+    "spoken_answer": 0.016, "short_answer": 0.034, "agreement_answer": 0.018, "follow_up": 0.026,
+    "correction": 0.020, "interruption": 0.026, "open_request": 0.032, "short_query": 0.018,
+    "statement": 0.030, "two_sentences": 0.006, "spoken_question": 0.020,
+    "repaired_question": 0.018, "go_on": 0.007,
     # non_query, 0.235
-    "backchannel": 0.050, "thanks": 0.022, "agreement": 0.012, "filled_pause": 0.011,
-    "vocal_tic": 0.020, "background": 0.065, "aside": 0.055,
-    # incomplete, 0.255
-    "cut_after_word": 0.155, "cut_inside_word": 0.025, "break_off": 0.035, "hesitation": 0.020,
-    "number_group": 0.020,
-    # hold, 0.070
-    "hold": 0.070,
+    "backchannel": 0.046, "thanks": 0.021, "agreement": 0.028, "filled_pause": 0.010,
+    "vocal_tic": 0.020, "background": 0.060, "aside": 0.050,
+    # incomplete, 0.235
+    "cut_after_word": 0.140, "cut_inside_word": 0.022, "break_off": 0.030, "hesitation": 0.021,
+    "number_group": 0.022,
+    # hold, 0.090
+    "hold": 0.090,
 }  # fmt: skip
 
 # What is cut short, and how often: queries above all, in proportion to their own quotas.

@@ -28,9 +28,7 @@ def invoke(*arguments: object) -> str:
 
 def build(out: Path) -> str:
     corpora.write_all(Path("corpora"))
-    return invoke(
-        "data", "build", "--source", "corpora", "--out", out, "--size", 200, "--val", 100
-    )
+    return invoke("data", "build", "--source", "corpora", "--out", out, "--size", 200, "--val", 100)
 
 
 def test_data_and_train_make_an_adapter_that_fits_its_model(tmp_path: Path) -> None:
