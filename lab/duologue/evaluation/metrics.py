@@ -60,6 +60,12 @@ class Share:
             "interval_95": [round(low, _DIGITS), round(high, _DIGITS)],
         }
 
+    @property
+    def told(self) -> str:
+        """With its interval: `.957 (88/92), .89–.98`."""
+        low, high = (f"{end:.2f}".removeprefix("0") for end in self.interval)
+        return str(self) if self.value is None else f"{self}, {low}–{high}"
+
     def __str__(self) -> str:
         """As a table shows it: `.957 (88/92)`, or a dash."""
         if self.value is None:

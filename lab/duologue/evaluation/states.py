@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from random import Random
 
 from duologue.evaluation.metrics import (
     Confusion,
@@ -14,6 +15,9 @@ from duologue.evaluation.metrics import (
 from duologue.evaluation.prediction import Prediction
 from duologue.evaluation.targets import CALIBRATION, RECALL, Outcome
 from duologue.states import State
+
+NUM_DRAWS = 200
+"""Of all rows, with replacement, for the interval of the calibration error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,21 @@ class StateFigures:
         return expected_calibration_error(self.bins)
 
     @property
+    def calibration_interval(self) -> tuple[float, float] | None:
+        """Where the calibration error lies with 95 % confidence, by drawing the rows again."""
+        sure = [p.confidence for p in self.predictions]
+        right = [p.likeliest is p.label for p in self.predictions]
+        rng, found = Random(0), list[float]()
+        for _ in range(NUM_DRAWS if sure else 0):
+            places = rng.choices(range(len(sure)), k=len(sure))
+            bins = reliability([sure[p] for p in places], [right[p] for p in places])
+            error = expected_calibration_error(bins)
+            assert error is not None
+            found.append(error)
+        found.sort()
+        return (found[NUM_DRAWS // 40], found[-1 - NUM_DRAWS // 40]) if found else None
+
+    @property
     def outcomes(self) -> list[Outcome]:
         """The targets on recall and calibration with what was measured."""
         confusion = self.confusion
@@ -126,6 +145,15 @@ class StateFigures:
         return {name: Confusion.of(self.labels, found) for name, found in pairs.items()}
 
     @property
+    def styles(self) -> Mapping[str, Confusion[State]]:
+        """The confusion of texts that are typed, and of those that look like recognised speech."""
+        pairs: dict[str, list[tuple[State, State]]] = {}
+        for each in self.predictions:
+            name = "with case or marks" if _is_typed(each.row.sample.text) else "without"
+            pairs.setdefault(name, []).append((each.label, each.decided))
+        return {name: Confusion.of(self.labels, found) for name, found in pairs.items()}
+
+    @property
     def recall_with_patience(self) -> Mapping[str, Mapping[State, Share]]:
         """Recall of the states that are acted on while speaking, after a pause, after silence."""
         confusions = {
@@ -141,3 +169,7 @@ class StateFigures:
 
     def _confusion(self, taken_for: Callable[[Prediction], State]) -> Confusion[State]:
         return Confusion.of(self.labels, ((p.label, taken_for(p)) for p in self.predictions))
+
+
+def _is_typed(text: str) -> bool:
+    return any(each.isupper() or each in ".,;:?!" for each in text)

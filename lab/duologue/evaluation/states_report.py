@@ -9,8 +9,9 @@ from duologue.evaluation import plots
 from duologue.evaluation.metrics import ReliabilityBin
 from duologue.evaluation.page import Page
 from duologue.evaluation.prediction import Prediction
+from duologue.evaluation.robustness import Changed
 from duologue.evaluation.states import CategoryFigures, StateFigures
-from duologue.evaluation.targets import show_targets
+from duologue.evaluation.targets import Outcome, show_targets
 from duologue.states import State
 
 NUM_MISTAKES = 25
@@ -18,12 +19,12 @@ _DIGITS = 4
 _SHOWN_CHARS = 110
 
 
-def states_json(figures: StateFigures) -> dict[str, Any]:
+def states_json(figures: StateFigures, changed: Sequence[Changed] = ()) -> dict[str, Any]:
     """The figures as report.json holds them."""
-    error = figures.calibration_error
+    error, interval = figures.calibration_error, figures.calibration_interval
     return {
         "rows": len(figures.predictions),
-        "targets": [outcome.to_json() for outcome in figures.outcomes],
+        "targets": [outcome.to_json() for outcome in all_outcomes(figures, changed)],
         "accuracy": figures.confusion.accuracy.to_json(),
         "confusion": figures.confusion.to_json(),
         "argmax_confusion": figures.argmax_confusion.to_json(),
@@ -33,15 +34,26 @@ def states_json(figures: StateFigures) -> dict[str, Any]:
             name: {str(label): confusion.recall(label).to_json() for label in figures.labels}
             for name, confusion in figures.situations.items()
         },
+        "by_style": {
+            name: {str(label): confusion.recall(label).to_json() for label in figures.labels}
+            for name, confusion in figures.styles.items()
+        },
+        "robustness": {each.name: each.share.to_json() for each in changed},
         "recall_with_patience": {
             name: {str(state): share.to_json() for state, share in recalls.items()}
             for name, recalls in figures.recall_with_patience.items()
         },
         "calibration": {
             "expected_error": None if error is None else round(error, _DIGITS),
+            "interval_95": [round(end, _DIGITS) for end in interval or ()],
             "bins": [_bin_json(each) for each in figures.bins if each.num_rows],
         },
     }
+
+
+def all_outcomes(figures: StateFigures, changed: Sequence[Changed]) -> list[Outcome]:
+    """The targets with what was measured, those of robustness included."""
+    return [*figures.outcomes, *(each.outcome for each in changed)]
 
 
 def write_predictions(path: Path, predictions: Sequence[Prediction]) -> None:
@@ -51,10 +63,11 @@ def write_predictions(path: Path, predictions: Sequence[Prediction]) -> None:
             file.write(dumps(each.to_json(), ensure_ascii=False) + "\n")
 
 
-def show_states(page: Page, figures: StateFigures) -> None:
+def show_states(page: Page, figures: StateFigures, changed: Sequence[Changed] = ()) -> None:
     """Targets, confusion, recall by label, category and situation, calibration, mistakes."""
     page.heading("Targets")
-    show_targets(page, figures.outcomes, "Targets of DESIGN.md, section 9, on unseen corpora.")
+    outcomes = all_outcomes(figures, changed)
+    show_targets(page, outcomes, "Targets of DESIGN.md, section 9, on unseen corpora.")
     page.heading("What was decided")
     names = [str(label) for label in figures.labels]
     page.figure(
@@ -75,11 +88,11 @@ def _show_labels(page: Page, figures: StateFigures) -> None:
         [
             (
                 label,
-                confusion.recall(label),
-                confusion.precision(label),
-                confusion.false_positive_rate(label),
-                confusion.false_negative_rate(label),
-                argmax.recall(label),
+                confusion.recall(label).told,
+                confusion.precision(label).told,
+                confusion.false_positive_rate(label).told,
+                confusion.false_negative_rate(label).told,
+                argmax.recall(label).told,
             )
             for label in figures.labels
         ],
@@ -88,10 +101,18 @@ def _show_labels(page: Page, figures: StateFigures) -> None:
     page.table(
         ["context", *(f"recall of {label}" for label in figures.labels)],
         [
-            (name, *(confusion.recall(label) for label in figures.labels))
+            (name, *(confusion.recall(label).told for label in figures.labels))
             for name, confusion in figures.situations.items()
         ],
         "By what stands before the text.",
+    )
+    page.table(
+        ["case and marks", *(f"recall of {label}" for label in figures.labels)],
+        [
+            (name, *(confusion.recall(label).told for label in figures.labels))
+            for name, confusion in figures.styles.items()
+        ],
+        "Typed, and as recognised speech looks.",
     )
 
 
@@ -122,9 +143,9 @@ def _show_categories(page: Page, figures: StateFigures) -> None:
             (
                 each.label,
                 each.category or None,
-                each.recall,
-                each.acts_wrongly,
-                each.precision,
+                each.recall.told,
+                each.acts_wrongly.told,
+                each.precision.told,
                 ", ".join(f"{number} {state}" for state, number in each.decided.most_common()),
             )
             for each in figures.categories
@@ -137,9 +158,11 @@ def _show_categories(page: Page, figures: StateFigures) -> None:
 def _show_calibration(page: Page, figures: StateFigures) -> None:
     page.heading("Calibration")
     error = figures.calibration_error
+    low, high = figures.calibration_interval or (0.0, 1.0)
     page.figure(
         plots.reliability_diagram(figures.bins),
-        f"Expected calibration error {'–' if error is None else f'{error:.3f}'}: the mean gap "
+        f"Expected calibration error {'–' if error is None else f'{error:.3f}'} "
+        f"({low:.3f}–{high:.3f}): the mean gap "
         "between how sure the head is of the likeliest state and how often that is right.",
     )
 

@@ -50,10 +50,13 @@ RECALL: Mapping[State, Target] = {
     State.QUERY: Target("recall of query", 0.95),
     State.NON_QUERY: Target("recall of non_query", 0.95),
     State.INCOMPLETE: Target("recall of incomplete", 0.95),
-    State.HOLD: Target("recall of hold", 0.90),
+    State.HOLD: Target("recall of hold", 0.95),
 }
-CALIBRATION = Target("calibration error", 0.05, is_ceiling=True)
-PREMATURE = Target("premature triggers, share of words", 0.03, is_ceiling=True)
+CALIBRATION = Target("calibration error", 0.03, is_ceiling=True)
+PREMATURE = Target("computed early, share of words", 0.03, is_ceiling=True)
+SHOWN_EARLY = Target("shown early, share of turns", 0.01, is_ceiling=True)
+ROBUST = 0.02
+"""The share of decisions that may change with what says nothing."""
 
 
 def show_targets(page: Page, outcomes: Sequence[Outcome], caption: str = "") -> None:

@@ -62,6 +62,11 @@ class Course:
         return tuple(each for each in self.decisions if each.num_words <= self.num_inner_words)
 
     @property
+    def was_shown_early(self) -> bool:
+        """Whether a reply to a part of it was shown."""
+        return any(each.spoke and each.state is State.QUERY for each in self.premature)
+
+    @property
     def last(self) -> Decision | None:
         """The decision that came at or after the end; None when there was none."""
         ends = [each for each in self.decisions if each.num_words > self.num_inner_words]

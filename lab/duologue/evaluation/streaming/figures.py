@@ -102,6 +102,11 @@ class StreamingFigures:
             sum(course.num_inner_words for course in courses),
         )
 
+    @property
+    def shown_early(self) -> Share:
+        """Queries to a part of which a reply was shown."""
+        return Share.of(course.was_shown_early for course in self._courses(State.QUERY))
+
     def spared(self, label: State) -> Share:
         """Texts of this label inside which nobody was answered."""
         return Share.of(
@@ -128,6 +133,7 @@ class StreamingFigures:
         """The figures of one look-ahead as report.json holds them."""
         labels = [label for label in self.labels if label is not State.INCOMPLETE]
         return {
+            "shown_early": self.shown_early.to_json(),
             "ticks": self.play.num_ticks,
             "forwards": self.play.num_forwards,
             "rows": self.play.num_rows,

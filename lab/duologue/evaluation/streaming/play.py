@@ -30,10 +30,12 @@ class StreamingSettings:
     """Texts that are said at the same time."""
     alphas: tuple[int, ...] = ALPHAS
     """Look-ahead tokens to compare."""
+    rates_ms: tuple[int, ...] = ()
+    """Further times from word to word, at which the look-ahead in force is played."""
 
     def __post_init__(self) -> None:
-        if self.word_ms < 1 or self.num_sessions < 1:
-            raise InvalidSetting("word_ms and the number of sessions must be 1 or more")
+        if min(self.word_ms, self.num_sessions, *self.rates_ms) < 1:
+            raise InvalidSetting("word_ms, rates and the number of sessions must be 1 or more")
         if not self.alphas or min(self.alphas) < 0 or len(set(self.alphas)) < len(self.alphas):
             raise InvalidSetting(f"alphas must be different numbers from 0, not {self.alphas}")
 

@@ -10,7 +10,7 @@ from duologue.evaluation.metrics import Spread
 from duologue.evaluation.page import Page
 from duologue.evaluation.streaming.figures import StreamingFigures
 from duologue.evaluation.streaming.play import StreamingSettings
-from duologue.evaluation.targets import PREMATURE, Outcome, show_targets
+from duologue.evaluation.targets import PREMATURE, SHOWN_EARLY, Outcome, show_targets
 from duologue.states import State
 
 if TYPE_CHECKING:
@@ -61,6 +61,53 @@ def outcomes(by_alpha: Sequence[StreamingFigures], shipped_alpha: int) -> list[O
         for each in by_alpha
         if each.play.alpha == shipped_alpha
     ]
+
+
+def rates_json(by_rate: Sequence[StreamingFigures]) -> dict[str, Any]:
+    """What is computed and what is shown early at each rate, as report.json holds it."""
+    return {
+        str(each.word_ms): {
+            "computed_early_of_words": each.premature(State.QUERY).share.to_json(),
+            "shown_early_of_turns": each.shown_early.to_json(),
+        }
+        for each in by_rate
+    }
+
+
+def rate_outcomes(by_rate: Sequence[StreamingFigures]) -> list[Outcome]:
+    """The target on replies that are shown early, at the worst of the rates; none without any."""
+    shares = [each.shown_early.value for each in by_rate]
+    worst = max((share for share in shares if share is not None), default=None)
+    return [Outcome(SHOWN_EARLY, worst)] if by_rate else []
+
+
+def show_rates(page: Page, by_rate: Sequence[StreamingFigures]) -> None:
+    """Early replies, rate by rate."""
+    if not by_rate:
+        return
+    page.heading("By speaking rate")
+    page.figure(
+        plots.grouped_bars(
+            [f"{each.word_ms} ms" for each in by_rate],
+            {
+                "computed early, of words": [
+                    each.premature(State.QUERY).share.value for each in by_rate
+                ],
+                "shown early, of turns": [each.shown_early.value for each in by_rate],
+            },
+            "share",
+            PREMATURE.limit,
+        ),
+        "Replies to what was not yet at its end.",
+    )
+    page.table(
+        ["ms a word", "computed early, of words", "shown early, of turns"],
+        [
+            (str(each.word_ms), each.premature(State.QUERY).share.told, each.shown_early.told)
+            for each in by_rate
+        ],
+        "A slow speaker's pause between two words may be long enough to confirm a decision.",
+    )
 
 
 def show_streaming(
