@@ -71,8 +71,10 @@ def test_every_further_kind_of_rows_is_told_by_its_fields(tmp_path: Path) -> Non
         corpora.write_rows(tmp_path / f"{name.replace('train', 'val')}.jsonl", rows)
     found = read_folder(tmp_path)["train"]
     booking, bank = sorted(found.service_turns, key=lambda turn: turn.text)
-    assert (booking.requested, booking.slots) == ({"people"}, {"people"})
-    assert (bank.intents, bank.slots, bank.source) == ({"affirm"}, {"date"}, "bank")
+    assert booking.requested == booking.slots == {"people"}
+    assert bank.intents == {"affirm"}
+    assert bank.slots == {"date"}
+    assert bank.source == "bank"
     assert [query.source for query in found.queries] == ["home", "home"]
     assert found.talk[0].addressee == "b"
     assert found.repaired[0].disfluent == "what no who is it"

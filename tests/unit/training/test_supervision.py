@@ -85,7 +85,7 @@ def test_behind_the_end_a_trail_changes_nothing(loaded: LoadedModel, trail: str)
     assert trailed.lessons[: len(bare.lessons)] == bare.lessons
     assert trailed.tokens[: len(bare.tokens)] == bare.tokens
     last = trailed.lessons[-1]
-    assert (last.place, last.allowed) == (Place.TRAIL, {State.QUERY})
+    assert (last.place, last.allowed) == (Place.TRAIL, frozenset({State.QUERY}))
     assert last.row == len(trailed.tokens) - 1 > bare.lessons[-1].row
 
 
