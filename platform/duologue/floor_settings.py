@@ -29,7 +29,9 @@ class FloorSettings:
     confirm_after_ms: int = 600
     """Otherwise after a pause of this length ..."""
     confirm_word_gaps: float = 1.25
-    """... or of so many of the speaker's word gaps, if that is shorter and the query likely."""
+    """... or of so many of the speaker's word gaps, if that is longer, or the query likely ..."""
+    confirm_slow_ms: int = 1_500
+    """... but of no more than this, however slowly they speak."""
     confirm_soon_above: float = 0.7
     """From this probability on it is likely."""
     confirm_final_scale: float = 0.6
@@ -50,6 +52,7 @@ class FloorSettings:
         check_number("floor.confirm_soon_above", self.confirm_soon_above, 0.0, 1.01)
         check_number("floor.confirm_word_gaps", self.confirm_word_gaps, 0.0, 20.0)
         check_range("floor.confirm_after_ms", self.confirm_after_ms, 0, 60_000)
+        check_range("floor.confirm_slow_ms", self.confirm_slow_ms, 0, 60_000)
         check_number("floor.confirm_final_scale", self.confirm_final_scale, 0.0, 1.0)
         check_range("floor.held_reply_tokens", self.held_reply_tokens, 1, 4_096)
         check_range("floor.late_ack_ms", self.late_ack_ms, 0, 60_000)

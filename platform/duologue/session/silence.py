@@ -29,6 +29,8 @@ class Silence:
     """Whether a segment ended with it."""
     word_gap_ms: float = USUAL_WORD_GAP_MS
     """Between two words of this speaker, on average."""
+    last_gap_ms: float = 0.0
+    """Between the last two words, unless that was a pause."""
     num_words: int = 0
     """Of the utterance so far."""
     judged: Patience | None = None
@@ -67,7 +69,7 @@ class Silence:
         """
         self.judged = None
         self.probabilities = {}
-        self.num_words = 0
+        self.num_words, self.last_gap_ms = 0, 0.0
         self.is_committed = self.is_committed and has_rest and not self.has_text_since_commit
 
     def patience(self, text: str, terms: Terms, now_ms: float) -> Patience:
@@ -88,9 +90,10 @@ class Silence:
     def confirms_at_ms(self, text: str, terms: Terms, probability: float = 1.0) -> float:
         """When the pause behind a text, so probably a query, says that nothing more follows."""
         floor, listening = terms.floor, terms.listening
-        pause_ms: float = floor.confirm_after_ms
-        if probability >= floor.confirm_soon_above:
-            pause_ms = self.pace_pause_ms(terms)
+        pause_ms = floor.confirm_word_gaps * max(self.word_gap_ms, self.last_gap_ms)
+        if probability < floor.confirm_soon_above:
+            pause_ms = max(pause_ms, floor.confirm_after_ms)
+        pause_ms = min(pause_ms, max(floor.confirm_slow_ms, floor.confirm_after_ms))
         pause_ms *= floor.confirm_final_scale if self.is_segment_over else 1.0
         match ending_of(text):
             case Ending.OPEN:
@@ -131,4 +134,5 @@ class Silence:
         gap_ms = now_ms - self.since_ms
         if num_new_words > 0 and self.num_words > 0 and gap_ms <= MAX_WORD_GAP_MS:
             gap_ms /= num_new_words
+            self.last_gap_ms = gap_ms
             self.word_gap_ms += GAP_WEIGHT * (gap_ms - self.word_gap_ms)
