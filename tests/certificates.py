@@ -57,8 +57,10 @@ class Authority:
         pair = Pair(self.folder / f"{file}.pem", self.folder / f"{file}.key")
         request, extensions = self.folder / f"{file}.csr", self.folder / f"{file}.ext"
         extensions.write_text(f"subjectAltName={name}\n")
-        _openssl(*("req", *_NEW_KEY, "-subj", f"/CN={file}", "-keyout", str(pair.key)),
-                 *("-out", str(request)))
+        _openssl(
+            *("req", *_NEW_KEY, "-subj", f"/CN={file}", "-keyout", str(pair.key)),
+            *("-out", str(request)),
+        )
         _openssl(
             *("x509", "-req", "-in", str(request), "-days", str(days)),
             *("-CA", str(self.certificate), "-CAkey", str(self.folder / "ca.key")),

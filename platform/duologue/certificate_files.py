@@ -4,6 +4,7 @@ What OpenSSL says of that is what peers would find.
 """
 
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -92,9 +93,7 @@ class CertificateFiles:
                 self.key.refuse(f"be the key of the certificate in {self.certificate.path}")
             self.key.refuse("be a PEM file with a key")
 
-    def _handshake(
-        self, server: ssl.SSLContext, certificate: bytes, ca: bytes | None
-    ) -> float:
+    def _handshake(self, server: ssl.SSLContext, certificate: bytes, ca: bytes | None) -> float:
         """Greet ourselves; returns until when the certificate is valid."""
         client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         if self.name is None or ca is None:  # whoever signed it: that is for clients to judge
@@ -147,8 +146,6 @@ def _shown(server: ssl.SSLContext, client: ssl.SSLContext, name: str | None) -> 
     answering = server.wrap_bio(there, back, server_side=True)
     for _ in range(_MESSAGES):
         for side in (asking, answering):
-            try:
+            with suppress(ssl.SSLWantReadError):
                 side.do_handshake()
-            except ssl.SSLWantReadError:
-                pass
     return dict(asking.getpeercert() or {})

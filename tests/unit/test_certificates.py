@@ -140,9 +140,9 @@ def test_bad_files_change_nothing_and_are_told_of_once(
         for _ in range(3):
             clock.advance(LOOK_EVERY_MS)
             assert certificates.current() is first
-    assert [record.getMessage() for record in caplog.records] == [
-        f"the certificate from before is kept: cluster.key must be a PEM file with a key: {pair.key}"
-    ]
+    why = f"cluster.key must be a PEM file with a key: {pair.key}"
+    told = [record.getMessage() for record in caplog.records]
+    assert told == [f"the certificate from before is kept: {why}"]
     pair.certificate.write_bytes(good[0])
     pair.key.write_bytes(good[1])
     os.utime(pair.key, (1, 1))

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Protocol, Self
 
 import torch
-from grpc import aio
 from grpc_health.v1 import health_pb2_grpc  # type: ignore[import-untyped]
 
 from duologue.actors.batcher_options import BatcherOptions
@@ -28,6 +27,7 @@ from duologue.health_board import HealthBoard
 from duologue.health_servicer import HealthServicer
 from duologue.hosting.scaling import Demand
 from duologue.kv.blocks import CELLS_PER_BLOCK
+from duologue.peers import Peers
 from duologue.runtime.assembly import Assembly
 from duologue.settings import Settings
 from duologue.v1.batching_pb2 import DescribeResponse
@@ -72,7 +72,8 @@ class BatcherProcess:
         self.addresses: tuple[str, ...] = ()
         self.clock = clock or UnixClock()
         self._announcer = announcer
-        self._server = aio.server(options=self._grpc_options())
+        self._peers = Peers.of(settings.cluster)
+        self._server = self._peers.server(self._grpc_options())
         self._lifetime = GrpcLifetime(self._server)
         self._health = HealthBoard()
         self._batching = BatchingServer(options.batcher_id, _description(assembly))
@@ -228,7 +229,7 @@ class BatcherProcess:
 
     def _listen(self, address: str) -> str:
         try:
-            port = self._server.add_insecure_port(address)
+            port = self._peers.listen(self._server, address)
         except RuntimeError as error:
             raise BatcherUnavailable(f"cannot listen at {address}: {error}") from error
         if address.startswith("unix:"):

@@ -35,6 +35,7 @@ from duologue.hosting.actions import (
 from duologue.hosting.host import Host
 from duologue.hosting.placement import seats_in_order
 from duologue.lane.slices import SliceResult
+from duologue.peers import IN_CLEAR, Peers
 from duologue.session.chronicle import Checkpoint, Chronicle
 from duologue.session.setup import SessionSetup
 from duologue.session_lease import Lease
@@ -92,6 +93,7 @@ class LiveSession:
         *,
         node_id: str,
         tracing: Tracing | None = None,
+        peers: Peers = IN_CLEAR,
     ) -> Self:
         """Bring the session to life: the journal is read and played, and a seat is taken.
 
@@ -118,7 +120,7 @@ class LiveSession:
         if not choices:
             of_it = f" of the model {model}" if model else ""
             raise CapacityExceeded(f"no batching actor{of_it} is there that could seat a session")
-        described, words = await words_at(choices, checkpoint)
+        described, words = await words_at(choices, checkpoint, peers)
         if checkpoint is None:
             setup = words.setup(settings, config)
         else:  # whatever the settings are today
@@ -144,6 +146,7 @@ class LiveSession:
             words_digest=words.words_digest,
             traceparent=traceparent,
             described=described,
+            peers=peers,
         )
         await session._begin(choices)
         if spans is not None and records_text:
