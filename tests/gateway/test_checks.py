@@ -112,7 +112,7 @@ async def test_health_over_tls(serve: Serve, tmp_path: Path) -> None:
         assert (other.code, other.errors.count("\n")) == (1, 1)
     gone = await run("health", gateway.address, "--tls-ca", str(tmp_path / "nothing"))
     assert gone.code == 1
-    assert "the certificates cannot be read" in gone.errors
+    assert "the certificates are no good: tls_ca cannot be read" in gone.errors
 
 
 async def test_a_probe_imports_nothing_that_is_slow(gateway: Gateway) -> None:
