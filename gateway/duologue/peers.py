@@ -32,7 +32,7 @@ class Peers:
 
     def __init__(self, certificates: Certificates | None = None, name: str = "") -> None:
         """`name` is the one in everybody's certificate."""
-        self._certificates = certificates
+        self.certificates = certificates
         self._name = name
         self._pem: Pem | None = None
         self._credentials: grpc.ChannelCredentials | None = None
@@ -44,7 +44,7 @@ class Peers:
 
     def server(self, options: Options) -> aio.Server:
         """One that answers the cluster's processes only."""
-        guards = [] if self._certificates is None else [PeerGuard(self._name)]
+        guards = [] if self.certificates is None else [PeerGuard(self._name)]
         return aio.server(interceptors=guards, options=options)
 
     def listen(self, server: aio.Server, address: str) -> int:
@@ -55,9 +55,9 @@ class Peers:
                 return server.add_insecure_port(address)
             finally:
                 os.umask(before)
-        if self._certificates is None:
+        if self.certificates is None:
             return server.add_insecure_port(address)
-        return server.add_secure_port(address, server_credentials(self._certificates))
+        return server.add_secure_port(address, server_credentials(self.certificates))
 
     def channel(self, address: str, options: Options) -> aio.Channel:
         """A channel that takes nobody else for the one it calls."""
@@ -70,9 +70,9 @@ class Peers:
     @property
     def credentials(self) -> grpc.ChannelCredentials | None:
         """Of channels that are made now: the same object for as long as the files are the same."""
-        if self._certificates is None:
+        if self.certificates is None:
             return None
-        pem = self._certificates.current()
+        pem = self.certificates.current()
         if pem is not self._pem:
             self._pem = pem
             self._credentials = grpc.ssl_channel_credentials(pem.ca, pem.key, pem.certificate)

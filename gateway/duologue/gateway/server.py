@@ -32,6 +32,7 @@ from duologue.peers import Peers, server_credentials
 from duologue.service_settings import GatewaySettings
 from duologue.settings import Settings
 from duologue.store.store import Store
+from duologue.telemetry.metrics import tell_certificate
 from duologue.v1 import admin_pb2_grpc, conversation_pb2_grpc
 
 _STOP_S = 1.0
@@ -78,6 +79,8 @@ async def serving(
     watcher = watcher or Watcher(UnixClock())
     certificates, peers = gateway_certificates(settings.gateway), Peers.of(settings.cluster)
     keys = KeyRing(store.tenant_of, MonotonicClock(), store.is_present)
+    tell_certificate(watcher.metrics.certificate_left, "gateway", certificates)
+    tell_certificate(watcher.metrics.certificate_left, "cluster", peers.certificates)
     channels = Channels(peers)
     desk = _desk(settings, store, keys, channels, watcher, random or Random(), rhythm or Rhythm())
     health_ = Health(store, on_check=watcher.store_checked)
