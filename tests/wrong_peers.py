@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,11 @@ METHODS = (
     "/grpc.health.v1.Health/Watch",
 )
 """Whatever the ports of a cluster know; each knows some of them."""
-_REFUSALS = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.PERMISSION_DENIED}
+_REFUSALS = {
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.PERMISSION_DENIED,
+    grpc.StatusCode.UNAUTHENTICATED,
+}
 
 
 @dataclass(frozen=True)
@@ -53,10 +58,12 @@ class Caller:
         named = [*options, ("grpc.ssl_target_name_override", name)]
         return aio.secure_channel(address, self.credentials, options=named)
 
-    async def codes(self, address: str, name: str = NAME) -> set[grpc.StatusCode]:
+    async def codes(
+        self, address: str, name: str = NAME, *, methods: Sequence[str] = METHODS
+    ) -> set[grpc.StatusCode]:
         """How the calls of all methods end."""
         async with self.channel(address, name) as channel, waiting_for(f"{self.who} at {address}"):
-            return {await _ended(channel, method) for method in METHODS}
+            return {await _ended(channel, method) for method in methods}
 
     async def metrics(self, address: str) -> str:
         """The first line of the answer to a question for metrics; empty if there is none."""
