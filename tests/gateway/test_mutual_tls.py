@@ -17,6 +17,7 @@ from duologue.actors.node_agent import NodeAgent
 from duologue.client import Client, InvalidRequest, ResponseDone, Unreachable, connect
 from duologue.cluster_settings import ClusterSettings
 from duologue.errors import InvalidSetting
+from duologue.gateway.channels import Channels
 from duologue.gateway.server import Gateway, serving
 from duologue.peers import Peers
 from duologue.service_settings import GatewaySettings
@@ -122,9 +123,23 @@ async def test_a_conversation_goes_on_while_certificates_are_renewed(
             await _answered(another)
 
 
+async def test_channels_are_made_anew_once_certificates_are_renewed(pki: Pki) -> None:
+    channels = Channels(Peers.of(pki.settings))
+    async with channels.use("127.0.0.1:1") as first:
+        async with channels.use("127.0.0.1:1") as same:
+            assert same is first
+        pki.rotate("renewed")
+        async with channels.use("127.0.0.1:1") as second:
+            assert second is not first
+        assert first.get_state() is not grpc.ChannelConnectivity.SHUTDOWN  # it is in use
+    assert first.get_state() is grpc.ChannelConnectivity.SHUTDOWN
+    assert second.get_state() is not grpc.ChannelConnectivity.SHUTDOWN
+    await channels.aclose()
+    assert second.get_state() is grpc.ChannelConnectivity.SHUTDOWN
+
+
 async def test_who_is_not_of_the_cluster_is_refused_at_every_port(house: House, pki: Pki) -> None:
     for port in house.inner_ports:
-        assert grpc.StatusCode.OK in await pki.member.codes(port) or port in _of_sessions(house)
         assert not is_refusal(await pki.member.codes(port))
         for stranger in pki.strangers:
             assert is_refusal(await stranger.codes(port)), (stranger.who, port)
@@ -219,11 +234,6 @@ async def test_a_client_is_told_what_is_wrong_with_its_certificate(
         connect("a:1", tls=ca, tls_certificate=shown.certificate)
     with pytest.raises(InvalidRequest, match="with what is to be trusted"):
         connect("a:1", tls_certificate=shown.certificate, tls_key=shown.key)
-
-
-def _of_sessions(house: House) -> set[str]:
-    """Ports that answer only those who have a session."""
-    return {server.address for server in house.building.servers}
 
 
 async def _answered(conversation: object) -> None:
