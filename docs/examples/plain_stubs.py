@@ -25,9 +25,11 @@ class Sender:
     def __init__(self, first: pb.ConverseRequest) -> None:
         self._requests: SimpleQueue[pb.ConverseRequest | None] = SimpleQueue()
         self._requests.put(first)
+        self.is_ready = False
+        """Whether `session_ready` has come: what is sent then says so."""
 
     def send(self, event: events_pb2.ClientEvent) -> None:
-        self._requests.put(pb.ConverseRequest(event=event))
+        self._requests.put(pb.ConverseRequest(event=event, ready_received=self.is_ready))
 
     def end(self) -> None:
         self._requests.put(None)
@@ -93,6 +95,7 @@ def listen_to_the_end(
             last_server_seq = event.server_seq
         if event.HasField("session_ready"):
             print("\n[resumed]")
+            sender.is_ready = True
             for each in said[event.session_ready.last_client_seq :]:
                 sender.send(each)  # what the session has not taken yet
         elif event.HasField("response_delta"):

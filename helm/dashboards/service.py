@@ -6,6 +6,7 @@ from helm.dashboards.panels import Dashboard, Panel, Query, Row, Variable
 
 _CHOSEN = 'namespace=~"$namespace"'
 _TENANTS = f'{_CHOSEN}, tenant=~"$tenant"'
+_SAID = f'{_TENANTS}, direction="out"'
 
 
 def _quantiles(histogram: str, chosen: str = _CHOSEN) -> tuple[Query, ...]:
@@ -226,6 +227,30 @@ _TENANT_ROW = Row(
             (
                 Query(
                     f"topk (10, {rate_of(names.TENANT_INPUT_CHARACTERS, _TENANTS, 'tenant')})",
+                    "{{tenant}}",
+                ),
+            ),
+            "metrics",
+        ),
+        Panel(
+            "Reply tokens by tenant",
+            "Tokens of replies in a second, of the ten that are given most.",
+            "short",
+            (
+                Query(
+                    f"topk (10, {rate_of(names.TENANT_TOKENS, _SAID, 'tenant')})",
+                    "{{tenant}}",
+                ),
+            ),
+            "metrics",
+        ),
+        Panel(
+            "Replies that wait for tokens by tenant",
+            "How often in a second a reply had to wait for its tenant's reply tokens.",
+            "short",
+            (
+                Query(
+                    f"topk (10, {rate_of(names.TENANT_QUOTA_WAITS, _TENANTS, 'tenant')})",
                     "{{tenant}}",
                 ),
             ),

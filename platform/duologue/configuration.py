@@ -26,6 +26,7 @@ from pydantic_settings import (
 from duologue.cluster_settings import ClusterSettings
 from duologue.errors import InvalidSetting
 from duologue.floor_settings import FloorSettings, ListeningSettings
+from duologue.jwt_settings import JwtSettings
 from duologue.service_settings import (
     BatchingSettings,
     GatewaySettings,
@@ -83,6 +84,7 @@ class _Reader(BaseSettings):
     sessions: SessionSettings = SessionSettings()
     gateway: GatewaySettings = GatewaySettings()
     cluster: ClusterSettings = ClusterSettings()
+    jwt: JwtSettings = JwtSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
 
 

@@ -14,7 +14,7 @@ class SessionReady:
 
     session_id: str
     resume_token: str
-    """What resumes it, together with the same API key."""
+    """What resumes it the next time, together with a key of the tenant."""
     tick_ms: int
     last_client_seq: int
     """The last client event that was taken; those behind it are to be sent again."""
@@ -38,6 +38,16 @@ class Backpressure:
 
 
 @dataclass(frozen=True, slots=True)
+class QuotaReached:
+    """The tenant has used up what it may for now: replies wait, and go on by themselves."""
+
+    quota: str
+    """What of: "output_tokens"."""
+    retry_after_ms: int
+    """When there is more of it, if nobody else takes it."""
+
+
+@dataclass(frozen=True, slots=True)
 class SessionMoved:
     """Another process holds the session now; nothing was lost."""
 
@@ -51,7 +61,7 @@ class GoAway:
     time_left_ms: int
 
 
-NoticeEvent = SessionReady | Usage | Queued | Backpressure | SessionMoved | GoAway
+NoticeEvent = SessionReady | Usage | Queued | Backpressure | QuotaReached | SessionMoved | GoAway
 
 
 @dataclass(frozen=True, slots=True)

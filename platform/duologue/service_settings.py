@@ -150,6 +150,10 @@ class GatewaySettings:
     """Sessions that such a tenant opens in a minute."""
     default_input_chars_per_minute: int = 1_000_000
     """Characters that such a tenant sends in a minute."""
+    default_output_tokens_per_minute: int | None = None
+    """Reply tokens that such a tenant is given in a minute; none for no limit."""
+    default_max_cells: int | None = None
+    """Key/value cells that its sessions hold at once at a batching actor; none for no limit."""
     max_kept_sessions: int = 100_000
     """Sessions of one tenant that are kept, those that are closed included."""
     max_kept_mib: int = 256
@@ -179,6 +183,9 @@ class GatewaySettings:
         check_range(
             "gateway.default_input_chars_per_minute", self.default_input_chars_per_minute, 1, 10**12
         )
+        for name in ("default_output_tokens_per_minute", "default_max_cells"):
+            if (value := getattr(self, name)) is not None:
+                check_range(f"gateway.{name}", value, 1, 2**32 - 1)
         check_range("gateway.max_kept_sessions", self.max_kept_sessions, 1, 10**9)
         check_range("gateway.max_kept_mib", self.max_kept_mib, 1, 2**24)
 

@@ -42,7 +42,7 @@ class SessionRecord:
     config: bytes
     """How it is held: a serialized SessionConfig; the store does not look inside."""
     resume_digest: bytes
-    """SHA-256 of the token that resumes it."""
+    """SHA-256 of the newest token that resumes it."""
     created_ms: int
     active_ms: int = 0
     """When it was last used; the time of its creation when 0 is given."""

@@ -12,6 +12,7 @@ from duologue.cluster_settings import ClusterSettings
 from duologue.errors import InvalidSetting
 from duologue.floor_settings import FloorSettings, ListeningSettings
 from duologue.forward.sampling_settings import SamplingSettings
+from duologue.jwt_settings import JwtSettings
 from duologue.service_settings import (
     BatchingSettings,
     GatewaySettings,
@@ -197,4 +198,5 @@ class Settings:
     sessions: SessionSettings = field(default_factory=SessionSettings)
     gateway: GatewaySettings = field(default_factory=GatewaySettings)
     cluster: ClusterSettings = field(default_factory=ClusterSettings)
+    jwt: JwtSettings = field(default_factory=JwtSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from duologue.errors import InvalidInput
 
 MAX_LIMIT = 2**32 - 1
+_NUMBERS = (
+    *("max_sessions", "opens_per_minute", "input_chars_per_minute"),
+    *("output_tokens_per_minute", "max_cells", "priority"),
+)
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,63}")
 
 
@@ -28,6 +32,10 @@ class Tenant:
     """Sessions that may be opened in a minute."""
     input_chars_per_minute: int = 0
     """Input characters in a minute, all sessions together."""
+    output_tokens_per_minute: int = 0
+    """Tokens of replies in a minute, all sessions together."""
+    max_cells: int = 0
+    """Key/value cells that its sessions may hold at once at a batching actor."""
     priority: int = 0
     """Who goes first when there is no room: the higher."""
     records_text: bool = False
@@ -41,7 +49,7 @@ class Tenant:
 
     def __post_init__(self) -> None:
         check_tenant_id(self.tenant_id)
-        for name in ("max_sessions", "opens_per_minute", "input_chars_per_minute", "priority"):
+        for name in _NUMBERS:
             value = getattr(self, name)
             if not 0 <= value <= MAX_LIMIT:
                 raise InvalidInput(f"{name} must be from 0 to {MAX_LIMIT}, not {value}")
@@ -55,6 +63,8 @@ class NewKey:
     """What names it; it is no secret."""
     key: str
     """`duo_<key_id>_<secret>`."""
+    expires_ms: int | None = None
+    """Unix milliseconds from which on it is good for nothing; None for never."""
 
     def __repr__(self) -> str:
         return f"NewKey(key_id={self.key_id!r})"

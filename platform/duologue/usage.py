@@ -1,6 +1,7 @@
 """What a session, or a tenant, has used of the model."""
 
-from dataclasses import astuple, dataclass, fields, replace
+from dataclasses import astuple, dataclass, field, fields, replace
+from datetime import date
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,4 +33,15 @@ class Usage:
         return Usage(*map(sum, zip(self.counts, other.counts, strict=True)))
 
 
-USAGE_NAMES = tuple(field.name for field in fields(Usage))
+@dataclass(frozen=True, slots=True)
+class DailyUsage:
+    """What a tenant used on one day, in UTC."""
+
+    tenant_id: str
+    day: date
+    sessions: int = 0
+    """Sessions that were made."""
+    usage: Usage = field(default_factory=Usage)
+
+
+USAGE_NAMES = tuple(each.name for each in fields(Usage))

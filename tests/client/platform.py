@@ -13,6 +13,7 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import error_details_pb2, status_pb2
 
+from duologue.scopes import ALL_SCOPES
 from duologue.v1 import admin_pb2 as admin
 from duologue.v1 import conversation_pb2 as pb
 from duologue.v1 import events_pb2 as ev
@@ -28,6 +29,7 @@ class SmallPlatform:
 
     def __init__(self) -> None:
         self.tenants = {"dev": admin.Tenant(tenant_id="dev", is_operator=True, key_ids=["op"])}
+        self.usage_since = 0
         self.sessions = [_session(f"ses_{n}", "dev" if n % 2 else "acme") for n in range(5)]
 
     def __getattr__(self, name: str) -> Callable[[Any, grpc.ServicerContext], Any]:
@@ -97,8 +99,21 @@ class SmallPlatform:
         return admin.DeleteTenantResponse()
 
     def _create_key(self, request: Any, context: Any) -> admin.CreateKeyResponse:
-        self.tenants[request.tenant_id].key_ids.append("k1")
+        tenant = self.tenants[request.tenant_id]
+        tenant.key_ids.append("k1")
+        key = tenant.keys.add(key_id="k1", scopes=request.scopes or sorted(ALL_SCOPES))
+        if request.HasField("expires_in"):
+            key.expires_at.FromSeconds(1_800_000_000 + request.expires_in.seconds)
         return admin.CreateKeyResponse(key_id="k1", key="duo_k1_secret")
+
+    def _get_usage(self, request: Any, context: Any) -> admin.GetUsageResponse:
+        self.usage_since = request.since.seconds
+        names = [request.tenant_id] if request.tenant_id else sorted(self.tenants)
+        begin = int(request.page_token or 0)
+        used = ev.Usage(input_tokens=3, output_tokens=40, slices=5, discarded_tokens=6)
+        day = admin.DailyUsage(tenant_id=names[begin], day="2026-11-28", sessions=2, usage=used)
+        is_last = begin + 1 == len(names)
+        return admin.GetUsageResponse(days=[day], next_page_token="" if is_last else str(begin + 1))
 
     def _revoke_key(self, request: Any, context: Any) -> admin.RevokeKeyResponse:
         for tenant in self.tenants.values():

@@ -73,9 +73,22 @@ class EchoSession:
     is_closed: bool = False
     news: News = field(default_factory=News)
 
-    @property
-    def resume_token(self) -> str:
-        return f"token-of-{self.session_id}"
+    tokens: list[str] = field(default_factory=list)
+    """Those that are good: the last one that its client was known to have, and those behind it."""
+    num_tokens: int = 0
+
+    def next_token(self) -> str:
+        """Another one, for this stream."""
+        self.num_tokens += 1
+        self.tokens.append(f"token-{self.num_tokens}-of-{self.session_id}")
+        return self.tokens[-1]
+
+    def uses(self, token: str) -> bool:
+        """Whether a token is good; those before it are not any more then."""
+        if token in self.tokens:
+            del self.tokens[: self.tokens.index(token)]
+            return True
+        return False
 
     def take(self, event: ev.ClientEvent) -> None:
         if event.client_seq <= self.last_client_seq:
@@ -166,9 +179,10 @@ class EchoService(ConversationServiceServicer):
         await self._admit(context)
         session = await self._session(first, context)
         broken = asyncio.Event()
-        reader = asyncio.create_task(self._hear(request_iterator, session, broken))
+        token = session.next_token()
+        reader = asyncio.create_task(self._hear(request_iterator, session, token, broken))
         try:
-            async for event in self._tell(first, session, broken):
+            async for event in self._tell(first, session, token, broken):
                 self.num_written += 1
                 yield pb.ConverseResponse(event=event)
         except _Broken:
@@ -180,10 +194,13 @@ class EchoService(ConversationServiceServicer):
         self,
         requests: AsyncIterator[pb.ConverseRequest],
         session: EchoSession,
+        token: str,
         broken: asyncio.Event,
     ) -> None:
         try:
             async for request in requests:
+                assert request.ready_received, "it speaks only behind session_ready"
+                session.uses(token)
                 self.faults.pass_point(Point.READ_NOT_TAKEN)
                 session.take(request.event)
                 self.faults.pass_point(Point.TAKEN_NOT_TOLD)
@@ -193,14 +210,14 @@ class EchoService(ConversationServiceServicer):
         session.news.tell()
 
     async def _tell(
-        self, first: pb.ConverseRequest, session: EchoSession, broken: asyncio.Event
+        self, first: pb.ConverseRequest, session: EchoSession, token: str, broken: asyncio.Event
     ) -> AsyncIterator[ev.ServerEvent]:
         for event in self.before_ready:
             yield event
         tick = Duration(nanos=160_000_000)
         ready = ev.SessionReady(
             session_id=session.session_id,
-            resume_token=session.resume_token,
+            resume_token=token,
             tick=tick,
             last_client_seq=session.last_client_seq,
             last_server_seq=len(session.story),
@@ -243,7 +260,7 @@ class EchoService(ConversationServiceServicer):
             self.sessions[session.session_id] = session
             return session
         found = self.sessions.get(first.resume.session_id)
-        if found is None or found.resume_token != first.resume.resume_token:
+        if found is None or not found.uses(first.resume.resume_token):
             await context.abort(grpc.StatusCode.NOT_FOUND, "there is no such session")
         return found
 

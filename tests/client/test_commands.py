@@ -110,6 +110,54 @@ def test_a_tenants_life(platform: SmallPlatform) -> None:
     assert "acme" not in platform.tenants
 
 
+def test_keys_are_listed_with_what_bounds_them(platform: SmallPlatform) -> None:
+    invoke("tenants", "add", "acme", "--output-tokens-per-minute", "900", "--max-cells", "4096")
+    scopes = ("--scope", "converse", "--scope", "sessions:read")
+    invoke("tenants", "key", "acme", *scopes, "--expires-in", "2h")
+    shown = invoke("tenants", "list").stdout
+    assert "900" in shown
+    assert "4096" in shown
+    assert "k1(converse,sessions:read; until 2027-01-15T10:00Z)" in shown
+    assert " op" in shown, "a key without bounds is only named"
+    (told,) = (
+        each
+        for each in json.loads(invoke("tenants", "list", "--json").stdout)
+        if each["tenant_id"] == "acme"
+    )
+    assert told["keys"][0]["scopes"] == ["converse", "sessions:read"]
+
+
+@pytest.mark.usefixtures("platform")
+@pytest.mark.parametrize("length", ["0d", "2", "2y", "-1d", "soon"])
+def test_a_length_of_time_that_is_none(length: str) -> None:
+    result = invoke("tenants", "key", "dev", "--expires-in", length)
+    assert result.exit_code == 2
+    assert "must be like" in result.stderr
+
+
+def test_usage_by_day(platform: SmallPlatform) -> None:
+    invoke("tenants", "add", "acme")
+    told = json.loads(invoke("tenants", "usage", "--json").stdout)
+    assert [(each["tenant_id"], each["day"]) for each in told] == [
+        ("acme", "2026-11-28"),
+        ("dev", "2026-11-28"),
+    ]
+    assert told[0]["usage"]["output_tokens"] == "40"
+    assert platform.usage_since == 0
+    lines = [line.split() for line in invoke("tenants", "usage").stdout.splitlines()]
+    assert ["2026-11-28", "dev", "2", "3", "40", "6", "5"] in lines
+    assert lines[-1] == ["total", "4", "6", "80", "12", "10"]
+    one = invoke("tenants", "usage", "acme", "--since", "2026-11-01").stdout
+    assert "dev" not in one
+    assert "total" not in one
+    assert platform.usage_since == 1_793_491_200
+    invoke("tenants", "usage", "--since", "7d")
+    assert platform.usage_since % 86_400 == 0
+    result = invoke("tenants", "usage", "--since", "yesterday")
+    assert result.exit_code == 2
+    assert "must be like 2026-11-29, 7d or 4w" in result.stderr
+
+
 @pytest.mark.parametrize("command", [["sessions", "--all"], ["top", "--once"], ["tenants", "list"]])
 def test_what_is_piped_is_whole_however_narrow_the_terminal(
     platform: SmallPlatform, monkeypatch: pytest.MonkeyPatch, command: list[str]

@@ -12,6 +12,7 @@ from redis import Redis
 
 from duologue.gateway.persistence import Rhythm
 from duologue.gateway.server import Gateway, serving
+from duologue.jwt_settings import JwtSettings
 from duologue.service_settings import GatewaySettings, StoreSettings
 from duologue.settings import Settings
 from duologue.store.store import Store
@@ -73,11 +74,12 @@ def serve(store: Store, store_settings: StoreSettings) -> Serve:
 
     @asynccontextmanager
     async def serve(
-        rhythm: Rhythm = FAST, store: Any = store, **changes: Any
+        rhythm: Rhythm = FAST, store: Any = store, jwt: JwtSettings | None = None, **changes: Any
     ) -> AsyncIterator[Gateway]:
         settings = Settings(
             store=store_settings,
             gateway=replace(GatewaySettings(port=0, queue_ms=20_000, unary_ms=20_000), **changes),
+            jwt=jwt or JwtSettings(),
         )
         async with serving(settings, store, random=Random(1), rhythm=rhythm) as gateway:
             yield gateway

@@ -69,6 +69,8 @@ async def steps(*arguments: str) -> tuple[int, dict[str, Any]]:
 
 
 async def test_a_gateway_that_serves(gateway: Gateway) -> None:
+    told = json.loads((await run("health", gateway.address, "--json")).output)
+    assert (told["address"], told["is_serving"]) == (gateway.address, True)
     ready = await run("health", gateway.address)
     assert ready.code == 0
     assert ready.output == f"{gateway.address} (duologue.v1.ConversationService): SERVING\n"
@@ -287,8 +289,10 @@ async def test_another_key_of_the_operators(store: Store, store_settings: StoreS
     await store.put_tenant(Tenant("operator", max_sessions=3))
     flags = ("-s", f"store.url={store_settings.url}")
     made = json.loads((await run("tenants", "operator-key", "--json", *flags)).output)
-    tenant = await store.tenant_of(made["key"])
-    assert tenant == Tenant("operator", max_sessions=3, is_operator=True, key_ids=(made["key_id"],))
+    grant = await store.grant_of(made["key"])
+    assert grant is not None
+    key_ids = (made["key_id"],)
+    assert grant.tenant == Tenant("operator", max_sessions=3, is_operator=True, key_ids=key_ids)
 
 
 @pytest.mark.parametrize(

@@ -145,6 +145,7 @@ OPERATORS_CALLS = [
     ("CreateKey", admin_pb2.CreateKeyRequest(tenant_id="acme")),
     ("RevokeKey", admin_pb2.RevokeKeyRequest(key_id="x")),
     ("ListAllSessions", admin_pb2.ListAllSessionsRequest()),
+    ("GetUsage", admin_pb2.GetUsageRequest()),
 ]
 
 

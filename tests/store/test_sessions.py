@@ -1,13 +1,17 @@
 """Sessions are found again, listed newest first page by page, and forgotten in time."""
 
+from itertools import pairwise
+
 import pytest
 from redis import Redis
 
 from duologue.clock import ManualClock
 from duologue.errors import CapacityExceeded, InvalidInput, SessionOver, UnknownSession
 from duologue.session_record import SessionRecord, SessionStatus
+from duologue.store.resuming import Resumption
 from duologue.store.store import Store
 from duologue.tenants import Tenant
+from duologue.usage import Usage
 from tests.store.records import START_MS, TTL_S, a_session, new_lease
 
 
@@ -43,18 +47,22 @@ async def test_a_name_is_taken_once_but_its_making_can_be_repeated(store: Store)
 async def test_connections_are_numbered_from_one(store: Store) -> None:
     await store.create_session(a_session())
     await store.create_session(a_session(tenant_id="other"))
-    assert [await store.number_connection("acme", "one") for _ in range(3)] == [1, 2, 3]
-    assert await store.number_connection("other", "one") == 1
+    digests = [a_session().resume_digest, *(bytes([number]) * 32 for number in range(3))]
+    for number, pair in enumerate(pairwise(digests), 1):
+        assert await store.resume("acme", "one", *pair) == Resumption(number, Usage())
+    assert await store.resume("other", "one", *digests[:2]) == Resumption(1, Usage())
     found = await store.require_session("acme", "one")
     assert (found.status, found.epoch) == (SessionStatus.NEW, 0)
 
 
 async def test_what_is_not_there_is_not_found(store: Store) -> None:
     assert await store.session("acme", "none") is None
-    calls = (store.require_session, store.touch, store.close_session, store.number_connection)
+    calls = (store.require_session, store.touch, store.close_session)
     for call in calls:
         with pytest.raises(UnknownSession):
             await call("acme", "none")
+    with pytest.raises(UnknownSession):
+        await store.resume("acme", "none", bytes(32), bytes(32))
 
 
 @pytest.mark.parametrize("name", ["", "a b", "x" * 65, "a:b", "{a}", "ä"])

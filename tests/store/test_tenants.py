@@ -14,6 +14,8 @@ from duologue.errors import (
     UnknownSession,
     UnknownTenant,
 )
+from duologue.grants import KeyTerms
+from duologue.scopes import ALL_SCOPES
 from duologue.service_settings import StoreSettings
 from duologue.session_record import TranscriptEdit
 from duologue.store.store import Store
@@ -68,12 +70,14 @@ async def test_a_key_names_its_tenant(store: Store) -> None:
     await store.put_tenant(Tenant("other"))
     mine, theirs = await store.create_key("acme"), await store.create_key("other")
     assert mine.key.startswith(f"duo_{mine.key_id}_")
-    found = await store.tenant_of(mine.key)
+    found = await store.grant_of(mine.key)
     assert found is not None
-    assert (found.tenant_id, found.is_operator, found.key_ids) == ("acme", True, (mine.key_id,))
-    other = await store.tenant_of(theirs.key)
+    tenant = found.tenant
+    assert (tenant.tenant_id, tenant.is_operator, tenant.key_ids) == ("acme", True, (mine.key_id,))
+    assert found.terms == KeyTerms(ALL_SCOPES, None)
+    other = await store.grant_of(theirs.key)
     assert other is not None
-    assert other.tenant_id == "other"
+    assert other.tenant.tenant_id == "other"
 
 
 def _wrong(mine: NewKey, theirs: NewKey) -> list[str]:
@@ -98,7 +102,7 @@ async def test_whatever_is_not_the_whole_key_is_nobodys(store: Store) -> None:
     await store.put_tenant(ACME)
     mine, theirs = await store.create_key("acme"), await store.create_key("acme")
     for wrong in _wrong(mine, theirs):
-        assert await store.tenant_of(wrong) is None, wrong
+        assert await store.grant_of(wrong) is None, wrong
 
 
 async def test_the_store_and_logs_hold_no_secret(store: Store, raw: Redis) -> None:
@@ -117,8 +121,8 @@ async def test_a_revoked_key_is_nobodys_and_the_others_stay(store: Store) -> Non
     await store.put_tenant(ACME)
     first, second = await store.create_key("acme"), await store.create_key("acme")
     await store.revoke_key(first.key_id)
-    assert await store.tenant_of(first.key) is None
-    assert await store.tenant_of(second.key) is not None
+    assert await store.grant_of(first.key) is None
+    assert await store.grant_of(second.key) is not None
     assert (await store.require_tenant("acme")).key_ids == (second.key_id,)
     with pytest.raises(UnknownKey):
         await store.revoke_key(first.key_id)
@@ -130,8 +134,8 @@ async def test_a_deleted_tenant_takes_its_keys_along(store: Store, raw: Redis) -
     mine, theirs = await store.create_key("acme"), await store.create_key("other")
     await store.create_session(a_session())
     await store.delete_tenant("acme")
-    assert await store.tenant_of(mine.key) is None
-    assert await store.tenant_of(theirs.key) is not None
+    assert await store.grant_of(mine.key) is None
+    assert await store.grant_of(theirs.key) is not None
     assert [each.tenant_id for each in await store.tenants()] == ["other"]
     assert await store.session("acme", "one") is None
     assert raw.exists("duologue:1:{acme:one}:meta")  # it ends with its time to live
@@ -168,7 +172,7 @@ async def test_a_name_that_is_used_again_begins_with_nothing(
 
     async with await Store.connect(server.url, settings, limits=LIMITS, now_ms=now_ms) as other:
         # Another process, which has known the name for a moment and will for another one.
-        old = await other.tenant_of(key)
+        old = await other.grant_of(key)
         assert old is not None
         assert (await other.require_session("acme", "one")).session_id == "one"
         await store.delete_tenant("acme")
@@ -190,10 +194,10 @@ async def test_a_name_that_is_used_again_begins_with_nothing(
         # The other one finds what is new, and from the new key on nothing of the old.
         assert (await other.require_session("acme", "two")).session_id == "two"
         assert [each.session_id for each in (await other.list_sessions("acme")).sessions] == ["two"]
-        assert not other.is_present(old)
-        new = await other.tenant_of(new_key)
+        assert not other.is_present(old.tenant)
+        new = await other.grant_of(new_key)
         assert new is not None
-        assert (new.generation, other.is_present(new)) == (1, True)
+        assert (new.tenant.generation, other.is_present(new.tenant)) == (1, True)
         with pytest.raises(UnknownSession):
             await other.require_session("acme", "one")
 
@@ -207,5 +211,5 @@ async def test_a_new_key_is_enough_to_know_that_the_name_is_anothers(
         assert len((await other.list_sessions("acme")).sessions) <= 1
         await store.delete_tenant("acme")
         await store.put_tenant(Tenant("acme"))
-        assert await other.tenant_of((await store.create_key("acme")).key)
+        assert await other.grant_of((await store.create_key("acme")).key)
         assert (await other.list_sessions("acme")).sessions == ()

@@ -19,6 +19,7 @@ VALUES: Mapping[tuple[str, str], frozenset[str]] = {
     (f"{names.DECISIONS}_total", "state"): frozenset(map(str, State)),
     (f"{names.EVENTS}_total", "direction"): frozenset({"in", "out"}),
     (f"{names.TOKENS}_total", "direction"): frozenset({"in", "out"}),
+    (f"{names.TENANT_TOKENS}_total", "direction"): frozenset({"in", "out"}),
     (f"{names.OPEN_SECONDS}_bucket", "kind"): frozenset({"new", "resume"}),
     (f"{names.BUILD}_info", "component"): frozenset({"gateway", "batcher"}),
     (f"{names.REJECTIONS}_total", "code"): frozenset(code for code, _ in REASONS),

@@ -121,6 +121,7 @@ class Seat:
         profile: LaneProfile,
         traceparent: str = "",
         had_seat: bool = False,
+        max_tenant_cells: int = 0,
         within_s: float = SEAT_WITHIN_S,
         peers: Peers = IN_CLEAR,
     ) -> "Seat":
@@ -130,7 +131,9 @@ class Seat:
         Raises BatcherUnavailable, StaleEpoch, CapacityExceeded (nothing is free), InvalidInput.
         """
         request = SeatRequest(
-            tenant_id, session_id, epoch, strategy, lane, profile, traceparent=traceparent
+            *(tenant_id, session_id, epoch, strategy, lane, profile),
+            traceparent=traceparent,
+            max_tenant_cells=max_tenant_cells,
         )
         channel = peers.channel(address, CLIENT)
         seat = cls(request, address, channel, BatchingServiceStub(channel).Sit())

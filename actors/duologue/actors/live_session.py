@@ -9,6 +9,7 @@ from duologue.actors.attachment import Attachment
 from duologue.actors.journal_writer import JournalWriter
 from duologue.actors.seat_keeper import SeatKeeper
 from duologue.actors.text_permission import mind_texts
+from duologue.actors.token_portions import portion_for
 from duologue.actors.words_at import words_at
 from duologue.background import Background
 from duologue.clock import Clock, TickClock
@@ -23,6 +24,7 @@ from duologue.events import ClientEvent
 from duologue.hosting.actions import (
     Action,
     Adjust,
+    AskTokens,
     Ending,
     FindSeat,
     Keep,
@@ -34,6 +36,7 @@ from duologue.hosting.actions import (
 )
 from duologue.hosting.host import Host
 from duologue.hosting.placement import seats_in_order
+from duologue.hosting.ration import FREE_TOKENS, Ration
 from duologue.lane.slices import SliceResult
 from duologue.peers import IN_CLEAR, Peers
 from duologue.session.chronicle import Checkpoint, Chronicle
@@ -79,6 +82,8 @@ class LiveSession:
         self._timer: asyncio.TimerHandle | None = None
         self._leaving: asyncio.Task[None] | None = None
         self._background = Background()
+        self._tokens_per_minute: int | None = None
+        """Reply tokens of a tenant for whom nothing else is said."""
         self._seats: SeatKeeper
         self._journal: JournalWriter
 
@@ -109,6 +114,8 @@ class LiveSession:
         trace = None
         if tracing is not None:
             trace = SessionTrace(tracing, lease.session_id, lease.tenant_id, lease.epoch)
+        default = settings.gateway.default_output_tokens_per_minute
+        is_limited = bool(default or (tenant and tenant.output_tokens_per_minute))
         records_text = tenant is not None and tenant.records_text
         config = config_from_bytes(record.config)
         checkpoint = None if kept.checkpoint is None else checkpoint_from_bytes(kept.checkpoint)
@@ -134,8 +141,10 @@ class LiveSession:
             settings.sessions,
             clock.now_ms(),
             observer=spans,
+            ration=Ration(0 if is_limited else FREE_TOKENS),
         )
         session = cls(host, lease, store, clock, on_end)
+        session._tokens_per_minute = default
         traceparent = "" if trace is None else trace.traceparent
         session._seats = SeatKeeper(
             store,
@@ -147,6 +156,9 @@ class LiveSession:
             traceparent=traceparent,
             described=described,
             peers=peers,
+            max_tenant_cells=(tenant and tenant.max_cells)
+            or settings.gateway.default_max_cells
+            or 0,
         )
         await session._begin(choices)
         if spans is not None and records_text:
@@ -308,8 +320,15 @@ class LiveSession:
                 self._seats.adjust(profile)
             case FindSeat():
                 self._seats.find(action)
+            case AskTokens():
+                self._background.start(self._fetch_tokens(), "reply tokens")
             case Leave():
                 self._leave(action)
+
+    async def _fetch_tokens(self) -> None:
+        found = await portion_for(self._store, self.lease.tenant_id, self._tokens_per_minute)
+        self.host.rationed(*found, self._now_ms)
+        self._pump()
 
     def _leave(self, leave: Leave) -> None:
         if self._leaving is None:

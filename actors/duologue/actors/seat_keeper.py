@@ -63,6 +63,7 @@ class SeatKeeper:
         traceparent: str,
         described: str = "",
         peers: Peers = IN_CLEAR,
+        max_tenant_cells: int = 0,
     ) -> None:
         """`model` is the one that the session is to be held by, if there is one to be;
         `words_digest` names the session's words: a model with others cannot seat it.
@@ -78,6 +79,7 @@ class SeatKeeper:
         self._traceparent = traceparent
         self._described = described
         self._peers = peers
+        self._max_tenant_cells = max_tenant_cells
         self._seat: Seat | None = None
         self._avoid: set[str] = set()  # addresses that failed last
         self._holding: asyncio.Task[None] | None = None
@@ -195,6 +197,7 @@ class SeatKeeper:
             profile=wanted.profile,
             traceparent=self._traceparent,
             had_seat=had_seat,
+            max_tenant_cells=self._max_tenant_cells,
             within_s=SEAT_WITHIN_S,
             peers=self._peers,
         )

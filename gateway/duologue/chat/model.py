@@ -20,7 +20,7 @@ from duologue.events import (
     SessionClosed,
 )
 from duologue.lane.steps import EndReason
-from duologue.notices import Backpressure, GoAway, Queued, SessionMoved, SessionReady
+from duologue.notices import Backpressure, GoAway, Queued, QuotaReached, SessionMoved, SessionReady
 from duologue.session.transcript import Entry, Outcome, Role
 from duologue.states import State
 from duologue.talk.latency import LatencyMeter
@@ -144,6 +144,8 @@ class ChatModel:
                 self.notice = f"moved: {reason}"
             case Backpressure(waiting_events):
                 self.notice = f"this terminal is slow: {waiting_events} events wait"
+            case QuotaReached(quota):
+                self.notice = f"the reply waits: the limit of {quota} is reached"
             case Usage():
                 self.usage = event
             case _:

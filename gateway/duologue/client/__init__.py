@@ -54,6 +54,7 @@ from duologue.notices import (
     GoAway,
     Notice,
     Queued,
+    QuotaReached,
     SessionMoved,
     SessionReady,
 )
@@ -88,6 +89,7 @@ __all__ = [
     "Phase",
     "Queued",
     "QuotaExceeded",
+    "QuotaReached",
     "ResponseDelta",
     "ResponseDone",
     "ResponsePaused",

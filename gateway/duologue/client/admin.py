@@ -1,6 +1,7 @@
 """What operators ask and do, with an operator's key. Answers are the messages of `admin.proto`."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from google.protobuf.duration_pb2 import Duration
 
@@ -47,9 +48,16 @@ class AdminClient:
         request = pb.DeleteTenantRequest(tenant_id=tenant_id)
         await self._calls.call(lambda c: Stub(c).DeleteTenant, request)
 
-    async def create_key(self, tenant_id: str) -> tuple[str, str]:
-        """A new API key: what names it, and the key itself, which is shown this once."""
-        request = pb.CreateKeyRequest(tenant_id=tenant_id)
+    async def create_key(
+        self, tenant_id: str, scopes: Sequence[str] = (), expires_in_s: float | None = None
+    ) -> tuple[str, str]:
+        """A new API key: what names it, and the key itself, which is shown this once.
+
+        Without `scopes` it may do all that its tenant may; without `expires_in_s` it stays.
+        """
+        request = pb.CreateKeyRequest(tenant_id=tenant_id, scopes=scopes)
+        if expires_in_s is not None:
+            request.expires_in.FromNanoseconds(round(expires_in_s * 1e9))
         made = await self._calls.call(lambda c: Stub(c).CreateKey, request)
         return made.key_id, made.key
 
@@ -57,6 +65,22 @@ class AdminClient:
         """Take an API key back."""
         request = pb.RevokeKeyRequest(key_id=key_id)
         await self._calls.call(lambda c: Stub(c).RevokeKey, request)
+
+    async def usage(
+        self, tenant_id: str = "", since: datetime | None = None
+    ) -> list[pb.DailyUsage]:
+        """What tenants used, by tenant and day: all of them or one, from the day of a time on (in
+        UTC), or of the last 30 days."""
+        found: list[pb.DailyUsage] = []
+        request = pb.GetUsageRequest(tenant_id=tenant_id)
+        if since is not None:
+            request.since.FromDatetime(since)
+        while True:
+            page = await self._calls.call(lambda c: Stub(c).GetUsage, request)
+            found += page.days
+            request.page_token = page.next_page_token
+            if not page.next_page_token:
+                return found
 
     async def all_sessions(
         self, tenant_id: str = "", max_sessions: int = 1_000

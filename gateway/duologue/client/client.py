@@ -8,6 +8,7 @@ from typing import Self
 from duologue.client.admin import AdminClient
 from duologue.client.calls import Calls
 from duologue.client.conversation import Conversation
+from duologue.client.credentials import Credential, Credentials
 from duologue.client.errors import InvalidRequest
 from duologue.client.options import ClientOptions, Timing
 from duologue.client.routes import Routes
@@ -25,7 +26,7 @@ _ROLES = {pb.ROLE_USER: Role.USER, pb.ROLE_ASSISTANT: Role.ASSISTANT}
 def connect(
     address: str | Sequence[str],
     *,
-    api_key: str | None = None,
+    api_key: Credential | None = None,
     tls: str | Path | None = None,
     tls_certificate: str | Path | None = None,
     tls_key: str | Path | None = None,
@@ -34,10 +35,12 @@ def connect(
 ) -> "Client":
     """A client of the gateways at `address`; nothing is sent before something is asked of it.
 
-    Several gateways are a list, or separated by commas, in the order of preference. `tls` is a PEM
-    file with the certificates to trust, or "system"; None speaks without TLS. `tls_certificate` and
-    `tls_key` are the caller's own, in PEM files, for gateways that ask for one. The files are read
-    again for each new connection.
+    Several gateways are a list, or separated by commas, in the order of preference. `api_key` may
+    be a token of the identity provider that the platform trusts, or a function that gives the
+    present one: conversations go on by themselves when a token has expired and there is a new one.
+    `tls` is a PEM file with the certificates to trust, or "system"; None speaks without TLS.
+    `tls_certificate` and `tls_key` are the caller's own, in PEM files, for gateways that ask for
+    one. The files are read again for each new connection.
 
     Raises InvalidRequest for an address, key or file that cannot be used.
     """
@@ -53,13 +56,13 @@ class Client:
     """Of one event loop. Leaving its block ends the conversations that are still open."""
 
     def __init__(
-        self, routes: Routes, api_key: str | None, options: ClientOptions, timing: Timing
+        self, routes: Routes, api_key: Credential | None, options: ClientOptions, timing: Timing
     ) -> None:
         self._routes = routes
-        self._metadata = _metadata(api_key)
+        self._credentials = Credentials(api_key)
         self._options = options
         self._timing = timing
-        self._calls = Calls(routes, self._metadata, options.call_within_ms)
+        self._calls = Calls(routes, self._credentials, options.call_within_ms)
         self.admin = AdminClient(self._calls)
         """What operators may ask."""
 
@@ -151,18 +154,10 @@ class Client:
         self, opening: pb.ConverseRequest, on_queued: Callable[[int], None] | None
     ) -> Conversation:
         return Conversation(
-            self._routes, self._metadata, opening, self._options, self._timing, on_queued
+            self._routes, self._credentials, opening, self._options, self._timing, on_queued
         )
 
 
 def _entry(entry: pb.TranscriptEntry) -> Entry:
     response_id = entry.response_id if entry.HasField("response_id") else None
     return Entry(_ROLES[entry.role], entry.text, Outcome(entry.outcome), response_id)
-
-
-def _metadata(api_key: str | None) -> tuple[tuple[str, str], ...]:
-    if api_key is None:
-        return ()
-    if not api_key or not (api_key.isascii() and api_key.isprintable()) or " " in api_key:
-        raise InvalidRequest("api_key must be printable ASCII without blanks", "api_key")
-    return (("authorization", f"Bearer {api_key}"),)

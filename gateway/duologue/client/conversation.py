@@ -5,11 +5,12 @@ from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Self
 
+from duologue.client.credentials import Credentials
 from duologue.client.errors import SessionOver, Unreachable
 from duologue.client.events import Event, Told, event_of
 from duologue.client.inbox import Inbox
 from duologue.client.ledger import SeenEvents, SentLedger
-from duologue.client.link import Link, LinkStats, Metadata, Phase
+from duologue.client.link import Link, LinkStats, Phase
 from duologue.client.options import ClientOptions, Timing
 from duologue.client.routes import Routes
 from duologue.events import (
@@ -42,14 +43,14 @@ class Conversation:
     def __init__(
         self,
         routes: Routes,
-        metadata: Metadata,
+        credentials: Credentials,
         opening: pb.ConverseRequest,
         options: ClientOptions,
         timing: Timing,
         on_queued: Callable[[int], None] | None = None,
     ) -> None:
         self._inbox: Inbox[Told] = Inbox(options.max_unread)
-        self._link = Link(routes, metadata, opening, self._inbox, options, timing)
+        self._link = Link(routes, credentials, opening, self._inbox, options, timing)
         self._options = options
         self._on_queued = on_queued
         self._task: asyncio.Task[None] | None = None
@@ -66,7 +67,8 @@ class Conversation:
 
     @property
     def resume_token(self) -> str:
-        """What resumes the session, together with the same API key."""
+        """What resumes the session, together with a key of the tenant. Each connection brings
+        another one: take it when it is needed, or from each SessionReady."""
         return self._ready.resume_token
 
     @property

@@ -1,13 +1,14 @@
 """A conversation's way to the platform, over as many connections as it takes."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
 import grpc
 
+from duologue.client.credentials import Credentials, Metadata
 from duologue.client.errors import (
     ClientError,
     EventsLost,
@@ -22,7 +23,7 @@ from duologue.client.ledger import Arrival, SeenEvents, SentLedger
 from duologue.client.options import ClientOptions, Timing
 from duologue.client.patience import Outage
 from duologue.client.routes import Route, Routes
-from duologue.client.status import error_of, is_worth_resuming, retry_after_s
+from duologue.client.status import error_of, is_token_expired, is_worth_resuming, retry_after_s
 from duologue.errors import InvalidInput
 from duologue.events import SessionClosed
 from duologue.notices import GoAway, SessionReady
@@ -31,7 +32,6 @@ from duologue.v1 import events_pb2
 from duologue.v1.conversation_pb2_grpc import ConversationServiceStub
 
 _Call = grpc.aio.StreamStreamCall[pb.ConverseRequest, pb.ConverseResponse]
-Metadata = Sequence[tuple[str, str]]
 
 
 class Phase(StrEnum):
@@ -63,14 +63,16 @@ class Link:
     def __init__(
         self,
         routes: Routes,
-        metadata: Metadata,
+        credentials: Credentials,
         opening: pb.ConverseRequest,
         inbox: Inbox[Told],
         options: ClientOptions,
         timing: Timing,
     ) -> None:
         self._routes = routes
-        self._metadata = metadata
+        self._credentials = credentials
+        self._metadata: Metadata = ()
+        """With which the present call was made."""
         self._opening = opening
         self._inbox = inbox
         self._options = options
@@ -133,7 +135,8 @@ class Link:
             self.phase = Phase.OVER
             return None
         is_refusal = self.ready is None and error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-        if is_refusal or not is_worth_resuming(error):
+        is_renewed = is_token_expired(error) and self._credentials.are_renewed(self._metadata)
+        if is_refusal or not (is_renewed or is_worth_resuming(error)):
             raise found from error
         return found
 
@@ -168,6 +171,7 @@ class Link:
 
     async def _converse(self, route: Route) -> None:
         self._is_ready = self._is_moving = False
+        self._metadata = self._credentials.metadata()
         call = ConversationServiceStub(route.channel).Converse(metadata=self._metadata)
         writer: asyncio.Task[None] | None = None
         try:
@@ -202,7 +206,8 @@ class Link:
         while True:
             self._wake.clear()
             for event in self.ledger.after(sent_seq):
-                if not await _try_write(call, pb.ConverseRequest(event=event)):
+                request = pb.ConverseRequest(event=event, ready_received=True)
+                if not await _try_write(call, request):
                     return
                 sent_seq = event.client_seq
             if self._is_leaving or self._is_moving:

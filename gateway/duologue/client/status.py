@@ -66,6 +66,14 @@ def is_worth_resuming(error: grpc.aio.AioRpcError) -> bool:
     return error.code() in _BROKEN
 
 
+def is_token_expired(error: grpc.aio.AioRpcError) -> bool:
+    """Whether a new token would do."""
+    return error.code() is _Code.UNAUTHENTICATED and any(
+        isinstance(detail, error_details_pb2.ErrorInfo) and detail.reason == "TOKEN_EXPIRED"
+        for detail in _details(error)
+    )
+
+
 def error_of(error: grpc.aio.AioRpcError, address: str = "") -> ClientError:
     """The typed error for a failed call, to `address` if that is worth saying."""
     code, message = error.code(), error.details() or error.code().name.lower()

@@ -1,19 +1,23 @@
 """AdminService: what operators ask and do."""
 
+from datetime import date
 from typing import Any
 
 import grpc
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from duologue.errors import InvalidInput
 from duologue.gateway.binding import Binder
 from duologue.gateway.channels import Channels
 from duologue.gateway.records import (
     batcher_to_pb,
+    day_to_pb,
     listed_to_pb,
     node_to_pb,
     tenant_from_pb,
     tenant_to_pb,
 )
+from duologue.scopes import ALL_SCOPES, scopes_named
 from duologue.settings import Settings
 from duologue.store.store import Store
 from duologue.tenants import check_tenant_id
@@ -23,6 +27,7 @@ from duologue.v1.admin_pb2_grpc import AdminServiceServicer
 from duologue.v1.node_pb2_grpc import NodeServiceStub
 
 _GRACE_MS = 30_000
+_TENANTS_A_PAGE, _MAX_TENANTS = 100, 1_000
 
 
 class AdminServicer(AdminServiceServicer):
@@ -79,7 +84,9 @@ class AdminServicer(AdminServiceServicer):
         self, request: pb.ListTenantsRequest, context: Any
     ) -> pb.ListTenantsResponse:
         """Lists the tenants."""
-        return pb.ListTenantsResponse(tenants=map(tenant_to_pb, await self._store.tenants()))
+        tenants = await self._store.tenants()
+        terms = await self._store.key_terms([name for each in tenants for name in each.key_ids])
+        return pb.ListTenantsResponse(tenants=[tenant_to_pb(each, terms) for each in tenants])
 
     async def PutTenant(self, request: pb.PutTenantRequest, context: Any) -> pb.PutTenantResponse:
         """Makes or changes a tenant."""
@@ -97,8 +104,15 @@ class AdminServicer(AdminServiceServicer):
 
     async def CreateKey(self, request: pb.CreateKeyRequest, context: Any) -> pb.CreateKeyResponse:
         """Makes an API key."""
-        new = await self._store.create_key(check_tenant_id(request.tenant_id))
-        return pb.CreateKeyResponse(key_id=new.key_id, key=new.key)
+        tenant_id = check_tenant_id(request.tenant_id)
+        scopes = scopes_named(request.scopes) or ALL_SCOPES
+        has_end = request.HasField("expires_in")
+        expires_in_ms = request.expires_in.ToMilliseconds() if has_end else None
+        new = await self._store.create_key(tenant_id, scopes, expires_in_ms)
+        response = pb.CreateKeyResponse(key_id=new.key_id, key=new.key)
+        if new.expires_ms is not None:
+            response.expires_at.FromMilliseconds(new.expires_ms)
+        return response
 
     async def RevokeKey(self, request: pb.RevokeKeyRequest, context: Any) -> pb.RevokeKeyResponse:
         """Takes an API key back."""
@@ -115,3 +129,28 @@ class AdminServicer(AdminServiceServicer):
         page = await self._store.list_sessions(tenant_id, request.page_size, request.page_token)
         sessions = [listed_to_pb(each, self._settings.store) for each in page.sessions]
         return pb.ListAllSessionsResponse(sessions=sessions, next_page_token=page.next_page_token)
+
+    async def GetUsage(self, request: pb.GetUsageRequest, context: Any) -> pb.GetUsageResponse:
+        """Tells what tenants used, by day."""
+        if not 0 <= request.page_size <= _MAX_TENANTS:
+            raise InvalidInput(
+                f"page_size must be from 0 to {_MAX_TENANTS}, not {request.page_size}"
+            )
+        since = _day(request.since) if request.HasField("since") else None
+        if request.tenant_id:
+            tenant = await self._store.require_tenant(check_tenant_id(request.tenant_id))
+            found = [tenant.tenant_id]
+        else:
+            found = [each.tenant_id for each in await self._store.tenants()]
+        behind = [name for name in found if name > request.page_token]
+        page = behind[: request.page_size or _TENANTS_A_PAGE]
+        days = await self._store.usage_by_day(page, since)
+        next_page = page[-1] if len(behind) > len(page) else ""
+        return pb.GetUsageResponse(days=map(day_to_pb, days), next_page_token=next_page)
+
+
+def _day(stamp: Timestamp) -> date:
+    try:
+        return stamp.ToDatetime().date()
+    except (ValueError, OverflowError) as error:
+        raise InvalidInput("since must be a time") from error

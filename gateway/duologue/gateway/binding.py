@@ -14,6 +14,7 @@ from duologue.errors import (
     DuologueError,
     InvalidInput,
     ModelUnavailable,
+    QuotaExceeded,
     SessionOver,
     UnknownSession,
 )
@@ -33,7 +34,7 @@ BIND_S = 15.0
 _ASK_AGAIN_MS = 200.0
 """How often the first in the line asks whether there is room."""
 
-_FOR_CLIENTS = (UnknownSession, SessionOver, InvalidInput, ModelUnavailable)
+_FOR_CLIENTS = (UnknownSession, SessionOver, InvalidInput, ModelUnavailable, QuotaExceeded)
 """What no other node can mend."""
 
 log = logging.getLogger(__name__)

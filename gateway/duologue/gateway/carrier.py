@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import assert_never
 
@@ -29,6 +29,7 @@ from duologue.gateway.persistence import Persistence
 from duologue.gateway.relay import Passage, Relay
 from duologue.gateway.watching import Watch
 from duologue.tenants import Tenant
+from duologue.usage import Usage
 from duologue.v1 import events_pb2
 from duologue.v1 import session_pb2 as pb
 
@@ -53,9 +54,12 @@ class Ticket:
     tenant: Tenant
     session_id: str
     resume_token: str
+    """What resumes it the next time."""
     last_server_seq: int = 0
     connection_number: int = 0
     """Which of the session's connections this is; 0 is the one that made it."""
+    usage_before: Usage = field(default_factory=Usage)
+    """What the session had used before this connection."""
 
     @property
     def is_resumed(self) -> bool:
@@ -77,7 +81,7 @@ class Carrier:
         announcer: Announcer,
         watch: Watch,
     ) -> None:
-        self._ticket = ticket
+        self.ticket = ticket
         self._outbox = outbox
         self._credits = credits
         self._binder = binder
@@ -138,8 +142,8 @@ class Carrier:
         while True:
             try:
                 route = await self._binder.find(
-                    self._ticket.tenant,
-                    self._ticket.session_id,
+                    self.ticket.tenant,
+                    self.ticket.session_id,
                     lost_epoch=self._epoch,
                     traceparent=self._watch.traceparent,
                     on_queued=self._queued,
@@ -190,7 +194,7 @@ class Carrier:
         self._input.clear()
         self._taken.set()
         if not self.ready.is_set():
-            ticket = self._ticket
+            ticket = self.ticket
             notice = self._announcer.ready(ticket.session_id, ticket.resume_token, welcome)
             await self._outbox.put(notice)
             self.ready.set()
@@ -244,7 +248,7 @@ class Carrier:
         """Wait before the next attempt; raises the error when there is to be none."""
         self._moved_because = self._moved_because or str(error)
         wait_ms = self._persistence.failed()
-        log.info("session %s is to be found again: %s", self._ticket.session_id, error)
+        log.info("session %s is to be found again: %s", self.ticket.session_id, error)
         if wait_ms is None:
             raise error
         await asyncio.sleep(wait_ms / 1e3)

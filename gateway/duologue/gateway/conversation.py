@@ -16,20 +16,20 @@ from duologue.gateway.carrier import Carrier, Ticket
 from duologue.gateway.channels import Channels
 from duologue.gateway.credits import Credits
 from duologue.gateway.errors import Unauthenticated
-from duologue.gateway.keys import KeyRing, caller
+from duologue.gateway.keys import KeyRing, caller, granted
 from duologue.gateway.known_text import KnownText
 from duologue.gateway.notices import Announcer
-from duologue.gateway.opening import Doorkeeper
+from duologue.gateway.opening import Doorkeeper, digest_of
 from duologue.gateway.persistence import Persistence, Rhythm
 from duologue.gateway.quotas import Quotas
 from duologue.gateway.records import listed_to_pb, session_to_pb, transcript_entry_to_pb
 from duologue.gateway.streams import ClientStream, Streams, event_of
 from duologue.gateway.watching import Watch, Watcher
+from duologue.grants import Grant
 from duologue.session_record import check_session_id
 from duologue.settings import Settings
 from duologue.store.store import Store
 from duologue.telemetry.logs import speak_of
-from duologue.tenants import Tenant
 from duologue.v1 import conversation_pb2 as pb
 from duologue.v1.conversation_pb2_grpc import ConversationServiceServicer
 
@@ -70,13 +70,15 @@ class Desk:
 class Conversing:
     """One call of Converse: this task writes, one reads, one carries."""
 
-    def __init__(self, desk: Desk, stream: ClientStream, tenant: Tenant) -> None:
+    def __init__(self, desk: Desk, stream: ClientStream, grant: Grant) -> None:
         self._desk = desk
         self._stream = stream
-        self._tenant = tenant
+        self._grant = grant
+        self._tenant = grant.tenant
         self._first: asyncio.Future[pb.ConverseRequest] = asyncio.get_running_loop().create_future()
         self._first.add_done_callback(lambda first: first.cancelled() or first.exception())
         self._known_text = KnownText()
+        self._is_token_settled = False
         self._carrier: asyncio.Future[Carrier] = asyncio.get_running_loop().create_future()
 
     async def hold(self, requests: AsyncIterator[pb.ConverseRequest], context: Any) -> None:
@@ -134,12 +136,24 @@ class Conversing:
     async def _take(self, request: pb.ConverseRequest) -> None:
         carrier = await self._ready_carrier()
         event = event_of(request)
+        if request.ready_received and not self._is_token_settled:
+            await self._settle_token(carrier.ticket)  # first: an answer shows that it was done
         if carrier.relay.is_news(event):
             num_chars = self._known_text.num_new_chars(event)
             await self._desk.quotas.say(self._tenant, num_chars, event.ByteSize())
             self._desk.watcher.metrics.tenants.said(self._tenant.tenant_id, num_chars)
             await carrier.room()
             carrier.say(event)
+
+    async def _settle_token(self, ticket: Ticket) -> None:
+        """The client has its new token: from now on it is the only one."""
+        try:
+            if ticket.is_resumed:
+                where = ticket.tenant.tenant_id, ticket.session_id
+                await self._desk.store.settle_token(*where, digest_of(ticket.resume_token))
+            self._is_token_settled = True
+        except DuologueError as error:  # with another message, then
+            log.info("a resume token could not be settled: %s", error)
 
     async def _leave(self) -> None:
         """The client ended its side: the session has what was said, and stays."""
@@ -164,12 +178,12 @@ class Conversing:
             self._first.set_exception(error)
 
     async def _stay_admitted(self, context: Any) -> None:
-        """End the stream when its key is revoked, or its tenant is deleted."""
+        """End the stream when its key is revoked, its time is over, or its tenant is deleted."""
         metadata = context.invocation_metadata() or ()
         while not self._stream.is_ended:
             await asyncio.sleep(ADMITTED_S)
             try:
-                await self._desk.keys.check(metadata, self._tenant)
+                await self._desk.keys.check(metadata, self._grant)
             except Unauthenticated as error:
                 self._stream.end(error)
             except DuologueError as error:  # nobody can say now
@@ -195,6 +209,7 @@ class Conversing:
             self._tenant.tenant_id,
             ticket.session_id,
             is_resumed=ticket.is_resumed,
+            usage_before=ticket.usage_before,
             began_ms=began_ms,
         )
 
@@ -219,7 +234,7 @@ class ConversationServicer(ConversationServiceServicer):
             self._desk.streams.opened(tenant.tenant_id) as stream,
             tenants.conversing(tenant.tenant_id),
         ):
-            await Conversing(self._desk, stream, tenant).hold(request_iterator, context)
+            await Conversing(self._desk, stream, granted()).hold(request_iterator, context)
 
     async def CreateSession(
         self, request: pb.CreateSessionRequest, context: Any

@@ -1,8 +1,8 @@
 """From the tree of `duologue.errors` to gRPC statuses with google.rpc details: the one place.
 
     InvalidInput, InvalidSetting        INVALID_ARGUMENT     BadRequest naming the field
-    Unauthenticated                     UNAUTHENTICATED
-    NotAllowed                          PERMISSION_DENIED
+    Unauthenticated, KeyExpired, TokenExpired   UNAUTHENTICATED
+    NotAllowed, MissingScope            PERMISSION_DENIED    MissingScope: which, in ErrorInfo
     UnknownSession, -Tenant, -Key, -Node    NOT_FOUND        ResourceInfo
     SessionOver, ModelUnavailable       FAILED_PRECONDITION
     EventsGone                          OUT_OF_RANGE
@@ -10,7 +10,7 @@
     NoRoom, CapacityExceeded            RESOURCE_EXHAUSTED   RetryInfo
     StaleEpoch, LeaseHeld, Replaced     ABORTED
     TooLate                             DEADLINE_EXCEEDED
-    Draining, StoreUnavailable, BatcherUnavailable, SessionLost
+    Draining, StoreUnavailable, BatcherUnavailable, SessionLost, IssuerUnavailable
                                         UNAVAILABLE          RetryInfo
     anything else                       INTERNAL
 
@@ -45,11 +45,31 @@ log = logging.getLogger(__name__)
 
 
 class Unauthenticated(DuologueError):
-    """No valid API key came with the call."""
+    """No valid API key or token came with the call."""
+
+
+class KeyExpired(Unauthenticated):
+    """The API key was good until lately."""
+
+
+class TokenExpired(Unauthenticated):
+    """The token was good until lately: the same call with a new one may be made."""
 
 
 class NotAllowed(DuologueError):
     """The key, or the resume token, does not give this right."""
+
+
+class MissingScope(NotAllowed):
+    """The key or token is not for such calls."""
+
+    def __init__(self, message: str, scope: str = "") -> None:
+        super().__init__(message)
+        self.scope = scope
+
+
+class IssuerUnavailable(DuologueError):
+    """Whether a token is good cannot be said now: its issuer's keys are not at hand."""
 
 
 class Replaced(DuologueError):
@@ -85,7 +105,10 @@ _Code = grpc.StatusCode
 _CODES: tuple[tuple[_Kind, grpc.StatusCode, str], ...] = (
     (tree.InvalidSetting, _Code.INVALID_ARGUMENT, "INVALID_SETTING"),
     (tree.InvalidInput, _Code.INVALID_ARGUMENT, "INVALID_INPUT"),
+    (KeyExpired, _Code.UNAUTHENTICATED, "KEY_EXPIRED"),
+    (TokenExpired, _Code.UNAUTHENTICATED, "TOKEN_EXPIRED"),
     (Unauthenticated, _Code.UNAUTHENTICATED, "UNAUTHENTICATED"),
+    (MissingScope, _Code.PERMISSION_DENIED, "MISSING_SCOPE"),
     (NotAllowed, _Code.PERMISSION_DENIED, "NOT_ALLOWED"),
     (tree.UnknownSession, _Code.NOT_FOUND, "UNKNOWN_SESSION"),
     (tree.UnknownTenant, _Code.NOT_FOUND, "UNKNOWN_TENANT"),
@@ -105,6 +128,7 @@ _CODES: tuple[tuple[_Kind, grpc.StatusCode, str], ...] = (
     (SessionLost, _Code.UNAVAILABLE, "SESSION_LOST"),
     (tree.StoreUnavailable, _Code.UNAVAILABLE, "STORE_UNAVAILABLE"),
     (tree.BatcherUnavailable, _Code.UNAVAILABLE, "BATCHER_UNAVAILABLE"),
+    (IssuerUnavailable, _Code.UNAVAILABLE, "ISSUER_UNAVAILABLE"),
     (DuologueError, _Code.INTERNAL, "INTERNAL"),
 )
 REASONS: tuple[tuple[str, str], ...] = tuple((code.name, reason) for _, code, reason in _CODES)
@@ -168,7 +192,9 @@ def refusal_of(error: Exception, tenant_id: str = "", *, for_operator: bool = Fa
         if message != str(error):
             log.info("a call of %r ends: %s", tenant_id, error)
     message = brief(message)
-    details = (rpc.ErrorInfo(reason=reason, domain=DOMAIN), *_details(error, message, tenant_id))
+    told = {"scope": error.scope} if isinstance(error, MissingScope) else None
+    info = rpc.ErrorInfo(reason=reason, domain=DOMAIN, metadata=told)
+    details = (info, *_details(error, message, tenant_id))
     return Refusal(code, reason, message, details)
 
 
@@ -201,6 +227,7 @@ def _details(error: DuologueError, message: str, tenant_id: str) -> Iterator[Mes
             tree.CapacityExceeded()
             | Draining()
             | SessionLost()
+            | IssuerUnavailable()
             | tree.StoreUnavailable()
             | tree.BatcherUnavailable()
         ):

@@ -16,11 +16,11 @@ from google.protobuf.message import DecodeError
 from duologue.errors import CapacityExceeded, DuologueError, InvalidInput
 from duologue.gateway.allowance import Allowance
 from duologue.gateway.errors import Refusal, TooLate, refusal_of, refuse
-from duologue.gateway.keys import KeyRing, caller, require_operator
+from duologue.gateway.keys import KeyRing, caller
+from duologue.gateway.rights import require_right
 from duologue.tenants import Tenant
 
 _OURS = "/duologue.v1."
-_OPERATORS = "/duologue.v1.AdminService/"
 _MAX_KEYLESS_STREAMS = 16
 """Calls in both directions that need no key: questions to the reflection."""
 
@@ -152,9 +152,9 @@ class Guard(grpc.aio.ServerInterceptor):
     async def _guarded(self, method: str, context: Any, work: Callable[[], Awaitable[Any]]) -> Any:
         tenant: Tenant | None = None
         try:
-            tenant = await self._keys.admit(context.invocation_metadata() or ())
-            if method.startswith(_OPERATORS):
-                require_operator(tenant)
+            grant = await self._keys.admit(context.invocation_metadata() or ())
+            tenant = grant.tenant
+            require_right(grant, method)
             return await work()
         except Exception as error:
             tenant_id = tenant.tenant_id if tenant is not None else ""

@@ -1,12 +1,16 @@
 """What the store knows, as the API tells it."""
 
+from collections.abc import Mapping
+
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from duologue.cluster_status import BatcherStatus, NodeStatus
+from duologue.grants import KeyTerms
 from duologue.service_settings import StoreSettings
 from duologue.session.transcript import Entry, Role
 from duologue.session_record import SessionRecord, SessionStatus
 from duologue.tenants import Tenant
+from duologue.usage import DailyUsage
 from duologue.v1 import admin_pb2, events_pb2
 from duologue.v1 import conversation_pb2 as pb
 from duologue.wire.notices import usage_to_pb
@@ -85,16 +89,40 @@ def batcher_to_pb(batcher: BatcherStatus) -> admin_pb2.Batcher:
     )
 
 
-def tenant_to_pb(tenant: Tenant) -> admin_pb2.Tenant:
+def tenant_to_pb(tenant: Tenant, terms: Mapping[str, KeyTerms] | None = None) -> admin_pb2.Tenant:
+    """A tenant; with the terms of its keys, where they are known."""
+    keys = [
+        key_to_pb(key_id, terms[key_id]) for key_id in tenant.key_ids if terms and key_id in terms
+    ]
     return admin_pb2.Tenant(
         tenant_id=tenant.tenant_id,
         max_sessions=tenant.max_sessions,
         opens_per_minute=tenant.opens_per_minute,
         input_chars_per_minute=tenant.input_chars_per_minute,
+        output_tokens_per_minute=tenant.output_tokens_per_minute,
+        max_cells=tenant.max_cells,
         priority=tenant.priority,
         records_text=tenant.records_text,
         is_operator=tenant.is_operator,
         key_ids=tenant.key_ids,
+        keys=keys,
+    )
+
+
+def key_to_pb(key_id: str, terms: KeyTerms) -> admin_pb2.ApiKey:
+    """How far a key goes."""
+    key = admin_pb2.ApiKey(key_id=key_id, scopes=sorted(terms.scopes))
+    if terms.expires_ms is not None:
+        key.expires_at.CopyFrom(_timestamp(terms.expires_ms))
+    return key
+
+
+def day_to_pb(day: DailyUsage) -> admin_pb2.DailyUsage:
+    return admin_pb2.DailyUsage(
+        tenant_id=day.tenant_id,
+        day=day.day.isoformat(),
+        sessions=day.sessions,
+        usage=usage_to_pb(day.usage),
     )
 
 
@@ -105,6 +133,8 @@ def tenant_from_pb(message: admin_pb2.Tenant) -> Tenant:
         max_sessions=message.max_sessions,
         opens_per_minute=message.opens_per_minute,
         input_chars_per_minute=message.input_chars_per_minute,
+        output_tokens_per_minute=message.output_tokens_per_minute,
+        max_cells=message.max_cells,
         priority=message.priority,
         records_text=message.records_text,
         is_operator=message.is_operator,

@@ -8,7 +8,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2_grpc  # type: ignore[import-untyped]
 from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped]
 
-from duologue.background import running
+from duologue.background import repeatedly, running
 from duologue.certificates import Certificates, gateway_certificates
 from duologue.clock import MonotonicClock, UnixClock
 from duologue.errors import InvalidSetting
@@ -19,6 +19,8 @@ from duologue.gateway.channels import Channels
 from duologue.gateway.conversation import ConversationServicer, Desk
 from duologue.gateway.guard import Guard
 from duologue.gateway.health import SERVICES, Health
+from duologue.gateway.jwks import WATCH_S, KeySet
+from duologue.gateway.jwks_source import source_of
 from duologue.gateway.keys import KeyRing
 from duologue.gateway.notices import Announcer
 from duologue.gateway.opening import Doorkeeper
@@ -26,8 +28,10 @@ from duologue.gateway.options import server_options
 from duologue.gateway.persistence import Rhythm
 from duologue.gateway.quotas import Quotas
 from duologue.gateway.streams import Streams
+from duologue.gateway.tokens import TokenDesk
 from duologue.gateway.watching import Watcher
 from duologue.health_servicer import HealthServicer
+from duologue.jwt_settings import JwtSettings
 from duologue.peers import Peers, server_credentials
 from duologue.service_settings import GatewaySettings
 from duologue.settings import Settings
@@ -78,7 +82,8 @@ async def serving(
     """A gateway for as long as the block; raises InvalidSetting for its port or certificates."""
     watcher = watcher or Watcher(UnixClock())
     certificates, peers = gateway_certificates(settings.gateway), Peers.of(settings.cluster)
-    keys = KeyRing(store.tenant_of, MonotonicClock(), store.is_present)
+    issuer = _issuer(settings.jwt)
+    keys = _key_ring(settings.jwt, store, issuer)
     tell_certificate(watcher.metrics.certificate_left, "gateway", certificates)
     tell_certificate(watcher.metrics.certificate_left, "cluster", peers.certificates)
     channels = Channels(peers)
@@ -100,11 +105,34 @@ async def serving(
     port = _listen(server, settings.gateway, certificates)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(desk.channels.aclose)
+        if issuer is not None:
+            # A file that is not there is a mistake; an issuer may come later.
+            await issuer.start(must_be_there=not settings.jwt.is_url)
+            watch = repeatedly(WATCH_S, issuer.watch_once, "the look at the issuer's keys")
+            await stack.enter_async_context(running(watch))
         await health_.start()
         await server.start()
         stack.push_async_callback(server.stop, _STOP_S)
         await stack.enter_async_context(running(health_.watch()))
         yield Gateway(settings, desk.streams, health_, port)
+
+
+def _issuer(settings: JwtSettings) -> KeySet | None:
+    if settings.jwks is None:
+        return None
+    refresh_ms = settings.refresh_s * 1e3
+    return KeySet(source_of(settings), MonotonicClock(), refresh_ms, settings.jwks)
+
+
+def _key_ring(settings: JwtSettings, store: Store, issuer: KeySet | None) -> KeyRing:
+    unix_clock = UnixClock()
+    tokens = None if issuer is None else TokenDesk(settings, issuer, store, unix_clock)
+    return KeyRing(
+        *(store.grant_of, MonotonicClock(), store.is_present),
+        tokens=tokens,
+        token_grace_ms=settings.stream_grace_s * 1e3,
+        unix_clock=unix_clock,
+    )
 
 
 def _desk(

@@ -14,9 +14,12 @@ from duologue.telemetry.metrics import GatewayMetrics
 from duologue.telemetry.session_trace import SessionTrace
 from duologue.telemetry.trace_ids import exemplar
 from duologue.telemetry.tracing import Tracing
+from duologue.usage import Usage
 from duologue.v1 import events_pb2 as pb
 from duologue.wire.enums import END_REASONS, STATES, Codes
+from duologue.wire.notices import usage_from_pb
 
+_NOTHING = Usage()
 _M = TypeVar("_M")
 _N = TypeVar("_N", bound=int)
 
@@ -58,18 +61,31 @@ class Watcher:
         metrics.live_sessions_limit.set(sum(places))
 
     def conversation(
-        self, tenant_id: str, session_id: str, *, is_resumed: bool, began_ms: float
+        self,
+        tenant_id: str,
+        session_id: str,
+        *,
+        is_resumed: bool,
+        began_ms: float,
+        usage_before: Usage = _NOTHING,
     ) -> "Watch":
         """Of one connection, from its first request on."""
-        return Watch(self, tenant_id, session_id, is_resumed, began_ms)
+        return Watch(self, tenant_id, session_id, is_resumed, began_ms, usage_before)
 
 
 class Watch:
     """One client's connection to its session."""
 
     def __init__(
-        self, watcher: Watcher, tenant_id: str, session_id: str, is_resumed: bool, began_ms: float
+        self,
+        watcher: Watcher,
+        tenant_id: str,
+        session_id: str,
+        is_resumed: bool,
+        began_ms: float,
+        usage_before: Usage = _NOTHING,
     ) -> None:
+        self._used = usage_before
         self._watcher = watcher
         self._tenant_id = tenant_id
         self._session_id = session_id
@@ -116,7 +132,18 @@ class Watch:
             detail = _name(STATES, event.input_state.state)
         elif kind == "response_done":
             detail = _name(END_REASONS, event.response_done.reason)
+        elif kind == "usage":
+            self._count(usage_from_pb(event.usage))
+        elif kind == "quota_reached":
+            self._watcher.metrics.tenants.waits(self._tenant_id)
         self._meter.told(kind, self._watcher.clock.now_ms(), detail)
+
+    def _count(self, used: Usage) -> None:
+        """What the session has used by now, all of its life together."""
+        before, self._used = self._used, used
+        heard = max(0, used.input_tokens - before.input_tokens)
+        said = max(0, used.output_tokens - before.output_tokens)
+        self._watcher.metrics.tenants.used(self._tenant_id, heard, said)
 
     def _trace(self, epoch: int) -> SessionTrace | None:
         tracing = self._watcher.tracing

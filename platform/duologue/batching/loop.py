@@ -228,7 +228,9 @@ class BatchLoop:
         self.account.slice_taken(work.taken_ms, asked.reply_tokens, asked.look_ahead_tokens)
         self._seating.note_lane(sitting)
         sitting.work, sitting.may_have_cells = work, True
-        sitting.asks(self._ticks.tick_at(work.taken_ms))
+        tick = self._ticks.tick_at(work.taken_ms)
+        sitting.asks(tick)
+        self._seating.cell_quota.mind(sitting, tick)
         try:
             self._engine.submit(self.plan.trimmed(asked))
         except DuologueError as error:

@@ -31,6 +31,8 @@ class Take:
     had_seat: bool = False
     """It lost a seat, here or elsewhere, in a conversation that goes on."""
     tenant_id: str = ""
+    max_tenant_cells: int = 0
+    """Cells that the tenant's sessions may hold together here; 0 for no limit."""
 
 
 @dataclass(frozen=True, slots=True)

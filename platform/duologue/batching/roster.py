@@ -41,6 +41,8 @@ class Sitting:
     """When its last slice ended."""
     may_have_cells: bool = False
     tenant_id: str = ""
+    max_tenant_cells: int = 0
+    """Of all sessions of the tenant here together; 0 for no limit."""
 
     @property
     def is_busy(self) -> bool:
@@ -95,6 +97,7 @@ class Roster:
             take.profile,
             take.traceparent,
             tenant_id=take.tenant_id,
+            max_tenant_cells=take.max_tenant_cells,
         )
         self._by_stream[take.stream] = self._by_key[take.key] = sitting
         self._epochs[take.key] = take.epoch

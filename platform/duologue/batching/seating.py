@@ -1,8 +1,10 @@
 """Seats at an engine: who may take one, and what becomes of it."""
 
 import logging
+from collections.abc import Sequence
 from typing import Protocol
 
+from duologue.batching.cell_quota import CellQuota
 from duologue.batching.messages import Change, Dismiss, GiveCells, Take
 from duologue.batching.roster import Roster, Sitting
 from duologue.batching.vetting import Vetting
@@ -39,6 +41,7 @@ class MergedEngine(Protocol):
     def rest(self, session_id: str, epoch: int) -> None: ...
     def change(self, session_id: str, epoch: int, profile: LaneProfile) -> None: ...
     def lane(self, session_id: str) -> Lane: ...
+    def num_cells_held(self, session_ids: Sequence[str]) -> int: ...
     def submit(self, work: Slice) -> None: ...
     def forward(self) -> list[SliceResult]: ...
     def probe(self) -> None: ...
@@ -63,6 +66,7 @@ class Seating:
         self._chat = chat
         self._vetting = vetting
         self._share_prefixes = share_prefixes
+        self.cell_quota = CellQuota(engine, self.roster, self.give_cells)
 
     def take(self, take: Take, *, admits: bool) -> Sitting | None:
         """Seat a session; returns who lost the seat by it.
@@ -81,6 +85,9 @@ class Seating:
         present = self.roster.of(take.key)
         if present is None:
             self._check_room(admits or take.had_seat)
+            if not take.had_seat:
+                limit = take.max_tenant_cells
+                self.cell_quota.check_seat(take.tenant_id, limit, lane.num_tokens)
         else:
             self.leave(present)
         self._open(take, lane)

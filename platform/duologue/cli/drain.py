@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from duologue.cli.options import ConfigOption, SetOption, read_options
-from duologue.cli.terminal import messages
+from duologue.cli.options import ConfigOption, JsonOption, SetOption, read_options
+from duologue.cli.terminal import messages, print_json
 
 _EPILOG = (
     "[b]Examples[/b]\n\n"
@@ -21,6 +21,7 @@ def drain(
     within_s: Annotated[
         float, typer.Option(min=0, help="How long sessions may take to leave.")
     ] = 60.0,
+    as_json: JsonOption = False,
     config: ConfigOption = None,
     assignments: SetOption = None,
 ) -> None:
@@ -46,6 +47,9 @@ def drain(
             return await drain_host(store, host, within_ms=within_s * 1e3, clock=MonotonicClock())
 
     left = asyncio.run(run())
+    if as_json:
+        print_json({"host": host, "sessions_left": left})
+        return
     messages().print(f"{left} sessions are left at {host}" if left else f"{host} is empty")
 
 

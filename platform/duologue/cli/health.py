@@ -1,6 +1,7 @@
 """`duologue health`: the health of one process, for probes."""
 
 import os
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -10,8 +11,9 @@ from duologue.cli.endpoint import (
     TLS_CERTIFICATE_VARIABLE,
     TLS_KEY_VARIABLE,
 )
+from duologue.cli.options import JsonOption
 from duologue.cli.remote import PANEL, TlsOption
-from duologue.cli.terminal import show_error
+from duologue.cli.terminal import print_json, show_error
 
 READINESS = "duologue.v1.ConversationService"
 EXIT_NOT_SERVING = 1
@@ -56,6 +58,7 @@ def health(
         ),
     ] = None,
     within_s: Annotated[float, typer.Option(min=0.1, help="Wait so long at the most.")] = 3.0,
+    as_json: JsonOption = False,
 ) -> None:
     """Ask one process how it is: exit code 0 if it is SERVING, otherwise 1 and the reason.
 
@@ -72,10 +75,14 @@ def health(
         tls_key or os.environ.get(TLS_KEY_VARIABLE),
     )
     found = ask_health(address, service, trust=trusted, tls_name=tls_name, within_s=within_s)
-    if not found.is_serving:
+    if as_json:
+        print_json({"address": address, "service": service, **asdict(found)})
+    elif not found.is_serving:
         show_error(found.told)
+    else:
+        print(found.told)
+    if not found.is_serving:
         raise typer.Exit(EXIT_NOT_SERVING)
-    print(found.told)
 
 
 def register(app: typer.Typer) -> None:

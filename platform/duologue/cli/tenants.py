@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from duologue.cli.durations import seconds_of
 from duologue.cli.options import ConfigOption, JsonOption, SetOption, read_options
 from duologue.cli.remote import (
     PANEL,
@@ -14,6 +15,7 @@ from duologue.cli.remote import (
     ask,
 )
 from duologue.cli.tables import Column, table
+from duologue.cli.tenant_usage import usage
 from duologue.cli.terminal import messages, output, print_json
 from duologue.cli.watching import (
     EveryOption,
@@ -25,6 +27,8 @@ from duologue.cli.watching import (
 from duologue.cli.watching import show as show_view
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from duologue.client import Client
     from duologue.service_settings import StoreSettings
     from duologue.tenants import NewKey
@@ -34,6 +38,8 @@ _EPILOG = (
     "[b]Examples[/b]\n\n"
     "duologue tenants add acme --max-sessions 20     make a tenant, or change it\n\n"
     "duologue tenants key acme                       an API key, shown this once\n\n"
+    "duologue tenants key acme --scope transcripts:read --expires-in 90d\n\n"
+    "duologue tenants usage acme --since 7d          what it used, by day\n\n"
     "duologue tenants revoke k7f3                    take a key back\n\n"
     "All of them need an operator's key. The first one is made at the store itself:\n\n"
     "duologue tenants operator-key -s store.url=redis://store:6379"
@@ -46,9 +52,11 @@ _COLUMNS = (
     Column("sessions", 1, is_number=True),
     Column("opens/min", 2, is_number=True),
     Column("chars/min", 3, is_number=True),
-    Column("priority", 4, is_number=True),
-    Column("", 5),
-    Column("keys", 6),
+    Column("tokens/min", 4, is_number=True),
+    Column("cells", 5, is_number=True),
+    Column("priority", 6, is_number=True),
+    Column("", 7),
+    Column("keys", 8),
 )
 
 _tenants = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
@@ -78,15 +86,33 @@ def show(
 
 
 def _row(tenant: "Tenant") -> tuple[str, ...]:
-    limits = (tenant.max_sessions, tenant.opens_per_minute, tenant.input_chars_per_minute)
+    limits = (
+        *(tenant.max_sessions, tenant.opens_per_minute, tenant.input_chars_per_minute),
+        *(tenant.output_tokens_per_minute, tenant.max_cells),
+    )
     flags = ["operator"] * tenant.is_operator + ["text in traces"] * tenant.records_text
     return (
         tenant.tenant_id,
         *(str(limit) if limit else "-" for limit in limits),
         str(tenant.priority),
         ", ".join(flags),
-        " ".join(tenant.key_ids),
+        " ".join(_keys(tenant)),
     )
+
+
+def _keys(tenant: "Tenant") -> "Iterator[str]":
+    """Each key by its name, with what it may be used for and until when if that is bounded."""
+    from duologue.scopes import ALL_SCOPES
+
+    terms = {key.key_id: key for key in tenant.keys}
+    for key_id in tenant.key_ids:
+        known = terms.get(key_id)
+        bounds = []
+        if known is not None and frozenset(known.scopes) != ALL_SCOPES:
+            bounds.append(",".join(known.scopes))
+        if known is not None and known.HasField("expires_at"):
+            bounds.append(f"until {known.expires_at.ToDatetime():%Y-%m-%dT%H:%MZ}")
+        yield f"{key_id}({'; '.join(bounds)})" if bounds else key_id
 
 
 @_tenants.command()
@@ -95,6 +121,10 @@ def add(
     max_sessions: Annotated[int, typer.Option(min=0, help="Live sessions; 0: default.")] = 0,
     opens_per_minute: Annotated[int, typer.Option(min=0, help="New sessions.")] = 0,
     input_chars_per_minute: Annotated[int, typer.Option(min=0, help="Characters sent.")] = 0,
+    output_tokens_per_minute: Annotated[int, typer.Option(min=0, help="Tokens of replies.")] = 0,
+    max_cells: Annotated[
+        int, typer.Option(min=0, help="Cells held at a batching actor at once.")
+    ] = 0,
     priority: Annotated[int, typer.Option(min=0, help="The higher goes first.")] = 0,
     records_text: Annotated[bool, typer.Option(help="Traces may hold what was said.")] = False,
     operator: Annotated[bool, typer.Option(help="Its keys may do all of this.")] = False,
@@ -113,6 +143,8 @@ def add(
                 max_sessions=max_sessions,
                 opens_per_minute=opens_per_minute,
                 input_chars_per_minute=input_chars_per_minute,
+                output_tokens_per_minute=output_tokens_per_minute,
+                max_cells=max_cells,
                 priority=priority,
                 records_text=records_text,
                 is_operator=operator,
@@ -127,13 +159,29 @@ def add(
 @_tenants.command()
 def key(
     tenant_id: TenantArgument,
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SCOPE",
+            help="What it may be used for: converse, sessions:read, transcripts:read, and of an "
+            "operator admin:read, admin. May be repeated; without it, everything.",
+            show_default=False,
+        ),
+    ] = None,
+    expires_in: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Good for so long: 12h, 90d, 4w.", show_default=False),
+    ] = None,
     address: AddressOption = None,
     api_key: ApiKeyOption = None,
     tls_ca: TlsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make an API key for a tenant, and print it: it is shown this once."""
-    key_id, made = ask(lambda c: c.admin.create_key(tenant_id), address, api_key, tls_ca)
+    within_s = None if expires_in is None else seconds_of(expires_in)
+    key_id, made = ask(
+        lambda c: c.admin.create_key(tenant_id, scope or (), within_s), address, api_key, tls_ca
+    )
     if as_json:
         print_json({"key_id": key_id, "key": made})
         return
@@ -187,6 +235,9 @@ async def _make_operator_key(settings: "StoreSettings") -> "NewKey":
         tenant = await store.tenant(OPERATOR_TENANT) or Tenant(OPERATOR_TENANT)
         await store.put_tenant(replace(tenant, is_operator=True))
         return await store.create_key(OPERATOR_TENANT)
+
+
+_tenants.command()(usage)
 
 
 @_tenants.command()

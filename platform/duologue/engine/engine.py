@@ -14,6 +14,7 @@ from duologue.forward.merged import MergedForward
 from duologue.forward.rows import Stretch
 from duologue.forward.sampling_rows import TokenRequests
 from duologue.forward.state_head import StateHead
+from duologue.kv.blocks import CELLS_PER_BLOCK
 from duologue.kv.channel import Channel
 from duologue.kv.memory import KVMemory, Opening
 from duologue.lane.lane import Lane
@@ -149,6 +150,12 @@ class Engine:
     def lane(self, session_id: str) -> Lane:
         """The lane of a session, to look at."""
         return self._known(session_id).lane
+
+    def num_cells_held(self, session_ids: Sequence[str]) -> int:
+        """Cells in the blocks of the device that these sessions hold together."""
+        slots = (self._known(each).slot for each in session_ids)
+        blocks = {block for slot in slots if slot is not None for block in slot.blocks}
+        return len(blocks) * CELLS_PER_BLOCK
 
     def submit(self, work: Slice) -> None:
         """Start a slice; its first rows ride in the next forward.

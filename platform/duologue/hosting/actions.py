@@ -63,6 +63,11 @@ class Notify:
     after_seq: int
 
 
+@dataclass(frozen=True, slots=True)
+class AskTokens:
+    """Ask for more reply tokens of the tenant's: `Host.rationed` takes the answer."""
+
+
 class Ending(StrEnum):
     """Why a host gives its session up."""
 
@@ -85,4 +90,4 @@ class Leave:
     """For people."""
 
 
-Action = FindSeat | Adjust | Submit | Write | Keep | Show | Notify | Leave
+Action = FindSeat | Adjust | Submit | Write | Keep | Show | Notify | AskTokens | Leave

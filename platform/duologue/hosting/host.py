@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from enum import Enum, auto
+from math import ceil
 
 from duologue.clock import TickClock
 from duologue.errors import DuologueError, SessionOver, StaleEpoch
@@ -9,6 +10,7 @@ from duologue.events import ClientEvent, Envelope, Interrupted, ResponseDone
 from duologue.hosting.actions import (
     Action,
     Adjust,
+    AskTokens,
     Ending,
     FindSeat,
     Keep,
@@ -21,9 +23,10 @@ from duologue.hosting.actions import (
 from duologue.hosting.audience import Audience
 from duologue.hosting.beat import Beat
 from duologue.hosting.observer import Observer, Unobserved
+from duologue.hosting.ration import Ration
 from duologue.lane.slices import SliceResult
 from duologue.lane.state import LaneState
-from duologue.notices import Backpressure, Notice, NoticeEvent
+from duologue.notices import Backpressure, Notice, NoticeEvent, QuotaReached
 from duologue.service_settings import SessionSettings
 from duologue.session.chronicle import Checkpoint, Chronicle, JournalEntry
 from duologue.session.recent_events import Told
@@ -34,6 +37,9 @@ SEAT_WITHIN_MS = 60_000.0
 
 LINGER_MS = 2_000.0
 """A closed session that nobody is attached to waits so long for a client that missed the end."""
+
+
+_OUTPUT_TOKENS = "output_tokens"
 
 
 class _Seat(Enum):
@@ -58,10 +64,13 @@ class Host:
         now_ms: float,
         *,
         observer: Observer | None = None,
+        ration: Ration | None = None,
     ) -> None:
         """A session that was just brought to life."""
         self.chronicle = chronicle
         self.audience = Audience(chronicle.last_server_seq, settings.unseen_events)
+        self.ration = ration or Ration()
+        """Of its tenant's reply tokens."""
         self.ending: Ending | None = None
         self._observer = observer or Unobserved()
         self._settings = settings
@@ -131,10 +140,19 @@ class Host:
         """A result came. One that is not waited for is passed over."""
         work = self.chronicle.session.work
         if self.ending is None and work is not None and work.tick == result.tick:
+            said_before = self.chronicle.usage.output_tokens
             envelopes = self.chronicle.absorb(result, now_ms)
+            self.ration.spend(self.chronicle.usage.output_tokens - said_before)
             self._note(envelopes)
             self._active_ms = now_ms
             self._observer.arrived(result, envelopes, now_ms)
+
+    def rationed(self, tokens: int, wait_ms: int, now_ms: float) -> None:
+        """So many more reply tokens may be said; if none, there may be some in so long."""
+        if tokens:
+            self.ration.grant(tokens)
+        else:
+            self.ration.refuse(wait_ms, now_ms)
 
     def kept(self, now_ms: float) -> None:
         """The store has taken what was to be written."""
@@ -176,6 +194,7 @@ class Host:
             self._mind_the_seat(now_ms)
             self._mind_the_client(now_ms)
             self._elapse(now_ms)
+            self._mind_the_ration(now_ms)
             self._submit(now_ms)
             self._write()
             self._consider_leaving(now_ms)
@@ -203,6 +222,9 @@ class Host:
     def _session_times(self, now_ms: float) -> list[float]:
         """When the session wants something, or has slept in."""
         pending = self._pending(now_ms)
+        if self._waits_for_tokens(now_ms):
+            retry_ms = self.ration.retry_ms
+            return [ms for ms in (retry_ms, pending.next_ms) if ms is not None]
         if pending.next_ms is None:
             return [self._active_ms + self._settings.sleep_after_ms]
         times = [] if pending.elapse_ms is None else [pending.elapse_ms]
@@ -211,11 +233,24 @@ class Host:
         return times
 
     def _pending(self, now_ms: float) -> Pending:
-        return self.chronicle.pending(now_ms, may_speak=not self.audience.is_behind)
+        return self.chronicle.pending(now_ms, may_speak=self._may_speak)
+
+    @property
+    def _may_speak(self) -> bool:
+        return not (self.audience.is_behind or self.ration.is_empty)
 
     def _is_quiet(self, now_ms: float) -> bool:
         """Nothing to do until something happens."""
-        return not self.chronicle.session.is_busy and self._pending(now_ms).next_ms is None
+        if self.chronicle.session.is_busy or self._pending(now_ms).next_ms is not None:
+            return False
+        return not self._waits_for_tokens(now_ms)
+
+    def _waits_for_tokens(self, now_ms: float) -> bool:
+        """Whether a reply would go on if there were tokens."""
+        if not self.ration.is_empty or self.audience.is_behind:
+            return False
+        wanted_ms = self.chronicle.pending(now_ms, may_speak=True).slice_ms
+        return wanted_ms is not None and wanted_ms != self._pending(now_ms).slice_ms
 
     def _elapse(self, now_ms: float) -> None:
         due_ms = self._pending(now_ms).elapse_ms
@@ -243,6 +278,21 @@ class Host:
             waiting = self.audience.num_unseen(self.chronicle.shown_seq)
             self._tell(Backpressure(waiting), now_ms)
 
+    def _mind_the_ration(self, now_ms: float) -> None:
+        ration = self.ration
+        if ration.is_due(now_ms) and self._has_something_to_do(now_ms):
+            ration.asks()
+            self._waiting.append(AskTokens())
+        is_refused = ration.retry_ms is not None and not ration.is_refusal_told
+        if is_refused and self._waits_for_tokens(now_ms):
+            ration.is_refusal_told = True
+            wait_ms = ceil(max(0.0, (ration.retry_ms or now_ms) - now_ms))
+            self._tell(QuotaReached(_OUTPUT_TOKENS, wait_ms), now_ms)
+
+    def _has_something_to_do(self, now_ms: float) -> bool:
+        session = self.chronicle.session
+        return session.is_busy or self.chronicle.pending(now_ms).next_ms is not None
+
     def _submit(self, now_ms: float) -> None:
         is_moving = self._leaves_by_ms is not None and now_ms >= self._leaves_by_ms
         if self._seat is not _Seat.TAKEN or is_moving:
@@ -256,8 +306,9 @@ class Host:
         if setup is not self._setup_told:
             self._setup_told = setup
             self._waiting.append(Adjust(setup.profile))
-        if self.audience.is_behind:
-            work = replace(work, reply_tokens=0)
+        allowed = max(0, self.ration.left_tokens) if self._may_speak else 0
+        if work.reply_tokens > allowed:
+            work = replace(work, reply_tokens=allowed)
         self._beat.submitted(now_ms)
         self._observer.departed(work, now_ms)
         self._active_ms = now_ms

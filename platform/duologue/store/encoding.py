@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from duologue.cluster_status import BatcherStatus, NodeStatus, Shedding
+from duologue.grants import KeyTerms
+from duologue.scopes import ALL_SCOPES, Scope, scopes_known
 from duologue.session.transcript import Entry, Outcome, Role
 from duologue.session_record import SessionRecord, SessionStatus
 from duologue.tenants import Tenant
@@ -15,6 +17,8 @@ _FIGURES = (
     *("tick_ms", "longest_tick_ms", "deadline_ms"),
     *("rows_per_forward", "held_cells", "max_cells"),
 )
+
+_LATER_LIMITS = frozenset({"output_tokens_per_minute", "max_cells"})
 
 
 def record_fields(record: SessionRecord) -> list[str | bytes | int]:
@@ -65,16 +69,38 @@ def entry_from_json(text: bytes) -> Entry:
 
 
 def tenant_to_json(tenant: Tenant) -> str:
-    """A tenant without its name, its keys' names and its generation, which are kept apart."""
+    """A tenant without its name, its keys' names and its generation, which are kept apart.
+
+    Limits that versions before did not know are left out where nothing is said: they take no
+    tenant with names that they do not know.
+    """
     values = dataclasses.asdict(tenant)
     del values["tenant_id"], values["key_ids"], values["generation"]
-    return json.dumps(values)
+    return json.dumps(
+        {name: value for name, value in values.items() if value or name not in _LATER_LIMITS}
+    )
 
 
 def tenant_from_json(tenant_id: str, text: bytes, key_names: bytes | None) -> Tenant:
-    """The same, back; the keys' names are separated by spaces."""
+    """The same, back, as far as this version knows it; the keys' names are separated by spaces."""
     key_ids = tuple(sorted((key_names or b"").decode().split()))
-    return Tenant(tenant_id, **json.loads(text), key_ids=key_ids)
+    known = {field.name for field in dataclasses.fields(Tenant)}
+    values = {name: value for name, value in json.loads(text).items() if name in known}
+    return Tenant(tenant_id, **values, key_ids=key_ids)
+
+
+def scopes_to_text(scopes: frozenset[Scope]) -> str:
+    """How scopes stand behind a key's digest; "*" are all, also those of later versions."""
+    return "*" if scopes == ALL_SCOPES else ",".join(sorted(scopes))
+
+
+def key_terms_from_text(text: bytes) -> KeyTerms:
+    """When a key expires (0: never) and its scopes; nothing at all for keys without terms."""
+    if not text:
+        return KeyTerms()
+    expires_ms, names = text.decode().split()
+    scopes = ALL_SCOPES if names == "*" else scopes_known(names.split(","))
+    return KeyTerms(scopes, int(expires_ms) or None)
 
 
 def status_to_json(status: NodeStatus | BatcherStatus) -> str:

@@ -17,9 +17,10 @@ tags cannot be a tenant's, whose names have no "@".
 | `{TENANT}:metered` | hash | session: its usage as far as it is part of the tenant's |
 | `{TENANT}:bytes` | hash | session: the bytes that it takes; all together under the empty name |
 | `{TENANT}:usage` | hash | the tenant's usage |
+| `{TENANT}:daily` | hash | day and what: how much of it the tenant used then |
 | `{TENANT}:rate:WHAT` | string | GCRA's theoretical arrival time |
 | `{@tenants}:all` | hash | tenant: its limits as JSON |
-| `{@tenants}:keys` | hash | API key's name: its tenant, its digest |
+| `{@tenants}:keys` | hash | API key's name: its tenant, digest, and if need be expiry, scopes |
 | `{@tenants}:key_names` | hash | tenant: names of its API keys |
 | `{@tenants}:generations` | hash | tenant: how often one of that name was deleted |
 | `{@cluster}:KIND` | hash | node or batcher: its status, or its figures, as JSON |
@@ -77,17 +78,19 @@ class TenantKeys:
     metered: str
     usage: str
     bytes: str
+    daily: str
 
     @classmethod
     def of(cls, realm: str) -> "TenantKeys":
         base = f"{PREFIX}:{{{realm}}}"
-        names = ("sessions", "expiry", "live", "metered", "usage", "bytes")
+        names = ("sessions", "expiry", "live", "metered", "usage", "bytes", "daily")
         return cls(*(f"{base}:{name}" for name in names))
 
     @property
-    def all(self) -> tuple[str, str, str, str, str, str]:
+    def all(self) -> tuple[str, ...]:
         """In the order in which scripts take them."""
-        return self.sessions, self.expiry, self.live, self.metered, self.usage, self.bytes
+        lists = self.sessions, self.expiry, self.live, self.metered
+        return *lists, self.usage, self.bytes, self.daily
 
 
 def rate_key(realm: str, what: str) -> str:

@@ -1,14 +1,21 @@
 """Quotas: rates per tenant, and counters of what was used."""
 
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date, timedelta
+
 from duologue.errors import CapacityExceeded, InvalidInput
 from duologue.store.connection import Argument
 from duologue.store.keys import TenantKeys, rate_key
 from duologue.store.part import StorePart, too_many_bytes, usage_of
-from duologue.store.scripts import ADD_USAGE, ALLOW
-from duologue.usage import USAGE_NAMES, Usage
+from duologue.store.scripts import ADD_USAGE, ALLOW, USAGE_DAYS
+from duologue.usage import USAGE_NAMES, DailyUsage, Usage
 
 _MAX_AMOUNT = 10**9
 _MAX_RATE = 10**12
+_EPOCH = date(1970, 1, 1)
+_DAYS_BACK = 29
+"""Before today, where nobody says from when on."""
 
 
 class QuotaStore(StorePart):
@@ -64,4 +71,37 @@ class QuotaStore(StorePart):
         If the server's answer is lost on the way, it may be counted more than once.
         """
         keys = await self._tenant_keys(tenant_id)
-        await self._connection.run(ADD_USAGE, [keys.usage], usage.counts)
+        arguments: list[Argument] = [self._connection.now, *usage.counts]
+        await self._connection.run(ADD_USAGE, [keys.usage, keys.daily], arguments)
+
+    async def usage_by_day(
+        self, tenant_ids: Sequence[str], since: date | None = None
+    ) -> list[DailyUsage]:
+        """What these tenants used, by tenant and day (UTC), without days on which they used
+        nothing; from a day on, or of the last 30 days. Days are kept for 400 days."""
+        first: Argument = "" if since is None else (since - _EPOCH).days
+        keys = [await self._tenant_keys(tenant_id) for tenant_id in tenant_ids]
+        arguments = (self._connection.now, first, _DAYS_BACK)
+        answers = await self._connection.run_all(
+            [(USAGE_DAYS, [each.daily], arguments) for each in keys]
+        )
+        return [
+            each
+            for tenant_id, answer in zip(tenant_ids, answers, strict=True)
+            for each in _days_of(tenant_id, answer)
+        ]
+
+
+def _days_of(tenant_id: str, answer: Sequence[bytes]) -> list[DailyUsage]:
+    counts: defaultdict[int, dict[str, int]] = defaultdict(dict)
+    for day, name, count in zip(answer[::3], answer[1::3], answer[2::3], strict=True):
+        counts[int(day)][name.decode()] = int(count)
+    return [
+        DailyUsage(
+            tenant_id,
+            _EPOCH + timedelta(days=day),
+            found.get("sessions", 0),
+            Usage(*(found.get(name, 0) for name in USAGE_NAMES)),
+        )
+        for day, found in sorted(counts.items())
+    ]

@@ -12,7 +12,6 @@ from duologue.store.part import ROOM_AGAIN_MS, StorePart, Told, refuse, too_many
 from duologue.store.scripts import (
     CREATE_SESSION,
     END_HOLD,
-    NUMBER_CONNECTION,
     PAGE,
     ROOM,
     SESSION,
@@ -121,13 +120,6 @@ class SessionStore(StorePart):
         answer = await self._run(TOUCH, tenant_id, session_id, arguments)
         refuse(answer, tenant_id, session_id)
         await self._list(tenant_id, session_id, Told.of(answer[1:]))
-
-    async def number_connection(self, tenant_id: str, session_id: str) -> int:
-        """Count a client's connection to a session it resumes, from 1 on: the newest has the
-        highest number. Raises UnknownSession."""
-        answer = await self._run(NUMBER_CONNECTION, tenant_id, session_id)
-        refuse(answer, tenant_id, session_id)
-        return int(answer[1])
 
     async def close_session(self, tenant_id: str, session_id: str) -> None:
         """End a session whoever holds it: its holder's next write is refused (StaleEpoch).

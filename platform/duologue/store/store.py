@@ -11,11 +11,14 @@ from duologue.store.leases import LeaseStore
 from duologue.store.limits import StoreLimits
 from duologue.store.nodes import NodeStore
 from duologue.store.quotas import QuotaStore
+from duologue.store.resuming import ResumeStore
 from duologue.store.sessions import SessionStore
 from duologue.store.tenants import TenantStore
 
 
-class Store(TenantStore, SessionStore, LeaseStore, JournalStore, NodeStore, QuotaStore):
+class Store(
+    TenantStore, SessionStore, ResumeStore, LeaseStore, JournalStore, NodeStore, QuotaStore
+):
     """Everything that outlives a process. One per event loop; its methods may run side by side.
 
     Any of them may raise StoreUnavailable, within a bounded time.

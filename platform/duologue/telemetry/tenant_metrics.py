@@ -47,6 +47,18 @@ class TenantMetrics:
             ["tenant"],
             registry=registry,
         )
+        self._tokens = Counter(
+            names.TENANT_TOKENS,
+            "Tokens heard and said, as far as clients were told.",
+            ["tenant", "direction"],
+            registry=registry,
+        )
+        self._quota_waits = Counter(
+            names.TENANT_QUOTA_WAITS,
+            "Times that a reply had to wait for the tenant's reply tokens.",
+            ["tenant"],
+            registry=registry,
+        )
         self._rejections = Counter(
             names.TENANT_REJECTIONS,
             "Calls that were refused, by reason.",
@@ -71,6 +83,16 @@ class TenantMetrics:
     def said(self, tenant_id: str, num_chars: int) -> None:
         """So much new text came in."""
         self._input_characters.labels(self._names.label(tenant_id)).inc(num_chars)
+
+    def used(self, tenant_id: str, heard_tokens: int, said_tokens: int) -> None:
+        """So much more was used of the model."""
+        label = self._names.label(tenant_id)
+        self._tokens.labels(label, "in").inc(heard_tokens)
+        self._tokens.labels(label, "out").inc(said_tokens)
+
+    def waits(self, tenant_id: str) -> None:
+        """A reply has to wait for the tenant's tokens."""
+        self._quota_waits.labels(self._names.label(tenant_id)).inc()
 
     def refused(self, tenant_id: str, reason: str) -> None:
         """One of its calls was refused."""

@@ -9,6 +9,7 @@ from duologue.notices import (
     Notice,
     NoticeEvent,
     Queued,
+    QuotaReached,
     SessionMoved,
     SessionReady,
 )
@@ -36,6 +37,9 @@ def notice_to_pb(notice: Notice, client_seq: int) -> pb.ServerEvent:
             message.queued.CopyFrom(pb.Queued(position=position))
         case Backpressure(waiting_events):
             message.backpressure.CopyFrom(pb.Backpressure(waiting_events=waiting_events))
+        case QuotaReached(quota, retry_after_ms):
+            reached = pb.QuotaReached(quota=quota, retry_after=_duration(retry_after_ms))
+            message.quota_reached.CopyFrom(reached)
         case SessionMoved(reason):
             message.session_moved.CopyFrom(pb.SessionMoved(reason=reason))
         case GoAway(time_left_ms):
@@ -71,6 +75,9 @@ def _event(message: pb.ServerEvent) -> NoticeEvent:
             return Queued(message.queued.position)
         case "backpressure":
             return Backpressure(message.backpressure.waiting_events)
+        case "quota_reached":
+            reached = message.quota_reached
+            return QuotaReached(reached.quota, reached.retry_after.ToMilliseconds())
         case "session_moved":
             return SessionMoved(message.session_moved.reason)
         case "go_away":

@@ -45,6 +45,8 @@ class SeatRequest:
     profile: LaneProfile
     traceparent: str = ""
     """Where the session's trace goes on, in the W3C format; empty for nowhere."""
+    max_tenant_cells: int = 0
+    """Cells that the tenant's sessions may hold together there; 0 for no limit."""
 
     @property
     def key(self) -> str:
@@ -61,6 +63,7 @@ def seat_to_pb(seat: SeatRequest) -> pb.SitRequest:
         lane=lane_state_to_pb(seat.lane),
         profile=profile_to_pb(seat.profile),
         traceparent=seat.traceparent,
+        max_tenant_cells=seat.max_tenant_cells,
     )
     return pb.SitRequest(take_seat=take)
 
@@ -77,6 +80,7 @@ def seat_from_pb(message: pb.TakeSeat) -> SeatRequest:
         lane=lane_state_from_pb(message.lane),
         profile=profile_from_pb(message.profile),
         traceparent=message.traceparent[:MAX_TRACEPARENT_CHARS],
+        max_tenant_cells=message.max_tenant_cells,
     )
 
 

@@ -80,6 +80,11 @@ class AdminServiceStub:
                 request_serializer=duologue_dot_v1_dot_admin__pb2.ListAllSessionsRequest.SerializeToString,
                 response_deserializer=duologue_dot_v1_dot_admin__pb2.ListAllSessionsResponse.FromString,
                 _registered_method=True)
+        self.GetUsage = channel.unary_unary(
+                '/duologue.v1.AdminService/GetUsage',
+                request_serializer=duologue_dot_v1_dot_admin__pb2.GetUsageRequest.SerializeToString,
+                response_deserializer=duologue_dot_v1_dot_admin__pb2.GetUsageResponse.FromString,
+                _registered_method=True)
 
 
 class AdminServiceServicer:
@@ -149,6 +154,13 @@ class AdminServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetUsage(self, request, context):
+        """Tells what tenants used, by day.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -196,6 +208,11 @@ def add_AdminServiceServicer_to_server(servicer, server):
                     servicer.ListAllSessions,
                     request_deserializer=duologue_dot_v1_dot_admin__pb2.ListAllSessionsRequest.FromString,
                     response_serializer=duologue_dot_v1_dot_admin__pb2.ListAllSessionsResponse.SerializeToString,
+            ),
+            'GetUsage': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetUsage,
+                    request_deserializer=duologue_dot_v1_dot_admin__pb2.GetUsageRequest.FromString,
+                    response_serializer=duologue_dot_v1_dot_admin__pb2.GetUsageResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -442,6 +459,33 @@ class AdminService:
             '/duologue.v1.AdminService/ListAllSessions',
             duologue_dot_v1_dot_admin__pb2.ListAllSessionsRequest.SerializeToString,
             duologue_dot_v1_dot_admin__pb2.ListAllSessionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetUsage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/duologue.v1.AdminService/GetUsage',
+            duologue_dot_v1_dot_admin__pb2.GetUsageRequest.SerializeToString,
+            duologue_dot_v1_dot_admin__pb2.GetUsageResponse.FromString,
             options,
             channel_credentials,
             insecure,

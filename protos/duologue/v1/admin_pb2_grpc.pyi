@@ -34,6 +34,8 @@ class AdminServiceStub:
     """Takes an API key back."""
     ListAllSessions: _aio.UnaryUnaryMultiCallable[_admin_pb2.ListAllSessionsRequest, _admin_pb2.ListAllSessionsResponse]
     """Lists sessions of all tenants, or of one."""
+    GetUsage: _aio.UnaryUnaryMultiCallable[_admin_pb2.GetUsageRequest, _admin_pb2.GetUsageResponse]
+    """Tells what tenants used, by day."""
 
 class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
     """What operators ask and do. Needs an operator's key."""
@@ -109,5 +111,13 @@ class AdminServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_admin_pb2.ListAllSessionsRequest, _abc.Awaitable[_admin_pb2.ListAllSessionsResponse]],
     ) -> _abc.Awaitable[_admin_pb2.ListAllSessionsResponse]:
         """Lists sessions of all tenants, or of one."""
+
+    @_abc_1.abstractmethod
+    def GetUsage(
+        self,
+        request: _admin_pb2.GetUsageRequest,
+        context: _aio.ServicerContext[_admin_pb2.GetUsageRequest, _abc.Awaitable[_admin_pb2.GetUsageResponse]],
+    ) -> _abc.Awaitable[_admin_pb2.GetUsageResponse]:
+        """Tells what tenants used, by day."""
 
 def add_AdminServiceServicer_to_server(servicer: AdminServiceServicer, server: _aio.Server) -> None: ...

@@ -27,49 +27,49 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x64uologue/v1/conversation.proto\x12\x0b\x64uologue.v1\x1a\x18\x64uologue/v1/events.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa1\x01\n\x0f\x43onverseRequest\x12*\n\x05start\x18\x01 \x01(\x0b\x32\x19.duologue.v1.SessionStartH\x00\x12,\n\x06resume\x18\x02 \x01(\x0b\x32\x1a.duologue.v1.SessionResumeH\x00\x12)\n\x05\x65vent\x18\x03 \x01(\x0b\x32\x18.duologue.v1.ClientEventH\x00\x42\t\n\x07request\";\n\x10\x43onverseResponse\x12\'\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x18.duologue.v1.ServerEvent\":\n\x0cSessionStart\x12*\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1a.duologue.v1.SessionConfig\"R\n\rSessionResume\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x14\n\x0cresume_token\x18\x02 \x01(\t\x12\x17\n\x0flast_server_seq\x18\x03 \x01(\x04\"B\n\x14\x43reateSessionRequest\x12*\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1a.duologue.v1.SessionConfig\"T\n\x15\x43reateSessionResponse\x12%\n\x07session\x18\x01 \x01(\x0b\x32\x14.duologue.v1.Session\x12\x14\n\x0cresume_token\x18\x02 \x01(\t\"\'\n\x11GetSessionRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\";\n\x12GetSessionResponse\x12%\n\x07session\x18\x01 \x01(\x0b\x32\x14.duologue.v1.Session\"<\n\x13ListSessionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"W\n\x14ListSessionsResponse\x12&\n\x08sessions\x18\x01 \x03(\x0b\x32\x14.duologue.v1.Session\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\")\n\x13\x43loseSessionRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\"\x16\n\x14\x43loseSessionResponse\"Q\n\x14GetTranscriptRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x12\n\npage_token\x18\x03 \x01(\t\"_\n\x15GetTranscriptResponse\x12-\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x1c.duologue.v1.TranscriptEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xdb\x02\n\x07Session\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x11\n\ttenant_id\x18\x02 \x01(\t\x12*\n\x06status\x18\x03 \x01(\x0e\x32\x1a.duologue.v1.SessionStatus\x12*\n\x06\x63onfig\x18\x04 \x01(\x0b\x32\x1a.duologue.v1.SessionConfig\x12.\n\ncreated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tactive_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x65poch\x18\x07 \x01(\x04\x12!\n\x05usage\x18\x08 \x01(\x0b\x32\x12.duologue.v1.Usage\x12\x0f\n\x07node_id\x18\t \x01(\t\x12/\n\x0ctime_to_live\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\"{\n\x0fTranscriptEntry\x12\x1f\n\x04role\x18\x01 \x01(\x0e\x32\x11.duologue.v1.Role\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x0f\n\x07outcome\x18\x03 \x01(\t\x12\x18\n\x0bresponse_id\x18\x04 \x01(\rH\x00\x88\x01\x01\x42\x0e\n\x0c_response_id*\x96\x01\n\rSessionStatus\x12\x1e\n\x1aSESSION_STATUS_UNSPECIFIED\x10\x00\x12\x16\n\x12SESSION_STATUS_NEW\x10\x01\x12\x17\n\x13SESSION_STATUS_LIVE\x10\x02\x12\x19\n\x15SESSION_STATUS_ASLEEP\x10\x03\x12\x19\n\x15SESSION_STATUS_CLOSED\x10\x04*?\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\r\n\tROLE_USER\x10\x01\x12\x12\n\x0eROLE_ASSISTANT\x10\x02\x32\x8b\x04\n\x13\x43onversationService\x12K\n\x08\x43onverse\x12\x1c.duologue.v1.ConverseRequest\x1a\x1d.duologue.v1.ConverseResponse(\x01\x30\x01\x12V\n\rCreateSession\x12!.duologue.v1.CreateSessionRequest\x1a\".duologue.v1.CreateSessionResponse\x12M\n\nGetSession\x12\x1e.duologue.v1.GetSessionRequest\x1a\x1f.duologue.v1.GetSessionResponse\x12S\n\x0cListSessions\x12 .duologue.v1.ListSessionsRequest\x1a!.duologue.v1.ListSessionsResponse\x12S\n\x0c\x43loseSession\x12 .duologue.v1.CloseSessionRequest\x1a!.duologue.v1.CloseSessionResponse\x12V\n\rGetTranscript\x12!.duologue.v1.GetTranscriptRequest\x1a\".duologue.v1.GetTranscriptResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x64uologue/v1/conversation.proto\x12\x0b\x64uologue.v1\x1a\x18\x64uologue/v1/events.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb9\x01\n\x0f\x43onverseRequest\x12*\n\x05start\x18\x01 \x01(\x0b\x32\x19.duologue.v1.SessionStartH\x00\x12,\n\x06resume\x18\x02 \x01(\x0b\x32\x1a.duologue.v1.SessionResumeH\x00\x12)\n\x05\x65vent\x18\x03 \x01(\x0b\x32\x18.duologue.v1.ClientEventH\x00\x12\x16\n\x0eready_received\x18\x04 \x01(\x08\x42\t\n\x07request\";\n\x10\x43onverseResponse\x12\'\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x18.duologue.v1.ServerEvent\":\n\x0cSessionStart\x12*\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1a.duologue.v1.SessionConfig\"R\n\rSessionResume\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x14\n\x0cresume_token\x18\x02 \x01(\t\x12\x17\n\x0flast_server_seq\x18\x03 \x01(\x04\"B\n\x14\x43reateSessionRequest\x12*\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1a.duologue.v1.SessionConfig\"T\n\x15\x43reateSessionResponse\x12%\n\x07session\x18\x01 \x01(\x0b\x32\x14.duologue.v1.Session\x12\x14\n\x0cresume_token\x18\x02 \x01(\t\"\'\n\x11GetSessionRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\";\n\x12GetSessionResponse\x12%\n\x07session\x18\x01 \x01(\x0b\x32\x14.duologue.v1.Session\"<\n\x13ListSessionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\r\x12\x12\n\npage_token\x18\x02 \x01(\t\"W\n\x14ListSessionsResponse\x12&\n\x08sessions\x18\x01 \x03(\x0b\x32\x14.duologue.v1.Session\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\")\n\x13\x43loseSessionRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\"\x16\n\x14\x43loseSessionResponse\"Q\n\x14GetTranscriptRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x12\n\npage_token\x18\x03 \x01(\t\"_\n\x15GetTranscriptResponse\x12-\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x1c.duologue.v1.TranscriptEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xdb\x02\n\x07Session\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x11\n\ttenant_id\x18\x02 \x01(\t\x12*\n\x06status\x18\x03 \x01(\x0e\x32\x1a.duologue.v1.SessionStatus\x12*\n\x06\x63onfig\x18\x04 \x01(\x0b\x32\x1a.duologue.v1.SessionConfig\x12.\n\ncreated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tactive_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x65poch\x18\x07 \x01(\x04\x12!\n\x05usage\x18\x08 \x01(\x0b\x32\x12.duologue.v1.Usage\x12\x0f\n\x07node_id\x18\t \x01(\t\x12/\n\x0ctime_to_live\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\"{\n\x0fTranscriptEntry\x12\x1f\n\x04role\x18\x01 \x01(\x0e\x32\x11.duologue.v1.Role\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x0f\n\x07outcome\x18\x03 \x01(\t\x12\x18\n\x0bresponse_id\x18\x04 \x01(\rH\x00\x88\x01\x01\x42\x0e\n\x0c_response_id*\x96\x01\n\rSessionStatus\x12\x1e\n\x1aSESSION_STATUS_UNSPECIFIED\x10\x00\x12\x16\n\x12SESSION_STATUS_NEW\x10\x01\x12\x17\n\x13SESSION_STATUS_LIVE\x10\x02\x12\x19\n\x15SESSION_STATUS_ASLEEP\x10\x03\x12\x19\n\x15SESSION_STATUS_CLOSED\x10\x04*?\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\r\n\tROLE_USER\x10\x01\x12\x12\n\x0eROLE_ASSISTANT\x10\x02\x32\x8b\x04\n\x13\x43onversationService\x12K\n\x08\x43onverse\x12\x1c.duologue.v1.ConverseRequest\x1a\x1d.duologue.v1.ConverseResponse(\x01\x30\x01\x12V\n\rCreateSession\x12!.duologue.v1.CreateSessionRequest\x1a\".duologue.v1.CreateSessionResponse\x12M\n\nGetSession\x12\x1e.duologue.v1.GetSessionRequest\x1a\x1f.duologue.v1.GetSessionResponse\x12S\n\x0cListSessions\x12 .duologue.v1.ListSessionsRequest\x1a!.duologue.v1.ListSessionsResponse\x12S\n\x0c\x43loseSession\x12 .duologue.v1.CloseSessionRequest\x1a!.duologue.v1.CloseSessionResponse\x12V\n\rGetTranscript\x12!.duologue.v1.GetTranscriptRequest\x1a\".duologue.v1.GetTranscriptResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'duologue.v1.conversation_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SESSIONSTATUS']._serialized_start=1637
-  _globals['_SESSIONSTATUS']._serialized_end=1787
-  _globals['_ROLE']._serialized_start=1789
-  _globals['_ROLE']._serialized_end=1852
+  _globals['_SESSIONSTATUS']._serialized_start=1661
+  _globals['_SESSIONSTATUS']._serialized_end=1811
+  _globals['_ROLE']._serialized_start=1813
+  _globals['_ROLE']._serialized_end=1876
   _globals['_CONVERSEREQUEST']._serialized_start=139
-  _globals['_CONVERSEREQUEST']._serialized_end=300
-  _globals['_CONVERSERESPONSE']._serialized_start=302
-  _globals['_CONVERSERESPONSE']._serialized_end=361
-  _globals['_SESSIONSTART']._serialized_start=363
-  _globals['_SESSIONSTART']._serialized_end=421
-  _globals['_SESSIONRESUME']._serialized_start=423
-  _globals['_SESSIONRESUME']._serialized_end=505
-  _globals['_CREATESESSIONREQUEST']._serialized_start=507
-  _globals['_CREATESESSIONREQUEST']._serialized_end=573
-  _globals['_CREATESESSIONRESPONSE']._serialized_start=575
-  _globals['_CREATESESSIONRESPONSE']._serialized_end=659
-  _globals['_GETSESSIONREQUEST']._serialized_start=661
-  _globals['_GETSESSIONREQUEST']._serialized_end=700
-  _globals['_GETSESSIONRESPONSE']._serialized_start=702
-  _globals['_GETSESSIONRESPONSE']._serialized_end=761
-  _globals['_LISTSESSIONSREQUEST']._serialized_start=763
-  _globals['_LISTSESSIONSREQUEST']._serialized_end=823
-  _globals['_LISTSESSIONSRESPONSE']._serialized_start=825
-  _globals['_LISTSESSIONSRESPONSE']._serialized_end=912
-  _globals['_CLOSESESSIONREQUEST']._serialized_start=914
-  _globals['_CLOSESESSIONREQUEST']._serialized_end=955
-  _globals['_CLOSESESSIONRESPONSE']._serialized_start=957
-  _globals['_CLOSESESSIONRESPONSE']._serialized_end=979
-  _globals['_GETTRANSCRIPTREQUEST']._serialized_start=981
-  _globals['_GETTRANSCRIPTREQUEST']._serialized_end=1062
-  _globals['_GETTRANSCRIPTRESPONSE']._serialized_start=1064
-  _globals['_GETTRANSCRIPTRESPONSE']._serialized_end=1159
-  _globals['_SESSION']._serialized_start=1162
-  _globals['_SESSION']._serialized_end=1509
-  _globals['_TRANSCRIPTENTRY']._serialized_start=1511
-  _globals['_TRANSCRIPTENTRY']._serialized_end=1634
-  _globals['_CONVERSATIONSERVICE']._serialized_start=1855
-  _globals['_CONVERSATIONSERVICE']._serialized_end=2378
+  _globals['_CONVERSEREQUEST']._serialized_end=324
+  _globals['_CONVERSERESPONSE']._serialized_start=326
+  _globals['_CONVERSERESPONSE']._serialized_end=385
+  _globals['_SESSIONSTART']._serialized_start=387
+  _globals['_SESSIONSTART']._serialized_end=445
+  _globals['_SESSIONRESUME']._serialized_start=447
+  _globals['_SESSIONRESUME']._serialized_end=529
+  _globals['_CREATESESSIONREQUEST']._serialized_start=531
+  _globals['_CREATESESSIONREQUEST']._serialized_end=597
+  _globals['_CREATESESSIONRESPONSE']._serialized_start=599
+  _globals['_CREATESESSIONRESPONSE']._serialized_end=683
+  _globals['_GETSESSIONREQUEST']._serialized_start=685
+  _globals['_GETSESSIONREQUEST']._serialized_end=724
+  _globals['_GETSESSIONRESPONSE']._serialized_start=726
+  _globals['_GETSESSIONRESPONSE']._serialized_end=785
+  _globals['_LISTSESSIONSREQUEST']._serialized_start=787
+  _globals['_LISTSESSIONSREQUEST']._serialized_end=847
+  _globals['_LISTSESSIONSRESPONSE']._serialized_start=849
+  _globals['_LISTSESSIONSRESPONSE']._serialized_end=936
+  _globals['_CLOSESESSIONREQUEST']._serialized_start=938
+  _globals['_CLOSESESSIONREQUEST']._serialized_end=979
+  _globals['_CLOSESESSIONRESPONSE']._serialized_start=981
+  _globals['_CLOSESESSIONRESPONSE']._serialized_end=1003
+  _globals['_GETTRANSCRIPTREQUEST']._serialized_start=1005
+  _globals['_GETTRANSCRIPTREQUEST']._serialized_end=1086
+  _globals['_GETTRANSCRIPTRESPONSE']._serialized_start=1088
+  _globals['_GETTRANSCRIPTRESPONSE']._serialized_end=1183
+  _globals['_SESSION']._serialized_start=1186
+  _globals['_SESSION']._serialized_end=1533
+  _globals['_TRANSCRIPTENTRY']._serialized_start=1535
+  _globals['_TRANSCRIPTENTRY']._serialized_end=1658
+  _globals['_CONVERSATIONSERVICE']._serialized_start=1879
+  _globals['_CONVERSATIONSERVICE']._serialized_end=2402
 # @@protoc_insertion_point(module_scope)

@@ -87,6 +87,11 @@ class ConverseRequest(_message.Message):
     START_FIELD_NUMBER: _builtins.int
     RESUME_FIELD_NUMBER: _builtins.int
     EVENT_FIELD_NUMBER: _builtins.int
+    READY_RECEIVED_FIELD_NUMBER: _builtins.int
+    ready_received: _builtins.bool
+    """With an event: this stream's `session_ready` has come, so the resume token before its own is not
+    needed any more. A client that speaks before it leaves this unset.
+    """
     @_builtins.property
     def start(self) -> Global___SessionStart:
         """First message of a new conversation."""
@@ -105,10 +110,11 @@ class ConverseRequest(_message.Message):
         start: Global___SessionStart | None = ...,
         resume: Global___SessionResume | None = ...,
         event: _events_pb2.ClientEvent | None = ...,
+        ready_received: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "request", b"request", "resume", b"resume", "start", b"start"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "request", b"request", "resume", b"resume", "start", b"start"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "ready_received", b"ready_received", "request", b"request", "resume", b"resume", "start", b"start"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_request: _TypeAlias = _typing.Literal["start", "resume", "event"]  # noqa: Y015
     _WhichOneofArgType_request: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
@@ -176,7 +182,10 @@ class SessionResume(_message.Message):
     session_id: _builtins.str
     """Required. Which session."""
     resume_token: _builtins.str
-    """Required. As `session_ready` or CreateSession gave it."""
+    """Required. The last one that `session_ready` or CreateSession gave. Resuming gives another one,
+    and a token is good for one resumption: it can be repeated until the other one is known to have
+    arrived (`ready_received`), or was used.
+    """
     last_server_seq: _builtins.int
     """The last server event that was seen; 0 for none. The later ones follow."""
     def __init__(

@@ -26,8 +26,8 @@ if _version_not_supported:
 
 
 class ConversationServiceStub:
-    """Conversations in full duplex. Every call names its tenant by an API key in the metadata
-    (`authorization: Bearer KEY`).
+    """Conversations in full duplex. Every call names its tenant by an API key, or by a token of the
+    identity provider that the platform trusts, in the metadata (`authorization: Bearer KEY`).
     """
 
     def __init__(self, channel):
@@ -69,8 +69,8 @@ class ConversationServiceStub:
 
 
 class ConversationServiceServicer:
-    """Conversations in full duplex. Every call names its tenant by an API key in the metadata
-    (`authorization: Bearer KEY`).
+    """Conversations in full duplex. Every call names its tenant by an API key, or by a token of the
+    identity provider that the platform trusts, in the metadata (`authorization: Bearer KEY`).
     """
 
     def Converse(self, request_iterator, context):
@@ -159,8 +159,8 @@ def add_ConversationServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ConversationService:
-    """Conversations in full duplex. Every call names its tenant by an API key in the metadata
-    (`authorization: Bearer KEY`).
+    """Conversations in full duplex. Every call names its tenant by an API key, or by a token of the
+    identity provider that the platform trusts, in the metadata (`authorization: Bearer KEY`).
     """
 
     @staticmethod

@@ -13,8 +13,8 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ConversationServiceStub:
-    """Conversations in full duplex. Every call names its tenant by an API key in the metadata
-    (`authorization: Bearer KEY`).
+    """Conversations in full duplex. Every call names its tenant by an API key, or by a token of the
+    identity provider that the platform trusts, in the metadata (`authorization: Bearer KEY`).
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -35,8 +35,8 @@ class ConversationServiceStub:
     """Gives what was said so far, as both sides remember it."""
 
 class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Conversations in full duplex. Every call names its tenant by an API key in the metadata
-    (`authorization: Bearer KEY`).
+    """Conversations in full duplex. Every call names its tenant by an API key, or by a token of the
+    identity provider that the platform trusts, in the metadata (`authorization: Bearer KEY`).
     """
 
     @_abc_1.abstractmethod

@@ -26,19 +26,19 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x64uologue/v1/events.proto\x12\x0b\x64uologue.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xca\x03\n\x0b\x43lientEvent\x12\x12\n\nclient_seq\x18\x01 \x01(\x04\x12\x30\n\x0cinput_append\x18\x02 \x01(\x0b\x32\x18.duologue.v1.InputAppendH\x00\x12\x30\n\x0cinput_revise\x18\x03 \x01(\x0b\x32\x18.duologue.v1.InputReviseH\x00\x12\x30\n\x0cinput_commit\x18\x04 \x01(\x0b\x32\x18.duologue.v1.InputCommitH\x00\x12\x30\n\x0cplayback_ack\x18\x05 \x01(\x0b\x32\x18.duologue.v1.PlaybackAckH\x00\x12\x36\n\x0fresponse_cancel\x18\x06 \x01(\x0b\x32\x1b.duologue.v1.ResponseCancelH\x00\x12\x34\n\x0esession_update\x18\x07 \x01(\x0b\x32\x1a.duologue.v1.SessionUpdateH\x00\x12\x32\n\rsession_close\x18\x08 \x01(\x0b\x32\x19.duologue.v1.SessionCloseH\x00\x12\x34\n\x0e\x61ssistant_said\x18\t \x01(\x0b\x32\x1a.duologue.v1.AssistantSaidH\x00\x42\x07\n\x05\x65vent\"A\n\x0bInputAppend\x12\x12\n\nsegment_id\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x10\n\x08is_final\x18\x03 \x01(\x08\"A\n\x0bInputRevise\x12\x12\n\nsegment_id\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x10\n\x08is_final\x18\x03 \x01(\x08\"\r\n\x0bInputCommit\"7\n\x0bPlaybackAck\x12\x13\n\x0bresponse_id\x18\x01 \x01(\r\x12\x13\n\x0bheard_chars\x18\x02 \x01(\r\":\n\x0eResponseCancel\x12\x18\n\x0bresponse_id\x18\x01 \x01(\rH\x00\x88\x01\x01\x42\x0e\n\x0c_response_id\"\x81\x01\n\rAssistantSaid\x12\x18\n\x0bresponse_id\x18\x01 \x01(\rH\x00\x88\x01\x01\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x0e\n\x06is_end\x18\x03 \x01(\x08\x12\x18\n\x0bheard_chars\x18\x04 \x01(\rH\x01\x88\x01\x01\x42\x0e\n\x0c_response_idB\x0e\n\x0c_heard_chars\";\n\rSessionUpdate\x12*\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1a.duologue.v1.SessionConfig\"\x0e\n\x0cSessionClose\"\xb6\x05\n\rSessionConfig\x12\x15\n\x08strategy\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x1a\n\rsystem_prompt\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x18\n\x0btemperature\x18\x03 \x01(\x01H\x02\x88\x01\x01\x12\x12\n\x05top_p\x18\x04 \x01(\x01H\x03\x88\x01\x01\x12\x12\n\x05top_k\x18\x05 \x01(\rH\x04\x88\x01\x01\x12\x11\n\x04seed\x18\x06 \x01(\x04H\x05\x88\x01\x01\x12\x1f\n\x12repetition_penalty\x18\x07 \x01(\x01H\x06\x88\x01\x01\x12\x14\n\x0cstop_strings\x18\x08 \x03(\t\x12\x1d\n\x10max_reply_tokens\x18\t \x01(\rH\x07\x88\x01\x01\x12#\n\x16reply_tokens_per_slice\x18\n \x01(\rH\x08\x88\x01\x01\x12\x1e\n\x11look_ahead_tokens\x18\x0b \x01(\rH\t\x88\x01\x01\x12\'\n\x06labels\x18\x0c \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x12\n\x05\x66loor\x18\r \x01(\tH\n\x88\x01\x01\x12\x1d\n\x10reports_playback\x18\x0e \x01(\x08H\x0b\x88\x01\x01\x12\x12\n\x05model\x18\x0f \x01(\tH\x0c\x88\x01\x01\x12$\n\x17reply_tokens_per_second\x18\x10 \x01(\x01H\r\x88\x01\x01\x42\x0b\n\t_strategyB\x10\n\x0e_system_promptB\x0e\n\x0c_temperatureB\x08\n\x06_top_pB\x08\n\x06_top_kB\x07\n\x05_seedB\x15\n\x13_repetition_penaltyB\x13\n\x11_max_reply_tokensB\x19\n\x17_reply_tokens_per_sliceB\x14\n\x12_look_ahead_tokensB\x08\n\x06_floorB\x13\n\x11_reports_playbackB\x08\n\x06_modelB\x1a\n\x18_reply_tokens_per_second\"\xf4\x06\n\x0bServerEvent\x12\x12\n\nserver_seq\x18\x01 \x01(\x04\x12\x0c\n\x04tick\x18\x02 \x01(\x03\x12\r\n\x05\x65poch\x18\x03 \x01(\x04\x12\x12\n\nclient_seq\x18\x04 \x01(\x04\x12\x32\n\rsession_ready\x18\x05 \x01(\x0b\x32\x19.duologue.v1.SessionReadyH\x00\x12.\n\x0binput_state\x18\x06 \x01(\x0b\x32\x17.duologue.v1.InputStateH\x00\x12\x38\n\x10response_started\x18\x07 \x01(\x0b\x32\x1c.duologue.v1.ResponseStartedH\x00\x12\x34\n\x0eresponse_delta\x18\x08 \x01(\x0b\x32\x1a.duologue.v1.ResponseDeltaH\x00\x12\x32\n\rresponse_done\x18\t \x01(\x0b\x32\x19.duologue.v1.ResponseDoneH\x00\x12/\n\x0binterrupted\x18\n \x01(\x0b\x32\x18.duologue.v1.InterruptedH\x00\x12\x38\n\x10response_resumed\x18\x0b \x01(\x0b\x32\x1c.duologue.v1.ResponseResumedH\x00\x12\x36\n\x0f\x63ontext_trimmed\x18\x0c \x01(\x0b\x32\x1b.duologue.v1.ContextTrimmedH\x00\x12#\n\x05\x65rror\x18\r \x01(\x0b\x32\x12.duologue.v1.ErrorH\x00\x12#\n\x05usage\x18\x0e \x01(\x0b\x32\x12.duologue.v1.UsageH\x00\x12%\n\x06queued\x18\x0f \x01(\x0b\x32\x13.duologue.v1.QueuedH\x00\x12\x31\n\x0c\x62\x61\x63kpressure\x18\x10 \x01(\x0b\x32\x19.duologue.v1.BackpressureH\x00\x12\x32\n\rsession_moved\x18\x11 \x01(\x0b\x32\x19.duologue.v1.SessionMovedH\x00\x12&\n\x07go_away\x18\x12 \x01(\x0b\x32\x13.duologue.v1.GoAwayH\x00\x12\x34\n\x0esession_closed\x18\x13 \x01(\x0b\x32\x1a.duologue.v1.SessionClosedH\x00\x12\x36\n\x0fresponse_paused\x18\x14 \x01(\x0b\x32\x1b.duologue.v1.ResponsePausedH\x00\x42\x07\n\x05\x65vent\"\x93\x01\n\x0cSessionReady\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x14\n\x0cresume_token\x18\x02 \x01(\t\x12\'\n\x04tick\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x17\n\x0flast_client_seq\x18\x04 \x01(\x04\x12\x17\n\x0flast_server_seq\x18\x05 \x01(\x04\"\xcd\x01\n\nInputState\x12!\n\x05state\x18\x01 \x01(\x0e\x32\x12.duologue.v1.State\x12\x34\n\rprobabilities\x18\x02 \x03(\x0b\x32\x1d.duologue.v1.StateProbability\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x13\n\x0bsegment_ids\x18\x04 \x03(\t\x12\x19\n\x11look_ahead_tokens\x18\x05 \x01(\r\x12(\n\x06reason\x18\x06 \x01(\x0e\x32\x18.duologue.v1.StateReason\"J\n\x10StateProbability\x12!\n\x05state\x18\x01 \x01(\x0e\x32\x12.duologue.v1.State\x12\x13\n\x0bprobability\x18\x02 \x01(\x01\"&\n\x0fResponseStarted\x12\x13\n\x0bresponse_id\x18\x01 \x01(\r\"2\n\rResponseDelta\x12\x13\n\x0bresponse_id\x18\x01 \x01(\r\x12\x0c\n\x04text\x18\x02 \x01(\t\"K\n\x0cResponseDone\x12\x13\n\x0bresponse_id\x18\x01 \x01(\r\x12&\n\x06reason\x18\x02 \x01(\x0e\x32\x16.duologue.v1.EndReason\"7\n\x0bInterrupted\x12\x13\n\x0bresponse_id\x18\x01 \x01(\r\x12\x13\n\x0bheard_chars\x18\x02 \x01(\r\"%\n\x0eResponsePaused\x12\x13\n\x0bresponse_id\x18\x01 \x01(\r\":\n\x0fResponseResumed\x12\x13\n\x0bresponse_id\x18\x01 \x01(\r\x12\x12\n\nfrom_chars\x18\x02 \x01(\r\"\'\n\x0e\x43ontextTrimmed\x12\x15\n\rdropped_turns\x18\x01 \x01(\r\"&\n\x05\x45rror\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"^\n\x05Usage\x12\x14\n\x0cinput_tokens\x18\x01 \x01(\x04\x12\x15\n\routput_tokens\x18\x02 \x01(\x04\x12\x0e\n\x06slices\x18\x03 \x01(\x04\x12\x18\n\x10\x64iscarded_tokens\x18\x04 \x01(\x04\"\x1a\n\x06Queued\x12\x10\n\x08position\x18\x01 \x01(\r\"&\n\x0c\x42\x61\x63kpressure\x12\x16\n\x0ewaiting_events\x18\x01 \x01(\r\"\x1e\n\x0cSessionMoved\x12\x0e\n\x06reason\x18\x01 \x01(\t\"6\n\x06GoAway\x12,\n\ttime_left\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x0f\n\rSessionClosed*j\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bSTATE_QUERY\x10\x01\x12\x13\n\x0fSTATE_NON_QUERY\x10\x02\x12\x14\n\x10STATE_INCOMPLETE\x10\x03\x12\x0e\n\nSTATE_HOLD\x10\x04*\xa6\x01\n\x0bStateReason\x12\x1c\n\x18STATE_REASON_UNSPECIFIED\x10\x00\x12\x17\n\x13STATE_REASON_JUDGED\x10\x01\x12\x15\n\x11STATE_REASON_ECHO\x10\x02\x12\x16\n\x12STATE_REASON_GO_ON\x10\x03\x12\x18\n\x14STATE_REASON_SILENCE\x10\x04\x12\x17\n\x13STATE_REASON_LENGTH\x10\x05*\xa5\x01\n\tEndReason\x12\x1a\n\x16\x45ND_REASON_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x45ND_REASON_STOP\x10\x01\x12\x15\n\x11\x45ND_REASON_LENGTH\x10\x02\x12\x1a\n\x16\x45ND_REASON_STOP_STRING\x10\x03\x12\x18\n\x14\x45ND_REASON_CANCELLED\x10\x04\x12\x1a\n\x16\x45ND_REASON_INTERRUPTED\x10\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x64uologue/v1/events.proto\x12\x0b\x64uologue.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xca\x03\n\x0b\x43lientEvent\x12\x12\n\nclient_seq\x18\x01 \x01(\x04\x12\x30\n\x0cinput_append\x18\x02 \x01(\x0b\x32\x18.duologue.v1.InputAppendH\x00\x12\x30\n\x0cinput_revise\x18\x03 \x01(\x0b\x32\x18.duologue.v1.InputReviseH\x00\x12\x30\n\x0cinput_commit\x18\x04 \x01(\x0b\x32\x18.duologue.v1.InputCommitH\x00\x12\x30\n\x0cplayback_ack\x18\x05 \x01(\x0b\x32\x18.duologue.v1.PlaybackAckH\x00\x12\x36\n\x0fresponse_cancel\x18\x06 \x01(\x0b\x32\x1b.duologue.v1.ResponseCancelH\x00\x12\x34\n\x0esession_update\x18\x07 \x01(\x0b\x32\x1a.duologue.v1.SessionUpdateH\x00\x12\x32\n\rsession_close\x18\x08 \x01(\x0b\x32\x19.duologue.v1.SessionCloseH\x00\x12\x34\n\x0e\x61ssistant_said\x18\t \x01(\x0b\x32\x1a.duologue.v1.AssistantSaidH\x00\x42\x07\n\x05\x65vent\"A\n\x0bInputAppend\x12\x12\n\nsegment_id\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x10\n\x08is_final\x18\x03 \x01(\x08\"A\n\x0bInputRevise\x12\x12\n\nsegment_id\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x10\n\x08is_final\x18\x03 \x01(\x08\"\r\n\x0bInputCommit\"7\n\x0bPlaybackAck\x12\x13\n\x0bresponse_id\x18\x01 \x01(\r\x12\x13\n\x0bheard_chars\x18\x02 \x01(\r\":\n\x0eResponseCancel\x12\x18\n\x0bresponse_id\x18\x01 \x01(\rH\x00\x88\x01\x01\x42\x0e\n\x0c_response_id\"\x81\x01\n\rAssistantSaid\x12\x18\n\x0bresponse_id\x18\x01 \x01(\rH\x00\x88\x01\x01\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x0e\n\x06is_end\x18\x03 \x01(\x08\x12\x18\n\x0bheard_chars\x18\x04 \x01(\rH\x01\x88\x01\x01\x42\x0e\n\x0c_response_idB\x0e\n\x0c_heard_chars\";\n\rSessionUpdate\x12*\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1a.duologue.v1.SessionConfig\"\x0e\n\x0cSessionClose\"\xb6\x05\n\rSessionConfig\x12\x15\n\x08strategy\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x1a\n\rsystem_prompt\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x18\n\x0btemperature\x18\x03 \x01(\x01H\x02\x88\x01\x01\x12\x12\n\x05top_p\x18\x04 \x01(\x01H\x03\x88\x01\x01\x12\x12\n\x05top_k\x18\x05 \x01(\rH\x04\x88\x01\x01\x12\x11\n\x04seed\x18\x06 \x01(\x04H\x05\x88\x01\x01\x12\x1f\n\x12repetition_penalty\x18\x07 \x01(\x01H\x06\x88\x01\x01\x12\x14\n\x0cstop_strings\x18\x08 \x03(\t\x12\x1d\n\x10max_reply_tokens\x18\t \x01(\rH\x07\x88\x01\x01\x12#\n\x16reply_tokens_per_slice\x18\n \x01(\rH\x08\x88\x01\x01\x12\x1e\n\x11look_ahead_tokens\x18\x0b \x01(\rH\t\x88\x01\x01\x12\'\n\x06labels\x18\x0c \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x12\n\x05\x66loor\x18\r \x01(\tH\n\x88\x01\x01\x12\x1d\n\x10reports_playback\x18\x0e \x01(\x08H\x0b\x88\x01\x01\x12\x12\n\x05model\x18\x0f \x01(\tH\x0c\x88\x01\x01\x12$\n\x17reply_tokens_per_second\x18\x10 \x01(\x01H\r\x88\x01\x01\x42\x0b\n\t_strategyB\x10\n\x0e_system_promptB\x0e\n\x0c_temperatureB\x08\n\x06_top_pB\x08\n\x06_top_kB\x07\n\x05_seedB\x15\n\x13_repetition_penaltyB\x13\n\x11_max_reply_tokensB\x19\n\x17_reply_tokens_per_sliceB\x14\n\x12_look_ahead_tokensB\x08\n\x06_floorB\x13\n\x11_reports_playbackB\x08\n\x06_modelB\x1a\n\x18_reply_tokens_per_second\"\xa8\x07\n\x0bServerEvent\x12\x12\n\nserver_seq\x18\x01 \x01(\x04\x12\x0c\n\x04tick\x18\x02 \x01(\x03\x12\r\n\x05\x65poch\x18\x03 \x01(\x04\x12\x12\n\nclient_seq\x18\x04 \x01(\x04\x12\x32\n\rsession_ready\x18\x05 \x01(\x0b\x32\x19.duologue.v1.SessionReadyH\x00\x12.\n\x0binput_state\x18\x06 \x01(\x0b\x32\x17.duologue.v1.InputStateH\x00\x12\x38\n\x10response_started\x18\x07 \x01(\x0b\x32\x1c.duologue.v1.ResponseStartedH\x00\x12\x34\n\x0eresponse_delta\x18\x08 \x01(\x0b\x32\x1a.duologue.v1.ResponseDeltaH\x00\x12\x32\n\rresponse_done\x18\t \x01(\x0b\x32\x19.duologue.v1.ResponseDoneH\x00\x12/\n\x0binterrupted\x18\n \x01(\x0b\x32\x18.duologue.v1.InterruptedH\x00\x12\x38\n\x10response_resumed\x18\x0b \x01(\x0b\x32\x1c.duologue.v1.ResponseResumedH\x00\x12\x36\n\x0f\x63ontext_trimmed\x18\x0c \x01(\x0b\x32\x1b.duologue.v1.ContextTrimmedH\x00\x12#\n\x05\x65rror\x18\r \x01(\x0b\x32\x12.duologue.v1.ErrorH\x00\x12#\n\x05usage\x18\x0e \x01(\x0b\x32\x12.duologue.v1.UsageH\x00\x12%\n\x06queued\x18\x0f \x01(\x0b\x32\x13.duologue.v1.QueuedH\x00\x12\x31\n\x0c\x62\x61\x63kpressure\x18\x10 \x01(\x0b\x32\x19.duologue.v1.BackpressureH\x00\x12\x32\n\rsession_moved\x18\x11 \x01(\x0b\x32\x19.duologue.v1.SessionMovedH\x00\x12&\n\x07go_away\x18\x12 \x01(\x0b\x32\x13.duologue.v1.GoAwayH\x00\x12\x34\n\x0esession_closed\x18\x13 \x01(\x0b\x32\x1a.duologue.v1.SessionClosedH\x00\x12\x36\n\x0fresponse_paused\x18\x14 \x01(\x0b\x32\x1b.duologue.v1.ResponsePausedH\x00\x12\x32\n\rquota_reached\x18\x15 \x01(\x0b\x32\x19.duologue.v1.QuotaReachedH\x00\x42\x07\n\x05\x65vent\"\x93\x01\n\x0cSessionReady\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x14\n\x0cresume_token\x18\x02 \x01(\t\x12\'\n\x04tick\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x17\n\x0flast_client_seq\x18\x04 \x01(\x04\x12\x17\n\x0flast_server_seq\x18\x05 \x01(\x04\"\xcd\x01\n\nInputState\x12!\n\x05state\x18\x01 \x01(\x0e\x32\x12.duologue.v1.State\x12\x34\n\rprobabilities\x18\x02 \x03(\x0b\x32\x1d.duologue.v1.StateProbability\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x13\n\x0bsegment_ids\x18\x04 \x03(\t\x12\x19\n\x11look_ahead_tokens\x18\x05 \x01(\r\x12(\n\x06reason\x18\x06 \x01(\x0e\x32\x18.duologue.v1.StateReason\"J\n\x10StateProbability\x12!\n\x05state\x18\x01 \x01(\x0e\x32\x12.duologue.v1.State\x12\x13\n\x0bprobability\x18\x02 \x01(\x01\"&\n\x0fResponseStarted\x12\x13\n\x0bresponse_id\x18\x01 \x01(\r\"2\n\rResponseDelta\x12\x13\n\x0bresponse_id\x18\x01 \x01(\r\x12\x0c\n\x04text\x18\x02 \x01(\t\"K\n\x0cResponseDone\x12\x13\n\x0bresponse_id\x18\x01 \x01(\r\x12&\n\x06reason\x18\x02 \x01(\x0e\x32\x16.duologue.v1.EndReason\"7\n\x0bInterrupted\x12\x13\n\x0bresponse_id\x18\x01 \x01(\r\x12\x13\n\x0bheard_chars\x18\x02 \x01(\r\"%\n\x0eResponsePaused\x12\x13\n\x0bresponse_id\x18\x01 \x01(\r\":\n\x0fResponseResumed\x12\x13\n\x0bresponse_id\x18\x01 \x01(\r\x12\x12\n\nfrom_chars\x18\x02 \x01(\r\"\'\n\x0e\x43ontextTrimmed\x12\x15\n\rdropped_turns\x18\x01 \x01(\r\"&\n\x05\x45rror\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"^\n\x05Usage\x12\x14\n\x0cinput_tokens\x18\x01 \x01(\x04\x12\x15\n\routput_tokens\x18\x02 \x01(\x04\x12\x0e\n\x06slices\x18\x03 \x01(\x04\x12\x18\n\x10\x64iscarded_tokens\x18\x04 \x01(\x04\"\x1a\n\x06Queued\x12\x10\n\x08position\x18\x01 \x01(\r\"&\n\x0c\x42\x61\x63kpressure\x12\x16\n\x0ewaiting_events\x18\x01 \x01(\r\"M\n\x0cQuotaReached\x12\r\n\x05quota\x18\x01 \x01(\t\x12.\n\x0bretry_after\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x1e\n\x0cSessionMoved\x12\x0e\n\x06reason\x18\x01 \x01(\t\"6\n\x06GoAway\x12,\n\ttime_left\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\"\x0f\n\rSessionClosed*j\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bSTATE_QUERY\x10\x01\x12\x13\n\x0fSTATE_NON_QUERY\x10\x02\x12\x14\n\x10STATE_INCOMPLETE\x10\x03\x12\x0e\n\nSTATE_HOLD\x10\x04*\xa6\x01\n\x0bStateReason\x12\x1c\n\x18STATE_REASON_UNSPECIFIED\x10\x00\x12\x17\n\x13STATE_REASON_JUDGED\x10\x01\x12\x15\n\x11STATE_REASON_ECHO\x10\x02\x12\x16\n\x12STATE_REASON_GO_ON\x10\x03\x12\x18\n\x14STATE_REASON_SILENCE\x10\x04\x12\x17\n\x13STATE_REASON_LENGTH\x10\x05*\xa5\x01\n\tEndReason\x12\x1a\n\x16\x45ND_REASON_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x45ND_REASON_STOP\x10\x01\x12\x15\n\x11\x45ND_REASON_LENGTH\x10\x02\x12\x1a\n\x16\x45ND_REASON_STOP_STRING\x10\x03\x12\x18\n\x14\x45ND_REASON_CANCELLED\x10\x04\x12\x1a\n\x16\x45ND_REASON_INTERRUPTED\x10\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'duologue.v1.events_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_STATE']._serialized_start=3732
-  _globals['_STATE']._serialized_end=3838
-  _globals['_STATEREASON']._serialized_start=3841
-  _globals['_STATEREASON']._serialized_end=4007
-  _globals['_ENDREASON']._serialized_start=4010
-  _globals['_ENDREASON']._serialized_end=4175
+  _globals['_STATE']._serialized_start=3863
+  _globals['_STATE']._serialized_end=3969
+  _globals['_STATEREASON']._serialized_start=3972
+  _globals['_STATEREASON']._serialized_end=4138
+  _globals['_ENDREASON']._serialized_start=4141
+  _globals['_ENDREASON']._serialized_end=4306
   _globals['_CLIENTEVENT']._serialized_start=104
   _globals['_CLIENTEVENT']._serialized_end=562
   _globals['_INPUTAPPEND']._serialized_start=564
@@ -60,39 +60,41 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SESSIONCONFIG']._serialized_start=1040
   _globals['_SESSIONCONFIG']._serialized_end=1734
   _globals['_SERVEREVENT']._serialized_start=1737
-  _globals['_SERVEREVENT']._serialized_end=2621
-  _globals['_SESSIONREADY']._serialized_start=2624
-  _globals['_SESSIONREADY']._serialized_end=2771
-  _globals['_INPUTSTATE']._serialized_start=2774
-  _globals['_INPUTSTATE']._serialized_end=2979
-  _globals['_STATEPROBABILITY']._serialized_start=2981
-  _globals['_STATEPROBABILITY']._serialized_end=3055
-  _globals['_RESPONSESTARTED']._serialized_start=3057
-  _globals['_RESPONSESTARTED']._serialized_end=3095
-  _globals['_RESPONSEDELTA']._serialized_start=3097
-  _globals['_RESPONSEDELTA']._serialized_end=3147
-  _globals['_RESPONSEDONE']._serialized_start=3149
-  _globals['_RESPONSEDONE']._serialized_end=3224
-  _globals['_INTERRUPTED']._serialized_start=3226
-  _globals['_INTERRUPTED']._serialized_end=3281
-  _globals['_RESPONSEPAUSED']._serialized_start=3283
-  _globals['_RESPONSEPAUSED']._serialized_end=3320
-  _globals['_RESPONSERESUMED']._serialized_start=3322
-  _globals['_RESPONSERESUMED']._serialized_end=3380
-  _globals['_CONTEXTTRIMMED']._serialized_start=3382
-  _globals['_CONTEXTTRIMMED']._serialized_end=3421
-  _globals['_ERROR']._serialized_start=3423
-  _globals['_ERROR']._serialized_end=3461
-  _globals['_USAGE']._serialized_start=3463
-  _globals['_USAGE']._serialized_end=3557
-  _globals['_QUEUED']._serialized_start=3559
-  _globals['_QUEUED']._serialized_end=3585
-  _globals['_BACKPRESSURE']._serialized_start=3587
-  _globals['_BACKPRESSURE']._serialized_end=3625
-  _globals['_SESSIONMOVED']._serialized_start=3627
-  _globals['_SESSIONMOVED']._serialized_end=3657
-  _globals['_GOAWAY']._serialized_start=3659
-  _globals['_GOAWAY']._serialized_end=3713
-  _globals['_SESSIONCLOSED']._serialized_start=3715
-  _globals['_SESSIONCLOSED']._serialized_end=3730
+  _globals['_SERVEREVENT']._serialized_end=2673
+  _globals['_SESSIONREADY']._serialized_start=2676
+  _globals['_SESSIONREADY']._serialized_end=2823
+  _globals['_INPUTSTATE']._serialized_start=2826
+  _globals['_INPUTSTATE']._serialized_end=3031
+  _globals['_STATEPROBABILITY']._serialized_start=3033
+  _globals['_STATEPROBABILITY']._serialized_end=3107
+  _globals['_RESPONSESTARTED']._serialized_start=3109
+  _globals['_RESPONSESTARTED']._serialized_end=3147
+  _globals['_RESPONSEDELTA']._serialized_start=3149
+  _globals['_RESPONSEDELTA']._serialized_end=3199
+  _globals['_RESPONSEDONE']._serialized_start=3201
+  _globals['_RESPONSEDONE']._serialized_end=3276
+  _globals['_INTERRUPTED']._serialized_start=3278
+  _globals['_INTERRUPTED']._serialized_end=3333
+  _globals['_RESPONSEPAUSED']._serialized_start=3335
+  _globals['_RESPONSEPAUSED']._serialized_end=3372
+  _globals['_RESPONSERESUMED']._serialized_start=3374
+  _globals['_RESPONSERESUMED']._serialized_end=3432
+  _globals['_CONTEXTTRIMMED']._serialized_start=3434
+  _globals['_CONTEXTTRIMMED']._serialized_end=3473
+  _globals['_ERROR']._serialized_start=3475
+  _globals['_ERROR']._serialized_end=3513
+  _globals['_USAGE']._serialized_start=3515
+  _globals['_USAGE']._serialized_end=3609
+  _globals['_QUEUED']._serialized_start=3611
+  _globals['_QUEUED']._serialized_end=3637
+  _globals['_BACKPRESSURE']._serialized_start=3639
+  _globals['_BACKPRESSURE']._serialized_end=3677
+  _globals['_QUOTAREACHED']._serialized_start=3679
+  _globals['_QUOTAREACHED']._serialized_end=3756
+  _globals['_SESSIONMOVED']._serialized_start=3758
+  _globals['_SESSIONMOVED']._serialized_end=3788
+  _globals['_GOAWAY']._serialized_start=3790
+  _globals['_GOAWAY']._serialized_end=3844
+  _globals['_SESSIONCLOSED']._serialized_start=3846
+  _globals['_SESSIONCLOSED']._serialized_end=3861
 # @@protoc_insertion_point(module_scope)

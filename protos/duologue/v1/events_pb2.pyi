@@ -588,9 +588,10 @@ class ServerEvent(_message.Message):
     GO_AWAY_FIELD_NUMBER: _builtins.int
     SESSION_CLOSED_FIELD_NUMBER: _builtins.int
     RESPONSE_PAUSED_FIELD_NUMBER: _builtins.int
+    QUOTA_REACHED_FIELD_NUMBER: _builtins.int
     server_seq: _builtins.int
     """Counts the session's events from 1 without gaps; resume behind the last one seen. Events about
-    this connection only (ready, queued, usage, backpressure, moved, go_away) have 0: they are
+    this connection only (ready, queued, usage, backpressure, quota, moved, go_away) have 0: they are
     true when they are sent and are not sent again.
     """
     tick: _builtins.int
@@ -663,6 +664,10 @@ class ServerEvent(_message.Message):
     def response_paused(self) -> Global___ResponsePaused:
         """A response falls silent, for now or for good."""
 
+    @_builtins.property
+    def quota_reached(self) -> Global___QuotaReached:
+        """Replies wait: the tenant has used up what it may for now."""
+
     def __init__(
         self,
         *,
@@ -686,12 +691,13 @@ class ServerEvent(_message.Message):
         go_away: Global___GoAway | None = ...,
         session_closed: Global___SessionClosed | None = ...,
         response_paused: Global___ResponsePaused | None = ...,
+        quota_reached: Global___QuotaReached | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["backpressure", b"backpressure", "context_trimmed", b"context_trimmed", "error", b"error", "event", b"event", "go_away", b"go_away", "input_state", b"input_state", "interrupted", b"interrupted", "queued", b"queued", "response_delta", b"response_delta", "response_done", b"response_done", "response_paused", b"response_paused", "response_resumed", b"response_resumed", "response_started", b"response_started", "session_closed", b"session_closed", "session_moved", b"session_moved", "session_ready", b"session_ready", "usage", b"usage"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["backpressure", b"backpressure", "context_trimmed", b"context_trimmed", "error", b"error", "event", b"event", "go_away", b"go_away", "input_state", b"input_state", "interrupted", b"interrupted", "queued", b"queued", "quota_reached", b"quota_reached", "response_delta", b"response_delta", "response_done", b"response_done", "response_paused", b"response_paused", "response_resumed", b"response_resumed", "response_started", b"response_started", "session_closed", b"session_closed", "session_moved", b"session_moved", "session_ready", b"session_ready", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["backpressure", b"backpressure", "client_seq", b"client_seq", "context_trimmed", b"context_trimmed", "epoch", b"epoch", "error", b"error", "event", b"event", "go_away", b"go_away", "input_state", b"input_state", "interrupted", b"interrupted", "queued", b"queued", "response_delta", b"response_delta", "response_done", b"response_done", "response_paused", b"response_paused", "response_resumed", b"response_resumed", "response_started", b"response_started", "server_seq", b"server_seq", "session_closed", b"session_closed", "session_moved", b"session_moved", "session_ready", b"session_ready", "tick", b"tick", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backpressure", b"backpressure", "client_seq", b"client_seq", "context_trimmed", b"context_trimmed", "epoch", b"epoch", "error", b"error", "event", b"event", "go_away", b"go_away", "input_state", b"input_state", "interrupted", b"interrupted", "queued", b"queued", "quota_reached", b"quota_reached", "response_delta", b"response_delta", "response_done", b"response_done", "response_paused", b"response_paused", "response_resumed", b"response_resumed", "response_started", b"response_started", "server_seq", b"server_seq", "session_closed", b"session_closed", "session_moved", b"session_moved", "session_ready", b"session_ready", "tick", b"tick", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["session_ready", "input_state", "response_started", "response_delta", "response_done", "interrupted", "response_resumed", "context_trimmed", "error", "usage", "queued", "backpressure", "session_moved", "go_away", "session_closed", "response_paused"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["session_ready", "input_state", "response_started", "response_delta", "response_done", "interrupted", "response_resumed", "context_trimmed", "error", "usage", "queued", "backpressure", "session_moved", "go_away", "session_closed", "response_paused", "quota_reached"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
@@ -711,7 +717,7 @@ class SessionReady(_message.Message):
     session_id: _builtins.str
     """The session's name."""
     resume_token: _builtins.str
-    """What resumes it, together with the same API key."""
+    """What resumes it the next time, together with a key of the tenant."""
     last_client_seq: _builtins.int
     """The last client event that was taken; send again what came after it."""
     last_server_seq: _builtins.int
@@ -1090,6 +1096,34 @@ class Backpressure(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Backpressure: _TypeAlias = Backpressure  # noqa: Y015
+
+@_typing.final
+class QuotaReached(_message.Message):
+    """The tenant has used up what it may for now. Listening goes on; replies go on by themselves."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUOTA_FIELD_NUMBER: _builtins.int
+    RETRY_AFTER_FIELD_NUMBER: _builtins.int
+    quota: _builtins.str
+    """What of: "output_tokens"."""
+    @_builtins.property
+    def retry_after(self) -> _duration_pb2.Duration:
+        """When there is more of it, if nobody else takes it."""
+
+    def __init__(
+        self,
+        *,
+        quota: _builtins.str = ...,
+        retry_after: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["retry_after", b"retry_after"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["quota", b"quota", "retry_after", b"retry_after"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QuotaReached: _TypeAlias = QuotaReached  # noqa: Y015
 
 @_typing.final
 class SessionMoved(_message.Message):

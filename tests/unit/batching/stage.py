@@ -64,6 +64,8 @@ class CountingEngine:
     runs_out_of_memory: bool = False
     submitted: list[Slice] = field(default_factory=list)
     rested: list[str] = field(default_factory=list)
+    held_cells: dict[str, int] = field(default_factory=dict)
+    """By session; those that rest hold none."""
     num_probes: int = 0
     shared_among: dict[str, str | None] = field(default_factory=dict)
     _seats: dict[str, tuple[int, Lane, LaneProfile]] = field(default_factory=dict)
@@ -96,6 +98,7 @@ class CountingEngine:
         if session_id in self._left:
             raise DuologueError("busy")
         self.rested.append(session_id)
+        self.held_cells.pop(session_id, None)
         self._fault("rest", session_id)
 
     def change(self, session_id: str, epoch: int, profile: LaneProfile) -> None:
@@ -104,6 +107,9 @@ class CountingEngine:
 
     def lane(self, session_id: str) -> Lane:
         return self._seats[session_id][1]
+
+    def num_cells_held(self, session_ids: Sequence[str]) -> int:
+        return sum(self.held_cells.get(each, 0) for each in session_ids)
 
     def submit(self, work: Slice) -> None:
         if work.session_id in self.refusals:
@@ -176,9 +182,17 @@ class Stage:
         *,
         trunk: Sequence[int] = (1, 2),
         profile: LaneProfile = PROFILE,
+        had_seat: bool = False,
+        tenant_id: str = "",
+        max_tenant_cells: int = 0,
     ) -> None:
         lane = LaneState.of(Lane(CHAT, trunk))
-        take = Take(stream, session_id, session_id, epoch, strategy_named("duo"), lane, profile)
+        take = Take(
+            *(stream, session_id, session_id, epoch, strategy_named("duo"), lane, profile),
+            had_seat=had_seat,
+            tenant_id=tenant_id,
+            max_tenant_cells=max_tenant_cells,
+        )
         self.loop.post(take)
 
     def ask(

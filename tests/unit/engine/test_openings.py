@@ -149,3 +149,18 @@ def test_what_is_wholly_there_needs_no_forward() -> None:
     assert (result.error, result.num_rows, result.num_forwards) == (None, 0, 0)
     assert bench.engine.lane("later").trunk.is_cached
     bench.engine.check_integrity()
+
+
+def test_cells_that_sessions_share_are_held_once_by_all_together() -> None:
+    bench = Bench()
+    for name in ("one", "two"):
+        bench.open(name, "acme")
+    bench.ask("one")
+    alone = bench.engine.num_cells_held(["one"])
+    assert alone >= len(INSTRUCTIONS)
+    assert bench.engine.num_cells_held(["two"]) == 0
+    bench.ask("two", tick=2)
+    both = bench.engine.num_cells_held(["one", "two"])
+    assert alone < both < 2 * alone
+    bench.engine.rest("one", 1)
+    assert bench.engine.num_cells_held(["one"]) == 0

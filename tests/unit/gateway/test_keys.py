@@ -3,8 +3,9 @@
 import pytest
 
 from duologue.clock import ManualClock
-from duologue.gateway.errors import NotAllowed, Unauthenticated
-from duologue.gateway.keys import REMEMBERED_MS, KeyRing, caller, require_operator
+from duologue.gateway.errors import Unauthenticated
+from duologue.gateway.keys import REMEMBERED_MS, KeyRing, caller
+from duologue.grants import Grant
 from duologue.tenants import Tenant
 
 KEY = "duo_1_secret"
@@ -14,12 +15,12 @@ class Register:
     """A store's keys."""
 
     def __init__(self) -> None:
-        self.tenants = {KEY: Tenant("acme")}
+        self.grants = {KEY: Grant(Tenant("acme"))}
         self.asked: list[str] = []
 
-    async def tenant_of(self, key: str) -> Tenant | None:
+    async def grant_of(self, key: str) -> Grant | None:
         self.asked.append(key)
-        return self.tenants.get(key)
+        return self.grants.get(key)
 
 
 def _metadata(*values: str) -> list[tuple[str, str | bytes]]:
@@ -28,12 +29,12 @@ def _metadata(*values: str) -> list[tuple[str, str | bytes]]:
 
 async def test_the_store_is_asked_once_in_a_while() -> None:
     register, clock = Register(), ManualClock()
-    keys = KeyRing(register.tenant_of, clock)
+    keys = KeyRing(register.grant_of, clock)
     for _ in range(3):
-        assert (await keys.admit(_metadata(f"Bearer {KEY}"))).tenant_id == "acme"
+        assert (await keys.admit(_metadata(f"Bearer {KEY}"))).tenant.tenant_id == "acme"
     assert caller().tenant_id == "acme"
     assert register.asked == [KEY]
-    register.tenants.clear()
+    register.grants.clear()
     clock.advance(REMEMBERED_MS)
     with pytest.raises(Unauthenticated):
         await keys.admit(_metadata(f"Bearer {KEY}"))
@@ -42,7 +43,7 @@ async def test_the_store_is_asked_once_in_a_while() -> None:
 
 async def test_a_wrong_key_is_remembered_too() -> None:
     register = Register()
-    keys = KeyRing(register.tenant_of, ManualClock())
+    keys = KeyRing(register.grant_of, ManualClock())
     for _ in range(3):
         with pytest.raises(Unauthenticated):
             await keys.admit(_metadata("Bearer wrong"))
@@ -50,7 +51,7 @@ async def test_a_wrong_key_is_remembered_too() -> None:
 
 
 async def test_what_is_kept_is_no_key() -> None:
-    keys = KeyRing(Register().tenant_of, ManualClock())
+    keys = KeyRing(Register().grant_of, ManualClock())
     await keys.admit(_metadata(f"bearer  {KEY}"))
     assert KEY not in repr(vars(keys))
 
@@ -61,11 +62,5 @@ async def test_what_is_kept_is_no_key() -> None:
 async def test_what_is_no_bearer_of_one_key(values: tuple[str, ...]) -> None:
     register = Register()
     with pytest.raises(Unauthenticated):
-        await KeyRing(register.tenant_of, ManualClock()).admit(_metadata(*values))
+        await KeyRing(register.grant_of, ManualClock()).admit(_metadata(*values))
     assert register.asked == []
-
-
-def test_operators_only() -> None:
-    require_operator(Tenant("ops", is_operator=True))
-    with pytest.raises(NotAllowed):
-        require_operator(Tenant("acme"))

@@ -17,6 +17,7 @@ from duologue.events import (
 from duologue.hosting.actions import (
     Action,
     Adjust,
+    AskTokens,
     Ending,
     FindSeat,
     Keep,
@@ -27,6 +28,7 @@ from duologue.hosting.actions import (
     Write,
 )
 from duologue.hosting.host import Host
+from duologue.hosting.ration import FREE_TOKENS, Ration
 from duologue.lane.slices import Slice
 from duologue.notices import NoticeEvent
 from duologue.service_settings import SessionSettings
@@ -39,6 +41,8 @@ from tests.unit.session.scripted_engine import Reciter, ScriptedEngine
 from tests.unit.session.stage import TICK_MS, Setting, Stage
 
 SESSION_ID = "session"
+WAIT_MS = 2_000
+"""After which more of the tenant's tokens are promised."""
 
 
 class MemoryStore:
@@ -79,6 +83,7 @@ class Scene:
         sessions: SessionSettings | None = None,
         max_entries: int = 400,
         is_store_slow: bool = False,
+        tokens: int | None = None,
         **decoding: Any,
     ) -> None:
         stage = Stage(setting, **decoding)
@@ -93,6 +98,9 @@ class Scene:
         self.max_entries = max_entries
         self.store = MemoryStore()
         self.store.is_slow = is_store_slow
+        self.tokens = tokens
+        """What is left of the tenant's reply tokens; None for no limit."""
+        self.num_refusals = 0
         self.has_seats = True
         self.answers = True
         self.shown: list[Envelope] = []
@@ -122,7 +130,9 @@ class Scene:
         )
         for data in self.store.entries:
             chronicle.replay(*entry_from_bytes(data, SESSION_ID))
-        self.host = Host(chronicle, self.ticks, self.sessions, self.clock.now_ms())
+        ration = Ration(FREE_TOKENS if self.tokens is None else 0)
+        now_ms = self.clock.now_ms()
+        self.host = Host(chronicle, self.ticks, self.sessions, now_ms, ration=ration)
         self.left: Leave | None = None
         self._flying: Slice | None = None
         self._engine: ScriptedEngine | None = None
@@ -240,6 +250,14 @@ class Scene:
                 self._do(action)
             self._go_on()
 
+    def _ration(self) -> None:
+        """Give a portion of what is left, or none."""
+        portion = FREE_TOKENS if self.tokens is None else min(4, self.tokens)
+        if self.tokens is not None:
+            self.tokens -= portion
+        self.num_refusals += not portion
+        self.host.rationed(portion, 0 if portion else WAIT_MS, self.clock.now_ms())
+
     def _go_on(self) -> None:
         """What the others do by themselves."""
         if self._seat_wanted is not None and self.has_seats:
@@ -254,6 +272,8 @@ class Scene:
             case FindSeat():
                 self._engine = self._flying = None
                 self._seat_wanted = action
+            case AskTokens():
+                self._ration()
             case Adjust(profile):
                 assert self._engine is not None
                 self._engine.profile = profile

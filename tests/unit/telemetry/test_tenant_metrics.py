@@ -31,10 +31,14 @@ def test_there_are_as_many_series_as_allowed_and_they_add_up() -> None:
     for number in range(1000):
         metrics.tenants.session_made(f"tenant-{number}")
         metrics.tenants.said(f"tenant-{number}", 7)
+        metrics.tenants.used(f"tenant-{number}", 0, 5)
+        metrics.tenants.waits(f"tenant-{number}")
         metrics.tenants.refused(f"tenant-{number}", "NO_ROOM")
     for name, each in (
         (names.TENANT_SESSIONS, 1),
         (names.TENANT_INPUT_CHARACTERS, 7),
+        (names.TENANT_TOKENS, 5),
+        (names.TENANT_QUOTA_WAITS, 1),
         (names.TENANT_REJECTIONS, 1),
     ):
         found = counted(metrics.registry, f"{name}_total")

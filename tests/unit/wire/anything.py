@@ -53,6 +53,7 @@ from duologue.notices import (
     GoAway,
     Notice,
     Queued,
+    QuotaReached,
     SessionMoved,
     SessionReady,
 )
@@ -134,6 +135,7 @@ notices = st.builds(
         usages,
         st.builds(Queued, counts),
         st.builds(Backpressure, counts),
+        st.builds(QuotaReached, texts, counts),
         st.builds(SessionMoved, texts),
         st.builds(GoAway, counts),
     ),

@@ -44,3 +44,16 @@ podSelector:
 {{- end }}
 {{- end }}
 {{- end }}
+
+{{- /* To the keys of an identity provider, where they are fetched. */}}
+{{- define "duologue.issuerEgress" -}}
+{{- with .Values.settings.jwt }}
+{{- if contains "://" (.jwks | default "") }}
+- {{- with $.Values.networkPolicy.issuer }}
+  to: {{- toYaml . | nindent 4 }}
+  {{- end }}
+  ports:
+    - port: {{ $.Values.networkPolicy.issuerPort }}
+{{- end }}
+{{- end }}
+{{- end }}

@@ -1,5 +1,6 @@
--- Count a tenant's usage. KEYS: usage. ARGV: its counts.
+-- Count a tenant's usage. KEYS: usage, daily. ARGV: now, its counts.
 for index, name in ipairs(USAGE) do
-  redis.call('HINCRBY', KEYS[1], name, ARGV[index])
+  redis.call('HINCRBY', KEYS[1], name, ARGV[1 + index])
+  count_day(KEYS[2], time_ms(ARGV[1]), name, ARGV[1 + index])
 end
-redis.call('PEXPIRE', KEYS[1], 400 * DAY_MS)
+redis.call('PEXPIRE', KEYS[1], KEPT_DAYS * DAY_MS)

@@ -21,6 +21,23 @@ end
 -- What was used, in the order in which scripts take and tell it.
 local USAGE = {'input_tokens', 'output_tokens', 'slices', 'discarded_tokens'}
 
+-- For how many days it is kept what was used, after the last time.
+local KEPT_DAYS = 400
+
+-- Count something of a tenant for the day of a time. Days too old are forgotten when one begins.
+local function count_day(daily, now, name, more)
+  if tonumber(more) == 0 then return end
+  local day = math.floor(now / DAY_MS)
+  if redis.call('HINCRBY', daily, day .. ' ' .. name, more) == tonumber(more) then
+    for _, field in ipairs(redis.call('HKEYS', daily)) do
+      if tonumber(string.match(field, '^%d+')) <= day - KEPT_DAYS then
+        redis.call('HDEL', daily, field)
+      end
+    end
+  end
+  redis.call('PEXPIRE', daily, KEPT_DAYS * DAY_MS)
+end
+
 -- The usage that a hash has, a session's or a tenant's; what was never counted is 0.
 local function usage_at(key)
   local counts = redis.call('HMGET', key, unpack(USAGE))
