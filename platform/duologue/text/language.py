@@ -53,6 +53,11 @@ def is_foreign(text: str) -> bool:
     return _is_in_other_letters(end) or _has_foreign_words(keys_of(end))
 
 
+def has_english(text: str) -> bool:
+    """Whether the text has a common word that is English and of no other language here."""
+    return any(word in ENGLISH_WORDS and word not in _SHARED for word in keys_of(text))
+
+
 def _is_in_other_letters(text: str) -> bool:
     """Whether most of its letters are not Latin."""
     num_other = len(_OTHER.findall(text)) + (_UNSPACED_LETTERS - 1) * len(_UNSPACED.findall(text))
@@ -89,8 +94,8 @@ def _is_enough(count: int, num_english: int, *, alone: bool) -> bool:
     return count >= (ENOUGH_ALONE if alone else ENOUGH) and count > WHOLE * num_english
 
 
-def _plain(word: str) -> str:
-    """The word as those write it who leave marks out."""
+def plain(word: str) -> str:
+    """The word, or text, as those write it who leave the marks on letters out."""
     apart = unicodedata.normalize("NFD", word.translate(_PLAIN))
     return "".join(char for char in apart if not unicodedata.combining(char))
 
@@ -99,7 +104,7 @@ def _counts() -> dict[str, dict[str, int]]:
     """By word, what it counts for each of the languages that have it."""
     made: defaultdict[str, dict[str, int]] = defaultdict(dict)
     for language, words in FOREIGN_WORDS.items():
-        for word in (words | set(map(_plain, words))) - ENGLISH_WORDS:
+        for word in (words | set(map(plain, words))) - ENGLISH_WORDS:
             is_half = word in HALF_WORDS or (word not in words and len(word) < _TELLING_CHARS)
             if len(word) > 1 or not word.isascii():
                 made[word][language] = HALF if is_half else WHOLE
