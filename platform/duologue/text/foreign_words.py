@@ -204,24 +204,24 @@ FOREIGN_WORDS = {
 }
 """By language: pronouns, particles, forms of the verbs that are said most, question words, numbers.
 
-Words that are English too may stand among them: they are taken out where they are counted.
+Words that are English too may stand among them: they count for neither.
 """
 
 HALF_WORDS = word_set(
-    "ac ai al ali alt ar ate aux avant az ba ban bay ben bent bi boa bon bu ca cal car cari cat chao"
-    " che chi chin chose chung ciao co com comment con cos cu cum da dal dan dat de deja del den der"
-    " des di dia dig din dina dir dis dit dong dos dove du dun e ed ei el ella em en er era erg es esse"
-    " est esta et etsi eu ez fa face far fare favor fi fire fra fur ga git goi gut ha hai hallo halo"
-    " han har hari hat hay hei hep het hier ho hoi hola hon hun ide il io ir jam ja je jo jos jour kan"
-    " ke ki kia kim kun la lam las le les li lima lite lo los ma maine mai mal mame man mana mar mas"
-    " mein men merci met mets mi mia min mina mine minh mint mir mis mit mo mod mon mot mu mult muss"
-    " na nada nam nama nas nay ne ni nic noe non nu nun o od oi om on ona ons ont op opt ore os oss ot"
-    " otto ou pa par pas pe pet plus po pod pon port pot pour pre pres pro proc pune putin qua qual qui"
-    " quanta sa sag sage salut san sans se sein seine sem sen ses sex si sig sim sin sina sit siz size"
-    " ska som son sore sou su sub suis sun sur sus ta tai tak tam tama tan tat tata tau te ted tee tem"
-    " tens ter ti tie til till tio to todo toi ton tot tout tre tu tuo ty u uber un una uno ur ut v va"
-    " val vale van var vel ver vet vi via vier vim vis visa von w wat wel wo y ya yang yo z zo"
-    " die doe bin meg per ate door even once due care"
-    " mas merci bonjour gracias grazie danke adios hola buenos ole tutti"
+    "ac adios ai al ali alt ar ate aux avant az ba ban bay ben bent bi bin boa bon bonjour bu"
+    " buenos ca cal care cari chao che chi chin chose chung ciao co com comment con cos cu cum"
+    " da dal dan danke dat de deja del den der des di dia die dig din dina dir dis dit doe dong"
+    " dos dove du due dun ed ei el ella em en er era erg es esse est esta et etsi eu ez fa face"
+    " fare favor fi fire fra fur ga git goi gracias grazie gut ha hai hallo halo han har hari"
+    " hat hay hei hep het hier ho hoi hola hon hun ide il io ir ja jam je jo jos jour kan ke ki"
+    " kia kim kun la lam las le les li lima lite lo los ma mai maine mal mame mana mar mas meg"
+    " mein merci mets mi mia min mina mine minh mint mir mis mit mo mod mon mot mu mult muss na"
+    " nada nam nama nas nay ne ni nic noe non nu od oi ole om ona ons ont op opt ore os oss ot"
+    " otto ou pa par pas pe per pet plus po pod pon pot pour pres pro proc pune putin qua qual"
+    " quanta qui sa sag sage salut sans se sein seine sem sen ses sex si sig sim sin sina siz"
+    " size ska som son sore sou su sub suis sun sur sus ta tai tak tam tama tan tat tata tau te"
+    " ted tee tem tens ter ti tie til till tio todo toi ton tot tout tre tu tuo tutti ty uber un"
+    " una uno ur ut va val vale van var vel ver vet vi vier vim vis visa von wat wel wo ya yang"
+    " yo zo à"
 )
 """Written alike in English texts, as words, names, brands or noises: they count half."""

@@ -19,6 +19,8 @@ ENOUGH = 6
 """What the words of a language have to count together."""
 ENOUGH_ALONE = 4
 """The same where not one word of several is English, and one is the language's own."""
+ENOUGH_UNKNOWN = 9
+"""The same where no word is known, but for the letters: two may be somebody's names."""
 SEVERAL = 3
 
 _MAX_CHARS = 400
@@ -28,7 +30,7 @@ _OTHER = regex.compile(r"[\p{L}--\p{Latin}--\p{Common}]", regex.V1)
 _UNSPACED = regex.compile(rf"[[{UNSPACED}]&&\p{{L}}]", regex.V1)
 _UNSPACED_LETTERS = 2
 """Latin letters that one letter is worth in a script that puts no blanks between words."""
-_MIN_OTHER_LETTERS = 2
+_GREEK = regex.compile(r"\p{Greek}")
 _MARKED = regex.compile(r"[\p{Latin}--[a-zA-Z]]|^(?:j|l|m|n|qu|un|all|dell|nell)'\p{L}{2}", regex.V1)
 # Letters that do not come apart into a plain one and a mark.
 _PLAIN = str.maketrans({"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ı": "i"})
@@ -37,10 +39,8 @@ _TELLING_CHARS = 4
 _BORROWED = word_set(
     "café cafés cliché clichés crème décor déjà entrée entrées fiancé fiancée façade jalapeño"
     " jalapeños naïve piñata piñatas purée résumé résumés sauté sautéed soufflé soirée touché"
-    " beyoncé pokémon nestlé"
+    " beyoncé pokémon nestlé à"
 )
-_ANY = "any"
-"""Stands for a language of which no word is known here."""
 
 
 @lru_cache(maxsize=256)  # sessions ask again with every look at the clock
@@ -58,10 +58,18 @@ def has_english(text: str) -> bool:
     return any(word in ENGLISH_WORDS and word not in _SHARED for word in keys_of(text))
 
 
+def plain(word: str) -> str:
+    """The word, or text, as those write it who leave the marks on letters out."""
+    apart = unicodedata.normalize("NFD", word.translate(_PLAIN))
+    return "".join(char for char in apart if not unicodedata.combining(char))
+
+
 def _is_in_other_letters(text: str) -> bool:
-    """Whether most of its letters are not Latin."""
-    num_other = len(_OTHER.findall(text)) + (_UNSPACED_LETTERS - 1) * len(_UNSPACED.findall(text))
-    return num_other >= _MIN_OTHER_LETTERS and num_other > len(_LATIN.findall(text))
+    """Whether most of its letters are not Latin, and not merely a Greek one that is a sign."""
+    other = _OTHER.findall(text)
+    num_other = len(other) + (_UNSPACED_LETTERS - 1) * len(_UNSPACED.findall(text))
+    is_sign = len(other) == 1 and _GREEK.fullmatch(other[0]) is not None
+    return num_other > len(_LATIN.findall(text)) and not is_sign
 
 
 def _has_foreign_words(words: Sequence[str]) -> bool:
@@ -72,32 +80,21 @@ def _has_foreign_words(words: Sequence[str]) -> bool:
     """
     num_english = sum(word in ENGLISH_WORDS for word in words)
     foreign = set(words) - ENGLISH_WORDS
-    marked = MARKED * sum(bool(_MARKED.search(word)) for word in foreign - _BORROWED)
-    counts, own = Counter[str](), {_ANY}
+    marked = {word for word in foreign - _BORROWED if _MARKED.search(word)}
+    counts, own = Counter[str](), set[str]()
     for word in foreign:
         for language, count in _COUNTS.get(word, _NOTHING).items():
-            counts[language] += count
+            counts[language] += count - MARKED * (word in marked)
             if marked or count == WHOLE:
                 own.add(language)
     shared = Counter(language for word in words for language in _SHARED.get(word, ()))
+    of_any = MARKED * len(marked)
+    is_alone = not num_english and len(words) >= SEVERAL
     return any(
-        _is_enough(
-            counts[language] + marked,
-            num_english - shared[language],
-            alone=language is not _ANY and not num_english and len(words) >= SEVERAL,
-        )
+        counts[language] + of_any >= (ENOUGH_ALONE if is_alone else ENOUGH)
+        and counts[language] + of_any > WHOLE * (num_english - shared[language])
         for language in own
-    )
-
-
-def _is_enough(count: int, num_english: int, *, alone: bool) -> bool:
-    return count >= (ENOUGH_ALONE if alone else ENOUGH) and count > WHOLE * num_english
-
-
-def plain(word: str) -> str:
-    """The word, or text, as those write it who leave the marks on letters out."""
-    apart = unicodedata.normalize("NFD", word.translate(_PLAIN))
-    return "".join(char for char in apart if not unicodedata.combining(char))
+    ) or ENOUGH_UNKNOWN <= of_any > WHOLE * num_english
 
 
 def _counts() -> dict[str, dict[str, int]]:
