@@ -39,7 +39,8 @@ class Judge:
         With patience OUT, the likeliest of the states that can be acted on is taken. Nothing is
         dropped for want of time: with LOW patience, NON_QUERY keeps its threshold, and OUT does not
         choose it for what sounds unfinished. One who `keeps` what was said never chooses it, if
-        anything else can be chosen, nor HOLD below its threshold. A state that the head does not know is never acted on.
+        anything else can be chosen, nor HOLD below its threshold. A state that the head does not
+        know is never acted on.
         """
         if patience is Patience.OUT:
             lowered = dict.fromkeys(self._last_choices(probabilities, keeps), 0.0)

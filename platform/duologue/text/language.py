@@ -31,7 +31,9 @@ _UNSPACED = regex.compile(rf"[[{UNSPACED}]&&\p{{L}}]", regex.V1)
 _UNSPACED_LETTERS = 2
 """Latin letters that one letter is worth in a script that puts no blanks between words."""
 _GREEK = regex.compile(r"\p{Greek}")
-_MARKED = regex.compile(r"[\p{Latin}--[a-zA-Z]]|^(?:j|l|m|n|qu|un|all|dell|nell)'\p{L}{2}", regex.V1)
+_MARKED = regex.compile(
+    r"[\p{Latin}--[a-zA-Z]]|^(?:j|l|m|n|qu|un|all|dell|nell)'\p{L}{2}", regex.V1
+)
 # Letters that do not come apart into a plain one and a mark.
 _PLAIN = str.maketrans({"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ı": "i"})
 _TELLING_CHARS = 4
@@ -90,11 +92,14 @@ def _has_foreign_words(words: Sequence[str]) -> bool:
     shared = Counter(language for word in words for language in _SHARED.get(word, ()))
     of_any = MARKED * len(marked)
     is_alone = not num_english and len(words) >= SEVERAL
-    return any(
-        counts[language] + of_any >= (ENOUGH_ALONE if is_alone else ENOUGH)
-        and counts[language] + of_any > WHOLE * (num_english - shared[language])
-        for language in own
-    ) or ENOUGH_UNKNOWN <= of_any > WHOLE * num_english
+    return (
+        any(
+            counts[language] + of_any >= (ENOUGH_ALONE if is_alone else ENOUGH)
+            and counts[language] + of_any > WHOLE * (num_english - shared[language])
+            for language in own
+        )
+        or ENOUGH_UNKNOWN <= of_any > WHOLE * num_english
+    )
 
 
 def _counts() -> dict[str, dict[str, int]]:

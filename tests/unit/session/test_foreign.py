@@ -1,4 +1,4 @@
-"""What is not English is never dropped: marks and silence tell where it ends, and the client is told.
+"""What is not English is never dropped: marks and silence tell where it ends.
 
 The head of these scenes takes everything for talk that is none of its business, unless said
 otherwise.
@@ -25,8 +25,17 @@ QUESTIONS = [
     *("كيف الطقس غدا؟", "कल मौसम कैसा रहेगा?", "Τι καιρό θα κάνει αύριο;", "Jaka jest dziś pogoda?"),
 ]
 STATEMENTS = [
-    *("ich möchte einen Tisch für vier", "quisiera una mesa para cuatro", "मुझे चार लोगों की मेज़ चाहिए"),
-    *("я хочу заказать столик", "我想订一张桌子", "四人分の席を予約したいです", "أريد طاولة لأربعة"),
+    *(
+        "ich möchte einen Tisch für vier",
+        "quisiera una mesa para cuatro",
+        "मुझे चार लोगों की मेज़ चाहिए",
+    ),
+    *(
+        "я хочу заказать столик",
+        "我想订一张桌子",
+        "四人分の席を予約したいです",
+        "أريد طاولة لأربعة",
+    ),
 ]
 LONG = "I am quite well today, thank you for asking me. " * 4
 SHOWN_ONCE = "How are you?"
@@ -130,7 +139,9 @@ def speaking_scene(*texts: str, heard: Probabilities = DEAF) -> Stage:
     return stage
 
 
-@pytest.mark.parametrize("text", ["да", "угу", "はい", "うんうん", "嗯", "네", "हाँ", "نعم", "sí, claro"])
+@pytest.mark.parametrize(
+    "text", ["да", "угу", "はい", "うんうん", "嗯", "네", "हाँ", "نعم", "sí, claro"]
+)
 def test_a_sign_of_listening_does_not_cut_the_reply(text: str) -> None:
     stage = speaking_scene(text)
     stage.say(text, "b")

@@ -45,8 +45,24 @@ def test_what_is_english_or_may_be_is_not_foreign(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        *("да", "はい", "谢谢", "네", "नमस्ते", "Καλημέρα", "שלום", "สวัสดี", "привет!", "我想买一台 iPhone"),
-        *("ich habe ein Meeting im Office", "je voudrais un coffee", "WIE SPÄT IST ES", "wie spät ist"),
+        *(
+            "да",
+            "はい",
+            "谢谢",
+            "네",
+            "नमस्ते",
+            "Καλημέρα",
+            "שלום",
+            "สวัสดี",
+            "привет!",
+            "我想买一台 iPhone",
+        ),
+        *(
+            "ich habe ein Meeting im Office",
+            "je voudrais un coffee",
+            "WIE SPÄT IST ES",
+            "wie spät ist",
+        ),
         *("qué hora es", "que hora es por favor", "ما هذا", "muchas gracias señor"),
     ],
 )
