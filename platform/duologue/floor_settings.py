@@ -73,8 +73,8 @@ class ListeningSettings:
     echo_words: int = 5
     """So many of them in a row, at the least."""
     foreign: ForeignName = "wait"
-    """"wait": marks and silence tell the end of what is surely not English, and it is never dropped;
-    "judge": the adapter tells, as with English: for one that was trained on other languages."""
+    """"wait": marks and silence tell the end of what is surely not English, and nothing of it is
+    dropped; "judge": the adapter tells, as with English, if it was trained on other languages."""
     noise_tags: tuple[str, ...] = DEFAULT_NOISE_TAGS
     """What a recogniser puts in brackets for a noise."""
     go_on_phrases: tuple[str, ...] = DEFAULT_GO_ON_PHRASES

@@ -153,8 +153,8 @@ class Wants:
 
     @property
     def keeps(self) -> bool:
-        """Whether the utterance is not to be dropped: it is dictated to an assistant that is silent, or
-        it is foreign, and no sign of listening to one that speaks."""
+        """Whether the utterance is not to be dropped: it is dictated to an assistant that is
+        silent, or it is foreign, and no sign of listening to one that speaks."""
         is_awaited = self.state.response is not None and self.state.response.is_awaited
         is_silent = self.lane.phase is ReplyPhase.NONE or is_awaited
         is_silent = is_silent and self.state.reopening is None

@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 
 import regex
@@ -68,7 +68,9 @@ def plain(word: str) -> str:
 
 def _is_in_other_letters(text: str) -> bool:
     """Whether most of its letters are not Latin, and not merely a Greek one that is a sign."""
-    other = _OTHER.findall(text)
+    other = [] if text.isascii() else _OTHER.findall(text)
+    if not other:
+        return False
     num_other = len(other) + (_UNSPACED_LETTERS - 1) * len(_UNSPACED.findall(text))
     is_sign = len(other) == 1 and _GREEK.fullmatch(other[0]) is not None
     return num_other > len(_LATIN.findall(text)) and not is_sign
@@ -83,9 +85,12 @@ def _has_foreign_words(words: Sequence[str]) -> bool:
     num_english = sum(word in ENGLISH_WORDS for word in words)
     foreign = set(words) - ENGLISH_WORDS
     marked = {word for word in foreign - _BORROWED if _MARKED.search(word)}
+    known = [word for word in foreign if word in _COUNTS]
+    if not known and not marked:
+        return False
     counts, own = Counter[str](), set[str]()
-    for word in foreign:
-        for language, count in _COUNTS.get(word, _NOTHING).items():
+    for word in known:
+        for language, count in _COUNTS[word].items():
             counts[language] += count - MARKED * (word in marked)
             if marked or count == WHOLE:
                 own.add(language)
@@ -122,6 +127,5 @@ def _shared() -> dict[str, tuple[str, ...]]:
     return {word: tuple(languages) for word, languages in holders.items()}
 
 
-_NOTHING: Mapping[str, int] = {}
 _COUNTS = _counts()
 _SHARED = _shared()
