@@ -11,6 +11,7 @@ from duologue.text.noise import DEFAULT_NOISE_TAGS
 from duologue.text.phrases import DEFAULT_GO_ON_PHRASES
 
 FloorName = Literal["confirmed", "eager"]
+ForeignName = Literal["wait", "judge"]
 
 UNCALIBRATED_CONFIRM_ABOVE = 0.995
 """Where neither the settings nor the adapter name a probability."""
@@ -90,6 +91,9 @@ class ListeningSettings:
     """Words of the assistant that come back within this time are its echo; 0 turns it off."""
     echo_words: int = 5
     """So many of them in a row, at the least."""
+    foreign: ForeignName = "wait"
+    """"wait": marks and silence tell the end of what is surely not English, and nothing of it is
+    dropped; "judge": the adapter tells, as with English, if it was trained on other languages."""
     noise_tags: tuple[str, ...] = DEFAULT_NOISE_TAGS
     """What a recogniser puts in brackets for a noise."""
     go_on_phrases: tuple[str, ...] = DEFAULT_GO_ON_PHRASES
@@ -104,6 +108,7 @@ class ListeningSettings:
         check_range(f"{name}.last_limit_ms", self.last_limit_ms, 0, 600_000)
         check_range(f"{name}.echo_within_ms", self.echo_within_ms, 0, 600_000)
         check_range(f"{name}.echo_words", self.echo_words, 2, 100)
+        check_choice(f"{name}.foreign", self.foreign, get_args(ForeignName))
         for field in ("noise_tags", "go_on_phrases"):
             texts = getattr(self, field)
             is_list = len(texts) <= 256 and all(texts)

@@ -43,7 +43,7 @@ class Slice:
     pauses: bool = False
     """The reply in the output channel does not go on in this slice; a new one may begin."""
     keeps: bool = False
-    """The utterance is within a dictation: it is not to be found a non-query."""
+    """The utterance is within a dictation, or foreign: it is not to be found a non-query."""
     settles: bool = False
     """The utterance joins the trunk as it is, without an answer: it is too long to wait for its
     end."""

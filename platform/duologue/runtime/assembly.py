@@ -49,6 +49,7 @@ def assemble(settings: Settings, progress: Progress = ignore_progress) -> Assemb
         floor=settings.floor.calibrated(head.card.confirm_above if head is not None else None),
         listening=settings.listening,
         max_utterance_chars=settings.sessions.max_utterance_chars,
+        knows_languages=True,
     )
     if head is None and setup.strategy.judges:
         raise ModelUnavailable(

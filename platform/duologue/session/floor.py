@@ -308,7 +308,8 @@ class Floor:
         state.silence.decided(has_rest=False)
         made.place = state.enter(Role.USER, text, Outcome.IGNORED)
         state.decision = made
-        return [InputState(State.NON_QUERY, {}, text, segment_ids, reason=reason)]
+        is_foreign = state.silence.is_foreign(text, self._setup)
+        return [InputState(State.NON_QUERY, {}, text, segment_ids, 0, reason, is_foreign)]
 
 
 def _is_due(at_ms: float | None, now_ms: float) -> bool:

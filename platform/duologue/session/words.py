@@ -50,6 +50,7 @@ class ModelWords:
             listening=settings.listening,
             max_utterance_chars=settings.sessions.max_utterance_chars,
             reports_playback=bool(config.reports_playback),
+            knows_languages=True,
             words_digest=self.words_digest,
         )
         self._check(setup)

@@ -50,13 +50,15 @@ def reading(
 
     The judgement is that of the slice that brought it, if one did.
     """
-    told: dict[str, str | int | float] = {
+    told: dict[str, str | int | float | bool] = {
         names.STATE: str(event.state),
         names.LOOK_AHEAD_TOKENS: event.look_ahead_tokens,
         names.DECISION_REASON: str(event.reason),
     }
     if event.state in event.probabilities:
         told[names.DECISION_PROBABILITY] = event.probabilities[event.state]
+    if event.is_foreign:
+        told[names.FOREIGN] = True
     is_open = event.state is State.INCOMPLETE
     if is_open and State.QUERY in event.probabilities:
         told[names.QUERY_PROBABILITY] = event.probabilities[State.QUERY]
