@@ -31,6 +31,8 @@ class Take:
     had_seat: bool = False
     """It lost a seat, here or elsewhere, in a conversation that goes on."""
     tenant_id: str = ""
+    weight: float = 1.0
+    """Of the tenant's share of the model's time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,14 @@ class Job:
         rows += lane.input.num_uncached if demand.listen else 0
         return rows + (lane.output.num_uncached if demand.speak else 0)
 
+    @property
+    def num_wanted_forwards(self) -> int:
+        """Forwards that it may still take: what it reads, looks ahead, or says, whatever is most.
+        It ends before that as a rule."""
+        work = self.run.work
+        most = max(work.reply_tokens, 1 + work.look_ahead_tokens)
+        return max(1, most - self.num_forwards)
+
     def take(self, outcome: Outcome, num_rows: int) -> None:
         """What a forward with `num_rows` rows of this job gave."""
         self.num_forwards += 1
