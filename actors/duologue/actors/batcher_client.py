@@ -116,6 +116,7 @@ class Seat:
         profile: LaneProfile,
         traceparent: str = "",
         had_seat: bool = False,
+        weight: float = 1.0,
         within_s: float = SEAT_WITHIN_S,
     ) -> "Seat":
         """Take a seat; an older epoch's seat is lost by it. Whoever had one before is not refused
@@ -124,7 +125,14 @@ class Seat:
         Raises BatcherUnavailable, StaleEpoch, CapacityExceeded (nothing is free), InvalidInput.
         """
         request = SeatRequest(
-            tenant_id, session_id, epoch, strategy, lane, profile, traceparent=traceparent
+            tenant_id,
+            session_id,
+            epoch,
+            strategy,
+            lane,
+            profile,
+            traceparent=traceparent,
+            weight=weight,
         )
         channel = aio.insecure_channel(address, options=CLIENT)
         seat = cls(request, address, channel, BatchingServiceStub(channel).Sit())

@@ -124,6 +124,7 @@ def _take(message: pb.TakeSeat, stream: SitStream) -> Take:
         seat.traceparent,
         message.had_seat,
         seat.tenant_id,
+        seat.weight,
     )
 
 

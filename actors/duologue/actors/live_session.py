@@ -144,6 +144,7 @@ class LiveSession:
             words_digest=words.words_digest,
             traceparent=traceparent,
             described=described,
+            weight=1.0 if tenant is None else tenant.weight,
         )
         await session._begin(choices)
         if spans is not None and records_text:

@@ -61,11 +61,13 @@ class SeatKeeper:
         words_digest: str,
         traceparent: str,
         described: str = "",
+        weight: float = 1.0,
     ) -> None:
         """`model` is the one that the session is to be held by, if there is one to be;
         `words_digest` names the session's words: a model with others cannot seat it.
 
-        The batching actor at the address `described` has said already that it has them.
+        The batching actor at the address `described` has said already that it has them. `weight` is
+        the tenant's.
         """
         self._directory = directory
         self._lease = lease
@@ -75,6 +77,7 @@ class SeatKeeper:
         self._words_digest = words_digest
         self._traceparent = traceparent
         self._described = described
+        self._weight = weight
         self._seat: Seat | None = None
         self._avoid: set[str] = set()  # addresses that failed last
         self._holding: asyncio.Task[None] | None = None
@@ -192,6 +195,7 @@ class SeatKeeper:
             profile=wanted.profile,
             traceparent=self._traceparent,
             had_seat=had_seat,
+            weight=self._weight,
             within_s=SEAT_WITHIN_S,
         )
 

@@ -94,6 +94,7 @@ def tenant_to_pb(tenant: Tenant) -> admin_pb2.Tenant:
         priority=tenant.priority,
         records_text=tenant.records_text,
         is_operator=tenant.is_operator,
+        weight=tenant.weight,
         key_ids=tenant.key_ids,
     )
 
@@ -108,6 +109,7 @@ def tenant_from_pb(message: admin_pb2.Tenant) -> Tenant:
         priority=message.priority,
         records_text=message.records_text,
         is_operator=message.is_operator,
+        weight=message.weight or 1.0,
     )
 
 

@@ -47,8 +47,9 @@ _COLUMNS = (
     Column("opens/min", 2, is_number=True),
     Column("chars/min", 3, is_number=True),
     Column("priority", 4, is_number=True),
-    Column("", 5),
-    Column("keys", 6),
+    Column("weight", 5, is_number=True),
+    Column("", 6),
+    Column("keys", 7),
 )
 
 _tenants = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
@@ -84,6 +85,7 @@ def _row(tenant: "Tenant") -> tuple[str, ...]:
         tenant.tenant_id,
         *(str(limit) if limit else "-" for limit in limits),
         str(tenant.priority),
+        f"{tenant.weight:g}",
         ", ".join(flags),
         " ".join(tenant.key_ids),
     )
@@ -96,6 +98,9 @@ def add(
     opens_per_minute: Annotated[int, typer.Option(min=0, help="New sessions.")] = 0,
     input_chars_per_minute: Annotated[int, typer.Option(min=0, help="Characters sent.")] = 0,
     priority: Annotated[int, typer.Option(min=0, help="The higher goes first.")] = 0,
+    weight: Annotated[
+        float, typer.Option(min=0.01, max=100, help="Its share where the model is short of time.")
+    ] = 1.0,
     records_text: Annotated[bool, typer.Option(help="Traces may hold what was said.")] = False,
     operator: Annotated[bool, typer.Option(help="Its keys may do all of this.")] = False,
     address: AddressOption = None,
@@ -114,6 +119,7 @@ def add(
                 opens_per_minute=opens_per_minute,
                 input_chars_per_minute=input_chars_per_minute,
                 priority=priority,
+                weight=weight,
                 records_text=records_text,
                 is_operator=operator,
             )

@@ -68,6 +68,8 @@ def tenant_to_json(tenant: Tenant) -> str:
     """A tenant without its name, its keys' names and its generation, which are kept apart."""
     values = dataclasses.asdict(tenant)
     del values["tenant_id"], values["key_ids"], values["generation"]
+    if tenant.weight == 1.0:  # versions before it know no such name
+        del values["weight"]
     return json.dumps(values)
 
 

@@ -10,6 +10,7 @@ from duologue.lane.slices import SliceResult
 from duologue.lane.state import LaneState
 from duologue.strategies.base import Strategy
 from duologue.strategies.registry import strategy_named
+from duologue.tenants import check_weight
 from duologue.v1 import batching_pb2 as pb
 from duologue.wire.enums import Codes
 from duologue.wire.fields import UINT64, name, refuse, whole
@@ -45,6 +46,8 @@ class SeatRequest:
     profile: LaneProfile
     traceparent: str = ""
     """Where the session's trace goes on, in the W3C format; empty for nowhere."""
+    weight: float = 1.0
+    """Of the tenant's share of the model's time."""
 
     @property
     def key(self) -> str:
@@ -61,6 +64,7 @@ def seat_to_pb(seat: SeatRequest) -> pb.SitRequest:
         lane=lane_state_to_pb(seat.lane),
         profile=profile_to_pb(seat.profile),
         traceparent=seat.traceparent,
+        weight=seat.weight,
     )
     return pb.SitRequest(take_seat=take)
 
@@ -77,6 +81,7 @@ def seat_from_pb(message: pb.TakeSeat) -> SeatRequest:
         lane=lane_state_from_pb(message.lane),
         profile=profile_from_pb(message.profile),
         traceparent=message.traceparent[:MAX_TRACEPARENT_CHARS],
+        weight=check_weight(message.weight or 1.0),
     )
 
 

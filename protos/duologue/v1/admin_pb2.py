@@ -26,7 +26,7 @@ from duologue.v1 import conversation_pb2 as duologue_dot_v1_dot_conversation__pb
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x64uologue/v1/admin.proto\x12\x0b\x64uologue.v1\x1a\x1e\x64uologue/v1/conversation.proto\x1a\x1egoogle/protobuf/duration.proto\"\x14\n\x12GetCapacityRequest\"k\n\x13GetCapacityResponse\x12\x15\n\rlive_sessions\x18\x01 \x01(\r\x12\x14\n\x0cmax_sessions\x18\x02 \x01(\r\x12\x17\n\x0fqueued_sessions\x18\x03 \x01(\r\x12\x0e\n\x06\x61\x64mits\x18\x04 \x01(\x08\"\x12\n\x10ListNodesRequest\"]\n\x11ListNodesResponse\x12 \n\x05nodes\x18\x01 \x03(\x0b\x32\x11.duologue.v1.Node\x12&\n\x08\x62\x61tchers\x18\x02 \x03(\x0b\x32\x14.duologue.v1.Batcher\"z\n\x04Node\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x10\n\x08sessions\x18\x03 \x01(\r\x12\x14\n\x0cmax_sessions\x18\x04 \x01(\r\x12\x13\n\x0bwarm_actors\x18\x05 \x01(\r\x12\x13\n\x0bis_draining\x18\x06 \x01(\x08\"\xca\x02\n\x07\x42\x61tcher\x12\x12\n\nbatcher_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x0f\n\x07node_id\x18\x03 \x01(\t\x12\x10\n\x08sessions\x18\x04 \x01(\r\x12\x14\n\x0cmax_sessions\x18\x05 \x01(\r\x12\x10\n\x08shedding\x18\x06 \x01(\t\x12\x17\n\x0flate_tick_share\x18\x07 \x01(\x01\x12\r\n\x05model\x18\x08 \x01(\t\x12\x13\n\x0bis_draining\x18\t \x01(\x08\x12\x12\n\nis_healthy\x18\n \x01(\x08\x12\x0f\n\x07tick_ms\x18\x0b \x01(\x01\x12\x17\n\x0flongest_tick_ms\x18\x0c \x01(\x01\x12\x13\n\x0b\x64\x65\x61\x64line_ms\x18\r \x01(\x01\x12\x18\n\x10rows_per_forward\x18\x0e \x01(\x01\x12\x12\n\nheld_cells\x18\x0f \x01(\r\x12\x11\n\tmax_cells\x18\x10 \x01(\r\"M\n\x10\x44rainNodeRequest\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12(\n\x05grace\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"%\n\x11\x44rainNodeResponse\x12\x10\n\x08sessions\x18\x01 \x01(\r\"\x14\n\x12ListTenantsRequest\";\n\x13ListTenantsResponse\x12$\n\x07tenants\x18\x01 \x03(\x0b\x32\x13.duologue.v1.Tenant\"\xb9\x01\n\x06Tenant\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x14\n\x0cmax_sessions\x18\x02 \x01(\r\x12\x18\n\x10opens_per_minute\x18\x03 \x01(\r\x12\x1e\n\x16input_chars_per_minute\x18\x04 \x01(\r\x12\x10\n\x08priority\x18\x05 \x01(\r\x12\x14\n\x0crecords_text\x18\x06 \x01(\x08\x12\x13\n\x0bis_operator\x18\x07 \x01(\x08\x12\x0f\n\x07key_ids\x18\x08 \x03(\t\"7\n\x10PutTenantRequest\x12#\n\x06tenant\x18\x01 \x01(\x0b\x32\x13.duologue.v1.Tenant\"8\n\x11PutTenantResponse\x12#\n\x06tenant\x18\x01 \x01(\x0b\x32\x13.duologue.v1.Tenant\"(\n\x13\x44\x65leteTenantRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\"\x16\n\x14\x44\x65leteTenantResponse\"%\n\x10\x43reateKeyRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\"0\n\x11\x43reateKeyResponse\x12\x0e\n\x06key_id\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\"\"\n\x10RevokeKeyRequest\x12\x0e\n\x06key_id\x18\x01 \x01(\t\"\x13\n\x11RevokeKeyResponse\"R\n\x16ListAllSessionsRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x12\n\npage_token\x18\x03 \x01(\t\"Z\n\x17ListAllSessionsResponse\x12&\n\x08sessions\x18\x01 \x03(\x0b\x32\x14.duologue.v1.Session\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xe1\x05\n\x0c\x41\x64minService\x12P\n\x0bGetCapacity\x12\x1f.duologue.v1.GetCapacityRequest\x1a .duologue.v1.GetCapacityResponse\x12J\n\tListNodes\x12\x1d.duologue.v1.ListNodesRequest\x1a\x1e.duologue.v1.ListNodesResponse\x12J\n\tDrainNode\x12\x1d.duologue.v1.DrainNodeRequest\x1a\x1e.duologue.v1.DrainNodeResponse\x12P\n\x0bListTenants\x12\x1f.duologue.v1.ListTenantsRequest\x1a .duologue.v1.ListTenantsResponse\x12J\n\tPutTenant\x12\x1d.duologue.v1.PutTenantRequest\x1a\x1e.duologue.v1.PutTenantResponse\x12S\n\x0c\x44\x65leteTenant\x12 .duologue.v1.DeleteTenantRequest\x1a!.duologue.v1.DeleteTenantResponse\x12J\n\tCreateKey\x12\x1d.duologue.v1.CreateKeyRequest\x1a\x1e.duologue.v1.CreateKeyResponse\x12J\n\tRevokeKey\x12\x1d.duologue.v1.RevokeKeyRequest\x1a\x1e.duologue.v1.RevokeKeyResponse\x12\\\n\x0fListAllSessions\x12#.duologue.v1.ListAllSessionsRequest\x1a$.duologue.v1.ListAllSessionsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x64uologue/v1/admin.proto\x12\x0b\x64uologue.v1\x1a\x1e\x64uologue/v1/conversation.proto\x1a\x1egoogle/protobuf/duration.proto\"\x14\n\x12GetCapacityRequest\"k\n\x13GetCapacityResponse\x12\x15\n\rlive_sessions\x18\x01 \x01(\r\x12\x14\n\x0cmax_sessions\x18\x02 \x01(\r\x12\x17\n\x0fqueued_sessions\x18\x03 \x01(\r\x12\x0e\n\x06\x61\x64mits\x18\x04 \x01(\x08\"\x12\n\x10ListNodesRequest\"]\n\x11ListNodesResponse\x12 \n\x05nodes\x18\x01 \x03(\x0b\x32\x11.duologue.v1.Node\x12&\n\x08\x62\x61tchers\x18\x02 \x03(\x0b\x32\x14.duologue.v1.Batcher\"z\n\x04Node\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x10\n\x08sessions\x18\x03 \x01(\r\x12\x14\n\x0cmax_sessions\x18\x04 \x01(\r\x12\x13\n\x0bwarm_actors\x18\x05 \x01(\r\x12\x13\n\x0bis_draining\x18\x06 \x01(\x08\"\xca\x02\n\x07\x42\x61tcher\x12\x12\n\nbatcher_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x0f\n\x07node_id\x18\x03 \x01(\t\x12\x10\n\x08sessions\x18\x04 \x01(\r\x12\x14\n\x0cmax_sessions\x18\x05 \x01(\r\x12\x10\n\x08shedding\x18\x06 \x01(\t\x12\x17\n\x0flate_tick_share\x18\x07 \x01(\x01\x12\r\n\x05model\x18\x08 \x01(\t\x12\x13\n\x0bis_draining\x18\t \x01(\x08\x12\x12\n\nis_healthy\x18\n \x01(\x08\x12\x0f\n\x07tick_ms\x18\x0b \x01(\x01\x12\x17\n\x0flongest_tick_ms\x18\x0c \x01(\x01\x12\x13\n\x0b\x64\x65\x61\x64line_ms\x18\r \x01(\x01\x12\x18\n\x10rows_per_forward\x18\x0e \x01(\x01\x12\x12\n\nheld_cells\x18\x0f \x01(\r\x12\x11\n\tmax_cells\x18\x10 \x01(\r\"M\n\x10\x44rainNodeRequest\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12(\n\x05grace\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"%\n\x11\x44rainNodeResponse\x12\x10\n\x08sessions\x18\x01 \x01(\r\"\x14\n\x12ListTenantsRequest\";\n\x13ListTenantsResponse\x12$\n\x07tenants\x18\x01 \x03(\x0b\x32\x13.duologue.v1.Tenant\"\xc9\x01\n\x06Tenant\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x14\n\x0cmax_sessions\x18\x02 \x01(\r\x12\x18\n\x10opens_per_minute\x18\x03 \x01(\r\x12\x1e\n\x16input_chars_per_minute\x18\x04 \x01(\r\x12\x10\n\x08priority\x18\x05 \x01(\r\x12\x14\n\x0crecords_text\x18\x06 \x01(\x08\x12\x13\n\x0bis_operator\x18\x07 \x01(\x08\x12\x0f\n\x07key_ids\x18\x08 \x03(\t\x12\x0e\n\x06weight\x18\x0c \x01(\x01\"7\n\x10PutTenantRequest\x12#\n\x06tenant\x18\x01 \x01(\x0b\x32\x13.duologue.v1.Tenant\"8\n\x11PutTenantResponse\x12#\n\x06tenant\x18\x01 \x01(\x0b\x32\x13.duologue.v1.Tenant\"(\n\x13\x44\x65leteTenantRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\"\x16\n\x14\x44\x65leteTenantResponse\"%\n\x10\x43reateKeyRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\"0\n\x11\x43reateKeyResponse\x12\x0e\n\x06key_id\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\"\"\n\x10RevokeKeyRequest\x12\x0e\n\x06key_id\x18\x01 \x01(\t\"\x13\n\x11RevokeKeyResponse\"R\n\x16ListAllSessionsRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x12\n\npage_token\x18\x03 \x01(\t\"Z\n\x17ListAllSessionsResponse\x12&\n\x08sessions\x18\x01 \x03(\x0b\x32\x14.duologue.v1.Session\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xe1\x05\n\x0c\x41\x64minService\x12P\n\x0bGetCapacity\x12\x1f.duologue.v1.GetCapacityRequest\x1a .duologue.v1.GetCapacityResponse\x12J\n\tListNodes\x12\x1d.duologue.v1.ListNodesRequest\x1a\x1e.duologue.v1.ListNodesResponse\x12J\n\tDrainNode\x12\x1d.duologue.v1.DrainNodeRequest\x1a\x1e.duologue.v1.DrainNodeResponse\x12P\n\x0bListTenants\x12\x1f.duologue.v1.ListTenantsRequest\x1a .duologue.v1.ListTenantsResponse\x12J\n\tPutTenant\x12\x1d.duologue.v1.PutTenantRequest\x1a\x1e.duologue.v1.PutTenantResponse\x12S\n\x0c\x44\x65leteTenant\x12 .duologue.v1.DeleteTenantRequest\x1a!.duologue.v1.DeleteTenantResponse\x12J\n\tCreateKey\x12\x1d.duologue.v1.CreateKeyRequest\x1a\x1e.duologue.v1.CreateKeyResponse\x12J\n\tRevokeKey\x12\x1d.duologue.v1.RevokeKeyRequest\x1a\x1e.duologue.v1.RevokeKeyResponse\x12\\\n\x0fListAllSessions\x12#.duologue.v1.ListAllSessionsRequest\x1a$.duologue.v1.ListAllSessionsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -54,27 +54,27 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTTENANTSRESPONSE']._serialized_start=947
   _globals['_LISTTENANTSRESPONSE']._serialized_end=1006
   _globals['_TENANT']._serialized_start=1009
-  _globals['_TENANT']._serialized_end=1194
-  _globals['_PUTTENANTREQUEST']._serialized_start=1196
-  _globals['_PUTTENANTREQUEST']._serialized_end=1251
-  _globals['_PUTTENANTRESPONSE']._serialized_start=1253
-  _globals['_PUTTENANTRESPONSE']._serialized_end=1309
-  _globals['_DELETETENANTREQUEST']._serialized_start=1311
-  _globals['_DELETETENANTREQUEST']._serialized_end=1351
-  _globals['_DELETETENANTRESPONSE']._serialized_start=1353
-  _globals['_DELETETENANTRESPONSE']._serialized_end=1375
-  _globals['_CREATEKEYREQUEST']._serialized_start=1377
-  _globals['_CREATEKEYREQUEST']._serialized_end=1414
-  _globals['_CREATEKEYRESPONSE']._serialized_start=1416
-  _globals['_CREATEKEYRESPONSE']._serialized_end=1464
-  _globals['_REVOKEKEYREQUEST']._serialized_start=1466
-  _globals['_REVOKEKEYREQUEST']._serialized_end=1500
-  _globals['_REVOKEKEYRESPONSE']._serialized_start=1502
-  _globals['_REVOKEKEYRESPONSE']._serialized_end=1521
-  _globals['_LISTALLSESSIONSREQUEST']._serialized_start=1523
-  _globals['_LISTALLSESSIONSREQUEST']._serialized_end=1605
-  _globals['_LISTALLSESSIONSRESPONSE']._serialized_start=1607
-  _globals['_LISTALLSESSIONSRESPONSE']._serialized_end=1697
-  _globals['_ADMINSERVICE']._serialized_start=1700
-  _globals['_ADMINSERVICE']._serialized_end=2437
+  _globals['_TENANT']._serialized_end=1210
+  _globals['_PUTTENANTREQUEST']._serialized_start=1212
+  _globals['_PUTTENANTREQUEST']._serialized_end=1267
+  _globals['_PUTTENANTRESPONSE']._serialized_start=1269
+  _globals['_PUTTENANTRESPONSE']._serialized_end=1325
+  _globals['_DELETETENANTREQUEST']._serialized_start=1327
+  _globals['_DELETETENANTREQUEST']._serialized_end=1367
+  _globals['_DELETETENANTRESPONSE']._serialized_start=1369
+  _globals['_DELETETENANTRESPONSE']._serialized_end=1391
+  _globals['_CREATEKEYREQUEST']._serialized_start=1393
+  _globals['_CREATEKEYREQUEST']._serialized_end=1430
+  _globals['_CREATEKEYRESPONSE']._serialized_start=1432
+  _globals['_CREATEKEYRESPONSE']._serialized_end=1480
+  _globals['_REVOKEKEYREQUEST']._serialized_start=1482
+  _globals['_REVOKEKEYREQUEST']._serialized_end=1516
+  _globals['_REVOKEKEYRESPONSE']._serialized_start=1518
+  _globals['_REVOKEKEYRESPONSE']._serialized_end=1537
+  _globals['_LISTALLSESSIONSREQUEST']._serialized_start=1539
+  _globals['_LISTALLSESSIONSREQUEST']._serialized_end=1621
+  _globals['_LISTALLSESSIONSRESPONSE']._serialized_start=1623
+  _globals['_LISTALLSESSIONSRESPONSE']._serialized_end=1713
+  _globals['_ADMINSERVICE']._serialized_start=1716
+  _globals['_ADMINSERVICE']._serialized_end=2453
 # @@protoc_insertion_point(module_scope)

@@ -347,6 +347,7 @@ class Tenant(_message.Message):
     RECORDS_TEXT_FIELD_NUMBER: _builtins.int
     IS_OPERATOR_FIELD_NUMBER: _builtins.int
     KEY_IDS_FIELD_NUMBER: _builtins.int
+    WEIGHT_FIELD_NUMBER: _builtins.int
     tenant_id: _builtins.str
     """Required. Its name: 1 to 63 letters, digits, "-" or "_"."""
     max_sessions: _builtins.int
@@ -361,6 +362,10 @@ class Tenant(_message.Message):
     """Whether traces may hold prompt and reply text."""
     is_operator: _builtins.bool
     """Whether its keys may call AdminService."""
+    weight: _builtins.float
+    """Its share of a model's time against that of other tenants, when they ask for more than there is:
+    from 0.01 to 100; 0 is 1.
+    """
     @_builtins.property
     def key_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Names of its keys (not the keys)."""
@@ -376,10 +381,11 @@ class Tenant(_message.Message):
         records_text: _builtins.bool = ...,
         is_operator: _builtins.bool = ...,
         key_ids: _abc.Iterable[_builtins.str] | None = ...,
+        weight: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["input_chars_per_minute", b"input_chars_per_minute", "is_operator", b"is_operator", "key_ids", b"key_ids", "max_sessions", b"max_sessions", "opens_per_minute", b"opens_per_minute", "priority", b"priority", "records_text", b"records_text", "tenant_id", b"tenant_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["input_chars_per_minute", b"input_chars_per_minute", "is_operator", b"is_operator", "key_ids", b"key_ids", "max_sessions", b"max_sessions", "opens_per_minute", b"opens_per_minute", "priority", b"priority", "records_text", b"records_text", "tenant_id", b"tenant_id", "weight", b"weight"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -177,6 +177,7 @@ class TakeSeat(_message.Message):
     PROFILE_FIELD_NUMBER: _builtins.int
     TRACEPARENT_FIELD_NUMBER: _builtins.int
     HAD_SEAT_FIELD_NUMBER: _builtins.int
+    WEIGHT_FIELD_NUMBER: _builtins.int
     tenant_id: _builtins.str
     """Whose."""
     session_id: _builtins.str
@@ -191,6 +192,8 @@ class TakeSeat(_message.Message):
     """It had a seat, here or elsewhere, and lost it: it is seated whatever the load is, as long as one
     is free. Only new sessions are refused because of the load.
     """
+    weight: _builtins.float
+    """Of the tenant's share of the model's time; 0 is 1."""
     @_builtins.property
     def lane(self) -> _lane_pb2.LaneState:
         """The conversation so far."""
@@ -210,10 +213,11 @@ class TakeSeat(_message.Message):
         profile: _lane_pb2.LaneProfile | None = ...,
         traceparent: _builtins.str = ...,
         had_seat: _builtins.bool = ...,
+        weight: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["lane", b"lane", "profile", b"profile"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "had_seat", b"had_seat", "lane", b"lane", "profile", b"profile", "session_id", b"session_id", "strategy", b"strategy", "tenant_id", b"tenant_id", "traceparent", b"traceparent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "had_seat", b"had_seat", "lane", b"lane", "profile", b"profile", "session_id", b"session_id", "strategy", b"strategy", "tenant_id", b"tenant_id", "traceparent", b"traceparent", "weight", b"weight"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
