@@ -24,7 +24,7 @@ from duologue.engine.turns import Order
 CROWDED_SCALE = 1.5
 """A forward for which tenants contend takes at most so many times as long as one of a row."""
 
-COMPANY_SHARE = 0.1
+COMPANY_SHARE = 0.05
 """By so much others may make a small tenant's forward longer."""
 
 MIN_CROWDED_ROWS = 4

@@ -15,7 +15,7 @@ from duologue.settings import Settings
 USE_TICKS = 8
 """Ticks of forwards for which it is remembered who had them."""
 
-SPARING_SHARE = 0.75
+SPARING_SHARE = 0.9
 """Who had less than so much of its share is not asked to do with less."""
 
 
@@ -42,7 +42,8 @@ class TenantTurns:
         self._spent_ms: dict[str, float] = {}
         self._num_waiting: Counter[str] = Counter()
         self._roster = roster
-        self._is_on = is_on
+        self.is_on = is_on
+        """Whether shares are fair; otherwise everything rides as far as it fits."""
         self._shares = FairShares(period_ms, max_rows, chunk_rows)
         self._use = TenantUse(USE_TICKS * period_ms)
         self._claims: Sequence[Claim] = ()
@@ -61,7 +62,7 @@ class TenantTurns:
     @property
     def are_contested(self) -> bool:
         """Whether there is anybody to share with."""
-        return self._is_on and len(self._roster.weights) > 1
+        return self.is_on and len(self._roster.weights) > 1
 
     def choose(self, wishes: Sequence[Wish]) -> Order | None:
         """The order of the next forward; none where everything may ride."""
@@ -104,7 +105,7 @@ class TenantTurns:
         }
 
     def is_sparing(self, tenant_id: str) -> bool:
-        """Whether a tenant had much less than its share lately, so that what is too much is not
+        """Whether a tenant had less than its share lately, so that what is too much is not
         its doing."""
         if not self.are_contested:
             return False

@@ -39,10 +39,13 @@ class Job:
 
     @property
     def num_wanted_forwards(self) -> int:
-        """Forwards that it may still take: what it reads, looks ahead, or says, whatever is most.
-        It ends before that as a rule."""
+        """Forwards that it may still take, as far as that can be told: a query that is found adds
+        one, with which a slice that returns early ends."""
         work = self.run.work
-        most = max(work.reply_tokens, 1 + work.look_ahead_tokens)
+        if work.returns_early and self.run.is_decided:
+            return 1
+        num_read = 1 + work.look_ahead_tokens
+        most = max(work.reply_tokens, num_read) if self.demand.speak else num_read + 1
         return max(1, most - self.num_forwards)
 
     def take(self, outcome: Outcome, num_rows: int) -> None:
