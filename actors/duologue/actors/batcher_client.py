@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from typing import Any, NoReturn
 
 from grpc import aio
@@ -171,7 +172,8 @@ class Seat:
             match message.WhichOneof("response"):
                 case "result":
                     request = self.request
-                    yield result_from_pb(message.result, request.session_id, request.epoch)
+                    result = result_from_pb(message.result, request.session_id, request.epoch)
+                    yield replace(result, took_ms=message.took_ms)
                 case "load":
                     self.load = load_from_pb(message.load)
                     yield self.load

@@ -8,7 +8,7 @@ forward. Each is answered after the forward that ends it, whoever else is still 
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from duologue.batching.inbox import Inbox
 from duologue.batching.load_plan import RECENT_TICKS, Load, LoadPlan, next_plan
@@ -282,8 +282,9 @@ class BatchLoop:
             self._observer.slice_over(sitting, result, now_ms)
         except Exception:
             log.exception("a slice could not be told of", extra=_about(sitting))
+        took_ms = now_ms - sitting.work.taken_ms
         sitting.work, sitting.before, sitting.used_ms = None, None, now_ms
-        self._answer(sitting.stream, result)
+        self._answer(sitting.stream, replace(result, took_ms=took_ms))
 
     def _fail(self, error: Exception) -> None:
         """The forward itself failed: every slice under way is as if it had not begun."""

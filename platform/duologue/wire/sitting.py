@@ -106,7 +106,7 @@ def seated_to_pb(batcher_id: str, load: Load) -> pb.SitResponse:
 def response_to_pb(response: SliceResult | Load) -> pb.SitResponse:
     if isinstance(response, Load):
         return pb.SitResponse(load=load_to_pb(response))
-    return pb.SitResponse(result=result_to_pb(response))
+    return pb.SitResponse(result=result_to_pb(response), took_ms=response.took_ms)
 
 
 def unseated_to_pb(error: DuologueError) -> pb.SitResponse:

@@ -250,6 +250,9 @@ class SitResponse(_message.Message):
     RESULT_FIELD_NUMBER: _builtins.int
     LOAD_FIELD_NUMBER: _builtins.int
     UNSEATED_FIELD_NUMBER: _builtins.int
+    TOOK_MS_FIELD_NUMBER: _builtins.int
+    took_ms: _builtins.float
+    """How long the slice took here, in milliseconds: it is told of, and not part of the conversation."""
     @_builtins.property
     def seated(self) -> Global___Seated:
         """The seat is taken."""
@@ -273,10 +276,11 @@ class SitResponse(_message.Message):
         result: _lane_pb2.SliceResult | None = ...,
         load: Global___Load | None = ...,
         unseated: _events_pb2.Error | None = ...,
+        took_ms: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["load", b"load", "response", b"response", "result", b"result", "seated", b"seated", "unseated", b"unseated"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["load", b"load", "response", b"response", "result", b"result", "seated", b"seated", "unseated", b"unseated"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["load", b"load", "response", b"response", "result", b"result", "seated", b"seated", "took_ms", b"took_ms", "unseated", b"unseated"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_response: _TypeAlias = _typing.Literal["seated", "result", "load", "unseated"]  # noqa: Y015
     _WhichOneofArgType_response: _TypeAlias = _typing.Literal["response", b"response"]  # noqa: Y015
