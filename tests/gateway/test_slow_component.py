@@ -60,10 +60,15 @@ class Platform:
     folder: Path
     tracing: Tracing
 
-    async def trace_of_a_question(self) -> tuple[str, list[SpanRow]]:
+    async def trace_of_a_question(
+        self, at_first_text: Callable[[], None] | None = None
+    ) -> tuple[str, list[SpanRow]]:
         """Somebody asks and is answered; all that is known of it afterwards is its trace."""
         talk = await self.client.started()
         await talk.say("what is it?")
+        await talk.until_kind("response_delta")
+        if at_first_text is not None:
+            at_first_text()
         await talk.until_kind("response_done")
         await talk.write(close(2))
         await talk.rest()
@@ -139,7 +144,7 @@ async def test_the_trace_names_the_component_at_fault(
     random = Random(seed)
     fault, delay_s = random.choice(FAULTS), random.uniform(*DELAYS_S)
     delay(fault, delay_s, platform, monkeypatch)
-    session_id, rows = await platform.trace_of_a_question()
+    session_id, rows = await platform.trace_of_a_question(monkeypatch.undo)
     wait = slowest_wait(rows)
     assert wait is not None
     assert wait.slowest is fault, wait.told()

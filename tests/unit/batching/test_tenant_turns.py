@@ -41,13 +41,13 @@ class Scene:
 
 
 def test_a_tenant_alone_is_asked_nothing() -> None:
-    scene = Scene()
+    scene, contested = Scene(), []
     scene.seat("a", 40)
-    assert not scene.turns.are_contested
+    contested.append(scene.turns.are_contested)
     scene.seat("b", 1)
-    assert scene.turns.are_contested
+    contested.append(scene.turns.are_contested)
     scene.leave("b", 0)
-    assert not scene.turns.are_contested
+    assert [*contested, scene.turns.are_contested] == [False, True, False]
     assert scene.roster.weights == {"a": 1.0}
 
 
