@@ -59,6 +59,9 @@ class BatchingSettings:
     gather_ms: int = 4
     """How long the first slice after a pause waits for others before the forward starts; with 0, no
     forward ever waits for company."""
+    fair_shares: bool = True
+    """Whether tenants get fair shares of the forwards when more is asked for than a tick holds;
+    otherwise whoever has more sessions has more of them."""
     healthy_within_ms: int = 5_000
     """A batching actor is healthy if a real forward ended within this time."""
     metrics_port: int | None = None

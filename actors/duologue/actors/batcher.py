@@ -19,6 +19,7 @@ from duologue.batching.draining import STEP_MS, Drain
 from duologue.batching.loop import BatchLoop
 from duologue.batching.observer import Observer
 from duologue.batching.seating import Seating
+from duologue.batching.tenant_turns import TenantTurns
 from duologue.batching.vetting import Vetting
 from duologue.clock import Clock, TickClock, UnixClock
 from duologue.cluster_status import BatcherStatus
@@ -202,19 +203,21 @@ class BatcherProcess:
         vetting = Vetting(
             geometry.vocab_size, geometry.max_positions, can_judge=self.assembly.head is not None
         )
+        seating = Seating(
+            self.assembly.engine,
+            model.chat,
+            vetting,
+            batching.max_sessions,
+            self.settings.kv.share_prefixes,
+        )
         return BatchLoop(
-            Seating(
-                self.assembly.engine,
-                model.chat,
-                vetting,
-                batching.max_sessions,
-                self.settings.kv.share_prefixes,
-            ),
+            seating,
             self.clock,
             TickClock(0.0, self.settings.decoding.tick_ms),
             batching,
             self._batching.scatter,
             observer=observer,
+            turns=TenantTurns.of(seating.roster, self.settings),
         )
 
     def _run_forwards(self) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from typing import Any, NoReturn
 
 from grpc import aio
@@ -122,6 +123,7 @@ class Seat:
         traceparent: str = "",
         had_seat: bool = False,
         max_tenant_cells: int = 0,
+        weight: float = 1.0,
         within_s: float = SEAT_WITHIN_S,
         peers: Peers = IN_CLEAR,
     ) -> "Seat":
@@ -134,6 +136,7 @@ class Seat:
             *(tenant_id, session_id, epoch, strategy, lane, profile),
             traceparent=traceparent,
             max_tenant_cells=max_tenant_cells,
+            weight=weight,
         )
         channel = peers.channel(address, CLIENT)
         seat = cls(request, address, channel, BatchingServiceStub(channel).Sit())
@@ -172,7 +175,8 @@ class Seat:
             match message.WhichOneof("response"):
                 case "result":
                     request = self.request
-                    yield result_from_pb(message.result, request.session_id, request.epoch)
+                    result = result_from_pb(message.result, request.session_id, request.epoch)
+                    yield replace(result, took_ms=message.took_ms)
                 case "load":
                     self.load = load_from_pb(message.load)
                     yield self.load

@@ -23,7 +23,11 @@ class BatcherTelemetry:
         """Raises InvalidSetting if spans or metrics cannot go where the settings say."""
         self.tracing = Tracing.start(settings.telemetry, "batcher", instance=options.batcher_id)
         memory = assembly.engine.memory
-        self.metrics = BatcherMetrics(model=assembly.model.name, device=str(memory.device))
+        self.metrics = BatcherMetrics(
+            model=assembly.model.name,
+            device=str(memory.device),
+            max_named_tenants=settings.telemetry.named_tenants,
+        )
         self.metrics.seats_limit.set(settings.batching.max_sessions)
         self.metrics.kv_budget.set(memory.budget_bytes)
         ticks = TickClock(0.0, settings.decoding.tick_ms)

@@ -64,11 +64,13 @@ class SeatKeeper:
         described: str = "",
         peers: Peers = IN_CLEAR,
         max_tenant_cells: int = 0,
+        weight: float = 1.0,
     ) -> None:
         """`model` is the one that the session is to be held by, if there is one to be;
         `words_digest` names the session's words: a model with others cannot seat it.
 
-        The batching actor at the address `described` has said already that it has them.
+        The batching actor at the address `described` has said already that it has them. `weight` is
+        the tenant's.
         """
         self._directory = directory
         self._lease = lease
@@ -80,6 +82,7 @@ class SeatKeeper:
         self._described = described
         self._peers = peers
         self._max_tenant_cells = max_tenant_cells
+        self._weight = weight
         self._seat: Seat | None = None
         self._avoid: set[str] = set()  # addresses that failed last
         self._holding: asyncio.Task[None] | None = None
@@ -198,6 +201,7 @@ class SeatKeeper:
             traceparent=self._traceparent,
             had_seat=had_seat,
             max_tenant_cells=self._max_tenant_cells,
+            weight=self._weight,
             within_s=SEAT_WITHIN_S,
             peers=self._peers,
         )

@@ -72,5 +72,7 @@ class SliceResult:
     num_rows: int = 0
     error: DuologueError | None = None
     """Why the slice ended early; the steps before it hold."""
+    took_ms: float = field(default=0.0, compare=False)
+    """From coming in at the batching actor to being done there; not written down."""
     source: bytes = field(default=b"", compare=False, repr=False)
     """The result as it came, if it came as bytes: so it is written down."""

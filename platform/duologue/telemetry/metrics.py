@@ -22,6 +22,7 @@ from duologue.errors import InvalidSetting
 from duologue.telemetry import names
 from duologue.telemetry.build_info import tell_build
 from duologue.telemetry.metrics_readers import MetricsReaders
+from duologue.telemetry.tenant_forwards import TenantForwards
 from duologue.telemetry.tenant_metrics import MAX_NAMED_TENANTS, TenantMetrics
 
 PORTS_TO_TRY = 64
@@ -127,9 +128,15 @@ class BatcherMetrics:
     """What a model is busy with."""
 
     def __init__(
-        self, registry: CollectorRegistry | None = None, *, model: str = "", device: str = ""
+        self,
+        registry: CollectorRegistry | None = None,
+        *,
+        model: str = "",
+        device: str = "",
+        max_named_tenants: int = MAX_NAMED_TENANTS,
     ) -> None:
         self.registry = registry = registry or CollectorRegistry()
+        self.tenants = TenantForwards(registry, max_named_tenants)
         tell_build(registry, "batcher", model=model, device=device)
         self.healthy = Gauge(
             names.HEALTHY, "1 if a real forward ended lately, 0 otherwise.", registry=registry
