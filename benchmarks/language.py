@@ -15,12 +15,14 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import regex
 
 from duologue.evaluation.rows import Row
 from duologue.evaluation.streaming.course import Course
 from duologue.evaluation.streaming.play import StreamingSettings, play
+from duologue.floor_settings import ForeignName
 from duologue.runtime.assembly import Assembly, assemble
 from duologue.settings import Settings
 from duologue.states import State
@@ -109,7 +111,7 @@ def _each(nth: int) -> Iterator[str]:
 def _print_courses(texts: Sequence[str]) -> None:
     assembly = assemble(Settings())
     for name in ("as written", "without marks"):
-        for foreign in ("judge", "wait"):
+        for foreign in get_args(ForeignName):
             rows = [
                 Row(line, Sample(WRITTEN[name](text), State.QUERY))
                 for line, text in enumerate(texts, start=1)
@@ -119,7 +121,7 @@ def _print_courses(texts: Sequence[str]) -> None:
             print(f"{len(rows)} said {name}, listening.foreign = {foreign}: {told}", flush=True)
 
 
-def _said(assembly: Assembly, rows: Sequence[Row], foreign: str) -> Sequence[Course]:
+def _said(assembly: Assembly, rows: Sequence[Row], foreign: ForeignName) -> Sequence[Course]:
     setup = assembly.setup
     heard = replace(
         setup,
