@@ -1,7 +1,7 @@
 """How the processes of a cluster listen and call each other: in clear, or by mutual TLS.
 
 With certificates, who calls must show one by the cluster's CA and for the cluster's name, and is
-answered with one; who does not is refused at every TCP port. Sockets of Unix stay in clear: their
+answered with one; who does not is refused at every TCP port. Unix sockets stay in clear: their
 files are for one user alone.
 """
 

@@ -15,6 +15,7 @@ from duologue.errors import InvalidSetting
 _MESSAGES = 6
 """More than a handshake has in either direction."""
 _OF_KEYS = ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH")
+_WEAK = ("EE_KEY_TOO_SMALL", "CA_KEY_TOO_SMALL", "CA_MD_TOO_WEAK")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,8 @@ class CertificateFiles:
         except ssl.SSLError as error:
             if error.reason in _OF_KEYS:
                 self.key.refuse(f"be the key of the certificate in {self.certificate.path}")
+            if error.reason in _WEAK:
+                self.certificate.refuse(f"be of a strong key and digest ({error.reason})")
             self.key.refuse("be a PEM file with a key")
 
     def _handshake(self, server: ssl.SSLContext, certificate: bytes, ca: bytes | None) -> float:

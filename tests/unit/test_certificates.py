@@ -67,6 +67,13 @@ def _encrypted(pair: Pair, authority: Authority) -> str:
     return r"cluster\.key must not be encrypted: .*tls\.key"
 
 
+def _weak(pair: Pair, authority: Authority) -> str:
+    command = ("openssl", "req", "-x509", "-newkey", "rsa:512", "-nodes", "-subj", "/CN=weak")
+    files = ("-keyout", str(pair.key), "-out", str(pair.certificate))
+    subprocess.run((*command, *files), check=True, capture_output=True)
+    return r"cluster\.certificate must be of a strong key and digest .*: .*tls\.crt"
+
+
 def _expired(pair: Pair, authority: Authority) -> str:
     pair.replace(authority.sign("old", days=-1))
     return r"cluster\.certificate must be valid at .* UTC \(certificate has expired\): .*tls\.crt"
@@ -84,7 +91,10 @@ def _of_another(pair: Pair, authority: Authority) -> str:
 
 @pytest.mark.parametrize(
     "spoil",
-    [_no_pem, _no_key, _missing, _other_key, _encrypted, _expired, _other_name, _of_another],
+    [
+        *(_no_pem, _no_key, _missing, _other_key, _encrypted, _weak, _expired),
+        *(_other_name, _of_another),
+    ],
 )
 def test_what_is_wrong_is_named(
     spoil: Callable[[Pair, Authority], str], pair: Pair, authority: Authority
