@@ -101,6 +101,10 @@ class SessionSettings:
     """Events that may wait for a connected client; beyond it the reply waits."""
     max_utterance_chars: int = 8_000
     """Length of an utterance in progress."""
+    default_output_tokens_per_minute: int | None = None
+    """Reply tokens in a minute of a tenant for whom nothing else is said; none for no limit."""
+    default_max_cells: int | None = None
+    """Key/value cells that its sessions hold at once at a batching actor; none for no limit."""
 
     def __post_init__(self) -> None:
         check_range("sessions.warm_actors", self.warm_actors, 0, 10_000)
@@ -109,6 +113,9 @@ class SessionSettings:
         check_range("sessions.recent_events", self.recent_events, 16, 100_000)
         check_range("sessions.unseen_events", self.unseen_events, 1, self.recent_events)
         check_range("sessions.max_utterance_chars", self.max_utterance_chars, 1, 10_000_000)
+        for name in ("default_output_tokens_per_minute", "default_max_cells"):
+            if (value := getattr(self, name)) is not None:
+                check_range(f"sessions.{name}", value, 1, 2**32 - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +160,6 @@ class GatewaySettings:
     """Sessions that such a tenant opens in a minute."""
     default_input_chars_per_minute: int = 1_000_000
     """Characters that such a tenant sends in a minute."""
-    default_output_tokens_per_minute: int | None = None
-    """Reply tokens that such a tenant is given in a minute; none for no limit."""
-    default_max_cells: int | None = None
-    """Key/value cells that its sessions hold at once at a batching actor; none for no limit."""
     max_kept_sessions: int = 100_000
     """Sessions of one tenant that are kept, those that are closed included."""
     max_kept_mib: int = 256
@@ -186,9 +189,6 @@ class GatewaySettings:
         check_range(
             "gateway.default_input_chars_per_minute", self.default_input_chars_per_minute, 1, 10**12
         )
-        for name in ("default_output_tokens_per_minute", "default_max_cells"):
-            if (value := getattr(self, name)) is not None:
-                check_range(f"gateway.{name}", value, 1, 2**32 - 1)
         check_range("gateway.max_kept_sessions", self.max_kept_sessions, 1, 10**9)
         check_range("gateway.max_kept_mib", self.max_kept_mib, 1, 2**24)
 

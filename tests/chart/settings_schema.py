@@ -38,7 +38,7 @@ OF_THE_CHART = frozenset(
     }
 )
 """What the chart sets, or has a value of its own for."""
-NOT_OF_A_MODEL = frozenset({"cluster", "gateway", "store"})
+NOT_OF_A_MODEL = frozenset({"cluster", "gateway", "jwt", "store"})
 
 _TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", NoneType: "null"}
 

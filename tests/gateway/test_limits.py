@@ -6,7 +6,7 @@ from itertools import pairwise
 import grpc
 import pytest
 
-from duologue.errors import CapacityExceeded
+from duologue.errors import CapacityExceeded, QuotaExceeded
 from duologue.store.store import Store
 from duologue.tenants import Tenant
 from duologue.v1 import conversation_pb2 as pb
@@ -171,6 +171,23 @@ async def test_the_line_is_bounded(serve: Serve, scripted: ScriptedNode, store: 
         await third.write(START)
         scripted.refuses = None
         await third.until_ready()
+
+
+async def test_too_many_cells_are_no_reason_to_wait_in_the_line(
+    serve: Serve, scripted: ScriptedNode, store: Store
+) -> None:
+    """As a batching actor refuses a seat, and the node tells of it."""
+    key = await _key(store, Tenant("acme"))
+    scripted.refuses = QuotaExceeded("the tenant's sessions hold 110 cells, at most 100", 1_000)
+    async with serve() as gateway, api(gateway.address, key) as client:
+        talk = client.converse()
+        await talk.write(START)
+        error = await failure(talk)
+        _check_exhausted(error, "QUOTA_EXCEEDED")
+        violation = details(error)["QuotaFailure"].violations[0]  # type: ignore[attr-defined]
+        assert violation.subject == "tenant:acme"
+        assert "110 cells" in violation.description
+        assert "queued" not in talk.kinds
 
 
 async def test_waiting_has_an_end(serve: Serve, scripted: ScriptedNode, store: Store) -> None:

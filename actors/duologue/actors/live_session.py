@@ -123,7 +123,7 @@ class LiveSession:
         trace = None
         if tracing is not None:
             trace = SessionTrace(tracing, lease.session_id, lease.tenant_id, lease.epoch)
-        default = settings.gateway.default_output_tokens_per_minute
+        default = settings.sessions.default_output_tokens_per_minute
         is_limited = bool(default or (tenant and tenant.output_tokens_per_minute))
         records_text = tenant is not None and tenant.records_text
         config = config_from_bytes(record.config)
@@ -166,7 +166,7 @@ class LiveSession:
             described=described,
             peers=peers,
             max_tenant_cells=(tenant and tenant.max_cells)
-            or settings.gateway.default_max_cells
+            or settings.sessions.default_max_cells
             or 0,
             weight=1.0 if tenant is None else tenant.weight,
         )

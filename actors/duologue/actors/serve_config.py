@@ -9,6 +9,7 @@ from duologue.model.sources import model_name
 from duologue.settings import Settings
 
 NODES = "nodes"
+_OF_GATEWAYS = ("gateway", "jwt")
 ELSEWHERE = frozenset({"store.url", "store.data_dir", "model.beside"})
 """What the file does not say: secrets come from the environment of Ray's processes, and the other
 models have applications of their own."""
@@ -55,7 +56,7 @@ def given_settings(settings: Settings) -> dict[str, Any]:
         for entry in fields(values):
             name, value = f"{section.name}.{entry.name}", getattr(values, entry.name)
             is_said = value != getattr(usual, entry.name) or section.name == "model"
-            if is_said and name not in ELSEWHERE and section.name != "gateway":
+            if is_said and name not in ELSEWHERE and section.name not in _OF_GATEWAYS:
                 found[name] = list(value) if isinstance(value, tuple) else value
     return found
 

@@ -110,7 +110,7 @@ many pods stand ready for them. None where the number is fixed: it would take id
 proxy_location: Disabled
 applications:
   {{- range $model := $models }}
-  {{- $flat := include "duologue.flatSettings" (list $root $model (list "gateway")) | fromJson }}
+  {{- $flat := include "duologue.flatSettings" (list $root $model (list "gateway" "jwt")) | fromJson }}
   {{- $flat = merge $flat (include "duologue.clusterSettings" $root | fromJson) }}
   {{- $_ := set $flat "batching.num_batchers" $model.replicas.min }}
   {{- if gt (int64 $model.replicas.max) (int64 $model.replicas.min) }}
@@ -138,7 +138,7 @@ applications:
     import_path: duologue.actors.serving:nodes
     route_prefix: null
     args:
-      settings: {{- merge (include "duologue.flatSettings" (list $root (first $models) (list "gateway" "batching")) | fromJson) (include "duologue.clusterSettings" $root | fromJson) | toYaml | nindent 8 }}
+      settings: {{- merge (include "duologue.flatSettings" (list $root (first $models) (list "gateway" "jwt" "batching")) | fromJson) (include "duologue.clusterSettings" $root | fromJson) | toYaml | nindent 8 }}
       resource: duologue_node
 {{- end }}
 
