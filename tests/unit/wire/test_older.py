@@ -1,4 +1,4 @@
-"""What was written before languages were told apart is read, and goes on as it began."""
+"""What was written before languages were told apart is read; its sessions go on as they began."""
 
 import json
 
