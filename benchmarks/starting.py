@@ -25,7 +25,7 @@ from rich.table import Table
 from benchmarks.crowd.processes import ProcessWatch
 
 HERE = Path(__file__).resolve().parent.parent
-ROOTS = ("platform", "actors", "gateway", "protos")
+ROOTS = ("platform", "actors", "gateway", "protos", "lab")
 SETTLE_S = 10.0
 """After the start, until nothing is left of it to do."""
 STOP_WITHIN_S = 60.0

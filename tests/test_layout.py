@@ -5,15 +5,33 @@ the working directory (then even `import uuid` dies). One in `<root>/duologue/` 
 namespace: the other roots' halves of `duologue` could no longer be imported.
 """
 
+import ast
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-SOURCE_ROOTS = ("platform", "actors", "gateway", "protos")
+SERVER = ("platform", "actors", "gateway")
+SOURCE_ROOTS = (*SERVER, "protos", "lab")
+
+
+def _packages(source_root: str) -> set[str]:
+    """The packages of a root that are right below the namespace."""
+    return {found.parent.name for found in (ROOT / source_root).glob("duologue/*/__init__.py")}
+
+
+def _imported(module: Path) -> Iterator[str]:
+    """All that a module may import, wherever in it: `from a import b` may mean a.b."""
+    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (each.name for each in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{each.name}" for each in node.names)
 
 
 @pytest.mark.parametrize("source_root", SOURCE_ROOTS)
@@ -41,7 +59,19 @@ def test_standard_library_platform_is_found_from_the_checkout() -> None:
 
 def test_library_imports_neither_ray_nor_grpc() -> None:
     for module in (ROOT / "platform").rglob("*.py"):
-        lines = module.read_text(encoding="utf-8").splitlines()
-        imports = [line.split() for line in lines if line.strip().startswith(("import ", "from "))]
-        roots = {words[1].split(".")[0] for words in imports}
+        roots = {name.split(".")[0] for name in _imported(module)}
         assert not roots & {"ray", "grpc"}, module
+
+
+def test_no_package_lies_in_the_lab_and_elsewhere() -> None:
+    for source_root in (*SERVER, "protos"):
+        assert not _packages(source_root) & _packages("lab")
+
+
+@pytest.mark.parametrize("source_root", SERVER)
+def test_the_server_imports_nothing_of_the_lab(source_root: str) -> None:
+    of_the_lab = {("duologue", package) for package in _packages("lab")}
+    assert ("duologue", "training") in of_the_lab
+    for module in (ROOT / source_root).rglob("*.py"):
+        found = {tuple(name.split(".")[:2]) for name in _imported(module)}
+        assert not found & of_the_lab, module

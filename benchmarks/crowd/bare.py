@@ -9,12 +9,13 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
-from typing import Self
+from typing import Protocol, Self
 
 from duologue.actors.batcher_client import Seat, describe
+from duologue.batching.load_plan import Load
 from duologue.clock import TickClock, UnixClock
 from duologue.configuration import read_configuration
 from duologue.errors import DuologueError
@@ -29,7 +30,7 @@ from duologue.events import (
     SessionClose,
 )
 from duologue.hosting.beat import Beat
-from duologue.lane.slices import SliceResult
+from duologue.lane.slices import Slice, SliceResult
 from duologue.lane.state import LaneState
 from duologue.session.session import Session
 from duologue.session.transcript import Entry
@@ -40,16 +41,28 @@ from duologue.settings import Settings
 STOP_WITHIN_S = 30.0
 
 
+class ASeat(Protocol):
+    """At a batching actor: where slices go, and their results come from."""
+
+    async def submit(self, work: Slice) -> None: ...
+    def __aiter__(self) -> AsyncIterator[SliceResult | Load]: ...
+    def close(self) -> Awaitable[None]: ...
+
+
+Sit = Callable[[Session], Awaitable[ASeat]]
+"""Takes a seat for a session."""
+
+
 class BareConversation:
     """A session at its seat, as its user holds it: of a client's conversation what people use."""
 
-    def __init__(self, session: Session, address: str, tick_ms: float) -> None:
+    def __init__(self, session: Session, sit: "Sit", tick_ms: float) -> None:
         self.session_id = session.session_id
         self.seen = SimpleNamespace(num_gaps=0, num_repeated=0)
         self.sent = SimpleNamespace(num_kept=0)
         self.stats = SimpleNamespace(num_connections=1)
         self._session = session
-        self._address = address
+        self._sit = sit
         self._clock = UnixClock()
         self._ticks = TickClock(0.0, tick_ms)
         self._beat = Beat(self._ticks)
@@ -57,17 +70,7 @@ class BareConversation:
         self._changed = asyncio.Event()
 
     async def __aenter__(self) -> Self:
-        session, setup = self._session, self._session.setup
-        self._seat = await Seat.take(
-            self._address,
-            tenant_id="bench",
-            session_id=self.session_id,
-            epoch=session.epoch,
-            strategy=setup.strategy,
-            lane=LaneState.of(session.lane),
-            profile=setup.profile,
-            had_seat=True,  # whoever comes is taken: too many show in what they notice
-        )
+        self._seat = await self._sit(self._session)
         self._tasks = [asyncio.create_task(self._drive()), asyncio.create_task(self._take())]
         return self
 
@@ -82,6 +85,11 @@ class BareConversation:
 
     async def __anext__(self) -> ServerEvent:
         return await self._told.get()
+
+    def pass_over(self) -> None:
+        """Forget what was told so far and was not read."""
+        while not self._told.empty():
+            self._told.get_nowait()
 
     async def append(self, text: str, segment_id: str) -> None:
         self._receive(InputAppend(segment_id, text))
@@ -155,7 +163,19 @@ class BareClient:
         setup = self._words.setup(self._settings, config)
         session = Session(f"s{len(self._sessions)}", setup)
         self._sessions[session.session_id] = session
-        return BareConversation(session, self._address, self._settings.decoding.tick_ms)
+        return BareConversation(session, self._sit, self._settings.decoding.tick_ms)
+
+    async def _sit(self, session: Session) -> Seat:
+        return await Seat.take(
+            self._address,
+            tenant_id="bench",
+            session_id=session.session_id,
+            epoch=session.epoch,
+            strategy=session.setup.strategy,
+            lane=LaneState.of(session.lane),
+            profile=session.setup.profile,
+            had_seat=True,  # whoever comes is taken: too many show in what they notice
+        )
 
     async def transcript(self, session_id: str) -> list[Entry]:
         return list(self._sessions[session_id].transcript)

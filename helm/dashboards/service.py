@@ -180,6 +180,14 @@ _CLUSTER = Row(
             ),
             "duologuestoreunreachable",
         ),
+        Panel(
+            "Certificates",
+            "How long those of the gateways and of the cluster are still valid, where there are "
+            "any.",
+            "s",
+            (Query(f"min by (whose) ({names.CERTIFICATE_LEFT}{{{_CHOSEN}}})", "{{whose}}"),),
+            "duologuecertificateexpires",
+        ),
     ),
 )
 

@@ -23,6 +23,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from duologue.cluster_settings import ClusterSettings
 from duologue.errors import InvalidSetting
 from duologue.floor_settings import FloorSettings, ListeningSettings
 from duologue.jwt_settings import JwtSettings
@@ -82,6 +83,7 @@ class _Reader(BaseSettings):
     batching: BatchingSettings = BatchingSettings()
     sessions: SessionSettings = SessionSettings()
     gateway: GatewaySettings = GatewaySettings()
+    cluster: ClusterSettings = ClusterSettings()
     jwt: JwtSettings = JwtSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
 

@@ -155,6 +155,9 @@ class InputState:
     """How many tokens past the end of the text the decision was found."""
     reason: StateReason = StateReason.JUDGED
     """What the state was read from."""
+    is_foreign: bool = False
+    """Whether it is surely in another language than English: it is not dropped, and marks and
+    silence tell where it ends."""
 
 
 @dataclass(frozen=True, slots=True)

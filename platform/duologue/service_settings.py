@@ -59,6 +59,9 @@ class BatchingSettings:
     gather_ms: int = 4
     """How long the first slice after a pause waits for others before the forward starts; with 0, no
     forward ever waits for company."""
+    fair_shares: bool = True
+    """Whether tenants get fair shares of the forwards when more is asked for than a tick holds;
+    otherwise whoever has more sessions has more of them."""
     healthy_within_ms: int = 5_000
     """A batching actor is healthy if a real forward ended within this time."""
     metrics_port: int | None = None
@@ -127,6 +130,8 @@ class GatewaySettings:
     """PEM file with the server's certificate chain; with `tls_key`, the port speaks TLS."""
     tls_key: str | None = None
     """PEM file with the certificate's key."""
+    tls_client_ca: str | None = None
+    """PEM file with the authorities whose certificates clients have to show; none asks for none."""
     max_message_bytes: int = 65_536
     """Size of one message from a client."""
     max_streams: int = 1_000
@@ -165,6 +170,9 @@ class GatewaySettings:
         check_range("gateway.port", self.port, 0, 65_535)
         has_both = (self.tls_certificate is None) == (self.tls_key is None)
         check(has_both, "gateway.tls_key", "set together with gateway.tls_certificate", None)
+        has_use = self.tls_client_ca is None or self.tls_certificate is not None
+        rule = "set together with gateway.tls_certificate"
+        check(has_use, "gateway.tls_client_ca", rule, self.tls_client_ca)
         check_range("gateway.max_message_bytes", self.max_message_bytes, 1_024, 2**26)
         check_range("gateway.max_streams", self.max_streams, 1, 1_000_000)
         check_range("gateway.max_streams_of_tenant", self.max_streams_of_tenant, 1, 1_000_000)

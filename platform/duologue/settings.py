@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from duologue.cluster_settings import ClusterSettings
 from duologue.errors import InvalidSetting
 from duologue.floor_settings import FloorSettings, ListeningSettings
 from duologue.forward.sampling_settings import SamplingSettings
@@ -196,5 +197,6 @@ class Settings:
     batching: BatchingSettings = field(default_factory=BatchingSettings)
     sessions: SessionSettings = field(default_factory=SessionSettings)
     gateway: GatewaySettings = field(default_factory=GatewaySettings)
+    cluster: ClusterSettings = field(default_factory=ClusterSettings)
     jwt: JwtSettings = field(default_factory=JwtSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)

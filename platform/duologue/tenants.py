@@ -10,6 +10,7 @@ _NUMBERS = (
     *("max_sessions", "opens_per_minute", "input_chars_per_minute"),
     *("output_tokens_per_minute", "max_cells", "priority"),
 )
+MIN_WEIGHT, MAX_WEIGHT = 0.01, 100.0
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,63}")
 
 
@@ -19,6 +20,13 @@ def check_tenant_id(tenant_id: str) -> str:
         allowed = '1 to 63 letters, digits, "-" or "_"'
         raise InvalidInput(f"tenant_id must be {allowed}, not {tenant_id[:80]!r}")
     return tenant_id
+
+
+def check_weight(weight: float) -> float:
+    """The weight itself; raises InvalidInput for one out of range."""
+    if not MIN_WEIGHT <= weight <= MAX_WEIGHT:
+        raise InvalidInput(f"weight must be from {MIN_WEIGHT:g} to {MAX_WEIGHT:g}, not {weight:g}")
+    return weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +50,8 @@ class Tenant:
     """Whether traces may hold prompt and reply text."""
     is_operator: bool = False
     """Whether its keys may call AdminService."""
+    weight: float = 1.0
+    """Its share of a model's time against that of others, when they ask for more than there is."""
     key_ids: tuple[str, ...] = ()
     """Names of its keys, in order; the store fills them in."""
     generation: int = 0
@@ -53,6 +63,7 @@ class Tenant:
             value = getattr(self, name)
             if not 0 <= value <= MAX_LIMIT:
                 raise InvalidInput(f"{name} must be from 0 to {MAX_LIMIT}, not {value}")
+        check_weight(self.weight)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from duologue.actors.batcher import BatcherProcess
 from duologue.actors.batcher_options import BatcherOptions
 from duologue.actors.session_server import Bound, SessionServer
+from duologue.cluster_settings import ClusterSettings
 from duologue.floor_settings import FloorSettings
 from duologue.forward.state_head import StateHead
 from duologue.runtime.assembly import Assembly
@@ -48,9 +49,14 @@ class Premises:
         self.settings = Settings()
 
     async def open(
-        self, *, sessions: SessionSettings | None = None, store: StoreSettings | None = None
+        self,
+        *,
+        sessions: SessionSettings | None = None,
+        store: StoreSettings | None = None,
+        cluster: ClusterSettings | None = None,
     ) -> None:
         """Connect to the store, and start a batching actor."""
+        self._cluster = cluster or ClusterSettings()
         self._sessions, self._store_settings = sessions, store or StoreSettings()
         self.store = await self.another_store()
         await self.start_batcher()
@@ -77,6 +83,7 @@ class Premises:
             decoding=replace(assembly.setup.decoding, tick_ms=TICK_MS),
             sampling=assembly.setup.sampling,
             floor=FloorSettings(held_reply_tokens=HELD_TOKENS),
+            cluster=self._cluster,
         )
         batcher = await self._serve(assembly, name)
         self.heads.append(head)

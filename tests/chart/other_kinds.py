@@ -48,6 +48,7 @@ _SELECTOR = _closed(
         ),
     }
 )
+_KEY = _closed({"name": _TEXT, "key": _TEXT}, "name", "key")
 _SCRAPED = _list(
     _closed(
         {
@@ -57,6 +58,14 @@ _SCRAPED = _list(
             "scrapeTimeout": _DURATION,
             "honorLabels": {"type": "boolean"},
             "scheme": {"enum": ["http", "https"]},
+            "tlsConfig": _closed(
+                {
+                    "serverName": _TEXT,
+                    "ca": _closed({"secret": _KEY}),
+                    "cert": _closed({"secret": _KEY}),
+                    "keySecret": _KEY,
+                }
+            ),
         },
         "port",
     )

@@ -19,10 +19,16 @@ OF_THE_CHART = frozenset(
         "batching.max_batchers",
         "batching.metrics_port",
         "batching.num_batchers",
+        "cluster.ca",
+        "cluster.certificate",
+        "cluster.key",
+        "cluster.metrics_name",
+        "cluster.name",
         "gateway.host",
         "gateway.metrics_port",
         "gateway.port",
         "gateway.tls_certificate",
+        "gateway.tls_client_ca",
         "gateway.tls_key",
         "model.beside",
         "model.name",
@@ -32,7 +38,7 @@ OF_THE_CHART = frozenset(
     }
 )
 """What the chart sets, or has a value of its own for."""
-NOT_OF_A_MODEL = frozenset({"gateway", "jwt", "store"})
+NOT_OF_A_MODEL = frozenset({"cluster", "gateway", "jwt", "store"})
 
 _TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", NoneType: "null"}
 

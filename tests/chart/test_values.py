@@ -144,13 +144,28 @@ any_values = _maybe(
         replicas=st.integers(1, 20),
         resources=resources,
         service=_maybe(type=st.sampled_from(["ClusterIP", "LoadBalancer", "NodePort"])),
-        tls=_maybe(existingSecret=names, serverName=names, caKey=st.sampled_from(["", "ca.pem"])),
+        tls=st.one_of(
+            _maybe(existingSecret=names, serverName=names, caKey=st.sampled_from(["", "ca.pem"])),
+            st.fixed_dictionaries(
+                {"existingSecret": names, "clientCaSecret": names, "clientSecret": names}
+            ),
+        ),
         autoscaling=st.fixed_dictionaries(
             {
                 "kind": st.sampled_from(["none", "hpa", "keda"]),
                 "prometheus": st.just("http://prometheus:9090"),
             }
         ),
+    ),
+    cluster=_maybe(
+        tls=st.fixed_dictionaries(
+            {
+                "existingSecret": names,
+                "metricsName": st.just("prometheus.internal"),
+                "metricsSecret": names,
+            },
+            optional={"name": st.just("talk.internal")},
+        )
     ),
     ray=_maybe(
         kind=st.sampled_from(["RayService", "RayCluster"]),

@@ -20,7 +20,13 @@ import typer
 from prometheus_client import CollectorRegistry
 from ray._private import ray_constants
 
-from duologue.cli.endpoint import ADDRESS_VARIABLE, API_KEY_VARIABLE, TLS_CA_VARIABLE
+from duologue.cli.endpoint import (
+    ADDRESS_VARIABLE,
+    API_KEY_VARIABLE,
+    TLS_CA_VARIABLE,
+    TLS_CERTIFICATE_VARIABLE,
+    TLS_KEY_VARIABLE,
+)
 from duologue.cli.main import app
 from duologue.configuration import environment_variable, read_configuration, setting_names
 from duologue.errors import InvalidSetting
@@ -32,7 +38,14 @@ from tests.chart.pods import PodTemplate, pods
 
 PLACEHOLDER_URL = "redis://somewhere:6379/0"
 """For what is in a secret."""
-OURS = {"DUOLOGUE_CACHE", ADDRESS_VARIABLE, API_KEY_VARIABLE, TLS_CA_VARIABLE}
+OURS = {
+    "DUOLOGUE_CACHE",
+    ADDRESS_VARIABLE,
+    API_KEY_VARIABLE,
+    TLS_CA_VARIABLE,
+    TLS_CERTIFICATE_VARIABLE,
+    TLS_KEY_VARIABLE,
+}
 """Variables that are no settings."""
 OTHERS = {"HOME", "POD_IP", "VALKEY_PASSWORD", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN"}
 RAY_HTTP = 8000

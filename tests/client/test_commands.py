@@ -10,6 +10,7 @@ from typer.testing import CliRunner, Result
 
 from duologue.cli import main
 from duologue.cli.endpoint import Endpoint
+from duologue.cli.terminal import EXIT_ERROR
 from duologue.v1 import admin_pb2 as admin
 from tests.client.platform import OPERATOR, USER, SmallPlatform, small_platform
 from tests.client.service import no_address
@@ -43,7 +44,7 @@ def failure(
     monkeypatch.setattr(sys, "argv", ["duologue", *arguments])
     with pytest.raises(SystemExit) as ended:
         main.main()
-    assert ended.value.code == main.EXIT_ERROR
+    assert ended.value.code == EXIT_ERROR
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.count("\n") == 1

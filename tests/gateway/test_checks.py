@@ -19,7 +19,7 @@ from duologue.service_settings import StoreSettings
 from duologue.session_record import SessionStatus
 from duologue.store.store import Store
 from duologue.tenants import Tenant
-from tests.certificates import make_certificate
+from tests.certificates import Authority, make_certificate
 from tests.client.service import no_address
 from tests.gateway import scripted as scripts
 from tests.gateway.conftest import Serve
@@ -114,7 +114,22 @@ async def test_health_over_tls(serve: Serve, tmp_path: Path) -> None:
         assert (other.code, other.errors.count("\n")) == (1, 1)
     gone = await run("health", gateway.address, "--tls-ca", str(tmp_path / "nothing"))
     assert gone.code == 1
-    assert "the certificates cannot be read" in gone.errors
+    assert "the certificates are no good: tls_ca cannot be read" in gone.errors
+
+
+async def test_health_of_a_gateway_that_asks_for_a_certificate(
+    serve: Serve, tmp_path: Path
+) -> None:
+    authority = Authority.make(tmp_path / "ca")
+    own, shown = authority.sign("gateway", "DNS:duologue.example"), authority.sign("probe")
+    door = {"tls_certificate": str(own.certificate), "tls_key": str(own.key)}
+    trust = ("--tls-ca", str(authority.certificate), "--tls-name", "duologue.example")
+    proof = ("--tls-certificate", str(shown.certificate), "--tls-key", str(shown.key))
+    async with serve(**door, tls_client_ca=str(authority.certificate)) as gateway:
+        assert (await run("health", gateway.address, *trust, *proof)).code == 0
+        assert (await run("health", gateway.address, *trust)).code == 1
+        half = await run("health", gateway.address, *trust, *proof[:2])
+    assert "tls_certificate and tls_key must be given together" in half.errors
 
 
 async def test_a_probe_imports_nothing_that_is_slow(gateway: Gateway) -> None:

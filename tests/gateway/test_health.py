@@ -116,7 +116,9 @@ async def test_a_port_that_is_taken(serve: Serve, gateway: Gateway) -> None:
 
 
 async def test_keys_that_cannot_be_read(serve: Serve) -> None:
-    with pytest.raises(InvalidSetting, match=r"gateway\.tls_key"):
+    with pytest.raises(
+        InvalidSetting, match=r"gateway\.tls_certificate must be a file that can be read"
+    ):
         async with serve(tls_key="/nowhere/key", tls_certificate="/nowhere/certificate"):
             pass
 

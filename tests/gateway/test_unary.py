@@ -165,7 +165,9 @@ def test_all_calls_of_operators_are_tried_without_their_key() -> None:
 
 
 async def test_tenants_and_keys(operator: Api, client: Api) -> None:
-    wanted = admin_pb2.Tenant(tenant_id="new", max_sessions=3, priority=2, records_text=True)
+    wanted = admin_pb2.Tenant(
+        tenant_id="new", max_sessions=3, priority=2, records_text=True, weight=0.5
+    )
     put = await operator.admin.PutTenant(
         admin_pb2.PutTenantRequest(tenant=wanted), metadata=operator.metadata
     )

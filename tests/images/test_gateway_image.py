@@ -27,6 +27,7 @@ pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("gateway image")
 READ_ONLY = Path(__file__).parent / "read_only"
 VERSION = version("duologue")
 NOT_THERE = ("torch", "ray", "transformers", "tokenizers", "numpy", "pip", "setuptools", "pytest")
+OF_THE_LAB = ("duologue.training", "duologue.evaluation", "duologue.lab_cli")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ def test_it_has_what_is_listed_and_duologue(image: Image) -> None:
         "from importlib.util import find_spec\n"
         "print(json.dumps([name for name in sys.argv[1:] if find_spec(name)]))"
     )
-    told, found = image.run("python", "-c", program, *NOT_THERE).stdout.splitlines()
+    told, found = image.run("python", "-c", program, *NOT_THERE, *OF_THE_LAB).stdout.splitlines()
     installed = {canonicalize_name(name): version for name, version in json.loads(told).items()}
     assert installed.pop(canonicalize_name("duologue")) == VERSION
     assert installed == listed("gateway")
@@ -172,6 +173,9 @@ def test_what_it_cannot_do_is_said_in_one_line(image: Image) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.count("\n") == 1
     assert "not installed here" in done.stderr
+    done = image.run(*image.command("train", "--help"))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "pip install 'duologue[lab]'" in done.stderr
 
 
 def test_the_root_is_read_only_indeed(image: Image) -> None:

@@ -18,6 +18,7 @@ from duologue.grants import KeyTerms
 from duologue.scopes import ALL_SCOPES
 from duologue.service_settings import StoreSettings
 from duologue.session_record import TranscriptEdit
+from duologue.store.encoding import tenant_from_json, tenant_to_json
 from duologue.store.store import Store
 from duologue.tenants import NewKey, Tenant
 from duologue.usage import Usage
@@ -32,6 +33,7 @@ ACME = Tenant(
     priority=6,
     records_text=True,
     is_operator=True,
+    weight=2.5,
 )
 
 
@@ -63,6 +65,17 @@ def test_bad_names_are_refused(name: str) -> None:
 def test_bad_limits_are_refused(value: int) -> None:
     with pytest.raises(InvalidInput, match=f"priority must be from 0 to 4294967295, not {value}"):
         Tenant("acme", priority=value)
+
+
+@pytest.mark.parametrize("weight", [0.0, -1.0, 0.009, 101.0, float("nan"), float("inf")])
+def test_bad_weights_are_refused(weight: float) -> None:
+    with pytest.raises(InvalidInput, match=r"weight must be from 0\.01 to 100, not"):
+        Tenant("acme", weight=weight)
+
+
+def test_a_tenant_of_the_usual_weight_is_kept_as_before_there_were_weights() -> None:
+    assert "weight" not in tenant_to_json(Tenant("acme"))
+    assert tenant_from_json("acme", b'{"max_sessions": 3}', None).weight == 1.0
 
 
 async def test_a_key_names_its_tenant(store: Store) -> None:

@@ -73,6 +73,11 @@ def no_nodes(installation: Installation) -> None:
         gateway.store_checked([node(sessions=10), node(is_draining=True)], 2.0)
 
 
+def expiring(installation: Installation) -> None:
+    for whose, days in (("gateway", 80), ("cluster", 6)):
+        installation.metrics.certificate_left.labels(whose).set(days * 86_400)
+
+
 def unhealthy(installation: Installation, num: int) -> None:
     for batcher in installation.batchers[:num]:
         batcher.healthy.set(0)
@@ -91,6 +96,7 @@ SCENES: dict[str, tuple[Callable[[Installation], object], set[str]]] = {
     "DuologueStoreUnreachable": (store_gone, {"DuologueStoreSlow"}),
     "DuologueStoreSlow": (slow_store, set()),
     "DuologueGatewaysAbsent": (lambda all_: all_.gateways.clear(), set()),
+    "DuologueCertificateExpires": (expiring, set()),
     "DuologueNoHealthyBatcher": (lambda all_: all_.batchers.clear(), set()),
     "DuologueModelUnserved": (lambda all_: unhealthy(all_, 2), {"DuologueBatcherUnhealthy"}),
     "DuologueBatcherUnhealthy": (lambda all_: unhealthy(all_, 1), set()),

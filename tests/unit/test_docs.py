@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent.parent
 DOCS = ROOT / "docs"
 LIBRARY = ROOT / "platform" / "duologue"
-BASES = (ROOT, LIBRARY, ROOT / "actors" / "duologue", ROOT / "gateway" / "duologue")
+BASES = (ROOT, *(ROOT / root / "duologue" for root in ("platform", "actors", "gateway", "lab")))
 PAGES = sorted([ROOT / "README.md", *DOCS.rglob("*.md")])
 PICTURES = sorted((DOCS / "images").glob("*.svg"))
 

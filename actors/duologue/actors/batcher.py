@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Protocol, Self
 
 import torch
-from grpc import aio
 from grpc_health.v1 import health_pb2_grpc  # type: ignore[import-untyped]
 
 from duologue.actors.batcher_options import BatcherOptions
@@ -20,6 +19,7 @@ from duologue.batching.draining import STEP_MS, Drain
 from duologue.batching.loop import BatchLoop
 from duologue.batching.observer import Observer
 from duologue.batching.seating import Seating
+from duologue.batching.tenant_turns import TenantTurns
 from duologue.batching.vetting import Vetting
 from duologue.clock import Clock, TickClock, UnixClock
 from duologue.cluster_status import BatcherStatus
@@ -28,6 +28,7 @@ from duologue.health_board import HealthBoard
 from duologue.health_servicer import HealthServicer
 from duologue.hosting.scaling import Demand
 from duologue.kv.blocks import CELLS_PER_BLOCK
+from duologue.peers import Peers
 from duologue.runtime.assembly import Assembly
 from duologue.settings import Settings
 from duologue.v1.batching_pb2 import DescribeResponse
@@ -72,7 +73,8 @@ class BatcherProcess:
         self.addresses: tuple[str, ...] = ()
         self.clock = clock or UnixClock()
         self._announcer = announcer
-        self._server = aio.server(options=self._grpc_options())
+        self._peers = Peers.of(settings.cluster)
+        self._server = self._peers.server(self._grpc_options())
         self._lifetime = GrpcLifetime(self._server)
         self._health = HealthBoard()
         self._batching = BatchingServer(options.batcher_id, _description(assembly))
@@ -201,19 +203,21 @@ class BatcherProcess:
         vetting = Vetting(
             geometry.vocab_size, geometry.max_positions, can_judge=self.assembly.head is not None
         )
+        seating = Seating(
+            self.assembly.engine,
+            model.chat,
+            vetting,
+            batching.max_sessions,
+            self.settings.kv.share_prefixes,
+        )
         return BatchLoop(
-            Seating(
-                self.assembly.engine,
-                model.chat,
-                vetting,
-                batching.max_sessions,
-                self.settings.kv.share_prefixes,
-            ),
+            seating,
             self.clock,
             TickClock(0.0, self.settings.decoding.tick_ms),
             batching,
             self._batching.scatter,
             observer=observer,
+            turns=TenantTurns.of(seating.roster, self.settings),
         )
 
     def _run_forwards(self) -> None:
@@ -228,7 +232,7 @@ class BatcherProcess:
 
     def _listen(self, address: str) -> str:
         try:
-            port = self._server.add_insecure_port(address)
+            port = self._peers.listen(self._server, address)
         except RuntimeError as error:
             raise BatcherUnavailable(f"cannot listen at {address}: {error}") from error
         if address.startswith("unix:"):
@@ -289,6 +293,7 @@ def _description(assembly: Assembly) -> DescribeResponse:
         model.chat,
         model.geometry.max_positions,
         head.thresholds if head is not None else {},
+        head.card.confirm_above if head is not None else None,
     )
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from typing import Any, NoReturn
 
 from grpc import aio
@@ -12,6 +13,7 @@ from duologue.errors import BatcherUnavailable
 from duologue.lane.profile import LaneProfile
 from duologue.lane.slices import Slice, SliceResult
 from duologue.lane.state import LaneState
+from duologue.peers import IN_CLEAR, Peers
 from duologue.session.words import ModelWords
 from duologue.strategies.base import Strategy
 from duologue.v1 import batching_pb2 as pb
@@ -34,7 +36,7 @@ _digest_at: dict[str, str] = {}
 """Of those words, by the address where they were told last."""
 
 
-async def describe_any(addresses: Sequence[str]) -> ModelWords:
+async def describe_any(addresses: Sequence[str], peers: Peers = IN_CLEAR) -> ModelWords:
     """The words of the first of these that answers: what was announced may be gone by now.
 
     Raises BatcherUnavailable if none does.
@@ -42,14 +44,18 @@ async def describe_any(addresses: Sequence[str]) -> ModelWords:
     error = BatcherUnavailable("no batching actor is there that could describe its model")
     for address in addresses:
         try:
-            return await describe(address)
+            return await describe(address, peers=peers)
         except BatcherUnavailable as failed:
             error = failed
     raise error
 
 
 async def describe(
-    address: str, *, within_s: float = DESCRIBE_WITHIN_S, waits: bool = False
+    address: str,
+    *,
+    within_s: float = DESCRIBE_WITHIN_S,
+    waits: bool = False,
+    peers: Peers = IN_CLEAR,
 ) -> ModelWords:
     """The words of the model at that address ("host:port" or "unix:/path").
 
@@ -58,7 +64,7 @@ async def describe(
     """
     likely = _digest_at.get(address) or next(reversed(_known_words), "")
     options = (*CLIENT, ("grpc.max_receive_message_length", MAX_DESCRIPTION_BYTES))
-    async with aio.insecure_channel(address, options=options) as channel:
+    async with peers.channel(address, options) as channel:
         request = pb.DescribeRequest(known_digest=likely)
         try:
             told = await BatchingServiceStub(channel).Describe(
@@ -117,7 +123,9 @@ class Seat:
         traceparent: str = "",
         had_seat: bool = False,
         max_tenant_cells: int = 0,
+        weight: float = 1.0,
         within_s: float = SEAT_WITHIN_S,
+        peers: Peers = IN_CLEAR,
     ) -> "Seat":
         """Take a seat; an older epoch's seat is lost by it. Whoever had one before is not refused
         for the load.
@@ -128,8 +136,9 @@ class Seat:
             *(tenant_id, session_id, epoch, strategy, lane, profile),
             traceparent=traceparent,
             max_tenant_cells=max_tenant_cells,
+            weight=weight,
         )
-        channel = aio.insecure_channel(address, options=CLIENT)
+        channel = peers.channel(address, CLIENT)
         seat = cls(request, address, channel, BatchingServiceStub(channel).Sit())
         try:
             async with asyncio.timeout(within_s):
@@ -166,7 +175,8 @@ class Seat:
             match message.WhichOneof("response"):
                 case "result":
                     request = self.request
-                    yield result_from_pb(message.result, request.session_id, request.epoch)
+                    result = result_from_pb(message.result, request.session_id, request.epoch)
+                    yield replace(result, took_ms=message.took_ms)
                 case "load":
                     self.load = load_from_pb(message.load)
                     yield self.load

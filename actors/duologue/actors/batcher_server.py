@@ -125,6 +125,7 @@ def _take(message: pb.TakeSeat, stream: SitStream) -> Take:
         message.had_seat,
         seat.tenant_id,
         seat.max_tenant_cells,
+        seat.weight,
     )
 
 

@@ -4,13 +4,15 @@ from collections.abc import Callable
 
 from duologue.actors.batcher_options import BatcherOptions
 from duologue.batching.load_plan import Load
+from duologue.certificates import cluster_certificates
 from duologue.clock import TickClock
 from duologue.kv.blocks import CELLS_PER_BLOCK
 from duologue.kv.memory import KVMemory
 from duologue.runtime.assembly import Assembly
 from duologue.settings import Settings
 from duologue.telemetry.batch_observer import BatchObserver
-from duologue.telemetry.metrics import BatcherMetrics, MetricsPort
+from duologue.telemetry.metrics import BatcherMetrics, MetricsPort, tell_certificate
+from duologue.telemetry.metrics_readers import MetricsReaders
 from duologue.telemetry.tracing import Tracing
 
 
@@ -21,23 +23,31 @@ class BatcherTelemetry:
         """Raises InvalidSetting if spans or metrics cannot go where the settings say."""
         self.tracing = Tracing.start(settings.telemetry, "batcher", instance=options.batcher_id)
         memory = assembly.engine.memory
-        self.metrics = BatcherMetrics(model=assembly.model.name, device=str(memory.device))
+        self.metrics = BatcherMetrics(
+            model=assembly.model.name,
+            device=str(memory.device),
+            max_named_tenants=settings.telemetry.named_tenants,
+        )
         self.metrics.seats_limit.set(settings.batching.max_sessions)
         self.metrics.kv_budget.set(memory.budget_bytes)
         ticks = TickClock(0.0, settings.decoding.tick_ms)
         self.observer = MemoryObserver(
             self.tracing, self.metrics, ticks, assembly.model.name, memory
         )
-        self.port = self._open_port(settings.batching.metrics_port, options)
+        certificates = cluster_certificates(settings.cluster)
+        tell_certificate(self.metrics.certificate_left, "cluster", certificates)
+        self.port = self._open_port(settings, options)
 
     def watch(self, is_healthy: Callable[[], bool]) -> None:
         """Tell of the health whenever somebody asks for metrics; it is not healthy before."""
         self.metrics.healthy.set_function(lambda: float(is_healthy()))
 
-    def _open_port(self, first: int | None, options: BatcherOptions) -> MetricsPort | None:
+    def _open_port(self, settings: Settings, options: BatcherOptions) -> MetricsPort | None:
+        first = settings.batching.metrics_port
         if first is None:
             return None
-        return MetricsPort.first_free(self.metrics.registry, options.host, first)
+        readers = MetricsReaders.of(settings.cluster)
+        return MetricsPort.first_free(self.metrics.registry, options.host, first, readers)
 
     def close(self) -> None:
         """Send what is left; takes a moment."""

@@ -15,6 +15,7 @@ from duologue.actors.local_ray import LOCAL_HOST, RayNode, ray_nodes, ray_sessio
 from duologue.actors.serve_apps import running_apps, wait_ready
 from duologue.actors.serve_config import app_name
 from duologue.background import Background
+from duologue.certificates import cluster_certificates, gateway_certificates
 from duologue.configuration import with_models_beside
 from duologue.errors import BatcherUnavailable, DuologueError, InvalidSetting
 from duologue.settings import Settings
@@ -100,6 +101,9 @@ class LocalCluster:
         return f"the gateway cannot be kept running: {await self._keeper.failed()}"
 
     async def _start(self) -> None:
+        # What is wrong with a file is said before anything runs.
+        cluster_certificates(self.settings.cluster)
+        gateway_certificates(self.settings.gateway)
         await self._start_store()
         self.say("starting Ray" if self.ray_address is None else f"joining {self.ray_address}")
         self._stack.enter_context(ray_session(self.ray_address))

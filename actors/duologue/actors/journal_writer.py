@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 WRITE_WITHIN_S = 60.0
 """A store that does not answer for so long is given up by the session."""
 RETRY_AFTER_S = 0.5
+SLOW_WRITE_MS = 20.0
+"""A write that takes so long is told of: somebody waits for it."""
 
 
 class JournalStore(Protocol):
@@ -47,13 +49,16 @@ class JournalWriter:
         lease: Lease,
         on_kept: Callable[[], None],
         on_failed: Callable[[Exception], None],
+        on_slow: Callable[[float], None] | None = None,
     ) -> None:
         """`on_failed` is told why nothing is written any more: StaleEpoch when overtaken,
-        StoreUnavailable in the end, or a fault of ours."""
+        StoreUnavailable in the end, or a fault of ours. `on_slow` is told how many milliseconds a
+        write took that took long."""
         self._store = store
         self._lease = lease
         self._on_kept = on_kept
         self._on_failed = on_failed
+        self._on_slow = on_slow
         self._renewed_s = asyncio.get_running_loop().time()
         self._wanted: asyncio.Queue[Write | Keep] = asyncio.Queue(maxsize=1)
         self._background = Background(on_failed)
@@ -78,7 +83,11 @@ class JournalWriter:
     async def _write_all(self) -> None:
         while True:
             action = await self._wanted.get()
+            began_s = asyncio.get_running_loop().time()
             await self._persist(self._writing(action))
+            took_ms = (asyncio.get_running_loop().time() - began_s) * 1e3
+            if took_ms >= SLOW_WRITE_MS and self._on_slow is not None:
+                self._on_slow(took_ms)
             self._on_kept()
 
     def _writing(self, action: Write | Keep) -> Callable[[], Awaitable[object]]:

@@ -38,6 +38,7 @@ from duologue.hosting.host import Host
 from duologue.hosting.placement import seats_in_order
 from duologue.hosting.ration import FREE_TOKENS, Ration
 from duologue.lane.slices import SliceResult
+from duologue.peers import IN_CLEAR, Peers
 from duologue.session.chronicle import Checkpoint, Chronicle
 from duologue.session.setup import SessionSetup
 from duologue.session_lease import Lease
@@ -69,12 +70,21 @@ class LiveSession:
     """Everything happens on one event loop. The host decides; after whatever happened, it is asked
     what to do, and one timer asks it again when it wants to be asked."""
 
-    def __init__(self, host: Host, lease: Lease, store: Store, clock: Clock, on_end: OnEnd) -> None:
+    def __init__(
+        self,
+        host: Host,
+        lease: Lease,
+        store: Store,
+        clock: Clock,
+        on_end: OnEnd,
+        trace: SessionTrace | None = None,
+    ) -> None:
         self.host = host
         self.lease = lease
         self._store = store
         self._clock = clock
         self._on_end = on_end
+        self._trace = trace
         self._attachment: Attachment | None = None
         self._room = asyncio.Event()
         self._room.set()
@@ -97,6 +107,7 @@ class LiveSession:
         *,
         node_id: str,
         tracing: Tracing | None = None,
+        peers: Peers = IN_CLEAR,
     ) -> Self:
         """Bring the session to life: the journal is read and played, and a seat is taken.
 
@@ -125,7 +136,7 @@ class LiveSession:
         if not choices:
             of_it = f" of the model {model}" if model else ""
             raise CapacityExceeded(f"no batching actor{of_it} is there that could seat a session")
-        described, words = await words_at(choices, checkpoint)
+        described, words = await words_at(choices, checkpoint, peers)
         if checkpoint is None:
             setup = words.setup(settings, config)
         else:  # whatever the settings are today
@@ -141,7 +152,7 @@ class LiveSession:
             observer=spans,
             ration=Ration(0 if is_limited else FREE_TOKENS),
         )
-        session = cls(host, lease, store, clock, on_end)
+        session = cls(host, lease, store, clock, on_end, trace)
         session._tokens_per_minute = default
         traceparent = "" if trace is None else trace.traceparent
         session._seats = SeatKeeper(
@@ -153,9 +164,11 @@ class LiveSession:
             words_digest=words.words_digest,
             traceparent=traceparent,
             described=described,
+            peers=peers,
             max_tenant_cells=(tenant and tenant.max_cells)
             or settings.sessions.default_max_cells
             or 0,
+            weight=1.0 if tenant is None else tenant.weight,
         )
         await session._begin(choices)
         if spans is not None and records_text:
@@ -172,7 +185,9 @@ class LiveSession:
         first = self.host.actions(self._now_ms)
         wanted = [action for action in first if isinstance(action, FindSeat)]
         seats = [await self._seats.take(each, choices) for each in wanted]
-        self._journal = JournalWriter(self._store, self.lease, self._kept, self.fail)
+        self._journal = JournalWriter(
+            self._store, self.lease, self._kept, self.fail, self._wrote_slowly
+        )
         for seat in seats:
             self._seats.hold(seat)
         for action in first:
@@ -278,6 +293,11 @@ class LiveSession:
     def _kept(self) -> None:
         self.host.kept(self._now_ms)
         self._pump()
+
+    def _wrote_slowly(self, took_ms: float) -> None:
+        if self._trace is not None:
+            now_ms = self._now_ms
+            self._trace.record(names.JOURNAL_WRITE, now_ms - took_ms, now_ms)
 
     def _pump(self) -> None:
         """Do what the host wants, and see to it that it is asked again."""

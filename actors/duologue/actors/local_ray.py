@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from duologue.actors.ray_token import demand_token
 from duologue.actors.serve_apps import calm_control
 from duologue.errors import DuologueError
 from duologue.proxies import keep_local
@@ -42,9 +43,7 @@ def ray_session(address: str | None = None) -> Iterator[None]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     calm_control()
     if address is None:
-        # Nobody else can reach a Ray that listens at this machine only; without this, Ray would
-        # write a token into the user's home.
-        os.environ.setdefault("RAY_AUTH_MODE", "disabled")
+        demand_token(os.environ)
         # Where Ray has its sockets. It takes TMPDIR otherwise, however long that is.
         os.environ.setdefault("RAY_TMPDIR", str(short_folder(SOCKET_BYTES)))
     import ray

@@ -5,8 +5,6 @@ import logging
 from typing import Any
 from weakref import WeakValueDictionary
 
-from grpc import aio
-
 from duologue.actors.grpc_lifetime import GrpcLifetime
 from duologue.actors.grpc_options import SERVER
 from duologue.actors.launching import ActorHandle, ActorLost, Launcher
@@ -21,6 +19,7 @@ from duologue.errors import (
     UnknownSession,
 )
 from duologue.hosting.pool import Key, Phase, Place, Pool
+from duologue.peers import IN_CLEAR, Peers
 from duologue.service_settings import SessionSettings
 from duologue.session_record import SessionStatus, check_session_id
 from duologue.store.store import Store
@@ -47,7 +46,13 @@ class NodeAgent(NodeServiceServicer):
     nodes."""
 
     def __init__(
-        self, store: Store, launcher: Launcher, sessions: SessionSettings, *, node_id: str
+        self,
+        store: Store,
+        launcher: Launcher,
+        sessions: SessionSettings,
+        *,
+        node_id: str,
+        peers: Peers = IN_CLEAR,
     ) -> None:
         self.pool = Pool(sessions.warm_actors, sessions.max_sessions)
         self.node_id = node_id
@@ -60,13 +65,14 @@ class NodeAgent(NodeServiceServicer):
         self._change = asyncio.Condition()
         self._background = Background()
         self._suspects: dict[int, int] = {}  # epochs that were found without a lease, by place
-        self._server = aio.server(options=SERVER)
+        self._peers = peers
+        self._server = peers.server(SERVER)
         self._lifetime = GrpcLifetime(self._server)
 
     async def start(self, host: str = "127.0.0.1") -> None:
         """Listen, announce the node, and begin to warm actors."""
         add_NodeServiceServicer_to_server(self, self._server)
-        port = self._server.add_insecure_port(f"{host}:0")
+        port = self._peers.listen(self._server, f"{host}:0")
         await self._lifetime.start()
         self.address = f"{host}:{port}"
         self._refill()

@@ -18,6 +18,7 @@ from duologue.actors.local_ray import NAMESPACE
 from duologue.actors.node_agent import NodeAgent
 from duologue.actors.ray_launcher import RayLauncher
 from duologue.errors import InvalidInput
+from duologue.peers import Peers
 from duologue.settings import Settings
 from duologue.store.store import Store
 from duologue.telemetry.logs import start_logging
@@ -95,7 +96,11 @@ class NodeAgentActor:
         store = await Store.connect(url, self._settings.store)
         node_id = ray.get_runtime_context().get_node_id()[:12]
         launcher = RayLauncher(self._settings, node_id, self._host)
-        agent = NodeAgent(store, launcher, self._settings.sessions, node_id=node_id)
+        agent = NodeAgent(
+            *(store, launcher, self._settings.sessions),
+            node_id=node_id,
+            peers=Peers.of(self._settings.cluster),
+        )
         await agent.start(self._host)
         return agent
 

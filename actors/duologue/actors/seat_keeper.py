@@ -21,6 +21,7 @@ from duologue.hosting.actions import FindSeat
 from duologue.hosting.placement import seats_in_order
 from duologue.lane.profile import LaneProfile
 from duologue.lane.slices import Slice, SliceResult
+from duologue.peers import IN_CLEAR, Peers
 from duologue.session_lease import Lease
 
 log = logging.getLogger(__name__)
@@ -61,12 +62,15 @@ class SeatKeeper:
         words_digest: str,
         traceparent: str,
         described: str = "",
+        peers: Peers = IN_CLEAR,
         max_tenant_cells: int = 0,
+        weight: float = 1.0,
     ) -> None:
         """`model` is the one that the session is to be held by, if there is one to be;
         `words_digest` names the session's words: a model with others cannot seat it.
 
-        The batching actor at the address `described` has said already that it has them.
+        The batching actor at the address `described` has said already that it has them. `weight` is
+        the tenant's.
         """
         self._directory = directory
         self._lease = lease
@@ -76,7 +80,9 @@ class SeatKeeper:
         self._words_digest = words_digest
         self._traceparent = traceparent
         self._described = described
+        self._peers = peers
         self._max_tenant_cells = max_tenant_cells
+        self._weight = weight
         self._seat: Seat | None = None
         self._avoid: set[str] = set()  # addresses that failed last
         self._holding: asyncio.Task[None] | None = None
@@ -173,7 +179,7 @@ class SeatKeeper:
             seat.close()
 
     async def _require_words(self, address: str) -> None:
-        words = await describe(address, within_s=SEAT_WITHIN_S)
+        words = await describe(address, within_s=SEAT_WITHIN_S, peers=self._peers)
         if words.words_digest != self._words_digest:
             raise ModelUnavailable(
                 f"the batching actor at {address} has a model with another tokenizer or chat "
@@ -195,7 +201,9 @@ class SeatKeeper:
             traceparent=self._traceparent,
             had_seat=had_seat,
             max_tenant_cells=self._max_tenant_cells,
+            weight=self._weight,
             within_s=SEAT_WITHIN_S,
+            peers=self._peers,
         )
 
     def _let_go(self) -> None:

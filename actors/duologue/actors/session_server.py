@@ -26,6 +26,7 @@ from duologue.errors import (
 from duologue.hosting.actions import Ending
 from duologue.hosting.placement import seats_in_order
 from duologue.hosting.pool import Key
+from duologue.peers import Peers
 from duologue.settings import Settings
 from duologue.store.store import Store
 from duologue.telemetry.logs import speak_of
@@ -74,7 +75,7 @@ class SessionServer(SessionServiceServicer):
         clock: Clock | None = None,
         tracing: Tracing | None = None,
     ) -> None:
-        """`owner` names this process in the leases that it holds."""
+        """`owner` names this process in the leases that it holds. Raises InvalidSetting."""
         self.address = ""
         self.ends: asyncio.Queue[Ended] = asyncio.Queue()
         """What came to an end, for whoever keeps account of it."""
@@ -87,13 +88,14 @@ class SessionServer(SessionServiceServicer):
         self._live: dict[Key, LiveSession] = {}
         self._readers: set[asyncio.Task[None]] = set()
         self._learning: asyncio.Task[None] | None = None  # a failure is told by `ready`
-        self._server = aio.server(options=SERVER)
+        self._peers = Peers.of(settings.cluster)
+        self._server = self._peers.server(SERVER)
         self._lifetime = GrpcLifetime(self._server)
 
     async def start(self, host: str = "127.0.0.1") -> None:
         """Listen at a free port, and learn the words of the models, as soon as there are any."""
         add_SessionServiceServicer_to_server(self, self._server)
-        port = self._server.add_insecure_port(f"{host}:0")
+        port = self._peers.listen(self._server, f"{host}:0")
         await self._lifetime.start()
         self.address = f"{host}:{port}"
         if not await self._knows_words():
@@ -148,6 +150,7 @@ class SessionServer(SessionServiceServicer):
                 self._ended,
                 node_id=self._node_id,
                 tracing=self._tracing,
+                peers=self._peers,
             )
         except BaseException:
             await self._release(lease)
@@ -222,7 +225,8 @@ class SessionServer(SessionServiceServicer):
         try:
             batchers = seats_in_order(await self._store.batchers(), self._node_id)
             for model in {each.model for each in batchers}:
-                await describe_any([each.address for each in batchers if each.model == model])
+                addresses = [each.address for each in batchers if each.model == model]
+                await describe_any(addresses, self._peers)
         except (BatcherUnavailable, StoreUnavailable) as error:
             log.info("the model's words cannot be had yet: %s", error)
             return False

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from duologue.actors.batcher_client import describe
 from duologue.cluster_status import BatcherStatus
 from duologue.errors import BatcherUnavailable
+from duologue.peers import IN_CLEAR, Peers
 from duologue.session.chronicle import Checkpoint
 from duologue.session.words import ModelWords
 
 
 async def words_at(
-    choices: Sequence[BatcherStatus], checkpoint: Checkpoint | None
+    choices: Sequence[BatcherStatus], checkpoint: Checkpoint | None, peers: Peers = IN_CLEAR
 ) -> tuple[str, ModelWords]:
     """The words that the session was begun with, and the first batching actor that has them.
 
@@ -20,7 +21,7 @@ async def words_at(
     first, silent = None, None
     for choice in choices:
         try:
-            words = await describe(choice.address)
+            words = await describe(choice.address, peers=peers)
         except BatcherUnavailable as error:
             silent = error
             continue

@@ -75,4 +75,6 @@ def _state(model: ChatModel) -> Text:
     line = Text(no_wrap=True, overflow="ellipsis")
     state = model.state.state
     line.append(f"{_WORDS[state]}  ", style=f"bold {STATE_COLOURS[state]}")
+    if model.state.is_foreign:
+        line.append("not English: marks and silence tell its end  ", style="dim")
     return line + state_bars(model.state.probabilities)

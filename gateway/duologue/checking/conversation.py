@@ -20,6 +20,7 @@ from duologue.client import (
     connect,
 )
 from duologue.clock import Clock
+from duologue.trust import Trust
 
 QUERY = "What is the capital of France?"
 READINESS = "duologue.v1.ConversationService"
@@ -30,13 +31,13 @@ _CLEARING_S = 5.0
 _SHOWN_CHARS = 60
 
 
-async def reach(address: str, tls_ca: str | None, steps: Steps) -> None:
+async def reach(address: str, trust: Trust | None, steps: Steps) -> None:
     """A gateway is there, and says that clients should come."""
     async with steps.step("reached") as finding:
         refusals = []
         for each in address.split(","):
             found = await asyncio.to_thread(
-                ask_health, each.strip(), READINESS, tls_ca=tls_ca, within_s=_HEALTH_S
+                ask_health, each.strip(), READINESS, trust=trust, within_s=_HEALTH_S
             )
             if found.is_serving:
                 finding.told = found.told
@@ -48,7 +49,7 @@ async def reach(address: str, tls_ca: str | None, steps: Steps) -> None:
 async def converse(
     address: str,
     api_key: str | None,
-    tls_ca: str | None,
+    trust: Trust | None,
     steps: Steps,
     clock: Clock,
     *,
@@ -60,7 +61,7 @@ async def converse(
     """
     async with AsyncExitStack() as stack:
         async with steps.step("key") as finding:
-            client = await stack.enter_async_context(connect(address, api_key=api_key, tls=tls_ca))
+            client = await stack.enter_async_context(_connected(address, api_key, trust))
             await client.list_sessions(1)
             finding.told = "the API key is valid"
         async with _session(client, replace(_CONFIG, model=model), steps) as conversation:
@@ -69,6 +70,18 @@ async def converse(
             async with steps.step("closed") as finding:
                 await conversation.close()
                 finding.told = "the session is closed"
+
+
+def _connected(address: str, api_key: str | None, trust: Trust | None) -> Client:
+    if trust is None:
+        return connect(address, api_key=api_key)
+    return connect(
+        address,
+        api_key=api_key,
+        tls=trust.ca,
+        tls_certificate=trust.certificate,
+        tls_key=trust.key,
+    )
 
 
 @asynccontextmanager

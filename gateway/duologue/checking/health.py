@@ -6,8 +6,9 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
 
+from duologue.errors import InvalidSetting
 from duologue.proxies import PAST_PROXIES
-from duologue.trust import trusting
+from duologue.trust import Trust
 
 _Status = health_pb2.HealthCheckResponse.ServingStatus
 
@@ -25,16 +26,16 @@ def ask_health(
     address: str,
     service: str,
     *,
-    tls_ca: str | None = None,
+    trust: Trust | None = None,
     tls_name: str | None = None,
     within_s: float,
 ) -> Health:
     """Ask once. `tls_name` is the name in the certificate, where `address` is another one."""
     what = f"{address} ({service})" if service else address
     try:
-        credentials = None if tls_ca is None else trusting(tls_ca)
-    except OSError as error:
-        return Health(False, f"the certificates cannot be read: {error}")
+        credentials = None if trust is None else trust.credentials()
+    except InvalidSetting as error:
+        return Health(False, f"the certificates are no good: {error}")
     options: list[tuple[str, str | int]] = [*PAST_PROXIES]  # probes come from near by
     if tls_name is not None:
         options.append(("grpc.ssl_target_name_override", tls_name))

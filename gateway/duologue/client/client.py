@@ -9,10 +9,13 @@ from duologue.client.admin import AdminClient
 from duologue.client.calls import Calls
 from duologue.client.conversation import Conversation
 from duologue.client.credentials import Credential, Credentials
+from duologue.client.errors import InvalidRequest
 from duologue.client.options import ClientOptions, Timing
 from duologue.client.routes import Routes
+from duologue.errors import InvalidSetting
 from duologue.session.transcript import Entry, Outcome, Role
 from duologue.session_config import SessionConfig
+from duologue.trust import trust
 from duologue.v1 import conversation_pb2 as pb
 from duologue.v1.conversation_pb2_grpc import ConversationServiceStub as Stub
 from duologue.wire.sessions import config_to_pb
@@ -25,6 +28,8 @@ def connect(
     *,
     api_key: Credential | None = None,
     tls: str | Path | None = None,
+    tls_certificate: str | Path | None = None,
+    tls_key: str | Path | None = None,
     options: ClientOptions | None = None,
     timing: Timing | None = None,
 ) -> "Client":
@@ -34,10 +39,16 @@ def connect(
     be a token of the identity provider that the platform trusts, or a function that gives the
     present one: conversations go on by themselves when a token has expired and there is a new one.
     `tls` is a PEM file with the certificates to trust, or "system"; None speaks without TLS.
+    `tls_certificate` and `tls_key` are the caller's own, in PEM files, for gateways that ask for
+    one. The files are read again for each new connection.
 
     Raises InvalidRequest for an address, key or file that cannot be used.
     """
-    routes = Routes(address, tls)
+    try:
+        trusted = trust(tls, tls_certificate, tls_key)
+    except InvalidSetting as error:
+        raise InvalidRequest(str(error), "tls") from error
+    routes = Routes(address, trusted)
     return Client(routes, api_key, options or ClientOptions(), timing or Timing())
 
 

@@ -1,15 +1,15 @@
 """The ways to the platform: its gateways' addresses, and an open channel to one of them."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import grpc
 
 from duologue.client.errors import InvalidRequest
+from duologue.errors import InvalidSetting
 from duologue.proxies import proxy_options
-from duologue.trust import trusting
+from duologue.trust import Trust
 
 _OPTIONS: tuple[tuple[str, int], ...] = (
     # A gateway that is gone without a word is noticed by its missing answers.
@@ -42,9 +42,14 @@ class Route:
 class Routes:
     """Gateways in the order of preference; whoever finds one gone leaves it for everybody."""
 
-    def __init__(self, address: str | Sequence[str], tls_ca: str | Path | None = None) -> None:
+    def __init__(self, address: str | Sequence[str], trust: Trust | None = None) -> None:
+        """Raises InvalidRequest for an address or a file that cannot be used."""
         self.addresses = _addresses(address)
-        self._credentials = None if tls_ca is None else _credentials(tls_ca)
+        self._trust = trust
+        try:
+            self._credentials = None if trust is None else trust.credentials()
+        except InvalidSetting as error:
+            raise InvalidRequest(str(error), "tls") from error
         self._place = 0
         self._present: Route | None = None
 
@@ -82,6 +87,9 @@ class Routes:
 
     def _channel(self, address: str) -> grpc.aio.Channel:
         options = (*_OPTIONS, *proxy_options(address))
+        if self._trust is not None:
+            with suppress(InvalidSetting):  # then with those from before
+                self._credentials = self._trust.credentials()
         if self._credentials is None:
             return grpc.aio.insecure_channel(address, options=options)
         return grpc.aio.secure_channel(address, self._credentials, options=options)
@@ -93,10 +101,3 @@ def _addresses(address: str | Sequence[str]) -> tuple[str, ...]:
     if not found or not all(found):
         raise InvalidRequest(f"address must be host:port, or several, not {address!r}", "address")
     return found
-
-
-def _credentials(tls_ca: str | Path) -> grpc.ChannelCredentials:
-    try:
-        return trusting(tls_ca)
-    except OSError as error:
-        raise InvalidRequest(f"tls_ca cannot be read: {error}", "tls_ca") from error

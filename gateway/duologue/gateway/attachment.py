@@ -1,7 +1,7 @@
 """One stream between this gateway and a session's actor: a reader, a writer, nothing kept."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import grpc
@@ -9,11 +9,15 @@ import grpc
 from duologue.gateway.credits import Credits
 from duologue.gateway.errors import SessionLost
 from duologue.gateway.relay import Relay
+from duologue.v1 import events_pb2
 from duologue.v1 import session_pb2 as pb
 from duologue.v1.session_pb2_grpc import SessionServiceStub
 
 ATTACH_S = 10.0
 """An actor that says nothing for so long after Hello is taken for lost."""
+
+OnSent = Callable[[events_pb2.ClientEvent], None]
+"""Is told of every client event that was written to the actor."""
 
 _Call = grpc.aio.StreamStreamCall[pb.AttachRequest, pb.AttachResponse]
 
@@ -22,10 +26,11 @@ class Attachment:
     """Made by `attached`. No time limit stands around a read or a write: that would end the call
     with a message half passed on."""
 
-    def __init__(self, call: _Call, relay: Relay, credits: Credits) -> None:
+    def __init__(self, call: _Call, relay: Relay, credits: Credits, on_sent: OnSent) -> None:
         self._call = call
         self._relay = relay
         self._credits = credits
+        self._on_sent = on_sent
         self._wake = asyncio.Event()
         self._welcome_seq = 0
 
@@ -64,6 +69,7 @@ class Attachment:
             for event in self._relay.after(sent_seq):
                 if not await self._write(pb.AttachRequest(event=event)):
                     return
+                self._on_sent(event)
                 sent_seq = event.client_seq
             if self._credits.is_due:
                 seen = pb.Seen(server_seq=self._credits.told())
@@ -90,11 +96,11 @@ def _lost(error: grpc.aio.AioRpcError) -> SessionLost:
 
 @asynccontextmanager
 async def attached(
-    channel: grpc.aio.Channel, relay: Relay, credits: Credits
+    channel: grpc.aio.Channel, relay: Relay, credits: Credits, on_sent: OnSent
 ) -> AsyncIterator[Attachment]:
     """A stream to the actor behind a channel, which ends with the block."""
     call = SessionServiceStub(channel).Attach()
     try:
-        yield Attachment(call, relay, credits)
+        yield Attachment(call, relay, credits, on_sent)
     finally:
         call.cancel()

@@ -167,7 +167,7 @@ class Carrier:
         self._epoch = max(self._epoch, route.epoch)
         async with (
             self._channels.use(route.address) as channel,
-            attached(channel, self.relay, self._credits) as attachment,
+            attached(channel, self.relay, self._credits, self._watch.sent) as attachment,
         ):
             answer = await attachment.open(route.epoch)
             if not answer.HasField("welcome"):
@@ -200,7 +200,7 @@ class Carrier:
             self.ready.set()
             self._watch.opened(welcome.epoch)
         elif self._moved_because:
-            self._watch.moved()
+            self._watch.moved(welcome.epoch)
             await self._outbox.put(self._announcer.moved(self._moved_because, welcome))
         self._moved_because = ""
 
@@ -221,6 +221,7 @@ class Carrier:
                 raise SessionLost(f"the session's actor said {kind}, which is not expected")
 
     async def _pass(self, event: events_pb2.ServerEvent) -> _Parting | None:
+        self._watch.came(event)
         num_kept = self.relay.num_kept
         passage = self.relay.judge(event)
         if self.relay.num_kept < num_kept:

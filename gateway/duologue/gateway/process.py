@@ -19,6 +19,7 @@ from duologue.settings import Settings
 from duologue.store.store import Store
 from duologue.telemetry.logs import start_logging
 from duologue.telemetry.metrics import GatewayMetrics, MetricsPort
+from duologue.telemetry.metrics_readers import MetricsReaders
 from duologue.telemetry.tracing import Tracing
 
 _PARENT_S = 0.25
@@ -74,7 +75,8 @@ async def _watching(settings: Settings) -> AsyncIterator[Watcher]:
             yield watcher
             return
         where = settings.gateway.host, settings.gateway.metrics_port
-        port = MetricsPort(watcher.metrics.registry, *where)
+        readers = MetricsReaders.of(settings.cluster)
+        port = MetricsPort(watcher.metrics.registry, *where, readers)
         try:
             print(f"metrics are at {settings.gateway.host}:{port.port}", flush=True)
             yield watcher

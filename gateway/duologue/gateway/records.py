@@ -104,6 +104,7 @@ def tenant_to_pb(tenant: Tenant, terms: Mapping[str, KeyTerms] | None = None) ->
         priority=tenant.priority,
         records_text=tenant.records_text,
         is_operator=tenant.is_operator,
+        weight=tenant.weight,
         key_ids=tenant.key_ids,
         keys=keys,
     )
@@ -138,6 +139,7 @@ def tenant_from_pb(message: admin_pb2.Tenant) -> Tenant:
         priority=message.priority,
         records_text=message.records_text,
         is_operator=message.is_operator,
+        weight=message.weight or 1.0,
     )
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 from random import Random
 
 import grpc
@@ -10,6 +9,7 @@ from grpc_health.v1 import health, health_pb2_grpc  # type: ignore[import-untype
 from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped]
 
 from duologue.background import repeatedly, running
+from duologue.certificates import Certificates, gateway_certificates
 from duologue.clock import MonotonicClock, UnixClock
 from duologue.errors import InvalidSetting
 from duologue.gateway.admin import AdminServicer
@@ -32,9 +32,11 @@ from duologue.gateway.tokens import TokenDesk
 from duologue.gateway.watching import Watcher
 from duologue.health_servicer import HealthServicer
 from duologue.jwt_settings import JwtSettings
+from duologue.peers import Peers, server_credentials
 from duologue.service_settings import GatewaySettings
 from duologue.settings import Settings
 from duologue.store.store import Store
+from duologue.telemetry.metrics import tell_certificate
 from duologue.v1 import admin_pb2_grpc, conversation_pb2_grpc
 
 _STOP_S = 1.0
@@ -77,11 +79,15 @@ async def serving(
     random: Random | None = None,
     rhythm: Rhythm | None = None,
 ) -> AsyncIterator[Gateway]:
-    """A gateway for as long as the block; raises InvalidSetting for its port or its keys."""
+    """A gateway for as long as the block; raises InvalidSetting for its port or certificates."""
     watcher = watcher or Watcher(UnixClock())
+    certificates, peers = gateway_certificates(settings.gateway), Peers.of(settings.cluster)
     issuer = _issuer(settings.jwt)
     keys = _key_ring(settings.jwt, store, issuer)
-    desk = _desk(settings, store, keys, watcher, random or Random(), rhythm or Rhythm())
+    tell_certificate(watcher.metrics.certificate_left, "gateway", certificates)
+    tell_certificate(watcher.metrics.certificate_left, "cluster", peers.certificates)
+    channels = Channels(peers)
+    desk = _desk(settings, store, keys, channels, watcher, random or Random(), rhythm or Rhythm())
     health_ = Health(store, on_check=watcher.store_checked)
     guard = Guard(
         keys,
@@ -96,7 +102,7 @@ async def serving(
         maximum_concurrent_rpcs=2 * settings.gateway.max_streams + _OTHER_CALLS,
     )
     _add_services(server, desk, health_)
-    port = _listen(server, settings.gateway)
+    port = _listen(server, settings.gateway, certificates)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(desk.channels.aclose)
         if issuer is not None:
@@ -133,6 +139,7 @@ def _desk(
     settings: Settings,
     store: Store,
     keys: KeyRing,
+    channels: Channels,
     watcher: Watcher,
     random: Random,
     rhythm: Rhythm,
@@ -142,7 +149,6 @@ def _desk(
         settings.gateway.outbox_events,
         settings.gateway.max_streams_of_tenant,
     )
-    channels = Channels()
     quotas = Quotas(store, settings.gateway)
     binder = Binder(
         *(store, quotas, channels),
@@ -178,29 +184,18 @@ def _add_services(server: grpc.aio.Server, desk: Desk, health_: Health) -> None:
         reflection.enable_server_reflection(names, server)
 
 
-def _listen(server: grpc.aio.Server, settings: GatewaySettings) -> int:
+def _listen(
+    server: grpc.aio.Server, settings: GatewaySettings, certificates: Certificates | None
+) -> int:
     where = f"{_host(settings.host)}:{settings.port}"
     try:
-        if settings.tls_certificate is None:
+        if certificates is None:
             return server.add_insecure_port(where)
-        return server.add_secure_port(where, _credentials(settings))
+        return server.add_secure_port(where, server_credentials(certificates))
     except RuntimeError as error:
         raise InvalidSetting(
             f"gateway.port must be free, and gateway.host of this machine: cannot listen at {where}"
         ) from error
-
-
-def _credentials(settings: GatewaySettings) -> grpc.ServerCredentials:
-    assert settings.tls_key is not None
-    assert settings.tls_certificate is not None
-    try:
-        key = Path(settings.tls_key).read_bytes()
-        certificate = Path(settings.tls_certificate).read_bytes()
-    except OSError as error:
-        raise InvalidSetting(
-            f"gateway.tls_key and gateway.tls_certificate must be files: {error}"
-        ) from error
-    return grpc.ssl_server_credentials([(key, certificate)])
 
 
 def _host(host: str) -> str:

@@ -8,12 +8,13 @@ from duologue.clock import Clock
 from duologue.cluster_status import NodeStatus
 from duologue.errors import InvalidInput
 from duologue.gateway.errors import REASONS, Refusal
+from duologue.gateway.reply_times import ReplyClock, ReplyTimes
 from duologue.telemetry import names
 from duologue.telemetry.conversation_meter import ConversationMeter
 from duologue.telemetry.metrics import GatewayMetrics
 from duologue.telemetry.session_trace import SessionTrace
 from duologue.telemetry.trace_ids import exemplar
-from duologue.telemetry.tracing import Tracing
+from duologue.telemetry.tracing import Attributes, Tracing
 from duologue.usage import Usage
 from duologue.v1 import events_pb2 as pb
 from duologue.wire.enums import END_REASONS, STATES, Codes
@@ -96,6 +97,8 @@ class Watch:
         context = tracing.context_of(session_id) if tracing is not None else None
         self._exemplar = exemplar(context)
         self._meter = ConversationMeter(watcher.metrics, self._exemplar)
+        self._replies = ReplyClock() if context is not None else None
+        self._epoch = 0
 
     @property
     def traceparent(self) -> str:
@@ -105,7 +108,7 @@ class Watch:
 
     def opened(self, epoch: int) -> None:
         """The session is ready."""
-        self._is_open = True
+        self._is_open, self._epoch = True, epoch
         now_ms = self._watcher.clock.now_ms()
         kind = "resume" if self._is_resumed else "new"
         took_s = (now_ms - self._began_ms) / 1e3
@@ -117,13 +120,28 @@ class Watch:
         if not self._is_open:
             self._record(0, self._watcher.clock.now_ms(), type(error).__name__)
 
-    def moved(self) -> None:
+    def moved(self, epoch: int) -> None:
         """Another actor has the session, under an open conversation."""
+        self._epoch = epoch
         self._watcher.metrics.moves.inc()
 
     def said(self, event: pb.ClientEvent) -> None:
         """A client event goes to the session."""
-        self._meter.said(str(event.WhichOneof("event")), self._watcher.clock.now_ms())
+        kind, now_ms = str(event.WhichOneof("event")), self._watcher.clock.now_ms()
+        self._meter.said(kind, now_ms)
+        if self._replies is not None:
+            self._replies.said(kind, event.client_seq, now_ms)
+
+    def sent(self, event: pb.ClientEvent) -> None:
+        """It was written to the session's actor."""
+        if self._replies is not None:
+            self._replies.sent(event.client_seq, self._watcher.clock.now_ms())
+
+    def came(self, event: pb.ServerEvent) -> None:
+        """An event came from the session's actor."""
+        if self._replies is not None:
+            now_ms = self._watcher.clock.now_ms()
+            self._replies.came(str(event.WhichOneof("event")), _response_id(event), now_ms)
 
     def told(self, event: pb.ServerEvent) -> None:
         """An event was written to the client."""
@@ -136,7 +154,22 @@ class Watch:
             self._count(usage_from_pb(event.usage))
         elif kind == "quota_reached":
             self._watcher.metrics.tenants.waits(self._tenant_id)
-        self._meter.told(kind, self._watcher.clock.now_ms(), detail)
+        now_ms = self._watcher.clock.now_ms()
+        self._meter.told(kind, now_ms, detail)
+        if self._replies is not None:
+            times = self._replies.told(kind, _response_id(event), now_ms)
+            if times is not None:
+                self._replied(times)
+
+    def _replied(self, times: ReplyTimes) -> None:
+        trace = self._trace(self._epoch)
+        if trace is not None:
+            told: Attributes = {
+                names.RESPONSE_ID: times.response_id,
+                names.RELAY_IN_MS: times.sent_ms - times.said_ms,
+                names.RELAY_OUT_MS: times.told_ms - times.came_ms,
+            }
+            trace.record(names.GATEWAY_REPLY, times.said_ms, times.told_ms, told)
 
     def _count(self, used: Usage) -> None:
         """What the session has used by now, all of its life together."""
@@ -156,6 +189,13 @@ class Watch:
         if trace is not None:
             resumed = {names.IS_RESUMED: self._is_resumed}
             trace.record(names.SESSION_OPEN, self._began_ms, now_ms, resumed, error=error)
+
+
+def _response_id(event: pb.ServerEvent) -> int:
+    """Of those events that begin a reply or go on with it; 0 of others."""
+    if event.HasField("response_started"):
+        return event.response_started.response_id
+    return event.response_delta.response_id if event.HasField("response_delta") else 0
 
 
 def _name(codes: Codes[_M, _N], number: int) -> str:

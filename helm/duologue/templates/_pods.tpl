@@ -67,6 +67,25 @@ seccompProfile:
 {{- .Values.store.valkey.existingSecret | default (printf "%s-valkey" (include "duologue.fullname" .)) -}}
 {{- end }}
 
+{{/* The certificates by which processes know each other. */}}
+{{- define "duologue.clusterMount" -}}
+{{- if .Values.cluster.tls.existingSecret }}
+- name: cluster-tls
+  mountPath: /etc/duologue/cluster
+  readOnly: true
+{{- end }}
+{{- end }}
+
+{{- define "duologue.clusterVolume" -}}
+{{- with .Values.cluster.tls.existingSecret }}
+- name: cluster-tls
+  secret:
+    secretName: {{ . }}
+    # For the group of the pod alone.
+    defaultMode: 0440
+{{- end }}
+{{- end }}
+
 {{/* The folders that a process of ours writes to. */}}
 {{- define "duologue.folderEnvironment" -}}
 - name: HOME

@@ -90,6 +90,19 @@ many pods stand ready for them. None where the number is fixed: it would take id
 {{- dict "min" $min "max" $max | toJson -}}
 {{- end }}
 
+{{/* What the processes know each other by, as {"section.name": value}, in JSON; nothing without TLS. */}}
+{{- define "duologue.clusterSettings" -}}
+{{- $flat := dict -}}
+{{- with .Values.cluster.tls -}}{{- if .existingSecret -}}
+{{- $_ := set $flat "cluster.certificate" "/etc/duologue/cluster/tls.crt" -}}
+{{- $_ := set $flat "cluster.key" "/etc/duologue/cluster/tls.key" -}}
+{{- $_ := set $flat "cluster.ca" "/etc/duologue/cluster/ca.crt" -}}
+{{- $_ := set $flat "cluster.name" .name -}}
+{{- if .metricsName -}}{{- $_ := set $flat "cluster.metrics_name" .metricsName -}}{{- end -}}
+{{- end -}}{{- end -}}
+{{- toJson $flat -}}
+{{- end }}
+
 {{/* What is deployed on Ray: the document that `duologue config serve` writes. */}}
 {{- define "duologue.serveConfig" -}}
 {{- $root := . -}}
@@ -98,6 +111,7 @@ proxy_location: Disabled
 applications:
   {{- range $model := $models }}
   {{- $flat := include "duologue.flatSettings" (list $root $model (list "gateway" "jwt")) | fromJson }}
+  {{- $flat = merge $flat (include "duologue.clusterSettings" $root | fromJson) }}
   {{- $_ := set $flat "batching.num_batchers" $model.replicas.min }}
   {{- if gt (int64 $model.replicas.max) (int64 $model.replicas.min) }}
   {{- $_ := set $flat "batching.max_batchers" $model.replicas.max }}
@@ -124,7 +138,7 @@ applications:
     import_path: duologue.actors.serving:nodes
     route_prefix: null
     args:
-      settings: {{- include "duologue.flatSettings" (list $root (first $models) (list "gateway" "jwt" "batching")) | fromJson | toYaml | nindent 8 }}
+      settings: {{- merge (include "duologue.flatSettings" (list $root (first $models) (list "gateway" "jwt" "batching")) | fromJson) (include "duologue.clusterSettings" $root | fromJson) | toYaml | nindent 8 }}
       resource: duologue_node
 {{- end }}
 
@@ -145,6 +159,18 @@ applications:
 {{- end -}}
 {{- with .Values.gateway.autoscaling -}}
 {{- if lt (int64 .max) (int64 .min) -}}{{- fail "gateway.autoscaling.max must not be below gateway.autoscaling.min" -}}{{- end -}}
+{{- end -}}
+{{- with .Values.gateway.tls -}}
+{{- if and .clientCaSecret (not (and .existingSecret .clientSecret)) -}}
+{{- fail "gateway.tls.clientCaSecret needs existingSecret, and clientSecret for probes" -}}
+{{- end -}}
+{{- end -}}
+{{- with .Values.cluster.tls -}}
+{{- if ne (empty .metricsName) (empty .metricsSecret) -}}{{- fail "cluster.tls.metricsName and cluster.tls.metricsSecret belong together" -}}{{- end -}}
+{{- if and .metricsName (not .existingSecret) -}}{{- fail "cluster.tls.metricsName needs existingSecret" -}}{{- end -}}
+{{- if and .existingSecret $.Values.monitoring.monitors (not .metricsSecret) -}}
+{{- fail "monitoring.monitors: with cluster.tls.existingSecret, Prometheus needs cluster.tls.metricsName and metricsSecret" -}}
+{{- end -}}
 {{- end -}}
 {{- if and (eq .Values.ray.faultTolerance.redis "bundled") .Values.store.existingSecret -}}
 {{- fail "ray.faultTolerance.redis: there is no bundled Valkey when store.existingSecret is set; give host:port" -}}

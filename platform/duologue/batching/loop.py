@@ -8,7 +8,7 @@ forward. Each is answered after the forward that ends it, whoever else is still 
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from duologue.batching.inbox import Inbox
 from duologue.batching.load_plan import RECENT_TICKS, Load, LoadPlan, next_plan
@@ -32,10 +32,12 @@ from duologue.batching.pulse import Pulse
 from duologue.batching.refusals import internal, overtaken, refusal
 from duologue.batching.roster import Sitting
 from duologue.batching.seating import Seating
+from duologue.batching.tenant_turns import TenantTurns
 from duologue.batching.tick_account import TickAccount
 from duologue.clock import Clock, TickClock
+from duologue.cluster_status import Shedding
 from duologue.errors import BatcherUnavailable, DuologueError, InvalidInput, KVMemoryExhausted
-from duologue.lane.slices import SliceBroken, SliceResult
+from duologue.lane.slices import Slice, SliceBroken, SliceResult
 from duologue.service_settings import BatchingSettings
 
 log = logging.getLogger(__name__)
@@ -76,7 +78,9 @@ class BatchLoop:
         *,
         timer: Callable[[], float] = time.perf_counter,
         observer: Observer | None = None,
+        turns: TenantTurns | None = None,
     ) -> None:
+        """Without `turns`, slices go first in their order, whosever they are."""
         self.inbox = Inbox(max_commands=64 + 4 * settings.max_sessions)
         self.clock = clock
         self.pulse = Pulse(settings.healthy_within_ms, clock.now_ms())
@@ -89,6 +93,7 @@ class BatchLoop:
         self._deliver = deliver
         self._timer = timer
         self._observer = observer or Observer()
+        self._turns = self._engine.turns = turns
         self._settles_at_ms = 0.0
         self._answers: list[Delivery] = []
         self._is_stopping = False
@@ -232,12 +237,17 @@ class BatchLoop:
         sitting.asks(tick)
         self._seating.cell_quota.mind(sitting, tick)
         try:
-            self._engine.submit(self.plan.trimmed(asked))
+            self._engine.submit(self._trimmed(asked, sitting))
         except DuologueError as error:
             self._finish(sitting, refusal(sitting, work, error))
         except Exception as error:
             log.exception("a slice could not be started", extra=_about(sitting))
             self._take_back(sitting, error)
+
+    def _trimmed(self, asked: Slice, sitting: Sitting) -> Slice:
+        """The slice under the present plan, which is for those who ask for too much."""
+        is_sparing = self._turns is not None and self._turns.is_sparing(sitting.tenant_id)
+        return asked if is_sparing else self.plan.trimmed(asked)
 
     def _forward(self) -> None:
         started_ms, began_s = self.clock.now_ms(), self._timer()
@@ -253,6 +263,8 @@ class BatchLoop:
             num_rows = self._engine.num_rows - num_rows
             self.account.forward_done(started_ms, took_ms, num_rows)
             self._observer.forward_over(took_ms, num_rows)
+            if self._turns is not None:
+                self._turns.took(took_ms)
             self.pulse.beat(self.clock.now_ms())
         for result in results:
             sitting = self._seating.roster.of(result.session_id)
@@ -272,8 +284,9 @@ class BatchLoop:
             self._observer.slice_over(sitting, result, now_ms)
         except Exception:
             log.exception("a slice could not be told of", extra=_about(sitting))
+        took_ms = now_ms - sitting.work.taken_ms
         sitting.work, sitting.before, sitting.used_ms = None, None, now_ms
-        self._answer(sitting.stream, result)
+        self._answer(sitting.stream, replace(result, took_ms=took_ms))
 
     def _fail(self, error: Exception) -> None:
         """The forward itself failed: every slice under way is as if it had not begun."""
@@ -320,6 +333,9 @@ class BatchLoop:
             log.warning("shedding changes from %s to %s", before, self.plan)
             for sitting in self._seating.roster:
                 self._answer(sitting.stream, self._load())
+        if self._turns is not None:
+            self._turns.is_shedding = self.plan.shedding is not Shedding.NONE
+            self._observer.tenants_served(self._turns.settle())
         load = self._load()
         self._observer.tick_began(load)
         self.status = LoopStatus(

@@ -33,6 +33,8 @@ class Take:
     tenant_id: str = ""
     max_tenant_cells: int = 0
     """Cells that the tenant's sessions may hold together here; 0 for no limit."""
+    weight: float = 1.0
+    """Of the tenant's share of the model's time."""
 
 
 @dataclass(frozen=True, slots=True)

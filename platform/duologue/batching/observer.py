@@ -1,7 +1,10 @@
 """Where telemetry looks on; the loop does not know what becomes of it."""
 
+from collections.abc import Mapping
+
 from duologue.batching.load_plan import Load, LoadPlan
 from duologue.batching.roster import Sitting
+from duologue.batching.tenant_turns import Served
 from duologue.batching.tick_account import TickRecord
 from duologue.lane.slices import SliceResult
 
@@ -14,6 +17,9 @@ class Observer:
 
     def slice_over(self, sitting: Sitting, result: SliceResult, now_ms: float) -> None:
         """A slice is done; `sitting.work` is still that slice."""
+
+    def tenants_served(self, served: Mapping[str, Served]) -> None:
+        """What became of the tenants that had slices under way since this was told last."""
 
     def cells_reclaimed(self) -> None:
         """Memory had run out, and an idle session's cells were taken back."""

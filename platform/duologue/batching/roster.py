@@ -1,6 +1,6 @@
 """Who sits at a batching actor: one seat per session, held by one stream under one epoch."""
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -43,6 +43,8 @@ class Sitting:
     tenant_id: str = ""
     max_tenant_cells: int = 0
     """Of all sessions of the tenant here together; 0 for no limit."""
+    weight: float = 1.0
+    """Of its tenant's share of the model's time."""
 
     @property
     def is_busy(self) -> bool:
@@ -61,6 +63,9 @@ class Roster:
         self._by_stream: dict[Stream, Sitting] = {}
         self._by_key: dict[str, Sitting] = {}
         self._epochs: OrderedDict[str, int] = OrderedDict()
+        self._num_by_tenant: Counter[str] = Counter()
+        self.weights: dict[str, float] = {}
+        """Of the tenants that sit here, as their latest sessions tell them."""
 
     def __len__(self) -> int:
         return len(self._by_stream)
@@ -98,7 +103,10 @@ class Roster:
             take.traceparent,
             tenant_id=take.tenant_id,
             max_tenant_cells=take.max_tenant_cells,
+            weight=take.weight,
         )
+        self._num_by_tenant[take.tenant_id] += 1
+        self.weights[take.tenant_id] = take.weight
         self._by_stream[take.stream] = self._by_key[take.key] = sitting
         self._epochs[take.key] = take.epoch
         self._epochs.move_to_end(take.key)
@@ -110,3 +118,6 @@ class Roster:
         """Take the seat away."""
         del self._by_stream[sitting.stream]
         del self._by_key[sitting.key]
+        self._num_by_tenant[sitting.tenant_id] -= 1
+        if not self._num_by_tenant[sitting.tenant_id]:
+            del self._num_by_tenant[sitting.tenant_id], self.weights[sitting.tenant_id]

@@ -8,6 +8,7 @@ from duologue.batching.cell_quota import CellQuota
 from duologue.batching.messages import Change, Dismiss, GiveCells, Take
 from duologue.batching.roster import Roster, Sitting
 from duologue.batching.vetting import Vetting
+from duologue.engine.turns import Turns
 from duologue.errors import CapacityExceeded, InvalidInput
 from duologue.lane.lane import Lane
 from duologue.lane.profile import LaneProfile
@@ -25,6 +26,7 @@ class MergedEngine(Protocol):
 
     num_forwards: int
     num_rows: int
+    turns: Turns | None
 
     @property
     def has_work(self) -> bool: ...

@@ -81,7 +81,9 @@ def _run(
     from duologue.checking.guest import guest_key
     from duologue.checking.steps import StepFailed, Steps
     from duologue.clock import MonotonicClock
+    from duologue.trust import trust
 
+    trusted = trust(endpoint.tls_ca, endpoint.tls_certificate, endpoint.tls_key)
     clock = MonotonicClock()
     steps = Steps(clock, within_s, _pass_over if is_quiet else _show)
 
@@ -90,13 +92,13 @@ def _run(
         assert task is not None
         # What was made at the store is removed also when somebody loses patience.
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-        address, tls_ca = endpoint.address, endpoint.tls_ca
-        await reach(address, tls_ca, steps)
+        address = endpoint.address
+        await reach(address, trusted, steps)
         if store is None:
-            await converse(address, endpoint.api_key, tls_ca, steps, clock, model=model)
+            await converse(address, endpoint.api_key, trusted, steps, clock, model=model)
             return
         async with guest_key(store, steps) as key:
-            await converse(address, key, tls_ca, steps, clock, model=model)
+            await converse(address, key, trusted, steps, clock, model=model)
 
     try:
         asyncio.run(run())

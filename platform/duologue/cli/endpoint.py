@@ -17,6 +17,8 @@ from duologue.model.cache import cache_folder
 ADDRESS_VARIABLE = "DUOLOGUE_ADDRESS"
 API_KEY_VARIABLE = "DUOLOGUE_API_KEY"
 TLS_CA_VARIABLE = "DUOLOGUE_TLS_CA"
+TLS_CERTIFICATE_VARIABLE = "DUOLOGUE_TLS_CERTIFICATE"
+TLS_KEY_VARIABLE = "DUOLOGUE_TLS_KEY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,10 @@ class Endpoint:
     """PEM file with the certificates to trust, or "system"; None speaks without TLS."""
     pid: int | None = None
     """The process that wrote the file; None where nobody did."""
+    tls_certificate: str | None = None
+    """PEM file with the certificate that is shown to a gateway that asks for one."""
+    tls_key: str | None = None
+    """PEM file with its key."""
 
     def write(self, path: Path | None = None) -> Path:
         """Write the endpoint file, as a whole or not at all, readable by its owner only."""
@@ -101,8 +107,10 @@ def find_endpoint(
     tls_ca = tls_ca or environment.get(TLS_CA_VARIABLE)
     path = path or endpoint_file()
     found = Endpoint.read(path)
+    certificate = environment.get(TLS_CERTIFICATE_VARIABLE)
+    key = environment.get(TLS_KEY_VARIABLE)
     if address is not None and (found is None or found.address != address):
-        return Endpoint(address, api_key, tls_ca)
+        return Endpoint(address, api_key, tls_ca, tls_certificate=certificate, tls_key=key)
     if found is None:
         raise InvalidInput(
             f"no platform is known here: start one with `duologue up`, or give --address (or "
@@ -113,4 +121,11 @@ def find_endpoint(
             f"the platform at {found.address} has ended (process {found.pid}, by {path}): start "
             "one with `duologue up`, or give --address"
         )
-    return Endpoint(found.address, api_key or found.api_key, tls_ca or found.tls_ca, found.pid)
+    return Endpoint(
+        found.address,
+        api_key or found.api_key,
+        tls_ca or found.tls_ca,
+        found.pid,
+        certificate or found.tls_certificate,
+        key or found.tls_key,
+    )

@@ -6,7 +6,11 @@ from typing import Annotated
 
 import typer
 
-from duologue.cli.endpoint import TLS_CA_VARIABLE
+from duologue.cli.endpoint import (
+    TLS_CA_VARIABLE,
+    TLS_CERTIFICATE_VARIABLE,
+    TLS_KEY_VARIABLE,
+)
 from duologue.cli.options import JsonOption
 from duologue.cli.remote import PANEL, TlsOption
 from duologue.cli.terminal import print_json, show_error
@@ -36,6 +40,23 @@ def health(
             show_default=False,
         ),
     ] = None,
+    tls_certificate: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="PEM file with the certificate to show to a port that asks for one; also "
+            "[b]DUOLOGUE_TLS_CERTIFICATE[/b].",
+            show_default=False,
+        ),
+    ] = None,
+    tls_key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="PEM file with its key; also [b]DUOLOGUE_TLS_KEY[/b].",
+            show_default=False,
+        ),
+    ] = None,
     within_s: Annotated[float, typer.Option(min=0.1, help="Wait so long at the most.")] = 3.0,
     as_json: JsonOption = False,
 ) -> None:
@@ -46,9 +67,14 @@ def health(
     # The reason is told in one line: gRPC's own log of it would come before.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from duologue.checking.health import ask_health
+    from duologue.trust import trust
 
-    tls_ca = tls_ca or os.environ.get(TLS_CA_VARIABLE)
-    found = ask_health(address, service, tls_ca=tls_ca, tls_name=tls_name, within_s=within_s)
+    trusted = trust(
+        tls_ca or os.environ.get(TLS_CA_VARIABLE),
+        tls_certificate or os.environ.get(TLS_CERTIFICATE_VARIABLE),
+        tls_key or os.environ.get(TLS_KEY_VARIABLE),
+    )
+    found = ask_health(address, service, trust=trusted, tls_name=tls_name, within_s=within_s)
     if as_json:
         print_json({"address": address, "service": service, **asdict(found)})
     elif not found.is_serving:

@@ -1,7 +1,8 @@
 """The `duologue` command: gathers the commands, and turns deliberate errors into one line.
 
-A command is a module here with a function `register(app)`. Importing these modules must stay fast,
-so that `--help` is: torch, transformers and pydantic are imported inside the commands.
+A command is a module here with a function `register(app)`; other distributions add more
+(additions.py). Importing these modules must stay fast, so that `--help` is: torch, transformers and
+pydantic are imported inside the commands.
 """
 
 import os
@@ -10,13 +11,12 @@ import sys
 import typer
 
 from duologue.cli import (
+    additions,
     chat,
     check,
     config,
-    data,
     demo,
     drain,
-    eval,
     gateway,
     health,
     model,
@@ -26,15 +26,12 @@ from duologue.cli import (
     tenants,
     top,
     trace,
-    train,
     up,
     version,
 )
-from duologue.cli.terminal import show_error
+from duologue.cli.terminal import EXIT_ERROR, show_error
 from duologue.cores import threads_by_quota
 from duologue.errors import DuologueError
-
-EXIT_ERROR = 2
 
 _COMMANDS = (
     demo,
@@ -48,9 +45,7 @@ _COMMANDS = (
     tenants,
     check,
     health,
-    data,
-    train,
-    eval,
+    additions,
     gateway,
     drain,
     model,

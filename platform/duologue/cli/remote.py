@@ -43,7 +43,8 @@ TlsOption = Annotated[
         "--tls-ca",
         metavar="FILE",
         help="Speak TLS and trust the certificates in this PEM file, or [b]system[/b] for those "
-        "of this machine; also [b]DUOLOGUE_TLS_CA[/b].",
+        "of this machine; also [b]DUOLOGUE_TLS_CA[/b]. A gateway that asks for a certificate is "
+        "shown those in [b]DUOLOGUE_TLS_CERTIFICATE[/b] and [b]DUOLOGUE_TLS_KEY[/b].",
         show_default=False,
     ),
 ]
@@ -53,7 +54,13 @@ def open_client(endpoint: Endpoint) -> "Client":
     """A client of the endpoint; of the event loop that runs."""
     from duologue.client import connect
 
-    return connect(endpoint.address, api_key=endpoint.api_key, tls=endpoint.tls_ca)
+    return connect(
+        endpoint.address,
+        api_key=endpoint.api_key,
+        tls=endpoint.tls_ca,
+        tls_certificate=endpoint.tls_certificate,
+        tls_key=endpoint.tls_key,
+    )
 
 
 def ask(

@@ -55,8 +55,9 @@ _COLUMNS = (
     Column("tokens/min", 4, is_number=True),
     Column("cells", 5, is_number=True),
     Column("priority", 6, is_number=True),
-    Column("", 7),
-    Column("keys", 8),
+    Column("weight", 7, is_number=True),
+    Column("", 8),
+    Column("keys", 9),
 )
 
 _tenants = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
@@ -95,6 +96,7 @@ def _row(tenant: "Tenant") -> tuple[str, ...]:
         tenant.tenant_id,
         *(str(limit) if limit else "-" for limit in limits),
         str(tenant.priority),
+        f"{tenant.weight:g}",
         ", ".join(flags),
         " ".join(_keys(tenant)),
     )
@@ -126,6 +128,9 @@ def add(
         int, typer.Option(min=0, help="Cells held at a batching actor at once.")
     ] = 0,
     priority: Annotated[int, typer.Option(min=0, help="The higher goes first.")] = 0,
+    weight: Annotated[
+        float, typer.Option(min=0.01, max=100, help="Its share where the model is short of time.")
+    ] = 1.0,
     records_text: Annotated[bool, typer.Option(help="Traces may hold what was said.")] = False,
     operator: Annotated[bool, typer.Option(help="Its keys may do all of this.")] = False,
     address: AddressOption = None,
@@ -146,6 +151,7 @@ def add(
                 output_tokens_per_minute=output_tokens_per_minute,
                 max_cells=max_cells,
                 priority=priority,
+                weight=weight,
                 records_text=records_text,
                 is_operator=operator,
             )

@@ -11,6 +11,9 @@ from rich.text import Text
 if TYPE_CHECKING:
     from duologue.model.conversion import Progress
 
+EXIT_ERROR = 2
+"""The exit code of a command that cannot do what it was asked to."""
+
 
 def output() -> Console:
     """The console for what was asked for."""

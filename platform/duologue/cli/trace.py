@@ -72,6 +72,7 @@ def trace(
     from duologue.telemetry.span_reading import newest_session, read_trace
     from duologue.telemetry.trace_ids import trace_id_of
     from duologue.telemetry.trace_page.page import trace_page
+    from duologue.telemetry.turn_waits import slowest_wait
     from duologue.telemetry.waterfall import waterfall
 
     if folder is None:
@@ -89,6 +90,10 @@ def trace(
     trace_id = format_trace_id(trace_id_of(name))
     console.print(f"[b]{name}[/b]  trace {trace_id}  {len(rows)} spans", highlight=False)
     console.print(waterfall(rows, width=console.width, slices=slices, max_lines=lines))
+    if (wait := slowest_wait(rows)) is not None:
+        at_s = (wait.start_ms - min(row.start_ms for row in rows)) / 1e3
+        told = f"slowest reply, to what was said at {at_s:.3f} s: {wait.told()}"
+        console.print(told, highlight=False, soft_wrap=True)
 
 
 def _write_page(path: Path, page: str) -> None:

@@ -9,6 +9,7 @@ from duologue.engine.openings import Openings
 from duologue.engine.passage import Passage, plan_passage
 from duologue.engine.readers import GREEDY, Readers
 from duologue.engine.seat import Seat
+from duologue.engine.turns import Order, Turns, Wish
 from duologue.errors import InvalidInput, KVMemoryExhausted, StaleEpoch, UnknownSession
 from duologue.forward.merged import MergedForward
 from duologue.forward.rows import Stretch
@@ -67,6 +68,8 @@ class Engine:
         self._openings = Openings(self.memory)
         self.num_forwards = 0
         self.num_rows = 0
+        self.turns: Turns | None = None
+        """Who goes first where not all rows can ride; without it, all do as far as they fit."""
         layers = head.layers if head is not None else (-1,)
         lora = head.lora if head is not None else None
         self._adapts_input = lora is not None
@@ -222,17 +225,17 @@ class Engine:
         )
 
     def _gather(self) -> list[Passage]:
-        """The oldest slice first, so that none starves, then those with the fewest rows."""
-        passages, room = [], self.settings.max_rows
-        jobs = list(self._jobs.values())
-        for job in jobs[:1] + sorted(jobs[1:], key=lambda job: job.num_wanted_rows):
+        passages = []
+        order = self._order()
+        room = order.max_rows
+        for session_id, most in order.turns:
+            job = self._jobs[session_id]
             if room == 0:
                 break
             if self._openings.must_wait(job):
                 continue
             try:
-                chunk = min(room, self.settings.prefill_chunk_rows)
-                passage = plan_passage(job, self.memory, chunk)
+                passage = plan_passage(job, self.memory, min(room, most))
             except KVMemoryExhausted as error:
                 job.fail(error)
                 # Its slot may be what others wait for, or what itself could grow into.
@@ -248,12 +251,27 @@ class Engine:
             room -= passage.num_rows
         return passages
 
+    def _order(self) -> Order:
+        """Where nobody says otherwise, the oldest slice comes first, so that none starves, then
+        those with the fewest rows."""
+        jobs = list(self._jobs.items())
+        if self.turns is not None and self.turns.are_contested:
+            wishes = [Wish(key, job.num_wanted_rows, job.num_wanted_forwards) for key, job in jobs]
+            if (order := self.turns.choose(wishes)) is not None:
+                return order
+        by_rows = sorted(jobs[1:], key=lambda entry: entry[1].num_wanted_rows)
+        chunk = self.settings.prefill_chunk_rows
+        turns = [(session_id, chunk) for session_id, _ in jobs[:1] + by_rows]
+        return Order(self.settings.max_rows, turns)
+
     def _run(self, passages: Sequence[Passage]) -> None:
         stretches = [stretch for passage in passages for stretch in passage.stretches]
         requests = self._readers.requests(passages)
         running = self._merged.start(stretches, requests, self._readers.head)
         self.num_forwards += 1
         self.num_rows += sum(passage.num_rows for passage in passages)
+        if self.turns is not None:
+            self.turns.carried({each.job.seat.session_id: each.num_rows for each in passages})
         for passage in passages:
             passage.enter_cells()
         self._openings.computed([passage.job for passage in passages])

@@ -37,6 +37,17 @@ class Job:
         rows += lane.input.num_uncached if demand.listen else 0
         return rows + (lane.output.num_uncached if demand.speak else 0)
 
+    @property
+    def num_wanted_forwards(self) -> int:
+        """Forwards that it may still take, as far as that can be told: a query that is found adds
+        one, with which a slice that returns early ends."""
+        work = self.run.work
+        if work.returns_early and self.run.is_decided:
+            return 1
+        num_read = 1 + work.look_ahead_tokens
+        most = max(work.reply_tokens, num_read) if self.demand.speak else num_read + 1
+        return max(1, most - self.num_forwards)
+
     def take(self, outcome: Outcome, num_rows: int) -> None:
         """What a forward with `num_rows` rows of this job gave."""
         self.num_forwards += 1

@@ -6,7 +6,7 @@ rows of the input channel). The base model is not touched.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -47,7 +47,8 @@ class AdapterCard:
     `layers` names the hidden states that are read, in the order in which they are concatenated:
     `-1` is the final-norm state (the input of `lm_head`), `i >= 0` the residual stream as decoder
     layer `i` leaves it. `thresholds` has one probability per state that is acted on. An empty
-    fingerprint matches every model of the right shape. `lora_rank` is 0 without updates.
+    fingerprint matches every model of the right shape. `lora_rank` is 0 without updates. From
+    `confirm_above` on, a query is so probable that its reply need not wait; None if nobody knows.
     """
 
     hidden_size: int
@@ -57,6 +58,7 @@ class AdapterCard:
     model_name: str = ""
     model_fingerprint: str = ""
     lora_rank: int = 0
+    confirm_above: float | None = None
     training: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
 
@@ -82,6 +84,7 @@ class AdapterCard:
             "format": self.format,
             "labels": [str(label) for label in self.labels],
             "thresholds": {str(state): limit for state, limit in self.thresholds.items()},
+            **({} if self.confirm_above is None else {"confirm_above": self.confirm_above}),
             "hidden_size": self.hidden_size,
             "layers": list(self.layers),
             **({"lora": {"rank": self.lora_rank}} if self.lora_rank else {}),
@@ -103,6 +106,7 @@ class AdapterCard:
             thresholds={State(key): float(p) for key, p in fields["thresholds"].items()},
             layers=tuple(int(layer) for layer in fields["layers"]),
             lora_rank=int(fields["lora"]["rank"]) if fields["format"] == LORA_FORMAT else 0,
+            confirm_above=None if (p := fields.get("confirm_above")) is None else float(p),
             model_name=str(fields["model"]["name"]),
             model_fingerprint=str(fields["model"]["fingerprint"]),
             training=fields.get("training", {}),
@@ -158,11 +162,7 @@ class StateHead:
 
     def logits(self, hidden: Tensor) -> Tensor:
         """The scores before the softmax, float32 `[rows, labels]`."""
-        weight, bias = self.dense[0]
-        rows = functional.linear(hidden.to(weight.dtype), weight, bias)  # [rows, width]
-        for weight, bias in self.dense[1:]:
-            rows = functional.linear(functional.gelu(rows), weight, bias)
-        return rows.float()
+        return dense_scores(self.dense, hidden)
 
     def save(self, folder: Path) -> None:
         """Write `adapter.json` and `adapter.safetensors`, making the folder when needed."""
@@ -222,6 +222,15 @@ class StateHead:
         assert ranks == ({self.card.lora_rank} - {0}), (
             f"updates of ranks {sorted(ranks)}, the card says {self.card.lora_rank}"
         )
+
+
+def dense_scores(dense: Sequence[tuple[Tensor, Tensor]], hidden: Tensor) -> Tensor:
+    """What dense layers make of rows, float32 `[rows, labels]`."""
+    weight, bias = dense[0]
+    rows = functional.linear(hidden.to(weight.dtype), weight, bias)  # [rows, width]
+    for weight, bias in dense[1:]:
+        rows = functional.linear(functional.gelu(rows), weight, bias)
+    return rows.float()
 
 
 def read_card(folder: Path) -> AdapterCard:

@@ -39,16 +39,19 @@ class Judge:
         With patience OUT, the likeliest of the states that can be acted on is taken. Nothing is
         dropped for want of time: with LOW patience, NON_QUERY keeps its threshold, and OUT does not
         choose it for what sounds unfinished. One who `keeps` what was said never chooses it, if
-        anything else can be chosen. A state that the head does not know is never acted on.
+        anything else can be chosen, nor HOLD below its threshold. A state that the head does not
+        know is never acted on.
         """
         if patience is Patience.OUT:
-            choices = self._last_choices(probabilities, keeps)
-            return decide(probabilities, dict.fromkeys(choices, 0.0))
-        lowered = {
-            state: self.threshold(state, patience)
-            for state in self.thresholds
-            if not (keeps and state is State.NON_QUERY)
-        }
+            lowered = dict.fromkeys(self._last_choices(probabilities, keeps), 0.0)
+        else:
+            lowered = {
+                state: self.threshold(state, patience)
+                for state in self.thresholds
+                if not (keeps and state is State.NON_QUERY)
+            }
+        if keeps and {State.QUERY, State.HOLD} <= lowered.keys():
+            lowered[State.HOLD] = self.thresholds[State.HOLD]
         return decide(probabilities, lowered)
 
     def threshold(self, state: State, patience: Patience) -> float:

@@ -43,7 +43,7 @@ class Slice:
     pauses: bool = False
     """The reply in the output channel does not go on in this slice; a new one may begin."""
     keeps: bool = False
-    """The utterance is within a dictation: it is not to be found a non-query."""
+    """The utterance is within a dictation, or foreign: it is not to be found a non-query."""
     settles: bool = False
     """The utterance joins the trunk as it is, without an answer: it is too long to wait for its
     end."""
@@ -72,5 +72,7 @@ class SliceResult:
     num_rows: int = 0
     error: DuologueError | None = None
     """Why the slice ended early; the steps before it hold."""
+    took_ms: float = field(default=0.0, compare=False)
+    """From coming in at the batching actor to being done there; not written down."""
     source: bytes = field(default=b"", compare=False, repr=False)
     """The result as it came, if it came as bytes: so it is written down."""

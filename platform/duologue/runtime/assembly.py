@@ -46,9 +46,10 @@ def assemble(settings: Settings, progress: Progress = ignore_progress) -> Assemb
         thresholds=head.thresholds if head is not None else UNTRAINED_THRESHOLDS,
         decoding=settings.decoding,
         sampling=settings.sampling,
-        floor=settings.floor,
+        floor=settings.floor.calibrated(head.card.confirm_above if head is not None else None),
         listening=settings.listening,
         max_utterance_chars=settings.sessions.max_utterance_chars,
+        knows_languages=True,
     )
     if head is None and setup.strategy.judges:
         raise ModelUnavailable(

@@ -196,7 +196,7 @@ class Floor:
             return True  # its caller says it already
         if self.is_go_on(decision.text):
             return False
-        return decision.probability >= self._setup.floor.confirm_above
+        return decision.probability >= self._setup.floor.sure_above
 
     def _confirms_at_ms(self) -> float | None:
         decision, silence = self._state.decision, self._state.silence
@@ -308,7 +308,8 @@ class Floor:
         state.silence.decided(has_rest=False)
         made.place = state.enter(Role.USER, text, Outcome.IGNORED)
         state.decision = made
-        return [InputState(State.NON_QUERY, {}, text, segment_ids, reason=reason)]
+        is_foreign = state.silence.is_foreign(text, self._setup)
+        return [InputState(State.NON_QUERY, {}, text, segment_ids, 0, reason, is_foreign)]
 
 
 def _is_due(at_ms: float | None, now_ms: float) -> bool:

@@ -188,6 +188,7 @@ class Narrator:
                 segment_ids=flight.segment_ids,
                 look_ahead_tokens=judgement.look_ahead_tokens,
                 reason=reason,
+                is_foreign=silence.is_foreign(flight.text, self._setup),
             )
         )
         if judgement.state is State.INCOMPLETE:
@@ -225,6 +226,7 @@ class Narrator:
         session.engine_tokens = ()
         has_rest = not session.utterance.is_empty
         was_committed = session.silence.is_committed
+        session.silence.note_language(flight.text, self._setup)
         session.silence.decided(has_rest=has_rest)
         is_over = flight.is_committed or (was_committed and not session.silence.is_committed)
         if has_rest:
@@ -256,7 +258,12 @@ class Narrator:
         """Of an utterance that is too long to wait for its end, a part is in the trunk."""
         flight = self._flight
         event = InputState(
-            State.INCOMPLETE, {}, flight.text, flight.segment_ids, reason=StateReason.LENGTH
+            State.INCOMPLETE,
+            {},
+            flight.text,
+            flight.segment_ids,
+            reason=StateReason.LENGTH,
+            is_foreign=self._state.silence.is_foreign(flight.text, self._setup),
         )
         self._events.append(event)
         decision = self._decided(State.INCOMPLETE, StateReason.LENGTH, 0.0)

@@ -7,7 +7,9 @@ from duologue.lane.judging import Patience
 from duologue.session.terms import Terms
 from duologue.states import State
 from duologue.strategies.registry import strategy_named
-from duologue.text.endings import Ending, ending_of
+from duologue.text.endings import Ending, asks_in_greek, ending_of
+from duologue.text.language import has_english, is_foreign
+from duologue.text.phrases import is_foreign_backchannel
 
 MAX_WORD_GAP_MS = 1_500.0
 """What takes longer is a pause, and says nothing about the pace."""
@@ -29,6 +31,8 @@ class Silence:
     """Whether a segment ended with it."""
     word_gap_ms: float = USUAL_WORD_GAP_MS
     """Between two words of this speaker, on average."""
+    last_gap_ms: float = 0.0
+    """Between the last two words, unless that was a pause."""
     num_words: int = 0
     """Of the utterance so far."""
     judged: Patience | None = None
@@ -37,6 +41,9 @@ class Silence:
     has_text_since_commit: bool = False
     probabilities: Mapping[State, float] = field(default_factory=dict)
     """What was read of the utterance as it stands."""
+
+    was_foreign: bool = False
+    """Whether the utterance before was in another language than English."""
 
     def heard(self, text: str, now_ms: float, *, is_final: bool) -> None:
         """The user said something; `text` is the utterance as it stands."""
@@ -60,6 +67,21 @@ class Silence:
         """Nothing came of the last judgement."""
         self.judged = None
 
+    def is_foreign(self, text: str, terms: Terms) -> bool:
+        """Whether marks and silence tell the end of the text: it is not English.
+
+        Behind a foreign utterance, so is one that has no English word: a name, "ja", the first word
+        of another.
+        """
+        if not terms.waits_for_foreign or not text:
+            return False
+        return is_foreign(text) or (self.was_foreign and not has_english(text))
+
+    def note_language(self, text: str, terms: Terms) -> None:
+        """The text was decided; a mere "okay" says nothing of the language that is spoken."""
+        if not (self.was_foreign and is_foreign_backchannel(text)):
+            self.was_foreign = self.is_foreign(text, terms)
+
     def decided(self, *, has_rest: bool) -> None:
         """The utterance was decided; with `has_rest`, text came too late for that decision.
 
@@ -67,7 +89,7 @@ class Silence:
         """
         self.judged = None
         self.probabilities = {}
-        self.num_words = 0
+        self.num_words, self.last_gap_ms = 0, 0.0
         self.is_committed = self.is_committed and has_rest and not self.has_text_since_commit
 
     def patience(self, text: str, terms: Terms, now_ms: float) -> Patience:
@@ -88,11 +110,12 @@ class Silence:
     def confirms_at_ms(self, text: str, terms: Terms, probability: float = 1.0) -> float:
         """When the pause behind a text, so probably a query, says that nothing more follows."""
         floor, listening = terms.floor, terms.listening
-        pause_ms: float = floor.confirm_after_ms
-        if probability >= floor.confirm_soon_above:
-            pause_ms = self.pace_pause_ms(terms)
+        pause_ms = floor.confirm_word_gaps * max(self.word_gap_ms, self.last_gap_ms)
+        if probability < floor.confirm_soon_above:
+            pause_ms = max(pause_ms, floor.confirm_after_ms)
+        pause_ms = min(pause_ms, max(floor.confirm_slow_ms, floor.confirm_after_ms))
         pause_ms *= floor.confirm_final_scale if self.is_segment_over else 1.0
-        match ending_of(text):
+        match self._ending(text, terms):
             case Ending.OPEN:
                 pause_ms = max(pause_ms, listening.open_after_ms)
             case Ending.DICTATION:
@@ -117,18 +140,26 @@ class Silence:
         if not strategy_named(terms.decoding.strategy).judges:
             return low_ms, low_ms
         last_ms = max(out_ms, terms.listening.last_limit_ms)
-        ending = ending_of(text)
+        ending = self._ending(text, terms)
         if ending is Ending.OPEN:
             return last_ms, last_ms
         if ending is Ending.DICTATION:
             between_ms = max(out_ms, terms.listening.dictation_after_ms)
             return between_ms, between_ms
+        if self.is_foreign(text, terms):
+            return low_ms, low_ms if ending is Ending.FINISHED else out_ms
         unfinished = self.probabilities.get(State.INCOMPLETE, 0.0)
         sounds_unfinished = unfinished >= terms.listening.unfinished_above
         return low_ms, last_ms if sounds_unfinished and ending is Ending.PLAIN else out_ms
+
+    def _ending(self, text: str, terms: Terms) -> Ending:
+        if asks_in_greek(text) and self.is_foreign(text, terms):
+            return Ending.FINISHED
+        return ending_of(text)
 
     def _pace(self, num_new_words: int, now_ms: float) -> None:
         gap_ms = now_ms - self.since_ms
         if num_new_words > 0 and self.num_words > 0 and gap_ms <= MAX_WORD_GAP_MS:
             gap_ms /= num_new_words
+            self.last_gap_ms = gap_ms
             self.word_gap_ms += GAP_WEIGHT * (gap_ms - self.word_gap_ms)

@@ -14,6 +14,7 @@ from duologue.session.setup import SessionSetup
 from duologue.session.state import Flight, SessionState
 from duologue.session.telling import told_tokens
 from duologue.text.endings import Ending, ending_of
+from duologue.text.phrases import is_foreign_backchannel
 from duologue.text.token_edit import TokenEdit, token_edit
 from duologue.usage import Usage
 
@@ -152,11 +153,16 @@ class Wants:
 
     @property
     def keeps(self) -> bool:
-        """Whether the utterance is dictated to an assistant that is silent."""
+        """Whether the utterance is not to be dropped: it is dictated to an assistant that is
+        silent, or it is foreign, and no sign of listening to one that speaks."""
         is_awaited = self.state.response is not None and self.state.response.is_awaited
         is_silent = self.lane.phase is ReplyPhase.NONE or is_awaited
         is_silent = is_silent and self.state.reopening is None
-        return is_silent and ending_of(self.text) is Ending.DICTATION
+        if is_silent and ending_of(self.text) is Ending.DICTATION:
+            return True
+        if not self.state.silence.is_foreign(self.text, self.setup):
+            return False
+        return is_silent or not is_foreign_backchannel(self.text)
 
     def patience(self) -> Patience | None:
         """With which the utterance is to be judged now, if it is."""

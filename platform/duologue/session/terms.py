@@ -36,6 +36,15 @@ class Terms:
     reports_playback: bool = False
     """Whether the client reports what of a reply was heard."""
 
+    knows_languages: bool = False
+    """Whether `listening.foreign` holds. Sessions go on as they began: of those that began before
+    languages were told apart, nothing is known of theirs."""
+
+    @property
+    def waits_for_foreign(self) -> bool:
+        """Whether marks and silence tell the end of what is not English."""
+        return self.knows_languages and self.listening.foreign == "wait"
+
     def changed(self, config: SessionConfig) -> Self:
         """The same with what a client wants in place of it."""
         reports = config.reports_playback

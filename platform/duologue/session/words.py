@@ -29,6 +29,8 @@ class ModelWords:
     """Names the whole description; equal digests are equal descriptions."""
     words_digest: str = ""
     """Names the tokenizer and the chat format: what tokens that were written down mean."""
+    confirm_above: float | None = None
+    """The probability of a query that its state head was calibrated to be sure from."""
 
     def setup(self, settings: Settings, config: SessionConfig | None = None) -> SessionSetup:
         """A session's setup: the platform's settings, and what its client wants otherwise.
@@ -44,10 +46,11 @@ class ModelWords:
             thresholds=self.thresholds or UNTRAINED_THRESHOLDS,
             decoding=config.decoding(settings.decoding),
             sampling=config.sampling(settings.sampling),
-            floor=config.floor_settings(settings.floor),
+            floor=config.floor_settings(settings.floor).calibrated(self.confirm_above),
             listening=settings.listening,
             max_utterance_chars=settings.sessions.max_utterance_chars,
             reports_playback=bool(config.reports_playback),
+            knows_languages=True,
             words_digest=self.words_digest,
         )
         self._check(setup)

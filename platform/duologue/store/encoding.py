@@ -76,6 +76,8 @@ def tenant_to_json(tenant: Tenant) -> str:
     """
     values = dataclasses.asdict(tenant)
     del values["tenant_id"], values["key_ids"], values["generation"]
+    if tenant.weight == 1.0:  # versions before it know no such name
+        del values["weight"]
     return json.dumps(
         {name: value for name, value in values.items() if value or name not in _LATER_LIMITS}
     )

@@ -175,6 +175,8 @@ def _judged(event: InputState) -> Text:
     line.append(f"  {mark}", style=style)
     if event.reason is not StateReason.JUDGED:
         line.append(f" ({_REASONS[event.reason]})", style="dim")
+    if event.is_foreign:
+        line.append(" (not English)", style="dim")
     if event.look_ahead_tokens and event.state is not State.INCOMPLETE:
         line.append(f" (after {event.look_ahead_tokens} look-ahead)", style="dim")
     return line

@@ -1,7 +1,7 @@
 """Spans and metrics of a batching actor, from what its loop tells."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from opentelemetry.trace import SpanContext
@@ -9,6 +9,7 @@ from opentelemetry.trace import SpanContext
 from duologue.batching.load_plan import Load, LoadPlan
 from duologue.batching.observer import Observer
 from duologue.batching.roster import Sitting
+from duologue.batching.tenant_turns import Served
 from duologue.batching.tick_account import TickRecord
 from duologue.clock import TickClock
 from duologue.cluster_status import Shedding
@@ -105,6 +106,9 @@ class BatchObserver(Observer):
             self._record(record, plan, [*carried.traced, *carried.others][:MAX_LINKS])
         elif carried.traced and self._tracing.settings.slices:
             self._record(record, plan, carried.traced)
+
+    def tenants_served(self, served: Mapping[str, Served]) -> None:
+        self._metrics.tenants.served(served)
 
     def cells_reclaimed(self) -> None:
         self._metrics.kv_reclaims.inc()

@@ -34,9 +34,8 @@ class DecisionRules:
     @property
     def confirm_above(self) -> float | None:
         """The probability of a query from which on its reply is shown at once; None if always."""
-        return (
-            self.floor.confirm_above if self.takes_back and self.floor.mode == "confirmed" else None
-        )
+        holds = self.takes_back and self.floor.mode == "confirmed"
+        return self.floor.sure_above if holds else None
 
     def is_sure(self, event: InputState) -> bool:
         """Whether a query needs no confirmation, by its probability."""
@@ -51,13 +50,15 @@ def reading(
 
     The judgement is that of the slice that brought it, if one did.
     """
-    told: dict[str, str | int | float] = {
+    told: dict[str, str | int | float | bool] = {
         names.STATE: str(event.state),
         names.LOOK_AHEAD_TOKENS: event.look_ahead_tokens,
         names.DECISION_REASON: str(event.reason),
     }
     if event.state in event.probabilities:
         told[names.DECISION_PROBABILITY] = event.probabilities[event.state]
+    if event.is_foreign:
+        told[names.FOREIGN] = True
     is_open = event.state is State.INCOMPLETE
     if is_open and State.QUERY in event.probabilities:
         told[names.QUERY_PROBABILITY] = event.probabilities[State.QUERY]

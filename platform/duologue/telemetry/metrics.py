@@ -3,6 +3,7 @@
 Session actors have none: they come and go, and what clients notice is measured at the gateway.
 """
 
+import threading
 from contextlib import suppress
 from typing import Self
 
@@ -12,12 +13,16 @@ from prometheus_client import (
     Gauge,
     Histogram,
     disable_created_metrics,
+    make_wsgi_app,
     start_http_server,
 )
 
+from duologue.certificates import Certificates
 from duologue.errors import InvalidSetting
 from duologue.telemetry import names
 from duologue.telemetry.build_info import tell_build
+from duologue.telemetry.metrics_readers import MetricsReaders
+from duologue.telemetry.tenant_forwards import TenantForwards
 from duologue.telemetry.tenant_metrics import MAX_NAMED_TENANTS, TenantMetrics
 
 PORTS_TO_TRY = 64
@@ -116,15 +121,22 @@ class GatewayMetrics:
         self.store_check_failures = Counter(
             names.STORE_CHECK_FAILURES, "Checks that the store did not answer.", registry=registry
         )
+        self.certificate_left = _certificate_gauge(registry)
 
 
 class BatcherMetrics:
     """What a model is busy with."""
 
     def __init__(
-        self, registry: CollectorRegistry | None = None, *, model: str = "", device: str = ""
+        self,
+        registry: CollectorRegistry | None = None,
+        *,
+        model: str = "",
+        device: str = "",
+        max_named_tenants: int = MAX_NAMED_TENANTS,
     ) -> None:
         self.registry = registry = registry or CollectorRegistry()
+        self.tenants = TenantForwards(registry, max_named_tenants)
         tell_build(registry, "batcher", model=model, device=device)
         self.healthy = Gauge(
             names.HEALTHY, "1 if a real forward ended lately, 0 otherwise.", registry=registry
@@ -181,24 +193,57 @@ class BatcherMetrics:
             "3 new sessions.",
             registry=registry,
         )
+        self.certificate_left = _certificate_gauge(registry)
+
+
+def _certificate_gauge(registry: CollectorRegistry) -> Gauge:
+    return Gauge(
+        names.CERTIFICATE_LEFT,
+        "How long a certificate is still valid, by whose it is: the gateway's or the cluster's.",
+        ["whose"],
+        registry=registry,
+    )
+
+
+def tell_certificate(gauge: Gauge, whose: str, certificates: Certificates | None) -> None:
+    """How long it is still valid, whenever somebody asks."""
+    if certificates is not None:
+        gauge.labels(whose).set_function(certificates.left_s)
 
 
 class MetricsPort:
-    """Serves a registry by HTTP, from a thread, until it is closed."""
+    """Serves a registry by HTTP, by TLS to certain readers, from a thread, until it is closed."""
 
-    def __init__(self, registry: CollectorRegistry, host: str, port: int) -> None:
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        host: str,
+        port: int,
+        readers: MetricsReaders | None = None,
+    ) -> None:
         """Port 0 takes a free one. Raises InvalidSetting if it cannot be had."""
         # One more series for each count, which nobody asks for.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         try:
-            self._server, self._thread = start_http_server(port, host, registry)
+            if readers is None:
+                self._server, self._thread = start_http_server(port, host, registry)
+            else:
+                self._server = readers.server(host, port, make_wsgi_app(registry))
+                self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+                self._thread.start()
         except OSError as error:
             raise InvalidSetting(
                 f"metrics_port must be a port that is free, not {port}: {error}"
             ) from error
 
     @classmethod
-    def first_free(cls, registry: CollectorRegistry, host: str, first: int) -> Self:
+    def first_free(
+        cls,
+        registry: CollectorRegistry,
+        host: str,
+        first: int,
+        readers: MetricsReaders | None = None,
+    ) -> Self:
         """At this port, or at the first behind it that is free: for several on one machine.
 
         Raises InvalidSetting if all of them are taken.
@@ -206,8 +251,8 @@ class MetricsPort:
         *others, last = range(first, first + PORTS_TO_TRY) if first else (0,)
         for port in others:
             with suppress(InvalidSetting):
-                return cls(registry, host, port)
-        return cls(registry, host, last)
+                return cls(registry, host, port, readers)
+        return cls(registry, host, last, readers)
 
     @property
     def port(self) -> int:

@@ -221,7 +221,7 @@ class SessionSpans:
 
 
 def _slice_attributes(work: Slice, result: SliceResult | None) -> Attributes:
-    told: dict[str, str | int | bool] = {
+    told: dict[str, str | int | float | bool] = {
         names.TICK: work.tick,
         names.PATIENCE: work.patience.name.lower(),
     }
@@ -232,6 +232,7 @@ def _slice_attributes(work: Slice, result: SliceResult | None) -> Attributes:
     used = usage_of(result)
     return {
         **told,
+        names.BATCHING_MS: round(result.took_ms, 1),
         names.NUM_FORWARDS: result.num_forwards,
         names.NUM_ROWS: result.num_rows,
         names.INPUT_TOKENS: used.input_tokens,

@@ -29,6 +29,7 @@ _MAX_CHARS = 400
 _CLOSING = " \t\r\n\"'”’»›)]}）」』】"
 _ELLIPSIS = regex.compile(r"(?:\.\.|…|。。)$")
 _FINISHING = regex.compile(r"[.?!。？！．｡؟۔।॥։]$")
+_ASKING_IN_GREEK = regex.compile(r"\p{Greek}\p{M}*[;\u037e]$")
 _ABBREVIATED = regex.compile(
     r"(?:^|[^\p{L}\p{N}])(?:\p{L}|mr|mrs|ms|dr|prof|st|vs|e\.g|i\.e|approx|no)\.$", regex.IGNORECASE
 )
@@ -87,6 +88,11 @@ def ending_of(text: str) -> Ending:
         return Ending.DICTATION
     is_pending = _ELLIPSIS.search(bare) or _PENDING.search(bare)
     return Ending.OPEN if is_pending or _is_open(words) else Ending.PLAIN
+
+
+def asks_in_greek(text: str) -> bool:
+    """Whether the text ends in the mark that Greek puts behind a question, the semicolon."""
+    return _ASKING_IN_GREEK.search(text.rstrip(_CLOSING)) is not None
 
 
 def _is_open(words: Sequence[str]) -> bool:

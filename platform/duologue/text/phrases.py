@@ -61,6 +61,66 @@ _BACKCHANNELS = (
     ),
     *("is that so", "is that right", "you don't say", "good to know", "well"),
 )
+_FOREIGN_BACKCHANNELS = (
+    *("ja", "genau", "stimmt", "ach so", "aha", "oui", "ouais", "d'accord", "voilà", "ah bon"),
+    *("sí", "si", "claro", "vale", "ya", "sì", "certo", "capisco", "esatto", "va bene", "sim"),
+    *(
+        "pois é",
+        "tá",
+        "tá bom",
+        "entendi",
+        "precies",
+        "klopt",
+        "tak",
+        "no tak",
+        "jasne",
+        "rozumiem",
+    ),
+    *("evet", "tamam", "hı hı", "anladım", "jo", "precis", "just det", "jaha", "iya", "oh iya"),
+    *("vâng", "dạ", "ừ", "à", "ờ", "joo", "niin", "aivan", "kyllä", "да", "ага", "угу", "ну да"),
+    *(
+        "понятно",
+        "ясно",
+        "так",
+        "嗯",
+        "嗯嗯",
+        "哦",
+        "对",
+        "对对",
+        "对对对",
+        "是",
+        "是的",
+        "好",
+        "好的",
+    ),
+    *(
+        "はい",
+        "うん",
+        "うんうん",
+        "ええ",
+        "そう",
+        "そうですね",
+        "そうですか",
+        "なるほど",
+        "へえ",
+        "へー",
+    ),
+    *(
+        "네",
+        "예",
+        "응",
+        "그래",
+        "그래요",
+        "그렇군요",
+        "아",
+        "아 네",
+        "맞아요",
+        "نعم",
+        "أيوه",
+        "ايوه",
+    ),
+    *("اه", "طيب", "تمام", "हाँ", "हां", "जी", "जी हाँ", "अच्छा", "ठीक है", "ναι", "μάλιστα", "ωραία"),
+)
 _MAX_BACKCHANNELS = 4
 _MAX_CHARS = 500
 
@@ -83,6 +143,13 @@ def is_backchannel(text: str) -> bool:
     """
     words = _words(text)
     return bool(words) and _consists_of(words, _split(_BACKCHANNELS), _MAX_BACKCHANNELS)
+
+
+def is_foreign_backchannel(text: str) -> bool:
+    """The same in other languages, of those that `is_foreign` knows, and in English."""
+    words = _words(text)
+    phrases = (*_split(_FOREIGN_BACKCHANNELS), *_split(_BACKCHANNELS))
+    return bool(words) and _consists_of(words, phrases, _MAX_BACKCHANNELS)
 
 
 def _words(text: str) -> tuple[str, ...]:

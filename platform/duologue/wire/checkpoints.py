@@ -1,5 +1,7 @@
 """Checkpoints as bytes."""
 
+import json
+
 from pydantic import TypeAdapter, ValidationError
 
 from duologue.errors import InvalidInput
@@ -29,13 +31,26 @@ def checkpoint_to_bytes(checkpoint: Checkpoint) -> bytes:
     ).SerializeToString()
 
 
+def _with_slow_pause(session: str) -> str:
+    """A session that was begun before slow speakers were given longer keeps the pause of then."""
+    if '"confirm_slow_ms"' in session:
+        return session
+    try:
+        state = json.loads(session)
+        floor = state["terms"]["floor"]
+        floor["confirm_slow_ms"] = floor["confirm_after_ms"]
+    except (ValueError, TypeError, KeyError):
+        return session  # which validation refuses with its reason
+    return json.dumps(state)
+
+
 def checkpoint_from_bytes(data: bytes) -> Checkpoint:
     """Raises InvalidInput if it is something else, or of another version."""
     message = pb.Checkpoint()
     parse(message, data, "checkpoint")
     check_version("a checkpoint", message.version)
     try:
-        state = _STATES.validate_json(message.session)
+        state = _STATES.validate_json(_with_slow_pause(message.session))
     except ValidationError as error:
         raise InvalidInput(f"session must be the JSON of a session's state: {error}") from None
     return Checkpoint(

@@ -10,7 +10,7 @@ from duologue.states import State
 from duologue.text.chat import ChatFormat
 from duologue.text.tokenizer import Tokenizer
 from duologue.v1 import batching_pb2 as pb
-from duologue.wire.fields import name, whole
+from duologue.wire.fields import finite, name, whole
 from duologue.wire.probabilities import probabilities_from_pb, probabilities_to_pb
 
 
@@ -20,6 +20,7 @@ def model_to_pb(
     chat: ChatFormat,
     max_positions: int,
     thresholds: Mapping[State, float],
+    confirm_above: float | None = None,
 ) -> pb.DescribeResponse:
     """A description with its digest; `tokenizer_json` is the contents of a tokenizer.json."""
     message = pb.DescribeResponse(
@@ -28,6 +29,7 @@ def model_to_pb(
         chat_format=chat.to_json(),
         max_positions=max_positions,
         thresholds=probabilities_to_pb(thresholds),
+        confirm_above=confirm_above,
     )
     message.digest = _digest(message)
     return message
@@ -40,6 +42,7 @@ def without_words(message: pb.DescribeResponse) -> pb.DescribeResponse:
         model=message.model,
         max_positions=message.max_positions,
         thresholds=message.thresholds,
+        confirm_above=message.confirm_above if message.HasField("confirm_above") else None,
     )
 
 
@@ -63,9 +66,16 @@ def words_from_pb(message: pb.DescribeResponse) -> ModelWords:
         chat=chat,
         max_positions=whole("max_positions", message.max_positions, low=1),
         thresholds=probabilities_from_pb("thresholds", message.thresholds),
+        confirm_above=_confirm_above(message),
         digest=message.digest,
         words_digest=words_digest(message.tokenizer, message.chat_format),
     )
+
+
+def _confirm_above(message: pb.DescribeResponse) -> float | None:
+    if not message.HasField("confirm_above"):
+        return None
+    return finite("confirm_above", message.confirm_above)
 
 
 def words_digest(tokenizer_json: bytes, chat_format: str) -> str:

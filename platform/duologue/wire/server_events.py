@@ -111,6 +111,7 @@ def _input_state_to_pb(event: InputState) -> pb.InputState:
         segment_ids=event.segment_ids,
         look_ahead_tokens=event.look_ahead_tokens,
         reason=STATE_REASONS.number(event.reason),
+        is_foreign=event.is_foreign,
     )
 
 
@@ -122,4 +123,5 @@ def _input_state_from_pb(message: pb.InputState) -> InputState:
         segment_ids=tuple(message.segment_ids),
         look_ahead_tokens=message.look_ahead_tokens,
         reason=STATE_REASONS.member("input_state.reason", message.reason),
+        is_foreign=message.is_foreign,
     )

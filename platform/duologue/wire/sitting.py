@@ -10,6 +10,7 @@ from duologue.lane.slices import SliceResult
 from duologue.lane.state import LaneState
 from duologue.strategies.base import Strategy
 from duologue.strategies.registry import strategy_named
+from duologue.tenants import check_weight
 from duologue.v1 import batching_pb2 as pb
 from duologue.wire.enums import Codes
 from duologue.wire.fields import UINT64, name, refuse, whole
@@ -47,6 +48,8 @@ class SeatRequest:
     """Where the session's trace goes on, in the W3C format; empty for nowhere."""
     max_tenant_cells: int = 0
     """Cells that the tenant's sessions may hold together there; 0 for no limit."""
+    weight: float = 1.0
+    """Of the tenant's share of the model's time."""
 
     @property
     def key(self) -> str:
@@ -64,6 +67,7 @@ def seat_to_pb(seat: SeatRequest) -> pb.SitRequest:
         profile=profile_to_pb(seat.profile),
         traceparent=seat.traceparent,
         max_tenant_cells=seat.max_tenant_cells,
+        weight=seat.weight,
     )
     return pb.SitRequest(take_seat=take)
 
@@ -81,6 +85,7 @@ def seat_from_pb(message: pb.TakeSeat) -> SeatRequest:
         profile=profile_from_pb(message.profile),
         traceparent=message.traceparent[:MAX_TRACEPARENT_CHARS],
         max_tenant_cells=message.max_tenant_cells,
+        weight=check_weight(message.weight or 1.0),
     )
 
 
@@ -105,7 +110,7 @@ def seated_to_pb(batcher_id: str, load: Load) -> pb.SitResponse:
 def response_to_pb(response: SliceResult | Load) -> pb.SitResponse:
     if isinstance(response, Load):
         return pb.SitResponse(load=load_to_pb(response))
-    return pb.SitResponse(result=result_to_pb(response))
+    return pb.SitResponse(result=result_to_pb(response), took_ms=response.took_ms)
 
 
 def unseated_to_pb(error: DuologueError) -> pb.SitResponse:

@@ -28,7 +28,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x64uologue/v1/admin.proto\x12\x0b\x64uologue.v1\x1a\x1e\x64uologue/v1/conversation.proto\x1a\x18\x64uologue/v1/events.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x14\n\x12GetCapacityRequest\"k\n\x13GetCapacityResponse\x12\x15\n\rlive_sessions\x18\x01 \x01(\r\x12\x14\n\x0cmax_sessions\x18\x02 \x01(\r\x12\x17\n\x0fqueued_sessions\x18\x03 \x01(\r\x12\x0e\n\x06\x61\x64mits\x18\x04 \x01(\x08\"\x12\n\x10ListNodesRequest\"]\n\x11ListNodesResponse\x12 \n\x05nodes\x18\x01 \x03(\x0b\x32\x11.duologue.v1.Node\x12&\n\x08\x62\x61tchers\x18\x02 \x03(\x0b\x32\x14.duologue.v1.Batcher\"z\n\x04Node\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x10\n\x08sessions\x18\x03 \x01(\r\x12\x14\n\x0cmax_sessions\x18\x04 \x01(\r\x12\x13\n\x0bwarm_actors\x18\x05 \x01(\r\x12\x13\n\x0bis_draining\x18\x06 \x01(\x08\"\xca\x02\n\x07\x42\x61tcher\x12\x12\n\nbatcher_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x0f\n\x07node_id\x18\x03 \x01(\t\x12\x10\n\x08sessions\x18\x04 \x01(\r\x12\x14\n\x0cmax_sessions\x18\x05 \x01(\r\x12\x10\n\x08shedding\x18\x06 \x01(\t\x12\x17\n\x0flate_tick_share\x18\x07 \x01(\x01\x12\r\n\x05model\x18\x08 \x01(\t\x12\x13\n\x0bis_draining\x18\t \x01(\x08\x12\x12\n\nis_healthy\x18\n \x01(\x08\x12\x0f\n\x07tick_ms\x18\x0b \x01(\x01\x12\x17\n\x0flongest_tick_ms\x18\x0c \x01(\x01\x12\x13\n\x0b\x64\x65\x61\x64line_ms\x18\r \x01(\x01\x12\x18\n\x10rows_per_forward\x18\x0e \x01(\x01\x12\x12\n\nheld_cells\x18\x0f \x01(\r\x12\x11\n\tmax_cells\x18\x10 \x01(\r\"M\n\x10\x44rainNodeRequest\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12(\n\x05grace\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"%\n\x11\x44rainNodeResponse\x12\x10\n\x08sessions\x18\x01 \x01(\r\"\x14\n\x12ListTenantsRequest\";\n\x13ListTenantsResponse\x12$\n\x07tenants\x18\x01 \x03(\x0b\x32\x13.duologue.v1.Tenant\"\x91\x02\n\x06Tenant\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x14\n\x0cmax_sessions\x18\x02 \x01(\r\x12\x18\n\x10opens_per_minute\x18\x03 \x01(\r\x12\x1e\n\x16input_chars_per_minute\x18\x04 \x01(\r\x12\x10\n\x08priority\x18\x05 \x01(\r\x12\x14\n\x0crecords_text\x18\x06 \x01(\x08\x12\x13\n\x0bis_operator\x18\x07 \x01(\x08\x12\x0f\n\x07key_ids\x18\x08 \x03(\t\x12 \n\x18output_tokens_per_minute\x18\t \x01(\r\x12\x11\n\tmax_cells\x18\n \x01(\r\x12!\n\x04keys\x18\x0b \x03(\x0b\x32\x13.duologue.v1.ApiKey\"X\n\x06\x41piKey\x12\x0e\n\x06key_id\x18\x01 \x01(\t\x12\x0e\n\x06scopes\x18\x02 \x03(\t\x12.\n\nexpires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"7\n\x10PutTenantRequest\x12#\n\x06tenant\x18\x01 \x01(\x0b\x32\x13.duologue.v1.Tenant\"8\n\x11PutTenantResponse\x12#\n\x06tenant\x18\x01 \x01(\x0b\x32\x13.duologue.v1.Tenant\"(\n\x13\x44\x65leteTenantRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\"\x16\n\x14\x44\x65leteTenantResponse\"d\n\x10\x43reateKeyRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0e\n\x06scopes\x18\x02 \x03(\t\x12-\n\nexpires_in\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"`\n\x11\x43reateKeyResponse\x12\x0e\n\x06key_id\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12.\n\nexpires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\"\n\x10RevokeKeyRequest\x12\x0e\n\x06key_id\x18\x01 \x01(\t\"\x13\n\x11RevokeKeyResponse\"R\n\x16ListAllSessionsRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x12\n\npage_token\x18\x03 \x01(\t\"Z\n\x17ListAllSessionsResponse\x12&\n\x08sessions\x18\x01 \x03(\x0b\x32\x14.duologue.v1.Session\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"v\n\x0fGetUsageRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12)\n\x05since\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tpage_size\x18\x03 \x01(\r\x12\x12\n\npage_token\x18\x04 \x01(\t\"R\n\x10GetUsageResponse\x12%\n\x04\x64\x61ys\x18\x01 \x03(\x0b\x32\x17.duologue.v1.DailyUsage\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"a\n\nDailyUsage\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0b\n\x03\x64\x61y\x18\x02 \x01(\t\x12\x10\n\x08sessions\x18\x03 \x01(\x04\x12!\n\x05usage\x18\x04 \x01(\x0b\x32\x12.duologue.v1.Usage2\xaa\x06\n\x0c\x41\x64minService\x12P\n\x0bGetCapacity\x12\x1f.duologue.v1.GetCapacityRequest\x1a .duologue.v1.GetCapacityResponse\x12J\n\tListNodes\x12\x1d.duologue.v1.ListNodesRequest\x1a\x1e.duologue.v1.ListNodesResponse\x12J\n\tDrainNode\x12\x1d.duologue.v1.DrainNodeRequest\x1a\x1e.duologue.v1.DrainNodeResponse\x12P\n\x0bListTenants\x12\x1f.duologue.v1.ListTenantsRequest\x1a .duologue.v1.ListTenantsResponse\x12J\n\tPutTenant\x12\x1d.duologue.v1.PutTenantRequest\x1a\x1e.duologue.v1.PutTenantResponse\x12S\n\x0c\x44\x65leteTenant\x12 .duologue.v1.DeleteTenantRequest\x1a!.duologue.v1.DeleteTenantResponse\x12J\n\tCreateKey\x12\x1d.duologue.v1.CreateKeyRequest\x1a\x1e.duologue.v1.CreateKeyResponse\x12J\n\tRevokeKey\x12\x1d.duologue.v1.RevokeKeyRequest\x1a\x1e.duologue.v1.RevokeKeyResponse\x12\\\n\x0fListAllSessions\x12#.duologue.v1.ListAllSessionsRequest\x1a$.duologue.v1.ListAllSessionsResponse\x12G\n\x08GetUsage\x12\x1c.duologue.v1.GetUsageRequest\x1a\x1d.duologue.v1.GetUsageResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x64uologue/v1/admin.proto\x12\x0b\x64uologue.v1\x1a\x1e\x64uologue/v1/conversation.proto\x1a\x18\x64uologue/v1/events.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x14\n\x12GetCapacityRequest\"k\n\x13GetCapacityResponse\x12\x15\n\rlive_sessions\x18\x01 \x01(\r\x12\x14\n\x0cmax_sessions\x18\x02 \x01(\r\x12\x17\n\x0fqueued_sessions\x18\x03 \x01(\r\x12\x0e\n\x06\x61\x64mits\x18\x04 \x01(\x08\"\x12\n\x10ListNodesRequest\"]\n\x11ListNodesResponse\x12 \n\x05nodes\x18\x01 \x03(\x0b\x32\x11.duologue.v1.Node\x12&\n\x08\x62\x61tchers\x18\x02 \x03(\x0b\x32\x14.duologue.v1.Batcher\"z\n\x04Node\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x10\n\x08sessions\x18\x03 \x01(\r\x12\x14\n\x0cmax_sessions\x18\x04 \x01(\r\x12\x13\n\x0bwarm_actors\x18\x05 \x01(\r\x12\x13\n\x0bis_draining\x18\x06 \x01(\x08\"\xca\x02\n\x07\x42\x61tcher\x12\x12\n\nbatcher_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x0f\n\x07node_id\x18\x03 \x01(\t\x12\x10\n\x08sessions\x18\x04 \x01(\r\x12\x14\n\x0cmax_sessions\x18\x05 \x01(\r\x12\x10\n\x08shedding\x18\x06 \x01(\t\x12\x17\n\x0flate_tick_share\x18\x07 \x01(\x01\x12\r\n\x05model\x18\x08 \x01(\t\x12\x13\n\x0bis_draining\x18\t \x01(\x08\x12\x12\n\nis_healthy\x18\n \x01(\x08\x12\x0f\n\x07tick_ms\x18\x0b \x01(\x01\x12\x17\n\x0flongest_tick_ms\x18\x0c \x01(\x01\x12\x13\n\x0b\x64\x65\x61\x64line_ms\x18\r \x01(\x01\x12\x18\n\x10rows_per_forward\x18\x0e \x01(\x01\x12\x12\n\nheld_cells\x18\x0f \x01(\r\x12\x11\n\tmax_cells\x18\x10 \x01(\r\"M\n\x10\x44rainNodeRequest\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12(\n\x05grace\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\"%\n\x11\x44rainNodeResponse\x12\x10\n\x08sessions\x18\x01 \x01(\r\"\x14\n\x12ListTenantsRequest\";\n\x13ListTenantsResponse\x12$\n\x07tenants\x18\x01 \x03(\x0b\x32\x13.duologue.v1.Tenant\"\xa1\x02\n\x06Tenant\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x14\n\x0cmax_sessions\x18\x02 \x01(\r\x12\x18\n\x10opens_per_minute\x18\x03 \x01(\r\x12\x1e\n\x16input_chars_per_minute\x18\x04 \x01(\r\x12\x10\n\x08priority\x18\x05 \x01(\r\x12\x14\n\x0crecords_text\x18\x06 \x01(\x08\x12\x13\n\x0bis_operator\x18\x07 \x01(\x08\x12\x0f\n\x07key_ids\x18\x08 \x03(\t\x12 \n\x18output_tokens_per_minute\x18\t \x01(\r\x12\x11\n\tmax_cells\x18\n \x01(\r\x12!\n\x04keys\x18\x0b \x03(\x0b\x32\x13.duologue.v1.ApiKey\x12\x0e\n\x06weight\x18\x0c \x01(\x01\"X\n\x06\x41piKey\x12\x0e\n\x06key_id\x18\x01 \x01(\t\x12\x0e\n\x06scopes\x18\x02 \x03(\t\x12.\n\nexpires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"7\n\x10PutTenantRequest\x12#\n\x06tenant\x18\x01 \x01(\x0b\x32\x13.duologue.v1.Tenant\"8\n\x11PutTenantResponse\x12#\n\x06tenant\x18\x01 \x01(\x0b\x32\x13.duologue.v1.Tenant\"(\n\x13\x44\x65leteTenantRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\"\x16\n\x14\x44\x65leteTenantResponse\"d\n\x10\x43reateKeyRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0e\n\x06scopes\x18\x02 \x03(\t\x12-\n\nexpires_in\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"`\n\x11\x43reateKeyResponse\x12\x0e\n\x06key_id\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\x12.\n\nexpires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\"\n\x10RevokeKeyRequest\x12\x0e\n\x06key_id\x18\x01 \x01(\t\"\x13\n\x11RevokeKeyResponse\"R\n\x16ListAllSessionsRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x12\n\npage_token\x18\x03 \x01(\t\"Z\n\x17ListAllSessionsResponse\x12&\n\x08sessions\x18\x01 \x03(\x0b\x32\x14.duologue.v1.Session\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"v\n\x0fGetUsageRequest\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12)\n\x05since\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tpage_size\x18\x03 \x01(\r\x12\x12\n\npage_token\x18\x04 \x01(\t\"R\n\x10GetUsageResponse\x12%\n\x04\x64\x61ys\x18\x01 \x03(\x0b\x32\x17.duologue.v1.DailyUsage\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"a\n\nDailyUsage\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x0b\n\x03\x64\x61y\x18\x02 \x01(\t\x12\x10\n\x08sessions\x18\x03 \x01(\x04\x12!\n\x05usage\x18\x04 \x01(\x0b\x32\x12.duologue.v1.Usage2\xaa\x06\n\x0c\x41\x64minService\x12P\n\x0bGetCapacity\x12\x1f.duologue.v1.GetCapacityRequest\x1a .duologue.v1.GetCapacityResponse\x12J\n\tListNodes\x12\x1d.duologue.v1.ListNodesRequest\x1a\x1e.duologue.v1.ListNodesResponse\x12J\n\tDrainNode\x12\x1d.duologue.v1.DrainNodeRequest\x1a\x1e.duologue.v1.DrainNodeResponse\x12P\n\x0bListTenants\x12\x1f.duologue.v1.ListTenantsRequest\x1a .duologue.v1.ListTenantsResponse\x12J\n\tPutTenant\x12\x1d.duologue.v1.PutTenantRequest\x1a\x1e.duologue.v1.PutTenantResponse\x12S\n\x0c\x44\x65leteTenant\x12 .duologue.v1.DeleteTenantRequest\x1a!.duologue.v1.DeleteTenantResponse\x12J\n\tCreateKey\x12\x1d.duologue.v1.CreateKeyRequest\x1a\x1e.duologue.v1.CreateKeyResponse\x12J\n\tRevokeKey\x12\x1d.duologue.v1.RevokeKeyRequest\x1a\x1e.duologue.v1.RevokeKeyResponse\x12\\\n\x0fListAllSessions\x12#.duologue.v1.ListAllSessionsRequest\x1a$.duologue.v1.ListAllSessionsResponse\x12G\n\x08GetUsage\x12\x1c.duologue.v1.GetUsageRequest\x1a\x1d.duologue.v1.GetUsageResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -56,35 +56,35 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTTENANTSRESPONSE']._serialized_start=1006
   _globals['_LISTTENANTSRESPONSE']._serialized_end=1065
   _globals['_TENANT']._serialized_start=1068
-  _globals['_TENANT']._serialized_end=1341
-  _globals['_APIKEY']._serialized_start=1343
-  _globals['_APIKEY']._serialized_end=1431
-  _globals['_PUTTENANTREQUEST']._serialized_start=1433
-  _globals['_PUTTENANTREQUEST']._serialized_end=1488
-  _globals['_PUTTENANTRESPONSE']._serialized_start=1490
-  _globals['_PUTTENANTRESPONSE']._serialized_end=1546
-  _globals['_DELETETENANTREQUEST']._serialized_start=1548
-  _globals['_DELETETENANTREQUEST']._serialized_end=1588
-  _globals['_DELETETENANTRESPONSE']._serialized_start=1590
-  _globals['_DELETETENANTRESPONSE']._serialized_end=1612
-  _globals['_CREATEKEYREQUEST']._serialized_start=1614
-  _globals['_CREATEKEYREQUEST']._serialized_end=1714
-  _globals['_CREATEKEYRESPONSE']._serialized_start=1716
-  _globals['_CREATEKEYRESPONSE']._serialized_end=1812
-  _globals['_REVOKEKEYREQUEST']._serialized_start=1814
-  _globals['_REVOKEKEYREQUEST']._serialized_end=1848
-  _globals['_REVOKEKEYRESPONSE']._serialized_start=1850
-  _globals['_REVOKEKEYRESPONSE']._serialized_end=1869
-  _globals['_LISTALLSESSIONSREQUEST']._serialized_start=1871
-  _globals['_LISTALLSESSIONSREQUEST']._serialized_end=1953
-  _globals['_LISTALLSESSIONSRESPONSE']._serialized_start=1955
-  _globals['_LISTALLSESSIONSRESPONSE']._serialized_end=2045
-  _globals['_GETUSAGEREQUEST']._serialized_start=2047
-  _globals['_GETUSAGEREQUEST']._serialized_end=2165
-  _globals['_GETUSAGERESPONSE']._serialized_start=2167
-  _globals['_GETUSAGERESPONSE']._serialized_end=2249
-  _globals['_DAILYUSAGE']._serialized_start=2251
-  _globals['_DAILYUSAGE']._serialized_end=2348
-  _globals['_ADMINSERVICE']._serialized_start=2351
-  _globals['_ADMINSERVICE']._serialized_end=3161
+  _globals['_TENANT']._serialized_end=1357
+  _globals['_APIKEY']._serialized_start=1359
+  _globals['_APIKEY']._serialized_end=1447
+  _globals['_PUTTENANTREQUEST']._serialized_start=1449
+  _globals['_PUTTENANTREQUEST']._serialized_end=1504
+  _globals['_PUTTENANTRESPONSE']._serialized_start=1506
+  _globals['_PUTTENANTRESPONSE']._serialized_end=1562
+  _globals['_DELETETENANTREQUEST']._serialized_start=1564
+  _globals['_DELETETENANTREQUEST']._serialized_end=1604
+  _globals['_DELETETENANTRESPONSE']._serialized_start=1606
+  _globals['_DELETETENANTRESPONSE']._serialized_end=1628
+  _globals['_CREATEKEYREQUEST']._serialized_start=1630
+  _globals['_CREATEKEYREQUEST']._serialized_end=1730
+  _globals['_CREATEKEYRESPONSE']._serialized_start=1732
+  _globals['_CREATEKEYRESPONSE']._serialized_end=1828
+  _globals['_REVOKEKEYREQUEST']._serialized_start=1830
+  _globals['_REVOKEKEYREQUEST']._serialized_end=1864
+  _globals['_REVOKEKEYRESPONSE']._serialized_start=1866
+  _globals['_REVOKEKEYRESPONSE']._serialized_end=1885
+  _globals['_LISTALLSESSIONSREQUEST']._serialized_start=1887
+  _globals['_LISTALLSESSIONSREQUEST']._serialized_end=1969
+  _globals['_LISTALLSESSIONSRESPONSE']._serialized_start=1971
+  _globals['_LISTALLSESSIONSRESPONSE']._serialized_end=2061
+  _globals['_GETUSAGEREQUEST']._serialized_start=2063
+  _globals['_GETUSAGEREQUEST']._serialized_end=2181
+  _globals['_GETUSAGERESPONSE']._serialized_start=2183
+  _globals['_GETUSAGERESPONSE']._serialized_end=2265
+  _globals['_DAILYUSAGE']._serialized_start=2267
+  _globals['_DAILYUSAGE']._serialized_end=2364
+  _globals['_ADMINSERVICE']._serialized_start=2367
+  _globals['_ADMINSERVICE']._serialized_end=3177
 # @@protoc_insertion_point(module_scope)

@@ -352,6 +352,7 @@ class Tenant(_message.Message):
     OUTPUT_TOKENS_PER_MINUTE_FIELD_NUMBER: _builtins.int
     MAX_CELLS_FIELD_NUMBER: _builtins.int
     KEYS_FIELD_NUMBER: _builtins.int
+    WEIGHT_FIELD_NUMBER: _builtins.int
     tenant_id: _builtins.str
     """Required. Its name: 1 to 63 letters, digits, "-" or "_"."""
     max_sessions: _builtins.int
@@ -371,6 +372,10 @@ class Tenant(_message.Message):
     max_cells: _builtins.int
     """Key/value cells that its sessions may hold at once at a batching actor; 0 takes the platform's
     default.
+    """
+    weight: _builtins.float
+    """Its share of a model's time against that of other tenants, when they ask for more than there is:
+    from 0.01 to 100; 0 is 1.
     """
     @_builtins.property
     def key_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -394,10 +399,11 @@ class Tenant(_message.Message):
         output_tokens_per_minute: _builtins.int = ...,
         max_cells: _builtins.int = ...,
         keys: _abc.Iterable[Global___ApiKey] | None = ...,
+        weight: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["input_chars_per_minute", b"input_chars_per_minute", "is_operator", b"is_operator", "key_ids", b"key_ids", "keys", b"keys", "max_cells", b"max_cells", "max_sessions", b"max_sessions", "opens_per_minute", b"opens_per_minute", "output_tokens_per_minute", b"output_tokens_per_minute", "priority", b"priority", "records_text", b"records_text", "tenant_id", b"tenant_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["input_chars_per_minute", b"input_chars_per_minute", "is_operator", b"is_operator", "key_ids", b"key_ids", "keys", b"keys", "max_cells", b"max_cells", "max_sessions", b"max_sessions", "opens_per_minute", b"opens_per_minute", "output_tokens_per_minute", b"output_tokens_per_minute", "priority", b"priority", "records_text", b"records_text", "tenant_id", b"tenant_id", "weight", b"weight"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -26,31 +26,31 @@ from duologue.v1 import events_pb2 as duologue_dot_v1_dot_events__pb2
 from duologue.v1 import lane_pb2 as duologue_dot_v1_dot_lane__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x64uologue/v1/batching.proto\x12\x0b\x64uologue.v1\x1a\x18\x64uologue/v1/events.proto\x1a\x16\x64uologue/v1/lane.proto\"\'\n\x0f\x44\x65scribeRequest\x12\x14\n\x0cknown_digest\x18\x01 \x01(\t\"\xa3\x01\n\x10\x44\x65scribeResponse\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x11\n\ttokenizer\x18\x03 \x01(\x0c\x12\x13\n\x0b\x63hat_format\x18\x04 \x01(\t\x12\x15\n\rmax_positions\x18\x05 \x01(\r\x12\x31\n\nthresholds\x18\x06 \x03(\x0b\x32\x1d.duologue.v1.StateProbability\"\xb8\x01\n\nSitRequest\x12*\n\ttake_seat\x18\x01 \x01(\x0b\x32\x15.duologue.v1.TakeSeatH\x00\x12#\n\x05slice\x18\x02 \x01(\x0b\x32\x12.duologue.v1.SliceH\x00\x12+\n\x07profile\x18\x03 \x01(\x0b\x32\x18.duologue.v1.LaneProfileH\x00\x12!\n\x04rest\x18\x04 \x01(\x0b\x32\x11.duologue.v1.RestH\x00\x42\t\n\x07request\"\xe4\x01\n\x08TakeSeat\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\r\n\x05\x65poch\x18\x03 \x01(\x04\x12\x10\n\x08strategy\x18\x04 \x01(\t\x12$\n\x04lane\x18\x05 \x01(\x0b\x32\x16.duologue.v1.LaneState\x12)\n\x07profile\x18\x06 \x01(\x0b\x32\x18.duologue.v1.LaneProfile\x12\x13\n\x0btraceparent\x18\x07 \x01(\t\x12\x10\n\x08had_seat\x18\x08 \x01(\x08\x12\x18\n\x10max_tenant_cells\x18\t \x01(\x04\"\x06\n\x04Rest\"\xb7\x01\n\x0bSitResponse\x12%\n\x06seated\x18\x01 \x01(\x0b\x32\x13.duologue.v1.SeatedH\x00\x12*\n\x06result\x18\x02 \x01(\x0b\x32\x18.duologue.v1.SliceResultH\x00\x12!\n\x04load\x18\x03 \x01(\x0b\x32\x11.duologue.v1.LoadH\x00\x12&\n\x08unseated\x18\x04 \x01(\x0b\x32\x12.duologue.v1.ErrorH\x00\x42\n\n\x08response\"=\n\x06Seated\x12\x12\n\nbatcher_id\x18\x01 \x01(\t\x12\x1f\n\x04load\x18\x02 \x01(\x0b\x32\x11.duologue.v1.Load\"[\n\x04Load\x12\'\n\x08shedding\x18\x01 \x01(\x0e\x32\x15.duologue.v1.Shedding\x12\x10\n\x08sessions\x18\x02 \x01(\r\x12\x18\n\x10max_reply_tokens\x18\x03 \x01(\r*\x83\x01\n\x08Shedding\x12\x18\n\x14SHEDDING_UNSPECIFIED\x10\x00\x12\x11\n\rSHEDDING_NONE\x10\x01\x12\x17\n\x13SHEDDING_LOOK_AHEAD\x10\x02\x12\x19\n\x15SHEDDING_REPLY_TOKENS\x10\x03\x12\x16\n\x12SHEDDING_ADMISSION\x10\x04\x32\x98\x01\n\x0f\x42\x61tchingService\x12G\n\x08\x44\x65scribe\x12\x1c.duologue.v1.DescribeRequest\x1a\x1d.duologue.v1.DescribeResponse\x12<\n\x03Sit\x12\x17.duologue.v1.SitRequest\x1a\x18.duologue.v1.SitResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x64uologue/v1/batching.proto\x12\x0b\x64uologue.v1\x1a\x18\x64uologue/v1/events.proto\x1a\x16\x64uologue/v1/lane.proto\"\'\n\x0f\x44\x65scribeRequest\x12\x14\n\x0cknown_digest\x18\x01 \x01(\t\"\xd1\x01\n\x10\x44\x65scribeResponse\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x11\n\ttokenizer\x18\x03 \x01(\x0c\x12\x13\n\x0b\x63hat_format\x18\x04 \x01(\t\x12\x15\n\rmax_positions\x18\x05 \x01(\r\x12\x31\n\nthresholds\x18\x06 \x03(\x0b\x32\x1d.duologue.v1.StateProbability\x12\x1a\n\rconfirm_above\x18\x07 \x01(\x01H\x00\x88\x01\x01\x42\x10\n\x0e_confirm_above\"\xb8\x01\n\nSitRequest\x12*\n\ttake_seat\x18\x01 \x01(\x0b\x32\x15.duologue.v1.TakeSeatH\x00\x12#\n\x05slice\x18\x02 \x01(\x0b\x32\x12.duologue.v1.SliceH\x00\x12+\n\x07profile\x18\x03 \x01(\x0b\x32\x18.duologue.v1.LaneProfileH\x00\x12!\n\x04rest\x18\x04 \x01(\x0b\x32\x11.duologue.v1.RestH\x00\x42\t\n\x07request\"\xf4\x01\n\x08TakeSeat\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\r\n\x05\x65poch\x18\x03 \x01(\x04\x12\x10\n\x08strategy\x18\x04 \x01(\t\x12$\n\x04lane\x18\x05 \x01(\x0b\x32\x16.duologue.v1.LaneState\x12)\n\x07profile\x18\x06 \x01(\x0b\x32\x18.duologue.v1.LaneProfile\x12\x13\n\x0btraceparent\x18\x07 \x01(\t\x12\x10\n\x08had_seat\x18\x08 \x01(\x08\x12\x18\n\x10max_tenant_cells\x18\t \x01(\x04\x12\x0e\n\x06weight\x18\n \x01(\x01\"\x06\n\x04Rest\"\xc8\x01\n\x0bSitResponse\x12%\n\x06seated\x18\x01 \x01(\x0b\x32\x13.duologue.v1.SeatedH\x00\x12*\n\x06result\x18\x02 \x01(\x0b\x32\x18.duologue.v1.SliceResultH\x00\x12!\n\x04load\x18\x03 \x01(\x0b\x32\x11.duologue.v1.LoadH\x00\x12&\n\x08unseated\x18\x04 \x01(\x0b\x32\x12.duologue.v1.ErrorH\x00\x12\x0f\n\x07took_ms\x18\x05 \x01(\x01\x42\n\n\x08response\"=\n\x06Seated\x12\x12\n\nbatcher_id\x18\x01 \x01(\t\x12\x1f\n\x04load\x18\x02 \x01(\x0b\x32\x11.duologue.v1.Load\"[\n\x04Load\x12\'\n\x08shedding\x18\x01 \x01(\x0e\x32\x15.duologue.v1.Shedding\x12\x10\n\x08sessions\x18\x02 \x01(\r\x12\x18\n\x10max_reply_tokens\x18\x03 \x01(\r*\x83\x01\n\x08Shedding\x12\x18\n\x14SHEDDING_UNSPECIFIED\x10\x00\x12\x11\n\rSHEDDING_NONE\x10\x01\x12\x17\n\x13SHEDDING_LOOK_AHEAD\x10\x02\x12\x19\n\x15SHEDDING_REPLY_TOKENS\x10\x03\x12\x16\n\x12SHEDDING_ADMISSION\x10\x04\x32\x98\x01\n\x0f\x42\x61tchingService\x12G\n\x08\x44\x65scribe\x12\x1c.duologue.v1.DescribeRequest\x1a\x1d.duologue.v1.DescribeResponse\x12<\n\x03Sit\x12\x17.duologue.v1.SitRequest\x1a\x18.duologue.v1.SitResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'duologue.v1.batching_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SHEDDING']._serialized_start=1069
-  _globals['_SHEDDING']._serialized_end=1200
+  _globals['_SHEDDING']._serialized_start=1148
+  _globals['_SHEDDING']._serialized_end=1279
   _globals['_DESCRIBEREQUEST']._serialized_start=93
   _globals['_DESCRIBEREQUEST']._serialized_end=132
   _globals['_DESCRIBERESPONSE']._serialized_start=135
-  _globals['_DESCRIBERESPONSE']._serialized_end=298
-  _globals['_SITREQUEST']._serialized_start=301
-  _globals['_SITREQUEST']._serialized_end=485
-  _globals['_TAKESEAT']._serialized_start=488
-  _globals['_TAKESEAT']._serialized_end=716
-  _globals['_REST']._serialized_start=718
-  _globals['_REST']._serialized_end=724
-  _globals['_SITRESPONSE']._serialized_start=727
-  _globals['_SITRESPONSE']._serialized_end=910
-  _globals['_SEATED']._serialized_start=912
-  _globals['_SEATED']._serialized_end=973
-  _globals['_LOAD']._serialized_start=975
-  _globals['_LOAD']._serialized_end=1066
-  _globals['_BATCHINGSERVICE']._serialized_start=1203
-  _globals['_BATCHINGSERVICE']._serialized_end=1355
+  _globals['_DESCRIBERESPONSE']._serialized_end=344
+  _globals['_SITREQUEST']._serialized_start=347
+  _globals['_SITREQUEST']._serialized_end=531
+  _globals['_TAKESEAT']._serialized_start=534
+  _globals['_TAKESEAT']._serialized_end=778
+  _globals['_REST']._serialized_start=780
+  _globals['_REST']._serialized_end=786
+  _globals['_SITRESPONSE']._serialized_start=789
+  _globals['_SITRESPONSE']._serialized_end=989
+  _globals['_SEATED']._serialized_start=991
+  _globals['_SEATED']._serialized_end=1052
+  _globals['_LOAD']._serialized_start=1054
+  _globals['_LOAD']._serialized_end=1145
+  _globals['_BATCHINGSERVICE']._serialized_start=1282
+  _globals['_BATCHINGSERVICE']._serialized_end=1434
 # @@protoc_insertion_point(module_scope)

@@ -87,6 +87,7 @@ class DescribeResponse(_message.Message):
     CHAT_FORMAT_FIELD_NUMBER: _builtins.int
     MAX_POSITIONS_FIELD_NUMBER: _builtins.int
     THRESHOLDS_FIELD_NUMBER: _builtins.int
+    CONFIRM_ABOVE_FIELD_NUMBER: _builtins.int
     digest: _builtins.str
     """Digest of the fields below."""
     model: _builtins.str
@@ -97,6 +98,8 @@ class DescribeResponse(_message.Message):
     """The chat format, as JSON; empty when the caller has it."""
     max_positions: _builtins.int
     """Tokens that the model can hold."""
+    confirm_above: _builtins.float
+    """The probability of a query that the state head was calibrated to be sure from."""
     @_builtins.property
     def thresholds(self) -> _containers.RepeatedCompositeFieldContainer[_events_pb2.StateProbability]:
         """The default thresholds of its state head; none if it has none."""
@@ -110,12 +113,15 @@ class DescribeResponse(_message.Message):
         chat_format: _builtins.str = ...,
         max_positions: _builtins.int = ...,
         thresholds: _abc.Iterable[_events_pb2.StateProbability] | None = ...,
+        confirm_above: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_confirm_above", b"_confirm_above", "confirm_above", b"confirm_above"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chat_format", b"chat_format", "digest", b"digest", "max_positions", b"max_positions", "model", b"model", "thresholds", b"thresholds", "tokenizer", b"tokenizer"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_confirm_above", b"_confirm_above", "chat_format", b"chat_format", "confirm_above", b"confirm_above", "digest", b"digest", "max_positions", b"max_positions", "model", b"model", "thresholds", b"thresholds", "tokenizer", b"tokenizer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__confirm_above: _TypeAlias = _typing.Literal["confirm_above"]  # noqa: Y015
+    _WhichOneofArgType__confirm_above: _TypeAlias = _typing.Literal["_confirm_above", b"_confirm_above"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__confirm_above) -> _WhichOneofReturnType__confirm_above | None: ...
 
 Global___DescribeResponse: _TypeAlias = DescribeResponse  # noqa: Y015
 
@@ -178,6 +184,7 @@ class TakeSeat(_message.Message):
     TRACEPARENT_FIELD_NUMBER: _builtins.int
     HAD_SEAT_FIELD_NUMBER: _builtins.int
     MAX_TENANT_CELLS_FIELD_NUMBER: _builtins.int
+    WEIGHT_FIELD_NUMBER: _builtins.int
     tenant_id: _builtins.str
     """Whose."""
     session_id: _builtins.str
@@ -194,6 +201,8 @@ class TakeSeat(_message.Message):
     """
     max_tenant_cells: _builtins.int
     """Cells that the tenant's sessions may hold together at this actor; 0 is as many as there are."""
+    weight: _builtins.float
+    """Of the tenant's share of the model's time; 0 is 1."""
     @_builtins.property
     def lane(self) -> _lane_pb2.LaneState:
         """The conversation so far."""
@@ -214,10 +223,11 @@ class TakeSeat(_message.Message):
         traceparent: _builtins.str = ...,
         had_seat: _builtins.bool = ...,
         max_tenant_cells: _builtins.int = ...,
+        weight: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["lane", b"lane", "profile", b"profile"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "had_seat", b"had_seat", "lane", b"lane", "max_tenant_cells", b"max_tenant_cells", "profile", b"profile", "session_id", b"session_id", "strategy", b"strategy", "tenant_id", b"tenant_id", "traceparent", b"traceparent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "had_seat", b"had_seat", "lane", b"lane", "max_tenant_cells", b"max_tenant_cells", "profile", b"profile", "session_id", b"session_id", "strategy", b"strategy", "tenant_id", b"tenant_id", "traceparent", b"traceparent", "weight", b"weight"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -250,6 +260,9 @@ class SitResponse(_message.Message):
     RESULT_FIELD_NUMBER: _builtins.int
     LOAD_FIELD_NUMBER: _builtins.int
     UNSEATED_FIELD_NUMBER: _builtins.int
+    TOOK_MS_FIELD_NUMBER: _builtins.int
+    took_ms: _builtins.float
+    """How long the slice took here, in milliseconds: it is told of, and not part of the conversation."""
     @_builtins.property
     def seated(self) -> Global___Seated:
         """The seat is taken."""
@@ -273,10 +286,11 @@ class SitResponse(_message.Message):
         result: _lane_pb2.SliceResult | None = ...,
         load: Global___Load | None = ...,
         unseated: _events_pb2.Error | None = ...,
+        took_ms: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["load", b"load", "response", b"response", "result", b"result", "seated", b"seated", "unseated", b"unseated"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["load", b"load", "response", b"response", "result", b"result", "seated", b"seated", "unseated", b"unseated"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["load", b"load", "response", b"response", "result", b"result", "seated", b"seated", "took_ms", b"took_ms", "unseated", b"unseated"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_response: _TypeAlias = _typing.Literal["seated", "result", "load", "unseated"]  # noqa: Y015
     _WhichOneofArgType_response: _TypeAlias = _typing.Literal["response", b"response"]  # noqa: Y015

@@ -755,6 +755,7 @@ class InputState(_message.Message):
     SEGMENT_IDS_FIELD_NUMBER: _builtins.int
     LOOK_AHEAD_TOKENS_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    IS_FOREIGN_FIELD_NUMBER: _builtins.int
     state: Global___State.ValueType
     """What it was judged to be."""
     text: _builtins.str
@@ -763,6 +764,10 @@ class InputState(_message.Message):
     """How many tokens past the end of the text the decision was found."""
     reason: Global___StateReason.ValueType
     """What it was read from."""
+    is_foreign: _builtins.bool
+    """Whether it is surely in another language than English: it is not dropped, and marks and silence
+    tell where it ends.
+    """
     @_builtins.property
     def probabilities(self) -> _containers.RepeatedCompositeFieldContainer[Global___StateProbability]:
         """The probability of each state that the model's head knows."""
@@ -780,10 +785,11 @@ class InputState(_message.Message):
         segment_ids: _abc.Iterable[_builtins.str] | None = ...,
         look_ahead_tokens: _builtins.int = ...,
         reason: Global___StateReason.ValueType = ...,
+        is_foreign: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["look_ahead_tokens", b"look_ahead_tokens", "probabilities", b"probabilities", "reason", b"reason", "segment_ids", b"segment_ids", "state", b"state", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_foreign", b"is_foreign", "look_ahead_tokens", b"look_ahead_tokens", "probabilities", b"probabilities", "reason", b"reason", "segment_ids", b"segment_ids", "state", b"state", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -171,7 +171,7 @@ class Slice(_message.Message):
     settles: _builtins.bool
     """The utterance joins the trunk as it is, without an answer: it is too long to wait for its end."""
     keeps: _builtins.bool
-    """The utterance is within a dictation: it is not to be found a non-query."""
+    """The utterance is within a dictation, or not in English: it is not to be found a non-query."""
     begins: _builtins.bool
     """Let a reply begin that no utterance asked for."""
     returns_early: _builtins.bool

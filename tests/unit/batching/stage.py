@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from duologue.batching.loop import BatchLoop
 from duologue.batching.messages import (
@@ -16,6 +17,7 @@ from duologue.batching.observer import Observer
 from duologue.batching.seating import Seating
 from duologue.batching.vetting import Vetting
 from duologue.clock import ManualClock, TickClock
+from duologue.engine.turns import Turns
 from duologue.errors import DuologueError, KVMemoryExhausted
 from duologue.lane.judging import Judge
 from duologue.lane.lane import Lane
@@ -54,6 +56,7 @@ class CountingEngine:
     forward_ms: float = 10.0
     num_forwards: int = 0
     num_rows: int = 0
+    turns: Turns | None = None
     failure: Exception | None = None
     refusals: dict[str, Exception] = field(default_factory=dict)
     """What `submit` raises, by session."""
@@ -153,7 +156,7 @@ class CountingEngine:
 class Stage:
     """The loop, moved by hand, and what it answered."""
 
-    def __init__(self, *, observer: Observer | None = None, **settings: int) -> None:
+    def __init__(self, *, observer: Observer | None = None, **settings: Any) -> None:
         self.clock = ManualClock()
         self.ticks = TickClock(0.0, TICK_MS)
         self.engine = CountingEngine(self.clock)

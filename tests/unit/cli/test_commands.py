@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from duologue.cli import main
+from duologue.cli.terminal import EXIT_ERROR
 from duologue.configuration import read_configuration
 from duologue.errors import ModelUnavailable
 from duologue.settings import Settings
@@ -171,7 +172,7 @@ def test_an_error_is_one_line_and_exit_code_2(
     message: str,
 ) -> None:
     monkeypatch.setenv("COLUMNS", "40")
-    assert run(monkeypatch, *arguments) == main.EXIT_ERROR == 2
+    assert run(monkeypatch, *arguments) == EXIT_ERROR == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.startswith(message)

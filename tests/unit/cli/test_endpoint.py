@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ import pytest
 from duologue.cli.endpoint import (
     ADDRESS_VARIABLE,
     API_KEY_VARIABLE,
+    TLS_CERTIFICATE_VARIABLE,
+    TLS_KEY_VARIABLE,
     Endpoint,
     find_endpoint,
     remove_endpoint,
@@ -81,3 +84,20 @@ def test_another_file_in_its_place_is_named(file: Path, content: str) -> None:
     file.write_text(content, encoding="latin-1")
     with pytest.raises(InvalidInput, match=r"endpoint\.json is not an endpoint file"):
         Endpoint.read(file)
+
+
+def test_a_certificate_to_show_is_named_by_the_environment_or_the_file(file: Path) -> None:
+    environment = {TLS_CERTIFICATE_VARIABLE: "/e/tls.crt", TLS_KEY_VARIABLE: "/e/tls.key"}
+    replace(MINE, tls_certificate="/f/tls.crt", tls_key="/f/tls.key").write(file)
+    shown = [
+        find_endpoint(environment={}, path=file),
+        find_endpoint(environment=environment, path=file),
+        find_endpoint("elsewhere:1", environment=environment, path=file),
+        find_endpoint("elsewhere:1", environment={}, path=file),
+    ]
+    assert [(each.tls_certificate, each.tls_key) for each in shown] == [
+        ("/f/tls.crt", "/f/tls.key"),
+        ("/e/tls.crt", "/e/tls.key"),
+        ("/e/tls.crt", "/e/tls.key"),
+        (None, None),
+    ]

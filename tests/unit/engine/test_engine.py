@@ -1,11 +1,12 @@
 """The engine's own manners: seats, epochs, slices under way."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import pytest
 
 from duologue.engine.engine import Engine, EngineSettings
+from duologue.engine.turns import Order, Wish
 from duologue.errors import InvalidInput, StaleEpoch, UnknownSession
 from duologue.forward.sampling_settings import SamplingSettings
 from duologue.kv.blocks import CELLS_PER_BLOCK
@@ -297,3 +298,62 @@ def test_cells_of_a_session_that_rests_go_to_the_host_where_there_is_room() -> N
         num_cached = 3 if host_blocks else engine.lane("a").num_tokens - 1
         assert result.num_rows == num_cached
     assert replies[0] == replies[1]
+
+
+class Says:
+    """Lets one session after the other ride, by the order that it is told."""
+
+    are_contested = True
+
+    def __init__(self, order: Order) -> None:
+        self.order = order
+        self.wished: list[Sequence[Wish]] = []
+        self.rode: list[Mapping[str, int]] = []
+
+    def choose(self, wishes: Sequence[Wish]) -> Order:
+        self.wished.append(wishes)
+        return self.order
+
+    def carried(self, rows: Mapping[str, int]) -> None:
+        self.rode.append(rows)
+
+
+def test_whoever_is_let_ride_rides_and_the_others_keep_their_place(bench: Bench) -> None:
+    for name in ("a", "b", "c"):
+        bench.open(name)
+        bench.ask(name, reply_tokens=2)
+    bench.engine.turns = says = Says(Order(5, [("c", 5), ("b", 2), ("a", 9)]))
+    bench.engine.forward()
+    assert [wish.key for wish in says.wished[0]] == ["a", "b", "c"]
+    assert says.rode == [{"c": 5}]
+    says.order = Order(6, [("b", 2), ("a", 9), ("c", 9)])
+    bench.engine.forward()
+    assert says.rode[1] == {"b": 2, "a": 4}
+    bench.engine.turns = None
+    assert {result.session_id for result in bench.run()} == {"a", "b", "c"}
+
+
+def test_what_is_said_does_not_depend_on_the_turns(bench: Bench) -> None:
+    said = []
+    for turns in (None, Says(Order(3, [("b", 2), ("a", 3)]))):
+        for name in ("a", "b"):
+            bench.open(name)
+            bench.ask(name, reply_tokens=3)
+        bench.head.script = [State.QUERY, State.QUERY]
+        bench.engine.turns = turns
+        results = bench.run() if turns is None else until_done(bench)
+        said.append({result.session_id: result.steps for result in results})
+        for name in ("a", "b"):
+            bench.engine.close(name, 1)
+    assert said[0] == said[1]
+
+
+def until_done(bench: Bench) -> list[SliceResult]:
+    """Forwards in which one of the two is first, in turns; the engine has those that are left."""
+    results: list[SliceResult] = []
+    while left := sorted(bench.engine._jobs):
+        turns = bench.engine.turns
+        assert isinstance(turns, Says)
+        turns.order = Order(3, [(name, 2) for name in reversed(left)])
+        results += bench.engine.forward()
+    return results

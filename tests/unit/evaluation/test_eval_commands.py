@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from duologue.cli.eval import app
 from duologue.errors import InvalidInput, InvalidSetting, ModelUnavailable
+from duologue.lab_cli.eval import app
 
 ROWS: list[dict[str, Any]] = [
     {"text": "what is the capital of france", "label": "query", "category": "question"},
@@ -72,13 +72,38 @@ def test_streaming_adds_to_the_report(
     common: list[str | Path] = ["--model", tiny_model, "--adapter", tiny_adapter]
     said = ["--streaming", "--alpha", "0,2", "--limit", "2"]
     result = invoke("states", "--data", data, "--report", tmp_path, *common, *said)
-    assert "premature triggers" in result.stdout
+    assert "computed early" in result.stdout
     found = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["streaming"]
     assert list(found["alpha"]) == ["0", "2"]
     assert found["texts"] == 2
     courses = (tmp_path / "streaming.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["alpha"] for line in courses] == [0, 0, 2, 2]
     assert "Word by word" in (tmp_path / "index.html").read_text(encoding="utf-8")
+
+
+def test_rates_and_robustness_add_to_the_report(
+    tmp_path: Path, data: Path, tiny_model: Path, tiny_adapter: Path
+) -> None:
+    common: list[str | Path] = ["--model", tiny_model, "--adapter", tiny_adapter]
+    more = ["--robustness", "--streaming", "--alpha", "0", "--rates", "150,900"]
+    result = invoke("states", "--data", data, "--report", tmp_path, *common, *more)
+    assert "shown early" in result.stdout
+    assert "decisions changed by trailing" in result.stdout
+    found = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert set(found["states"]["robustness"]) == {
+        "trailing blank", "trailing comma", "trailing filler", "capitals",
+    }  # fmt: skip
+    assert found["states"]["robustness"]["capitals"]["of"] == 3
+    assert list(found["rates"]) == ["150", "900"]
+    assert found["rates"]["900"]["shown_early_of_turns"]["of"] == 1
+    assert found["rates"]["900"]["computed_early_of_words"]["of"] == 5
+    assert "By speaking rate" in (tmp_path / "index.html").read_text(encoding="utf-8")
+
+
+def test_rates_that_are_no_times_are_refused(tmp_path: Path, data: Path) -> None:
+    for rates in ("fast", "0"):
+        with pytest.raises(InvalidSetting, match="rates"):
+            invoke("states", "--data", data, "--report", tmp_path, "--streaming", "--rates", rates)
 
 
 @pytest.mark.parametrize("alpha", ["a", "0,,1", "1,1"])

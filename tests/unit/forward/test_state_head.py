@@ -78,6 +78,14 @@ def test_updates_are_saved_with_the_head(tmp_path: Path) -> None:
         assert torch.equal(found.up.float(), update.up)
 
 
+def test_from_where_a_query_is_sure_is_kept_and_may_be_missing(tmp_path: Path) -> None:
+    for confirm_above in (0.875, None):
+        head = make_head()
+        card = replace(head.card, confirm_above=confirm_above)
+        StateHead(card, head.dense).save(tmp_path)
+        assert StateHead.load(tmp_path).card.confirm_above == confirm_above
+
+
 def test_only_an_adapter_with_updates_has_the_newer_format(tmp_path: Path) -> None:
     """What knows no updates must refuse it, and goes on reading all others."""
     for head, version in ((make_head(), 1), (with_updates(), 2)):

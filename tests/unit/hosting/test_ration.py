@@ -31,8 +31,10 @@ def test_a_reply_waits_for_tokens_says_so_once_and_goes_on_by_itself() -> None:
     scene = _waiting()
     said = scene.text()
     assert said
-    assert LONG.replies[0].startswith(said)
-    assert said != LONG.replies[0]
+    whole = LONG.replies[0]
+    assert isinstance(whole, str)
+    assert whole.startswith(said)
+    assert said != whole
     (notice,) = _reached(scene)
     assert notice.quota == "output_tokens"
     assert 0 < notice.retry_after_ms <= WAIT_MS

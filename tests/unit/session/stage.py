@@ -93,6 +93,7 @@ class Setting:
     floor: FloorSettings = EAGER
     listening: ListeningSettings = LISTENING
     rows_per_forward: int = 1000
+    knows_languages: bool = True
 
 
 class Stage:
@@ -113,6 +114,7 @@ class Stage:
             sampling=ReplySamplingSettings(stop_strings=setting.stop_strings),
             floor=setting.floor,
             listening=setting.listening,
+            knows_languages=setting.knows_languages,
         )
         (stop_token,) = chat.stop_tokens
         self.script = Script(

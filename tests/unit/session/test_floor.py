@@ -56,7 +56,7 @@ def test_a_commit_before_the_decision_counts_as_well() -> None:
 
 
 def test_what_is_sure_to_be_a_query_is_answered_at_once() -> None:
-    states = {"How are you?": {**sure(State.QUERY), State.QUERY: CONFIRMED.confirm_above}}
+    states = {"How are you?": {**sure(State.QUERY), State.QUERY: CONFIRMED.sure_above}}
     stage = Stage(Setting(floor=CONFIRMED, states=states))
     stage.say("How are you?")
     assert story(stage.tick())[:2] == ["query: How are you?", "1 starts"]

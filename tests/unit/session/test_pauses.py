@@ -8,7 +8,9 @@ from duologue.session.terms import Terms
 
 TEXT = "the blue one"
 TERMS = Terms(
-    floor=FloorSettings(confirm_word_gaps=2.0, confirm_after_ms=600, confirm_final_scale=0.5),
+    floor=FloorSettings(
+        confirm_word_gaps=2.0, confirm_after_ms=600, confirm_final_scale=0.5, confirm_slow_ms=1_500
+    ),
     listening=ListeningSettings(open_after_ms=1200, dictation_after_ms=2200),
 )
 
@@ -26,7 +28,25 @@ def test_a_pause_is_measured_in_the_gaps_between_the_speakers_words() -> None:
 def test_the_pause_has_a_longest_length() -> None:
     silence = Silence(word_gap_ms=900)
     heard(silence, 1000)
-    assert silence.confirms_at_ms(TEXT, TERMS) == 1600
+    assert silence.confirms_at_ms(TEXT, TERMS) == 2500
+
+
+def test_what_is_hardly_a_query_waits_longer_and_never_less_than_the_pace_asks_for() -> None:
+    unlikely = TERMS.floor.confirm_soon_above / 2
+    for gap_ms, at_ms in ((200, 1600), (400, 1800)):
+        silence = Silence(word_gap_ms=gap_ms)
+        heard(silence, 1000)
+        assert silence.confirms_at_ms(TEXT, TERMS, unlikely) == at_ms
+
+
+def test_the_last_gap_counts_where_it_is_longer_than_the_average() -> None:
+    silence = Silence(word_gap_ms=200)
+    heard(silence, 1000, "one")
+    heard(silence, 1700, "one two")
+    assert silence.word_gap_ms < 700
+    assert silence.confirms_at_ms(TEXT, TERMS) == 1700 + 1400
+    silence.decided(has_rest=False)
+    assert silence.confirms_at_ms(TEXT, TERMS) < 1700 + 1400, "the next utterance begins anew"
 
 
 def test_the_end_of_a_segment_shortens_the_pause() -> None:

@@ -1,5 +1,6 @@
 """A session keeps the terms that it began with, wherever and whenever it comes to life again."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ from duologue.floor_settings import FloorSettings, ListeningSettings
 from duologue.session.chronicle import Checkpoint, Chronicle
 from duologue.session.session import Session
 from duologue.session_config import SessionConfig
+from duologue.v1 import journal_pb2
 from duologue.wire.checkpoints import checkpoint_from_bytes
 from tests.unit.session.recorded import SESSION_ID, RecordedStage, fingerprint
 from tests.unit.session.scenes import LONG, REPLIES
@@ -123,3 +125,16 @@ def test_a_session_goes_on_with_its_own_words_only(has_checkpoint: bool) -> None
     assert stage.checkpoint is not None
     kept = checkpoint_from_bytes(stage.checkpoint)
     assert kept.state.terms.words_digest == stage.first_setup.words_digest
+
+
+def test_a_session_of_before_keeps_the_pause_that_slow_speakers_had_then() -> None:
+    stage = conversation()
+    stage.keep_checkpoint()
+    assert stage.checkpoint is not None
+    message = journal_pb2.Checkpoint.FromString(stage.checkpoint)
+    state = json.loads(message.session)
+    floor = state["terms"]["floor"]
+    del floor["confirm_slow_ms"]
+    message.session = json.dumps(state)
+    kept = checkpoint_from_bytes(message.SerializeToString()).state.terms.floor
+    assert kept.confirm_slow_ms == kept.confirm_after_ms == floor["confirm_after_ms"]

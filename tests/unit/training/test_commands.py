@@ -28,9 +28,7 @@ def invoke(*arguments: object) -> str:
 
 def build(out: Path) -> str:
     corpora.write_all(Path("corpora"))
-    return invoke(
-        "data", "build", "--source", "corpora", "--out", out, "--train", 200, "--val", 100
-    )
+    return invoke("data", "build", "--source", "corpora", "--out", out, "--size", 200, "--val", 100)
 
 
 def test_data_and_train_make_an_adapter_that_fits_its_model(tmp_path: Path) -> None:
@@ -75,15 +73,28 @@ def test_an_adapted_input_channel_is_trained_by_the_same_command(tmp_path: Path)
     assert head.lora.updates.keys() == head.lora.fitted_to(loaded.network.base_model).updates.keys()
     assert head.card.training["lora"]["seed"] == 3
     card = Path("adapter/README.md").read_text(encoding="utf-8")
-    assert "--layers 1 --lora-rank 2 --lora-layers 2 --seed 3" in card
+    assert "--layers 1 --hidden 0 --lora-rank 2 --lora-layers 2 --epochs 2 --seed 3" in card
     assert "adapt the rows of the input channel, and no others" in card
 
 
-def test_a_head_of_two_layers_and_updates_are_not_trained_together() -> None:
-    with pytest.raises(InvalidSetting, match="with lora-rank the head is linear"):
-        invoke(
-            "train", "--data", "states", "--out", "a", "--hidden", 8, "--lora-rank", 2,
-        )  # fmt: skip
+def test_a_head_of_two_layers_and_updates_are_trained_together_on_cleaned_rows(
+    tmp_path: Path,
+) -> None:
+    build(Path("states"))
+    model = write_tiny_model(tmp_path / "model")
+    arguments = ["train", "--data", "states", "--out", "adapter", "--model", model]
+    arguments += ["--dtype", "float32", "--device", "cpu", "--layers", "0,1", "--hidden", 8]
+    invoke(*arguments, "--lora-rank", 2, "--lora-layers", 2, "--epochs", 1, "--clean")
+    head = StateHead.load(Path("adapter"))
+    assert len(head.dense) == 2
+    assert head.card.lora_rank == 2
+    assert head.card.confirm_above is not None
+    assert head.card.training["cleans"]
+
+
+def test_cleaning_without_updates_is_refused() -> None:
+    with pytest.raises(InvalidSetting, match="clean: it needs lora-rank"):
+        invoke("train", "--data", "states", "--out", "a", "--clean")
 
 
 @pytest.mark.parametrize("command", [["data", "build"], ["train"]])

@@ -49,12 +49,56 @@ def test_reduced_json_lines_are_told_by_their_fields(tmp_path: Path) -> None:
     row = {"text": "psst", "label": "non_query", "context": [{"role": "user", "text": "hi"}]}
     corpora.write_rows(tmp_path / "d.val.jsonl", [row])
     found = read_folder(tmp_path)
-    assert found["train"].queries == [Query("what now", "time")]
-    assert found["val"].queries == [Query("what then", "time")]
+    assert found["train"].queries == [Query("what now", "time", "a")]
+    assert found["val"].queries == [Query("what then", "time", "a")]
     assert sum(len(split.dialogues) for split in found.values()) == 1
     assert found["val"].meetings[0].general == "fh"
     assert found["val"].rows[0].label is State.NON_QUERY
     assert found["val"].rows[0].context[0].text == "hi"
+
+
+def test_every_further_kind_of_rows_is_told_by_its_fields(tmp_path: Path) -> None:
+    people = {"slot": "people", "value": "7"}
+    kinds: dict[str, list[dict[str, object]]] = {
+        "booking.train": [{"text": "7", "requested_slots": ["people"], "labels": [people]}],
+        "bank.train": [{"text": "yes", "intents": ["affirm"], "slots": {"date": "today"}}],
+        "home.train": [{"text": "lights off"}, {"text": "lights", "scenario": "iot"}],
+        "talk.train": [{"conversation": "k", "speaker": "a", "text": "mm", "addressee": "b"}],
+        "asked.train": [{"original": "who is it", "disfluent": "what no who is it"}],
+    }
+    for name, rows in kinds.items():
+        corpora.write_rows(tmp_path / f"{name}.jsonl", rows)
+        corpora.write_rows(tmp_path / f"{name.replace('train', 'val')}.jsonl", rows)
+    found = read_folder(tmp_path)["train"]
+    booking, bank = sorted(found.service_turns, key=lambda turn: turn.text)
+    assert booking.requested == booking.slots == {"people"}
+    assert bank.intents == {"affirm"}
+    assert bank.slots == {"date"}
+    assert bank.source == "bank"
+    assert [query.source for query in found.queries] == ["home", "home"]
+    assert found.talk[0].addressee == "b"
+    assert found.repaired[0].disfluent == "what no who is it"
+
+
+def test_masked_numbers_are_filled_in_and_what_lacks_a_piece_is_left_out(tmp_path: Path) -> None:
+    rows = [{"text": f"{text} now", "intent": "x"} for text in ("call <phone>", "see <url>")]
+    corpora.write_rows(tmp_path / "a.train.jsonl", rows)
+    corpora.write_rows(tmp_path / "a.val.jsonl", rows)
+    (query,) = read_folder(tmp_path)["train"].queries
+    assert query.text == "call 020 7946 0182 now"
+
+
+def test_each_corpus_without_a_validation_part_gives_one_up(tmp_path: Path) -> None:
+    def lines(source: str) -> list[dict[str, object]]:
+        return [{"original": f"{source} {number}", "disfluent": "uh"} for number in range(200)]
+
+    corpora.write_rows(tmp_path / "one.train.jsonl", lines("one"))
+    corpora.write_rows(tmp_path / "two.train.jsonl", lines("two"))
+    corpora.write_rows(tmp_path / "two.val.jsonl", lines("three")[:5])
+    found = read_folder(tmp_path)
+    held_out = [question.source for question in found["val"].repaired]
+    assert held_out.count("two") == 5
+    assert 5 <= held_out.count("one") <= 40
 
 
 def test_what_has_no_validation_part_gives_up_the_same_share_every_time(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Features: what a head is trained on is what the engine's input channel shows it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -133,5 +134,8 @@ def test_a_stopped_run_goes_on_from_its_finished_parts(
 
 
 def test_system_prompts_vary() -> None:
-    assert len({system_prompt_for(index) for index in range(20)}) >= 4
-    assert system_prompt_for(3) == system_prompt_for(3)
+    alone = [Sample(f"what is {number}", State.QUERY) for number in range(20)]
+    assert len({system_prompt_for(sample) for sample in alone}) >= 4
+    past = (Turn("user", "how far is it"),)
+    behind = {system_prompt_for(replace(sample, context=past)) for sample in alone}
+    assert len(behind) == 1  # what stands before them is computed once

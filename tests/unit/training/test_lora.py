@@ -1,6 +1,7 @@
 """Adapting the input channel: what learns reads what the engine reads, and it does learn."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from duologue.errors import InvalidSetting
 from duologue.forward.input_lora import InputLora
 from duologue.forward.merged import MergedForward
 from duologue.forward.rows import Stretch
+from duologue.forward.state_head import dense_scores
 from duologue.kv.channel import Channel
 from duologue.kv.memory import KVMemory
 from duologue.model.loading import LoadedModel, load_model
@@ -24,7 +26,7 @@ from duologue.training.lora_reading import FrozenReader
 from duologue.training.lora_settings import LoraSettings
 from duologue.training.past import attending_to_past
 from duologue.training.sample import Sample, Turn
-from duologue.training.supervision import TaughtUtterance, complete_texts, taught
+from duologue.training.supervision import Place, TaughtUtterance, complete_texts, taught
 from tests.tiny_models import write_tiny_model
 
 ORDER = tuple(State)
@@ -55,15 +57,21 @@ def load(tmp_path: Path, family: str = "llama", attention: str = "eager") -> Loa
 def lessons(loaded: LoadedModel, samples: Sequence[Sample] = SAMPLES) -> list[TaughtUtterance]:
     layout = Layout(loaded.chat, loaded.tokenizer)
     known = complete_texts(samples)
-    return [taught(layout, s, "" if n == 2 else "be brief", known) for n, s in enumerate(samples)]
+    trails = ("", " uh", ",", "", " on")
+    prompts = ("be brief", "be brief", "", "be brief", "be brief")
+    return [
+        taught(layout, sample, prompt, known, trail)
+        for sample, prompt, trail in zip(samples, prompts, trails, strict=True)
+    ]
 
 
 def book(
     loaded: LoadedModel, utterances: Sequence[TaughtUtterance], adapted: range, folder: Path | None
 ) -> LessonBook:
     reader = FrozenReader(loaded, adapted.start, adapted[-1], folder)
-    parts = list(reader.read([(one.trunk, one.tokens) for one in utterances]))
-    return LessonBook.of(utterances, parts, adapted.start, ORDER)
+    order = sorted(range(len(utterances)), key=lambda place: utterances[place].trunk)
+    pairs = [(utterances[place].trunk, utterances[place].tokens) for place in order]
+    return LessonBook.of(utterances, order, list(reader.read(pairs)), adapted.start, ORDER)
 
 
 def learner_with_updates(loaded: LoadedModel, adapted: range, layers: tuple[int, ...]) -> Learner:
@@ -87,7 +95,7 @@ def test_what_learns_reads_what_the_engine_reads(
     learner = learner_with_updates(loaded, adapted, layers)
     with attending_to_past(loaded.network), torch.no_grad():
         batch = read.batch(range(len(utterances)))
-        rows = learner.features(batch)[batch.is_last]
+        rows = learner.features(batch)[batch.is_end]
     engine_side = load(tmp_path, family, "duologue")
     for taught_one, row in zip(utterances, rows, strict=True):
         expected = read_through_engine(engine_side, taught_one, layers, learner.lora())
@@ -100,15 +108,45 @@ def read_through_engine(
     memory = KVMemory(model.geometry, budget_bytes=1 << 24, device="cpu", dtype=torch.float32)
     forward = MergedForward(model.network, memory, layers, lora)
     slot, _ = memory.open()
+    (end,) = (lesson.row for lesson in one.lessons if lesson.place is Place.END)
     stretches = [
         Stretch(slot, channel, tokens, memory.take(slot, len(tokens)), first, reads_hidden=reads)
         for channel, tokens, first, reads in (
             (Channel.TRUNK, one.trunk, 0, False),
-            (Channel.INPUT, one.tokens, len(one.trunk), True),
+            (Channel.INPUT, one.tokens[: end + 1], len(one.trunk), True),
         )
         if tokens
     ]
     return forward.run(stretches).hidden[0]
+
+
+@pytest.mark.parametrize("head_width", [0, 5])
+def test_the_dense_layers_of_an_adapter_judge_as_what_learned_them(
+    tmp_path: Path, head_width: int
+) -> None:
+    loaded = load(tmp_path)
+    settings = replace(SETTINGS, head_width=head_width)
+    generator = torch.Generator().manual_seed(2)
+    learner = Learner(loaded.network, range(2), (0, -1), len(ORDER), settings, generator).eval()
+    features = torch.randn(6, 2 * loaded.geometry.hidden_size, generator=generator)
+    learner.mean.copy_(features.mean(0))
+    learner.spread.copy_(features.std(0))
+    with torch.no_grad():
+        dense = learner.dense()
+        assert len(dense) == (2 if head_width else 1)
+        expected = learner.judged(features)
+    assert torch.allclose(dense_scores(dense, features), expected, atol=1e-4)
+
+
+def test_a_book_without_some_utterances_keeps_the_others(tmp_path: Path) -> None:
+    loaded = load(tmp_path)
+    whole = book(loaded, lessons(loaded), range(2), None)
+    rest = whole.without({0, 3})
+    assert [one.tokens for one in rest.utterances] == [
+        whole.utterances[place].tokens for place in (1, 2, 4)
+    ]
+    assert torch.equal(rest.entering[2], whole.entering[4])
+    assert torch.equal(rest.trunks[0], whole.trunks[1])
 
 
 def test_a_book_read_from_disk_is_the_same(tmp_path: Path) -> None:

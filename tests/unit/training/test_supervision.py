@@ -6,7 +6,15 @@ from duologue.model.loading import LoadedModel, load_model
 from duologue.states import State
 from duologue.training.layout import Layout
 from duologue.training.sample import Sample
-from duologue.training.supervision import TaughtUtterance, allowed_columns, complete_texts, taught
+from duologue.training.supervision import (
+    TRAILS,
+    Place,
+    TaughtUtterance,
+    allowed_columns,
+    complete_texts,
+    taught,
+    trail_of,
+)
 from tests.tiny_models import write_tiny_model
 
 KNOWN = complete_texts(
@@ -38,7 +46,8 @@ def test_every_unfinished_beginning_is_a_lesson_and_the_end_is_the_label(
     beginnings = taught_beginnings(loaded, one)
     assert beginnings[-1] == "is the capital of france far"
     assert {"is", "is the", "is the capital of"} <= set(beginnings[:-1])
-    assert [lesson.is_last for lesson in one.lessons] == [False] * (len(beginnings) - 1) + [True]
+    places = [lesson.place for lesson in one.lessons]
+    assert places == [Place.WITHIN] * (len(beginnings) - 1) + [Place.END]
     assert one.lessons[-1].allowed == {State.QUERY}
     assert all(lesson.allowed == {State.INCOMPLETE} for lesson in one.lessons[:-1])
 
@@ -65,3 +74,43 @@ def test_allowed_states_are_columns(loaded: LoadedModel) -> None:
     columns = allowed_columns(one.lessons, tuple(State))
     assert columns.sum(1).tolist() == [2] * (len(one.lessons) - 1) + [1]
     assert columns[-1, list(State).index(State.HOLD)]
+
+
+@pytest.mark.parametrize("trail", [",", " uh", "...", " far"])
+def test_behind_the_end_a_trail_changes_nothing(loaded: LoadedModel, trail: str) -> None:
+    layout = Layout(loaded.chat, loaded.tokenizer)
+    sample = Sample("is the capital of france far", State.QUERY)
+    bare = taught(layout, sample, "be brief", KNOWN)
+    trailed = taught(layout, sample, "be brief", KNOWN, trail)
+    assert trailed.lessons[: len(bare.lessons)] == bare.lessons
+    assert trailed.tokens[: len(bare.tokens)] == bare.tokens
+    last = trailed.lessons[-1]
+    assert (last.place, last.allowed) == (Place.TRAIL, frozenset({State.QUERY}))
+    assert last.row == len(trailed.tokens) - 1 > bare.lessons[-1].row
+
+
+def test_a_trail_that_melts_into_the_text_is_left_out(loaded: LoadedModel) -> None:
+    layout = Layout(loaded.chat, loaded.tokenizer)
+    sample = Sample("is the capital of france fa", State.INCOMPLETE)
+    one = taught(layout, sample, "be brief", KNOWN, "r")
+    assert one == taught(layout, sample, "be brief", KNOWN)
+
+
+def test_trails_are_many_fit_the_text_and_stay_the_same() -> None:
+    samples = [Sample(f"what is number {count}", State.QUERY) for count in range(300)]
+    drawn = [trail_of(sample) for sample in samples]
+    assert drawn == [trail_of(sample) for sample in samples]
+    assert {*TRAILS, ""} <= set(drawn)
+    assert any(trail == f" {count}" for count, trail in enumerate(drawn))
+    marked = {trail_of(Sample(f"what is number {count}?", State.QUERY)) for count in range(300)}
+    assert not any(trail.startswith((",", ".")) for trail in marked)
+
+
+def test_an_answer_is_whole_only_behind_its_question() -> None:
+    known = complete_texts(
+        [
+            Sample("two tickets", State.QUERY, "short_answer"),
+            Sample("stop that", State.HOLD, "hold"),
+        ]
+    )
+    assert known == {"stop that"}

@@ -113,6 +113,7 @@ server_events = st.one_of(
         st.lists(texts).map(tuple),
         counts,
         st.sampled_from(StateReason),
+        st.booleans(),
     ),
     st.builds(ResponseStarted, counts),
     st.builds(ResponseDelta, counts, texts),

@@ -318,6 +318,9 @@ def test_a_models_words_arrive_whole() -> None:
     assert words.chat == chat_of(byte_level())
     assert (words.model, words.max_positions) == ("tiny", 1000)
     assert words.thresholds == {State.QUERY: 0.5}
+    assert words.confirm_above is None
+    assert words_from_pb(described(confirm_above=0.875)).confirm_above == 0.875
+    assert without_words(described(confirm_above=0.875)).confirm_above == 0.875
     setup = words.setup(Settings())
     lane = Lane(setup.chat, setup.opening)
     assert LaneState.of(LaneState.of(lane).lane(setup.chat)) == LaneState.of(lane)

@@ -13,6 +13,12 @@ exec:
     - {{ include "duologue.gatewayAuthority" $root }}
     - --tls-name
     - {{ include "duologue.gatewayServerName" $root }}
+    {{- if $root.Values.gateway.tls.clientCaSecret }}
+    - --tls-certificate
+    - /etc/duologue/tls-client/tls.crt
+    - --tls-key
+    - /etc/duologue/tls-client/tls.key
+    {{- end }}
 timeoutSeconds: 5
 {{- else -}}
 grpc:
@@ -29,4 +35,14 @@ timeoutSeconds: 2
 
 {{- define "duologue.gatewayAuthority" -}}
 {{- with .Values.gateway.tls.caKey -}}/etc/duologue/tls/{{ . }}{{- else -}}system{{- end -}}
+{{- end }}
+
+{{/* What probes and tests show to a gateway that asks for a certificate. */}}
+{{- define "duologue.tlsClientVolume" -}}
+{{- if .Values.gateway.tls.clientCaSecret }}
+- name: tls-client
+  secret:
+    secretName: {{ .Values.gateway.tls.clientSecret }}
+    defaultMode: 0440
+{{- end }}
 {{- end }}

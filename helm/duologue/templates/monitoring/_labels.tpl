@@ -15,3 +15,19 @@
 {{- end -}}
 {{- $text -}}
 {{- end -}}
+
+{{/* What Prometheus shows to processes that speak mutual TLS, and whom it takes them for. */}}
+{{- define "duologue.metricsTls" -}}
+{{- with .Values.cluster.tls }}
+{{- if .existingSecret }}
+scheme: https
+tlsConfig:
+  serverName: {{ .name }}
+  ca:
+    secret: {name: {{ .metricsSecret }}, key: ca.crt}
+  cert:
+    secret: {name: {{ .metricsSecret }}, key: tls.crt}
+  keySecret: {name: {{ .metricsSecret }}, key: tls.key}
+{{- end }}
+{{- end }}
+{{- end }}

@@ -125,6 +125,7 @@ template:
         resources: {{- toYaml .resources | nindent 10 }}
         volumeMounts:
           {{- include "duologue.rayMounts" $root | nindent 10 }}
+          {{- include "duologue.clusterMount" $root | nindent 10 }}
           {{- if .claim }}
           - name: models
             mountPath: /models/{{ .model }}
@@ -132,6 +133,7 @@ template:
           {{- end }}
     volumes:
       {{- include "duologue.rayFolders" $root | nindent 6 }}
+      {{- include "duologue.clusterVolume" $root | nindent 6 }}
       {{- with .claim }}
       - name: models
         persistentVolumeClaim:

@@ -17,6 +17,7 @@ from duologue.telemetry.trace_page.svg import tag, words
 from duologue.telemetry.trace_page.turn_table import turn_table
 from duologue.telemetry.trace_page.turns import TurnRow, turns_of
 from duologue.telemetry.trace_page.work_lanes import traceparent
+from duologue.telemetry.turn_waits import slowest_wait
 
 MAX_SPANS = 6_000
 """Spans of a page at the most: of more, the last are shown."""
@@ -112,6 +113,9 @@ def _told(
             "last word to first text",
             f"median {median(waits):.0f} ms, longest {max(waits):.0f} ms",
         )
+    if (slowest := slowest_wait(rows)) is not None:
+        at_s = (slowest.start_ms - began_ms) / 1e3
+        yield "slowest reply", f"to what was said at {at_s:.3f} s: {slowest.told()}"
     num_taken_back = sum(int(turn.told.get(names.TAKEN_BACK, 0)) for turn in turns)
     yield "withdrawn unseen", str(num_taken_back)
     yield "cut off", str(sum(turn.interrupted_ms() is not None for turn in turns))

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from duologue.cli.eval import app
 from duologue.errors import InvalidInput, InvalidSetting
+from duologue.lab_cli.eval import app
 
 SCENARIOS = """
 scenarios:

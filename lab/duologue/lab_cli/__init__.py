@@ -1,0 +1,1 @@
+"""The commands of the lab: what teaches a model, and what measures an engine."""

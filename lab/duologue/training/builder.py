@@ -1,0 +1,245 @@
+"""Building the data set: quotas by category, styles, contexts, duplicates and leaks.
+
+The same seed, sources and version give the same rows in the same order.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from random import Random
+
+from duologue.errors import InvalidInput
+from duologue.states import State
+from duologue.training.corpora.records import Corpora, Split
+from duologue.training.cuts import Cut, cut_after_word, cut_inside_word
+from duologue.training.piece_draws import GREETINGS, Material, begun, whole_texts
+from duologue.training.pieces import Draw, Piece, read_phrases
+from duologue.training.quotas import CUT_WEIGHTS, QUOTAS
+from duologue.training.sample import Sample, normalised
+from duologue.training.styles import FILLERS, as_heard, as_written
+
+MAX_TRIES_PER_SAMPLE = 40
+ANSWERS = ("backchannel", "thanks", "agreement")
+"""Behind a question of the assistant's, these would be answers to it."""
+
+KEPT_IN_CONTEXT = ("spoken_answer", "go_on")
+"""Out of their context, these would be something else."""
+
+MAX_SAME_WORDS = 8
+"""How often the same words may occur, each time in another style or context."""
+
+NUM_KNOWN_DRAWS = 2000
+MIN_WORDS_OUT_OF_CONTEXT = 5
+SELF_CONTAINED = (
+    "hold", "backchannel", "thanks", "filled_pause", "query", "statement", "follow_up",
+    "interruption", "agreement", "correction",
+)  # fmt: skip
+
+MIN_LEAK_WORDS = 4
+"""Shorter texts ("what is the", "thank you") are common property of both splits."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildSettings:
+    """How many samples, how they are divided, and from which seed."""
+
+    train_size: int = 10_000
+    val_size: int = 2_000
+    seed: int = 0
+    doubtful_share: float = 0.5
+    spoken_cut_share: float = 0.5
+    out_of_context_share: float = 0.35
+    context_shares: tuple[float, float, float] = (0.55, 0.20, 0.25)
+
+    def __post_init__(self) -> None:
+        if self.train_size < 100 or self.val_size < 100:
+            raise InvalidInput("sizes: at least 100 samples in each split")
+        for name in ("doubtful_share", "spoken_cut_share", "out_of_context_share"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise InvalidInput(f"{name}: between 0 and 1")
+
+
+class SplitBuilder:
+    """Fills the quotas of one split from that split's material alone."""
+
+    def __init__(
+        self, split: Split, corpora: Corpora, settings: BuildSettings, forbidden: Iterable[str] = ()
+    ) -> None:
+        self.settings = settings
+        self.phrases = read_phrases(held_out=split == "val")
+        self.rng = Random(f"{settings.seed} {split}")
+        self._forbidden = frozenset(forbidden)
+        self.material = Material.of(corpora, self.phrases)
+        self._known = self._complete_texts()
+        self._words_seen: Counter[str] = Counter()
+        self._rows_seen: set[tuple[object, ...]] = set()
+        self._spoken: list[Piece] = []
+        self.shortfalls: dict[str, int] = {}
+
+    def build(self, size: int) -> list[Sample]:
+        """The samples of the split in random order; `shortfalls` says where material ran out."""
+        samples: list[Sample] = []
+        for category, draw in self._draws().items():
+            wanted = round(size * QUOTAS[category])
+            made = self._fill(draw, wanted)
+            if len(made) < wanted:
+                self.shortfalls[category] = wanted - len(made)
+            samples += made
+        self.rng.shuffle(samples)
+        return samples
+
+    def _complete_texts(self) -> set[str]:
+        """What no cut may leave over: texts that are known to be whole, of whatever label."""
+        known = set(map(normalised, whole_texts(self.material.pieces)))
+        known.update(map(normalised, GREETINGS))
+        drawing = Random(f"{self.settings.seed} known")
+        for name in SELF_CONTAINED:
+            drawn = (self.phrases[name].draw(drawing) for _ in range(NUM_KNOWN_DRAWS))
+            known.update(map(normalised, drawn))
+        return known
+
+    def _fill(self, draw: Callable[[Random], Sample | None], wanted: int) -> list[Sample]:
+        made: list[Sample] = []
+        for _ in range(wanted * MAX_TRIES_PER_SAMPLE):
+            if len(made) == wanted:
+                break
+            sample = draw(self.rng)
+            if sample is not None and self._is_new(sample):
+                made.append(sample)
+        return made
+
+    def _is_new(self, sample: Sample) -> bool:
+        words = normalised(sample.text)
+        row = (sample.text, sample.context, sample.speaking)
+        if (
+            not (words or sample.category == "vocal_tic")
+            or row in self._rows_seen
+            or self._words_seen[words] >= MAX_SAME_WORDS
+            or words in self._forbidden
+        ):
+            return False
+        self._rows_seen.add(row)
+        self._words_seen[words] += 1
+        return True
+
+    def _draws(self) -> dict[str, Callable[[Random], Sample | None]]:
+        draws: dict[str, Callable[[Random], Sample | None]] = {}
+        for category, piece in self.material.draws().items():
+            draws[category] = self._dressing(piece)
+        queries = self._query_draw()
+        draws["cut_after_word"] = self._cutting(queries, "cut_after_word", cut_after_word)
+        draws["cut_inside_word"] = self._cutting(queries, "cut_inside_word", cut_inside_word)
+        draws["hesitation"] = self._hesitating(queries)
+        return draws
+
+    def _query_draw(self) -> Draw:
+        """What is cut: all kinds of queries, and requests for silence now and then.
+
+        Half are queries that the split also holds whole, so that nothing but the end tells the
+        two apart.
+        """
+        draws = self.material.draws()
+        present = [kind for kind in CUT_WEIGHTS if kind in draws]
+        weights = [CUT_WEIGHTS[kind] for kind in present]
+
+        def draw(rng: Random) -> Piece:
+            if self._spoken and rng.random() < self.settings.spoken_cut_share:
+                return rng.choice(self._spoken)
+            return draws[rng.choices(present, weights)[0]](rng)
+
+        return draw
+
+    def _dressing(self, draw_piece: Draw) -> Callable[[Random], Sample | None]:
+        def draw(rng: Random) -> Sample | None:
+            piece = draw_piece(rng)
+            if piece.label is State.QUERY:
+                self._spoken.append(piece)
+            return self._situated(replace(piece, text=_styled(piece, rng)), rng)
+
+        return draw
+
+    def _cutting(
+        self, queries: Draw, category: str, cut: Callable[[str, set[str], Random], Cut | None]
+    ) -> Callable[[Random], Sample | None]:
+        def draw(rng: Random) -> Sample | None:
+            piece = queries(rng)
+            part = cut(_styled(piece, rng), self._known, rng)
+            if part is None or (part.is_doubtful and rng.random() >= self.settings.doubtful_share):
+                return None
+            return self._situated(begun(piece, part.text, category), rng)
+
+        return draw
+
+    def _hesitating(self, queries: Draw) -> Callable[[Random], Sample | None]:
+        """A cut query behind whose last word the speaker hesitates."""
+
+        def draw(rng: Random) -> Sample | None:
+            piece = queries(rng)
+            part = cut_after_word(_styled(piece, rng), self._known, rng)
+            if part is None:
+                return None
+            trail = rng.choice((*(f" {filler}" for filler in FILLERS), "...", " ...", " -", ","))
+            return self._situated(begun(piece, part.text + trail, "hesitation"), rng)
+
+        return draw
+
+    def _situated(self, piece: Piece, rng: Random) -> Sample:
+        """Give the piece the context that it brings, or one of the three variants."""
+        context, speaking = piece.context, piece.speaking
+        if (
+            context
+            and not speaking
+            and len(piece.text.split()) >= MIN_WORDS_OUT_OF_CONTEXT
+            and piece.category not in KEPT_IN_CONTEXT
+            and rng.random() < self.settings.out_of_context_share
+        ):
+            context = ()
+        if context is None:
+            alone, after, during = self.settings.context_shares
+            if speaking:
+                variant = "during"
+            else:
+                variant = rng.choices(("alone", "after", "during"), (alone, after, during))[0]
+            if variant == "alone":
+                context = ()
+            elif variant == "after":
+                context = self.material.contexts.past_turns(
+                    rng, asking=piece.category not in ANSWERS
+                )
+            else:
+                context, speaking = self.material.contexts.running_reply(rng), True
+        return Sample(
+            piece.text, piece.label, piece.category, context, bool(speaking), piece.source
+        )
+
+
+def build_splits(
+    found: Mapping[Split, Corpora], settings: BuildSettings
+) -> tuple[dict[Split, list[Sample]], dict[str, int]]:
+    """Both splits, free of each other's texts; also how far each category fell short."""
+    val_builder = SplitBuilder("val", found["val"], settings)
+    val = val_builder.build(settings.val_size) + found["val"].rows
+    seen = {normalised(sample.text) for sample in val}
+    forbidden = {words for words in seen if len(words.split()) >= MIN_LEAK_WORDS}
+    train_builder = SplitBuilder("train", found["train"], settings, forbidden)
+    train = train_builder.build(settings.train_size)
+    train += [row for row in found["train"].rows if normalised(row.text) not in forbidden]
+    assert not leaks(train, val), "a validation text was found in the training split"
+    shortfalls = {f"train {name}": number for name, number in train_builder.shortfalls.items()}
+    shortfalls |= {f"val {name}": number for name, number in val_builder.shortfalls.items()}
+    return {"train": train, "val": val}, shortfalls
+
+
+def leaks(train: Sequence[Sample], val: Sequence[Sample]) -> set[str]:
+    """Texts of at least `MIN_LEAK_WORDS` words that occur in both, whatever their style."""
+    shared = {normalised(s.text) for s in train} & {normalised(s.text) for s in val}
+    return {words for words in shared if len(words.split()) >= MIN_LEAK_WORDS}
+
+
+def _styled(piece: Piece, rng: Random) -> str:
+    """Half typed, half as heard; sounds and short signals stay fluent."""
+    if rng.random() < 0.5:
+        return as_written(piece.text, rng, whole=piece.label is not State.INCOMPLETE)
+    if piece.category == "vocal_tic":
+        return piece.text
+    return as_heard(piece.text, rng, disfluent=piece.label is State.QUERY)

@@ -1,0 +1,133 @@
+"""Numbers and names said piece by piece behind the question for them: unfinished until the last
+piece is there.
+"""
+
+from dataclasses import dataclass
+from random import Random
+
+from duologue.states import State
+from duologue.training.pieces import Draw, Piece
+from duologue.training.sample import Turn
+
+SOURCE = "composed"
+_DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+_OPENINGS = ("", "", "", "it's ", "yeah it's ", "uh ", "sure ", "okay ", "that's ", "um it's ")
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """A number whose length everybody knows, in the groups in which people say it."""
+
+    questions: tuple[str, ...]
+    groups: tuple[tuple[int, ...], ...]
+
+
+_NAMES = (
+    "henderson", "okafor", "lindqvist", "marsh", "ferrante", "patel", "novak", "whitfield", "lee",
+    "castellano", "abernathy", "yilmaz", "delgado", "fischer", "rahman", "kowalski", "smith",
+    "bianchi", "hughes", "jones", "nguyen", "kovacs", "taylor", "clarke", "brown", "ramos",
+    "anderson", "murphy", "garcia", "schmidt", "rossi", "kim", "oliveira", "petrov", "dubois",
+)  # fmt: skip
+_SPELLING_QUESTIONS = (
+    "How do you spell that?", "Could you spell your surname for me?", "Can you spell that, please?",
+    "And how is that spelled?", "Would you spell the last name?", "Please spell the street name.",
+)  # fmt: skip
+_SEPARATORS = (" ", " ", " ", ", ", "-", "-", ". ")
+FIGURES_SHARE = 0.3
+SPELLED_SHARE = 0.3
+
+_KINDS = (
+    _Kind(
+        ("What's your phone number?", "On which number can we reach you?", "Your number, please?",
+         "Can I have a phone number for you?"),
+        ((3, 3, 4), (5, 6), (5, 3, 3), (4, 3, 4), (3, 4, 4), (3, 2, 2, 3)),
+    ),
+    _Kind(
+        ("What's the long number on your card?", "Could you read me the card number?",
+         "And the sixteen digits of the card?"),
+        ((4, 4, 4, 4),),
+    ),
+    _Kind(
+        ("What's your account number?", "May I have your eight digit account number?"),
+        ((4, 4), (2, 2, 2, 2), (3, 3, 2)),
+    ),
+    _Kind(
+        ("What's the sort code?", "And the sort code, please?", "The six digits that we sent you?",
+         "Please read out the six digit code."),
+        ((2, 2, 2), (3, 3)),
+    ),
+    _Kind(
+        ("What's your date of birth, in digits?", "Your birthday as day, month and year?"),
+        ((2, 2, 4),),
+    ),
+    _Kind(
+        ("What's the four digit code?", "The four digits on the back, please?",
+         "Please tell me the last four digits."),
+        ((2, 2), (1, 3), (4,)),
+    ),
+    _Kind(
+        ("What's the order number? It has seven digits.", "The seven digits of your order?",
+         "May I have the seven digit booking number?"),
+        ((3, 4), (2, 2, 3), (3, 2, 2)),
+    ),
+    _Kind(
+        ("Could you read me the ten digit reference?", "The reference has ten digits; which?"),
+        ((3, 3, 4), (2, 4, 4), (5, 5)),
+    ),
+)  # fmt: skip
+
+
+def whole_number(category: str) -> Draw:
+    """Draw a number or a spelled name to its last piece, which is an answer."""
+    return _drawing(State.QUERY, category)
+
+
+def begun_number(category: str) -> Draw:
+    """Draw the first pieces of a number or of a spelled name, which is unfinished."""
+    return _drawing(State.INCOMPLETE, category)
+
+
+def _drawing(label: State, category: str) -> Draw:
+    def draw(rng: Random) -> Piece:
+        said = _spelled if rng.random() < SPELLED_SHARE else _dictated
+        question, text = said(rng, is_whole=label is State.QUERY)
+        context = (Turn("assistant", question),)
+        return Piece(rng.choice(_OPENINGS) + text, label, category, SOURCE, context, False)
+
+    return draw
+
+
+def _dictated(rng: Random, *, is_whole: bool) -> tuple[str, str]:
+    """A question and digits in groups, in words or in figures."""
+    kind = rng.choice([kind for kind in _KINDS if is_whole or max(map(len, kind.groups)) > 1])
+    groups = rng.choice([groups for groups in kind.groups if is_whole or len(groups) > 1])
+    count = len(groups) if is_whole else rng.randrange(1, len(groups))
+    say = _figures if rng.random() < FIGURES_SHARE else _words
+    said = [say(length, rng) for length in groups[:count]]
+    return rng.choice(kind.questions), rng.choice((" ", " ", ", ")).join(said)
+
+
+def _spelled(rng: Random, *, is_whole: bool) -> tuple[str, str]:
+    """A question and a name letter by letter."""
+    name = rng.choice(_NAMES)
+    letters = name if is_whole else name[: rng.randrange(1, max(2, len(name) - 1))]
+    if rng.random() < 0.5:
+        letters = letters.upper()
+    return rng.choice(_SPELLING_QUESTIONS), rng.choice(_SEPARATORS).join(letters)
+
+
+def _figures(length: int, rng: Random) -> str:
+    return "".join(str(rng.randrange(10)) for _ in range(length))
+
+
+def _words(length: int, rng: Random) -> str:
+    words: list[str] = []
+    digits = [rng.randrange(10) for _ in range(length)]
+    while digits:
+        digit = digits.pop(0)
+        if digits and digits[0] == digit and rng.random() < 0.5:
+            digits.pop(0)
+            words.append("double " + _DIGITS[digit])
+        else:
+            words.append("oh" if digit == 0 and rng.random() < 0.4 else _DIGITS[digit])
+    return " ".join(words)
