@@ -5,7 +5,7 @@ The calls come from the protos themselves, so that a new one cannot be forgotten
 
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from duologue.gateway.server import Gateway
 from duologue.jwt_settings import JwtSettings
 from duologue.scopes import ALL_SCOPES
 from duologue.session.transcript import Entry, Outcome, Role
-from duologue.session_record import TranscriptEdit
+from duologue.session_record import SessionStatus, TranscriptEdit
 from duologue.store.store import Store
 from duologue.tenants import Tenant
 from duologue.v1 import admin_pb2
@@ -58,7 +58,11 @@ class Scene:
 
     async def standing(self) -> tuple[object, ...]:
         """All that a crossing could have changed."""
-        session = await self.store.session("victim", self.session_id)
+        record = await self.store.require_session("victim", self.session_id)
+        # Nobody renews its lease here, which may run out meanwhile.
+        is_live = record.status is SessionStatus.LIVE
+        status = SessionStatus.ASLEEP if is_live else record.status
+        session = replace(record, status=status, address="", node_id="")
         transcript = await self.store.transcript("victim", self.session_id)
         nodes = await self.store.nodes()
         return session, transcript, await self.store.tenants(), nodes
