@@ -3,7 +3,6 @@
 import base64
 import binascii
 import json
-import time
 from typing import Any
 
 import jwt
@@ -21,10 +20,19 @@ from duologue.grants import Grant
 from duologue.jwt_settings import JwtSettings
 from duologue.scopes import Scope
 from duologue.tenants import Tenant
+from tests import tokens
 from tests.tokens import AUDIENCE, ISSUER, claims, document, private_key, public_jwk, token
 
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
-NOW_S = int(time.time())
+NOW_S = 1_900_000_000
+
+
+@pytest.fixture(autouse=True)
+def standing_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tokens are made at the moment at which the desk's clock stands."""
+    monkeypatch.setattr(tokens, "seconds_now", lambda: NOW_S)
+
+
 SETTINGS = JwtSettings(
     jwks="keys.json", issuer=ISSUER, audience=AUDIENCE, algorithms=ALGORITHMS, leeway_s=30
 )
