@@ -286,6 +286,7 @@ def draw(report: dict[str, Any], path: Path) -> None:
     )
     labels = [f"{count} sessions\nweight {weight:g}" for count, weight in CONTENDERS.values()]
     right.set_xticks(range(len(names)), labels, fontsize=8)
+    right.set_ylim(0, 0.9)  # room for the legend
     right.set_ylabel("share of the forwards' time")
     right.set_title("Three tenants that want more than there is", fontsize=10)
     right.legend(frameon=False, fontsize=8)
