@@ -54,7 +54,7 @@ def test_each_part_is_where_it_belongs() -> None:
         Component.FLOOR: 100.0,
     }
     assert wait.told() == (
-        "500 ms, most of it: batching actor (batching actor 200, session actor 100, floor 100, "
+        "500 ms, slowest: batching actor (batching actor 200, session actor 100, floor 100, "
         "store 70, gateway 30)"
     )
 
