@@ -162,4 +162,4 @@ async def test_the_trace_names_the_component_at_fault(
 async def test_of_a_trace_without_a_gateway_nothing_is_said(platform: Platform) -> None:
     _, rows = await platform.trace_of_a_question()
     assert slowest_wait(rows) is not None
-    assert slowest_wait([row for row in rows if row.name != names.GATEWAY_REPLY]) is None
+    assert slowest_wait([row for row in rows if row.name != names.RELAY_REPLY]) is None

@@ -169,7 +169,7 @@ class Watch:
                 names.RELAY_IN_MS: times.sent_ms - times.said_ms,
                 names.RELAY_OUT_MS: times.told_ms - times.came_ms,
             }
-            trace.record(names.GATEWAY_REPLY, times.said_ms, times.told_ms, told)
+            trace.record(names.RELAY_REPLY, times.said_ms, times.told_ms, told)
 
     def _count(self, used: Usage) -> None:
         """What the session has used by now, all of its life together."""

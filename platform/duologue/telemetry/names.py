@@ -15,7 +15,7 @@ SLICE = "slice"
 """From a slice's leaving to its result."""
 JOURNAL_WRITE = "journal.write"
 """A write to the store that took long: what it is about is shown only then."""
-GATEWAY_REPLY = "gateway.reply"
+RELAY_REPLY = "relay.reply"
 """From the last word's coming to a gateway to the reply's first text being written to the client.
 """
 BATCH_TICK = "batch.tick"

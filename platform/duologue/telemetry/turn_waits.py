@@ -56,7 +56,7 @@ class TurnWait:
 def turn_waits(rows: Sequence[SpanRow]) -> list[TurnWait]:
     """Of all turns whose reply went through a gateway, in order."""
     replies = {
-        row.attributes[names.RESPONSE_ID]: row for row in rows if row.name == names.GATEWAY_REPLY
+        row.attributes[names.RESPONSE_ID]: row for row in rows if row.name == names.RELAY_REPLY
     }
     found = []
     for turn in rows:

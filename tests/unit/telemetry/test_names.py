@@ -32,7 +32,7 @@ def test_every_span_is_in_the_operators_guide() -> None:
         names.RESPONSE_REST,
         names.SLICE,
         names.BATCH_TICK,
-        names.GATEWAY_REPLY,
+        names.RELAY_REPLY,
         names.JOURNAL_WRITE,
     ):
         assert f"`{span}`" in guide

@@ -23,7 +23,7 @@ def row(
 
 def reply(start_ms: float, end_ms: float, in_ms: float, out_ms: float, number: int = 1) -> SpanRow:
     told = {names.RESPONSE_ID: number, names.RELAY_IN_MS: in_ms, names.RELAY_OUT_MS: out_ms}
-    return row(names.GATEWAY_REPLY, start_ms, end_ms, told)
+    return row(names.RELAY_REPLY, start_ms, end_ms, told)
 
 
 def turn(ready_ms: float, held_ms: float = 0.0, number: int = 1) -> SpanRow:
