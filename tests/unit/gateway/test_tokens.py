@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+import time
 from typing import Any
 
 import jwt
@@ -21,18 +22,10 @@ from duologue.jwt_settings import JwtSettings
 from duologue.scopes import Scope
 from duologue.tenants import Tenant
 from tests import tokens
-from tests.tokens import AUDIENCE, ISSUER, claims, document, private_key, public_jwk, token
+from tests.tokens import AUDIENCE, ISSUER, document, private_key, public_jwk
 
 ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA")
-NOW_S = 1_900_000_000
-
-
-@pytest.fixture(autouse=True)
-def standing_still(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tokens are made at the moment at which the desk's clock stands."""
-    monkeypatch.setattr(tokens, "seconds_now", lambda: NOW_S)
-
-
+NOW_S = int(time.time())
 SETTINGS = JwtSettings(
     jwks="keys.json", issuer=ISSUER, audience=AUDIENCE, algorithms=ALGORITHMS, leeway_s=30
 )
@@ -63,6 +56,19 @@ class Tenants:
     async def put_tenant(self, tenant: Tenant, *, only_new: bool = False) -> Tenant:
         assert only_new, "a token changes no tenant"
         return self.known.setdefault(tenant.tenant_id, tenant)
+
+
+TIMES = {"iat": NOW_S, "nbf": NOW_S, "exp": NOW_S + 600}
+
+
+def token(algorithm: str = "ES256", name: str = "one", **changes: Any) -> str:
+    """A good one at the time at which these tests play, with changes."""
+    return tokens.token(algorithm, name, **{**TIMES, **changes})
+
+
+def claims(**changes: Any) -> dict[str, Any]:
+    """Of such a token."""
+    return tokens.claims(**{**TIMES, **changes})
 
 
 ALL_KEYS = tuple(public_jwk(algorithm) for algorithm in ALGORITHMS)
@@ -236,12 +242,12 @@ async def test_a_tenant_may_be_made_by_a_token() -> None:
 
 async def test_a_token_ends_for_calls_and_a_little_later_for_streams() -> None:
     now = ManualClock(NOW_S * 1e3)
-    tokens = TokenDesk(SETTINGS, Issuer(*ALL_KEYS), Tenants("acme"), now)
+    desk = TokenDesk(SETTINGS, Issuer(*ALL_KEYS), Tenants("acme"), now)
 
     async def no_key(key: str) -> Grant | None:
         return None
 
-    ring = KeyRing(no_key, ManualClock(), tokens=tokens, token_grace_ms=10_000, unix_clock=now)
+    ring = KeyRing(no_key, ManualClock(), tokens=desk, token_grace_ms=10_000, unix_clock=now)
     metadata = [("authorization", f"Bearer {token(exp=NOW_S + 5)}")]
     grant = await ring.admit(metadata)
     now.advance(35_000 - 1)
