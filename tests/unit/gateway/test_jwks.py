@@ -160,7 +160,7 @@ SECRET = {"kty": "oct", "k": "c2VjcmV0" * 8, "kid": "s"}
         {"kty": "new"},
         "text",
     ],
-    ids=lambda value: str(value)[:30],
+    ids=range(12),  # a key's own words differ from process to process
 )
 def test_what_cannot_check_a_token_is_passed_over(entry: Any) -> None:
     good = public_jwk("EdDSA")
