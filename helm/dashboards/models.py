@@ -181,11 +181,43 @@ _MEMORY = Row(
     ),
 )
 
+_SHARES = Row(
+    "Tenants",
+    (
+        Panel(
+            "Share of the forwards by tenant",
+            "Seconds of forwards in a second, by the rows that were the tenant's; the ten with most.",
+            "percentunit",
+            (
+                Query(
+                    f"topk (10, {rate_of(names.TENANT_FORWARD_SECONDS, _CHOSEN, 'tenant')})",
+                    "{{tenant}}",
+                ),
+            ),
+            "metrics",
+            is_stacked=True,
+        ),
+        Panel(
+            "Slices that wait for other tenants",
+            "The most that a forward of the last tick left waiting, since more was asked for than "
+            "a tick holds.",
+            "short",
+            (
+                Query(
+                    f"topk (10, {sum_of(names.TENANT_WAITING_SLICES, _CHOSEN, 'tenant')})",
+                    "{{tenant}}",
+                ),
+            ),
+            "metrics",
+        ),
+    ),
+)
+
 MODELS = Dashboard(
     uid="duologue-models",
     title="Duologue / Models",
     description="How the batching actors stand: ticks, seats, memory.",
-    rows=(_TICKS, _LOAD, _MEMORY),
+    rows=(_TICKS, _LOAD, _MEMORY, _SHARES),
     variables=(
         Variable("namespace", "Namespace", f"label_values({names.BUILD}_info, namespace)"),
         Variable(

@@ -2,12 +2,15 @@
 
 from collections import Counter as Counts
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from duologue.batching.tenant_turns import Served
 from duologue.telemetry import names
 from duologue.telemetry.tenant_metrics import MAX_NAMED_TENANTS, TenantNames
+
+if TYPE_CHECKING:  # gateways have no engine, and what it needs is not installed there
+    from duologue.batching.tenant_turns import Served
 
 
 class TenantForwards:
@@ -29,7 +32,7 @@ class TenantForwards:
         )
         self._are_waiting: set[str] = set()
 
-    def served(self, served: Mapping[str, Served]) -> None:
+    def served(self, served: "Mapping[str, Served]") -> None:
         """What became of the tenants in a tick; nobody else waits."""
         waiting: Counts[str] = Counts(dict.fromkeys(self._are_waiting, 0))
         for tenant_id, each in served.items():
