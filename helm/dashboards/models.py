@@ -186,7 +186,8 @@ _SHARES = Row(
     (
         Panel(
             "Share of the forwards by tenant",
-            "Seconds of forwards in a second, by the rows that were the tenant's; the ten with most.",
+            "Seconds of forwards in a second, by the rows that were the tenant's, of the ten with "
+            "most.",
             "percentunit",
             (
                 Query(
