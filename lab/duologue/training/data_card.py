@@ -126,16 +126,18 @@ def _composed_table(splits: Mapping[Split, Sequence[Sample]]) -> str:
 def _caveats(settings: BuildSettings) -> str:
     return "\n".join(
         [
-            "- Talk that is meant for others, vocal tics, filled pauses, requests for silence, "
-            "most interruptions and follow-ups are *composed* from templates: real corpora hardly "
-            "have them. Validation uses templates that training never draws from.",
+            "- Vocal tics, requests for silence, short answers, numbers in pieces, most talk that "
+            "is meant for others and most interruptions are *composed* from templates: real "
+            "corpora hardly have them. Validation uses templates that training never draws from.",
             "- Unfinished utterances are queries that were cut at a random place, and meeting "
             "utterances that their speakers broke off. A beginning that is itself a known "
             "complete text, ends a sentence, or lacks only dispensable words is never used; of "
             "those that could still pass for complete "
             f"{settings.doubtful_share:.0%} are kept, because a stream does pass through them.",
-            "- Statements made in meetings count as background, questions of meetings that stand "
-            "by themselves as queries. The same words may well be meant otherwise.",
+            "- What people say of others in meetings and at home counts as background, their "
+            "questions that stand by themselves as queries, what somebody else says behind a "
+            "question as its answer, and a message that names somebody as talk for others. The "
+            "same words may well be meant otherwise.",
             f"- About {settings.spoken_cut_share:.0%} of the cuts begin queries that the same "
             f"split also holds whole. {settings.out_of_context_share:.0%} of the longer turns of "
             "dialogues stand without the turns before them.",
