@@ -48,6 +48,7 @@ def ray_session(address: str | None = None) -> Iterator[None]:
         os.environ.setdefault("RAY_TMPDIR", str(short_folder(SOCKET_BYTES)))
     import ray
 
+    start_only_when_told()
     keep_local(os.environ, *_near(address))
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
@@ -58,6 +59,16 @@ def ray_session(address: str | None = None) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def start_only_when_told() -> None:
+    """Have Ray's functions fail where there is no Ray, instead of starting or joining one.
+
+    A thread that still asks for something when the session has ended would begin another one.
+    """
+    from ray._private import auto_init_hook  # whose variable is read when it is imported
+
+    auto_init_hook.enable_auto_connect = False
 
 
 def _init(address: str | None) -> None:
