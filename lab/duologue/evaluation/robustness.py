@@ -38,6 +38,6 @@ class Changed:
 
 
 def changed_rows(rows: Sequence[Row], name: str) -> list[Row]:
-    """The rows with their texts changed; those that this would leave as they are stay."""
+    """The rows with their texts changed in this way."""
     change = CHANGES[name]
     return [replace(row, sample=replace(row.sample, text=change(row.sample.text))) for row in rows]

@@ -14,7 +14,7 @@ from duologue.training.corpora.records import Corpora, Split
 from duologue.training.cuts import Cut, cut_after_word, cut_inside_word
 from duologue.training.piece_draws import GREETINGS, Material, begun, whole_texts
 from duologue.training.pieces import Draw, Piece, read_phrases
-from duologue.training.quotas import CUT_WEIGHTS, QUOTAS
+from duologue.training.quotas import CUT_WEIGHTS, QUOTAS, label_of
 from duologue.training.sample import Sample, normalised
 from duologue.training.styles import FILLERS, as_heard, as_written
 
@@ -82,6 +82,7 @@ class SplitBuilder:
         for category, draw in self._draws().items():
             wanted = round(size * QUOTAS[category])
             made = self._fill(draw, wanted)
+            assert all(sample.label is label_of(category) for sample in made), category
             if len(made) < wanted:
                 self.shortfalls[category] = wanted - len(made)
             samples += made
