@@ -4,6 +4,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -136,15 +137,16 @@ def _asked(connection: socket.socket) -> str:
 
 
 async def _ended(channel: aio.Channel, method: str) -> grpc.StatusCode:
-    """Of a call with an empty message; OK also if an answer came."""
-    call: Any = channel.stream_stream(method)()
-    try:
-        await call.write(b"")
+    """Of a call with an empty message; OK also if an answer came.
+
+    The message goes with the call: one that is written on a stream which was refused meanwhile
+    makes gRPC tell of an internal error instead of the refusal.
+    """
+    call: Any = channel.unary_stream(method)(b"")
+    with suppress(aio.AioRpcError):
         if await call.read() is not aio.EOF:
             call.cancel()
             return grpc.StatusCode.OK
-    except (aio.AioRpcError, asyncio.InvalidStateError):
-        pass
     code: grpc.StatusCode = await call.code()
     return code
 

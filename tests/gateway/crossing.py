@@ -54,18 +54,18 @@ async def attempt(
     """Make a call with one request, and read all that is answered; a conversation is left then."""
     answer_type = message_factory.GetMessageClass(method.output_type)
     metadata = (("authorization", f"Bearer {credential}"),) if credential is not None else ()
+    # A stream of one request, which goes with the call: when a call is refused while something is
+    # written, gRPC tells of an internal error instead.
     kind = "stream" if method.client_streaming else "unary"
     answers: list[Message] = []
-    call = getattr(channel, f"{kind}_{kind}")(
+    call = getattr(channel, f"unary_{kind}")(
         path_of(method),
         request_serializer=lambda message: message.SerializeToString(),
         response_deserializer=answer_type.FromString,
-    )(*(() if kind == "stream" else (request,)), metadata=metadata)
+    )(request, metadata=metadata)
     async with waiting_for(f"the end of {path_of(method)}"):
         try:
             if kind == "stream":
-                await call.write(request)
-                await call.done_writing()
                 async for answer in call:
                     answers.append(answer)
             else:
