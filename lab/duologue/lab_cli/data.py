@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from duologue.cli.terminal import output
+from duologue.cli.options import JsonOption
+from duologue.cli.terminal import output, print_json
 
 if TYPE_CHECKING:
     from duologue.training.sample import Sample
@@ -38,6 +39,7 @@ def build(
     size: Annotated[int, typer.Option(min=100, max=100_000, help="Training samples.")] = 10_000,
     val: Annotated[int, typer.Option(min=100, help="Validation samples.")] = 2_000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same rows.")] = 0,
+    as_json: JsonOption = False,
 ) -> None:
     """Make labelled utterances from public corpora, phrase grammars and your own rows.
 
@@ -48,7 +50,12 @@ def build(
     from duologue.training.data_set import CARD, build_data_set
 
     settings = BuildSettings(train_size=size, val_size=val, seed=seed)
-    for split, samples in build_data_set(source, out, settings).items():
+    splits = build_data_set(source, out, settings)
+    if as_json:
+        rows = {str(split): _num_by_label(samples) for split, samples in splits.items()}
+        print_json({"rows": rows, "card": str(out / CARD)})
+        return
+    for split, samples in splits.items():
         output().print(f"{split}: {_summary(samples)}", soft_wrap=True)
     output().print(f"data card: {out / CARD}", soft_wrap=True)
 
@@ -58,9 +65,14 @@ def register(parent: typer.Typer) -> None:
     parent.add_typer(app, name="data", rich_help_panel="Teaching a model")
 
 
-def _summary(samples: "list[Sample]") -> str:
+def _num_by_label(samples: "list[Sample]") -> "dict[str, int]":
+    """The most frequent first."""
     from collections import Counter
 
-    counts = Counter(str(sample.label) for sample in samples)
-    parts = ", ".join(f"{number} {label}" for label, number in counts.most_common())
+    return dict(Counter(str(sample.label) for sample in samples).most_common())
+
+
+def _summary(samples: "list[Sample]") -> str:
+    counts = _num_by_label(samples)
+    parts = ", ".join(f"{number} {label}" for label, number in counts.items())
     return f"{len(samples)} rows ({parts})"

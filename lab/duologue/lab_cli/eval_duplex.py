@@ -11,12 +11,13 @@ from duologue.cli.options import (
     ConfigOption,
     DeviceOption,
     DtypeOption,
+    JsonOption,
     ModelOption,
     SetOption,
     read_options,
 )
 from duologue.cli.terminal import messages, model_progress, output
-from duologue.lab_cli.eval_terminal import AdapterOption, print_report
+from duologue.lab_cli.eval_terminal import AdapterOption, print_report, print_report_json
 
 if TYPE_CHECKING:
     from duologue.evaluation.duplex.acts import Act
@@ -90,6 +91,7 @@ def duplex(
     dtype: DtypeOption = None,
     config: ConfigOption = None,
     assignments: SetOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Play timed scenarios in simulated time, and measure who has the floor.
 
@@ -144,6 +146,9 @@ def duplex(
         "every_turn_committed": commit,
     }
     write_duplex_report(report, panels, facts)
+    if as_json:
+        print_report_json(report)
+        return
     _print_figures(panels)
     print_report(report)
 

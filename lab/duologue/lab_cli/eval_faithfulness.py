@@ -5,9 +5,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from duologue.cli.options import ConfigOption, DeviceOption, ModelOption, SetOption, read_options
+from duologue.cli.options import (
+    ConfigOption,
+    DeviceOption,
+    JsonOption,
+    ModelOption,
+    SetOption,
+    read_options,
+)
 from duologue.cli.terminal import model_progress, output
-from duologue.lab_cli.eval_terminal import AdapterOption, Count, bars, print_report
+from duologue.lab_cli.eval_terminal import (
+    AdapterOption,
+    Count,
+    bars,
+    print_report,
+    print_report_json,
+)
 
 if TYPE_CHECKING:
     from duologue.evaluation.faithfulness.comparison import Comparison
@@ -41,6 +54,7 @@ def faithfulness(
     device: DeviceOption = None,
     config: ConfigOption = None,
     assignments: SetOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Compare replies under duo with the unmodified model's, token for token.
 
@@ -79,6 +93,9 @@ def faithfulness(
         expected = reference.replies(texts, max_tokens, advance)
         comparisons = _compare(assembly, reference, texts, expected, count)
     _write(report, assembly, comparisons, texts, expected)
+    if as_json:
+        print_report_json(report)
+        return
     _print_comparisons(comparisons)
     print_report(report)
 

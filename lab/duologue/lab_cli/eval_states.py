@@ -9,12 +9,20 @@ from duologue.cli.options import (
     ConfigOption,
     DeviceOption,
     DtypeOption,
+    JsonOption,
     ModelOption,
     SetOption,
     read_options,
 )
 from duologue.cli.terminal import model_progress
-from duologue.lab_cli.eval_terminal import AdapterOption, Count, bars, print_outcomes, print_report
+from duologue.lab_cli.eval_terminal import (
+    AdapterOption,
+    Count,
+    bars,
+    print_outcomes,
+    print_report,
+    print_report_json,
+)
 
 if TYPE_CHECKING:
     from duologue.evaluation.robustness import Changed
@@ -86,6 +94,7 @@ def states(
     dtype: DtypeOption = None,
     config: ConfigOption = None,
     assignments: SetOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Read the state of every row's text as the engine does, and compare with its label.
 
@@ -118,6 +127,9 @@ def states(
         said = _say(assembly, drawn, plan, count) if plan else []
         paced = _say_at_rates(assembly, drawn, plan, count) if plan else []
     outcomes = _write(report, data, assembly, figures, changed, said, paced, plan)
+    if as_json:
+        print_report_json(report)
+        return
     print_outcomes(outcomes)
     print_report(report)
 

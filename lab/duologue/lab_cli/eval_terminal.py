@@ -59,3 +59,10 @@ def print_report(folder: Path) -> None:
     from duologue.evaluation.report import PAGE_FILE
 
     output().print(f"report: {folder / PAGE_FILE}", soft_wrap=True)
+
+
+def print_report_json(folder: Path) -> None:
+    """The report itself, as its file has it."""
+    from duologue.evaluation.report import JSON_FILE
+
+    print((folder / JSON_FILE).read_text(encoding="utf-8"), end="")

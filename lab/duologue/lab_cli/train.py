@@ -11,11 +11,12 @@ from duologue.cli.options import (
     ConfigOption,
     DeviceOption,
     DtypeOption,
+    JsonOption,
     ModelOption,
     SetOption,
     read_options,
 )
-from duologue.cli.terminal import messages, model_progress, output
+from duologue.cli.terminal import messages, model_progress, output, print_json
 
 if TYPE_CHECKING:
     from duologue.forward.state_head import StateHead
@@ -77,6 +78,7 @@ def train(
     dtype: DtypeOption = None,
     config: ConfigOption = None,
     assignments: SetOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Train a state head for a model from a data set, and write its adapter.
 
@@ -107,6 +109,9 @@ def train(
         shape += f" --lora-rank {lora_rank} --lora-layers {lora_layers} --epochs {epochs}"
     command = f"duologue train --data … --layers {layers} {shape}{' --clean' * clean}"
     _write(head, out, f"{command} --seed {seed} --out …", doubted, splits["train"])
+    if as_json:
+        print_json({"adapter": str(out), "card": head.card.to_json()})
+        return
     _print_figures(head)
     output().print(f"adapter: {out}", soft_wrap=True)
 

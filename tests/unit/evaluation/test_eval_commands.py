@@ -64,6 +64,8 @@ def test_states_writes_its_report(
     assert [json.loads(line)["text"] for line in predictions] == [row["text"] for row in ROWS]
     assert sum(json.loads(predictions[0])["probabilities"].values()) == pytest.approx(1, abs=1e-4)
     assert "<svg" in (report / "index.html").read_text(encoding="utf-8")
+    result = invoke("states", "--data", data, "--report", report, *common, "--json")
+    assert json.loads(result.stdout)["states"] == found["states"]
 
 
 def test_streaming_adds_to_the_report(

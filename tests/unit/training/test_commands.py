@@ -1,9 +1,11 @@
 """From corpora to an adapter that loads, by the two commands that a user types."""
 
+import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from duologue.cli import main
 from duologue.errors import InvalidInput, InvalidSetting
@@ -20,10 +22,14 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
 
 
-def invoke(*arguments: object) -> str:
+def run(*arguments: object) -> Result:
     result = CliRunner().invoke(main.app, list(map(str, arguments)), catch_exceptions=False)
     assert result.exit_code == 0, result.output
-    return result.output
+    return result
+
+
+def invoke(*arguments: object) -> str:
+    return run(*arguments).output
 
 
 def build(out: Path) -> str:
@@ -54,8 +60,22 @@ def test_data_and_train_make_an_adapter_that_fits_its_model(tmp_path: Path) -> N
     assert str(tmp_path) not in card
 
     first = Path("adapter/adapter.safetensors").read_bytes()
-    invoke(*arguments, "--cache", "cache", "--seed", 3)
+    told = json.loads(run(*arguments, "--cache", "cache", "--seed", 3, "--json").stdout)
+    assert told == {
+        "adapter": "adapter",
+        "card": json.loads(Path("adapter/adapter.json").read_text(encoding="utf-8")),
+    }
     assert Path("adapter/adapter.safetensors").read_bytes() == first
+
+
+def test_rows_are_counted_for_programs() -> None:
+    corpora.write_all(Path("corpora"))
+    arguments = ["data", "build", "--source", "corpora", "--out", "states", "--size", 200]
+    told = json.loads(run(*arguments, "--val", 100, "--json").stdout)
+    rows = Path("states/train.jsonl").read_text(encoding="utf-8").splitlines()
+    assert told["rows"]["train"] == Counter(json.loads(row)["label"] for row in rows)
+    assert told["rows"].keys() == {"train", "val"}
+    assert Path(told["card"]).is_file()
 
 
 def test_an_adapted_input_channel_is_trained_by_the_same_command(tmp_path: Path) -> None:

@@ -63,6 +63,17 @@ def test_strategies_are_reported_side_by_side(
     assert "<svg" in (report / "index.html").read_text(encoding="utf-8")
 
 
+def test_a_report_is_printed_for_programs(
+    tmp_path: Path, scenarios: Path, tiny_model: Path
+) -> None:
+    result = invoke(
+        "--scenarios", scenarios, "--report", tmp_path / "report", "--forward-ms", "20",
+        "--dtype", "float32", "--model", tiny_model, "--strategy", "turn", "--json",
+    )  # fmt: skip
+    written = json.loads((tmp_path / "report" / "report.json").read_text(encoding="utf-8"))
+    assert json.loads(result.stdout) == written
+
+
 def test_a_strategy_that_judges_nothing_needs_no_head(
     tmp_path: Path, scenarios: Path, tiny_model: Path
 ) -> None:
