@@ -64,6 +64,16 @@ def train(
             "(dropped.jsonl, beside the adapter, has them).",
         ),
     ] = False,
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="DIR",
+            help="Go on from this adapter, in its shape and at half the rate; the options of the "
+            "shape are then not looked at.",
+            show_default=False,
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same head.")] = 0,
     cache: Annotated[
         Path | None,
@@ -92,7 +102,10 @@ def train(
     from duologue.model.loading import load_model
     from duologue.training.data_set import read_data_set
 
-    wanted = _train_settings(layers, hidden, lora_rank, lora_layers, epochs, seed, clean)
+    if start is None:
+        wanted = _train_settings(layers, hidden, lora_rank, lora_layers, epochs, seed, clean)
+    else:
+        wanted = _going_on(start, epochs, seed, clean)
     splits = read_data_set(data)
     with model_progress() as progress:
         loaded = load_model(
@@ -103,11 +116,12 @@ def train(
             progress=progress,
         )
     with _watching() as watch:
-        head, doubted = _train(loaded, splits, wanted, cache, watch)
+        head, doubted = _train(loaded, splits, wanted, cache, watch, start)
     shape = f"--hidden {hidden}"
     if lora_rank:
         shape += f" --lora-rank {lora_rank} --lora-layers {lora_layers} --epochs {epochs}"
-    command = f"duologue train --data … --layers {layers} {shape}{' --clean' * clean}"
+    how = f"--layers {layers} {shape}" if start is None else f"--from … --epochs {epochs}"
+    command = f"duologue train --data … {how}{' --clean' * clean}"
     _write(head, out, f"{command} --seed {seed} --out …", doubted, splits["train"])
     if as_json:
         print_json({"adapter": str(out), "card": head.card.to_json()})
@@ -162,20 +176,37 @@ def _train_settings(
     return TrainSettings(layers=numbers, fit=fit, lora=lora, cleans=clean)
 
 
+def _going_on(start: Path, epochs: int, seed: int, clean: bool) -> "TrainSettings":
+    from duologue.forward.state_head import read_card
+    from duologue.training.head_fit import FitSettings
+    from duologue.training.lora_settings import LoraSettings
+    from duologue.training.trainer import TrainSettings
+
+    card = read_card(start)
+    lora = LoraSettings.going_on(card.training, epochs, seed)
+    fit = FitSettings.of_width(lora.head_width, seed)
+    return TrainSettings(layers=card.layers, fit=fit, lora=lora, cleans=clean)
+
+
 def _train(
     loaded: "LoadedModel",
     splits: "Mapping[Split, Sequence[Sample]]",
     wanted: "TrainSettings",
     cache: Path | None,
     watch: "Watch",
+    start: Path | None,
 ) -> "tuple[StateHead, list[Doubt]]":
     """The adapter, and the rows that were left out of what it learned."""
+    from duologue.forward.state_head import StateHead
     from duologue.training.feature_store import FeatureStore
     from duologue.training.lora_trainer import LoraTrainer
     from duologue.training.trainer import train_head
 
     if wanted.lora is not None:
-        trainer = LoraTrainer(loaded, wanted, cache, watch)
+        known = None
+        if start is not None:
+            known = StateHead.load(start, geometry=loaded.geometry, fingerprint=loaded.fingerprint)
+        trainer = LoraTrainer(loaded, wanted, cache, watch, known)
         return trainer.train(splits), trainer.doubted
     return train_head(FeatureStore(loaded, wanted.layers, cache), splits, wanted, watch), []
 
@@ -215,6 +246,8 @@ def _write(
 
     head.save(out)
     note = "The data set's own card says what it holds and where it comes from."
+    if before := head.card.training.get("before"):
+        note += f" Learning went on from an adapter of {before['samples']} other samples."
     if doubted:
         write_doubts(out / "dropped.jsonl", doubted, samples)
         note += " " + doubts_note(doubted, samples)

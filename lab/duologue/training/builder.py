@@ -14,8 +14,14 @@ from duologue.training.corpora.records import Corpora, Split
 from duologue.training.cuts import Cut, cut_after_word, cut_inside_word
 from duologue.training.piece_draws import GREETINGS, Material, begun, whole_texts
 from duologue.training.pieces import Draw, Piece, read_phrases
-from duologue.training.quotas import CUT_WEIGHTS, QUOTAS, label_of
-from duologue.training.sample import Sample, normalised
+from duologue.training.quotas import (
+    BEHIND_QUESTIONS,
+    BOUND_TO_CONTEXT,
+    CUT_WEIGHTS,
+    QUOTAS,
+    label_of,
+)
+from duologue.training.sample import Sample, Turn, normalised
 from duologue.training.styles import FILLERS, as_heard, as_written
 
 MAX_TRIES_PER_SAMPLE = 40
@@ -35,6 +41,10 @@ SELF_CONTAINED = (
     "interruption", "agreement", "correction",
 )  # fmt: skip
 
+SHARES = (
+    "doubtful_share", "spoken_cut_share", "out_of_context_share", "behind_question_share",
+)  # fmt: skip
+
 MIN_LEAK_WORDS = 4
 """Shorter texts ("what is the", "thank you") are common property of both splits."""
 
@@ -50,11 +60,12 @@ class BuildSettings:
     spoken_cut_share: float = 0.5
     out_of_context_share: float = 0.35
     context_shares: tuple[float, float, float] = (0.55, 0.20, 0.25)
+    behind_question_share: float = 0.3
 
     def __post_init__(self) -> None:
         if self.train_size < 100 or self.val_size < 100:
             raise InvalidInput("sizes: at least 100 samples in each split")
-        for name in ("doubtful_share", "spoken_cut_share", "out_of_context_share"):
+        for name in SHARES:
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise InvalidInput(f"{name}: between 0 and 1")
 
@@ -74,14 +85,19 @@ class SplitBuilder:
         self._words_seen: Counter[str] = Counter()
         self._rows_seen: set[tuple[object, ...]] = set()
         self._spoken: list[Piece] = []
+        self._asked: list[tuple[Turn, ...]] = []
         self.shortfalls: dict[str, int] = {}
 
     def build(self, size: int) -> list[Sample]:
         """The samples of the split in random order; `shortfalls` says where material ran out."""
         samples: list[Sample] = []
-        for category, draw in self._draws().items():
+        draws = self._draws()
+        # Answers first: what else people say behind a question is put behind the same ones.
+        for category in sorted(draws, key=lambda name: (name not in BOUND_TO_CONTEXT, name)):
             wanted = round(size * QUOTAS[category])
-            made = self._fill(draw, wanted)
+            made = self._fill(draws[category], wanted)
+            if category in BOUND_TO_CONTEXT:
+                self._asked += [sample.context for sample in made if sample.context]
             assert all(sample.label is label_of(category) for sample in made), category
             if len(made) < wanted:
                 self.shortfalls[category] = wanted - len(made)
@@ -187,6 +203,12 @@ class SplitBuilder:
     def _situated(self, piece: Piece, rng: Random) -> Sample:
         """Give the piece the context that it brings, or one of the three variants."""
         context, speaking = piece.context, piece.speaking
+        if (
+            context is None
+            and piece.category in BEHIND_QUESTIONS
+            and rng.random() < self.settings.behind_question_share
+        ):
+            context = rng.choice(self._asked) if self._asked else None
         if (
             context
             and not speaking

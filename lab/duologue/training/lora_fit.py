@@ -13,6 +13,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from duologue.forward.input_lora import InputLora
+from duologue.forward.state_head import StateHead
 from duologue.training.features import Advance
 from duologue.training.head_fit import Dense, Report
 from duologue.training.lora_batches import LessonBatch, LessonBook
@@ -51,6 +52,8 @@ class LoraFit:
     folder: Path | None = None
     start_epoch: StartEpoch = lambda epoch: lambda done: None
     report: Report = lambda epoch, train_loss, val_loss: None
+    start: StateHead | None = None
+    """What learning goes on from; without it, from nothing."""
     _best_loss: float = field(default=math.inf, init=False)
     _best_epoch: int = field(default=0, init=False)
     _best: dict[str, Tensor] = field(default_factory=dict, init=False)
@@ -65,6 +68,8 @@ class LoraFit:
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self._rate)
         with attending_to_past(self.network):
             self._standardise(learner)
+            if self.start is not None:
+                learner.take(self.start)
             first = self._resume(learner, optimizer, schedule, generator)
             for epoch in range(first, self.settings.max_epochs):
                 if epoch - self._best_epoch > self.settings.patience:
@@ -160,6 +165,8 @@ class LoraFit:
         if self.folder is None:
             return None
         depends_on: list[Any] = [asdict(self.settings), self.layers, list(self.adapted)]
+        if self.start is not None:
+            depends_on.append([weight.tolist() for weight, _ in self.start.dense])
         for book in (self.train, self.val):
             depends_on += [[taught.trunk, taught.tokens] for taught in book.utterances]
             depends_on += [

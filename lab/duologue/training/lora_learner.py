@@ -11,6 +11,7 @@ from torch.nn import functional
 from transformers import PreTrainedModel
 
 from duologue.forward.input_lora import InputLora, LowRank
+from duologue.forward.state_head import StateHead
 from duologue.training.features import FINAL_LAYER, reading_rows
 from duologue.training.head_fit import Dense
 from duologue.training.lora_batches import LessonBatch
@@ -43,6 +44,12 @@ class Update(nn.Module):
     def low_rank(self) -> LowRank:
         """As the engine applies it, without the dropout and with the scale folded in."""
         return LowRank(self.down.detach().clone(), self.up.detach() * self._scale)
+
+    @torch.no_grad()
+    def take(self, update: LowRank) -> None:
+        """Be as this one is."""
+        self.down.copy_(update.down)
+        self.up.copy_(update.up / self._scale)
 
 
 class Learner(nn.Module):
@@ -138,6 +145,20 @@ class Learner(nn.Module):
         finally:
             for hook in hooks:
                 hook.remove()
+
+    @torch.no_grad()
+    def take(self, head: StateHead) -> None:
+        """Be as this head of the same shape is; `mean` and `spread` stay what they are."""
+        assert head.lora is not None, "a head without updates"
+        own: dict[str, Any] = dict(self.updates.items())
+        for name, update in own.items():
+            update.take(head.lora.updates[_layer_name(name)])
+        for linear, (weight, bias) in zip(self.head, head.dense, strict=True):
+            cast(nn.Linear, linear).weight.copy_(weight)
+            cast(nn.Linear, linear).bias.copy_(bias)
+        first, (weight, bias) = cast(nn.Linear, self.head[0]), head.dense[0]
+        first.weight.copy_(weight * self.spread)
+        first.bias.copy_(bias + weight @ self.mean)
 
     @torch.no_grad()
     def dense(self) -> Dense:

@@ -1,9 +1,14 @@
 """What is adapted of a model, and how that is learned."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from duologue.errors import InvalidSetting
 from duologue.training.features import FINAL_LAYER
+
+GOING_ON_SHARE = 0.5
+"""Of the usual learning rates, where something is known already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,24 @@ class LoraSettings:
             )
         if not (0.0 <= self.dropout < 1.0 and 0.0 <= self.label_smoothing < 1.0):
             raise InvalidSetting("dropout and label_smoothing of a LoRA: at least 0 and below 1")
+
+    @classmethod
+    def going_on(cls, training: Mapping[str, Any], max_epochs: int, seed: int) -> "LoraSettings":
+        """In the shape of an adapter whose card tells this of its training, and more slowly.
+
+        Raises InvalidSetting for one that adapts nothing.
+        """
+        shape = training.get("lora")
+        if not shape:
+            raise InvalidSetting("from: the adapter must have low-rank updates, and has none")
+        fresh = cls()
+        return cls(
+            **{name: shape[name] for name in ("rank", "num_layers", "scale", "head_width")},
+            learning_rate=fresh.learning_rate * GOING_ON_SHARE,
+            head_learning_rate=fresh.head_learning_rate * GOING_ON_SHARE,
+            max_epochs=max_epochs,
+            seed=seed,
+        )
 
     def adapted(self, layers: tuple[int, ...], depth: int) -> range:
         """The decoder layers that get updates, for a head over `layers` of a model so deep.

@@ -38,6 +38,7 @@ CLEANING_WIDTH = 256
 class LoraTrainer:
     """Teaches one model from one data set. With a folder, an interrupted run goes on.
 
+    With `start`, a head of the shape that the settings have, learning goes on from there.
     The same model, samples and settings give the same adapter, up to float rounding.
     """
 
@@ -47,10 +48,11 @@ class LoraTrainer:
         settings: TrainSettings,
         folder: Path | None = None,
         watch: Watch | None = None,
+        start: StateHead | None = None,
     ) -> None:
         assert settings.lora is not None, "these settings adapt nothing"
         self.loaded, self.settings, self.lora = loaded, settings, settings.lora
-        self.folder, self.watch = folder, watch or Watch()
+        self.folder, self.watch, self.start = folder, watch or Watch(), start
         self.adapted = self.lora.adapted(settings.layers, loaded.geometry.num_layers)
         self.order = tuple(State)
         self.doubted: list[Doubt] = []
@@ -69,7 +71,8 @@ class LoraTrainer:
         head, learner, num_epochs = self.fit(train, val)
         network = self.loaded.network
         scores = Scores(last_scores(learner, network, val), last_scores(learner, network, streamed))
-        return finished(head, scores, splits, num_epochs, self.settings)
+        before = None if self.start is None else self.start.card.training
+        return finished(head, scores, splits, num_epochs, self.settings, before)
 
     def doubts(self, train: LessonBook, samples: Sequence[Sample]) -> list[Doubt]:
         """The training rows whose labels the others contradict, read without any update."""
@@ -92,6 +95,7 @@ class LoraTrainer:
             settings=self.lora,
             train=train,
             val=val,
+            start=self.start,
             folder=self.folder,
             start_epoch=lambda number: self.watch.rows(
                 f"epoch {number + 1}", len(train.utterances)

@@ -33,6 +33,9 @@ CUT_WEIGHTS: Mapping[str, int] = {
 BOUND_TO_CONTEXT = frozenset(("answer", "spoken_answer", "short_answer"))
 """Whole only behind the question that they answer: elsewhere the same words may be a beginning."""
 
+BEHIND_QUESTIONS = frozenset(("hold", "aside", "background", "filled_pause", "vocal_tic"))
+"""What people also say instead of an answer."""
+
 _LABELS: Mapping[State, str] = {
     State.NON_QUERY: "backchannel thanks agreement filled_pause vocal_tic background aside",
     State.INCOMPLETE: "cut_after_word cut_inside_word break_off hesitation number_group",

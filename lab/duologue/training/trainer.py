@@ -115,8 +115,11 @@ def finished(
     splits: Mapping[Split, Sequence[Sample]],
     num_epochs: int,
     settings: TrainSettings,
+    before: Mapping[str, Any] | None = None,
 ) -> StateHead:
-    """The head with its temperature, its thresholds and its figures on the validation split."""
+    """The head with its temperature, its thresholds and its figures on the validation split.
+
+    `before` is the training of the one that learning went on from."""
     order, val = head.labels, splits["val"]
     labels = label_columns(val, order)
     temperature = best_temperature(scores.val, labels)
@@ -136,6 +139,7 @@ def finished(
             "epochs": num_epochs,
             "temperature": round(temperature, 4),
             **asdict(settings),
+            **({} if before is None else {"before": dict(before)}),
         },
         metrics={
             **_figures(val, probabilities, streamed, order, thresholds),

@@ -24,7 +24,7 @@ from duologue.training.cuts import cut_after_word, cut_at, cut_inside_word
 from duologue.training.data_card import data_card
 from duologue.training.data_set import build_data_set, read_data_set
 from duologue.training.pieces import PHRASES, meeting_pieces, read_phrases
-from duologue.training.quotas import QUOTAS, label_of
+from duologue.training.quotas import BEHIND_QUESTIONS, BOUND_TO_CONTEXT, QUOTAS, label_of
 from duologue.training.sample import Sample, normalised
 from tests.unit.training import corpora
 
@@ -60,6 +60,18 @@ def test_every_context_variant_occurs_with_every_label(
     seen = Counter((sample.label, sample.situation) for sample in splits["train"])
     assert len(seen) == 12
     assert min(seen.values()) >= 10
+
+
+def test_behind_the_question_of_an_answer_stand_holds_and_non_queries_too(
+    splits: dict[Split, list[Sample]],
+) -> None:
+    """Otherwise whatever comes behind a question would look like its answer."""
+    train = splits["train"]
+    asked = {sample.context for sample in train if sample.category in BOUND_TO_CONTEXT} - {()}
+    behind = Counter(sample.category for sample in train if sample.context in asked)
+    for category in BEHIND_QUESTIONS:
+        rows = sum(sample.category == category for sample in train)
+        assert behind[category] >= 0.15 * rows, category
 
 
 def test_a_running_reply_is_never_part_of_the_context(splits: dict[Split, list[Sample]]) -> None:

@@ -112,6 +112,36 @@ def test_a_head_of_two_layers_and_updates_are_trained_together_on_cleaned_rows(
     assert head.card.training["cleans"]
 
 
+def test_training_goes_on_from_an_adapter(tmp_path: Path) -> None:
+    build(Path("states"))
+    model = write_tiny_model(tmp_path / "model")
+    arguments = ["train", "--data", "states", "--model", model, "--dtype", "float32", "--device"]
+    arguments += ["cpu", "--epochs", 1, "--cache", "cache"]
+    shape = ["--layers", "0,1", "--hidden", 8, "--lora-rank", 2, "--lora-layers", 2]
+    invoke(*arguments, *shape, "--out", "first")
+    invoke(*arguments, "--from", "first", "--seed", 7, "--out", "second")
+    first, second = StateHead.load(Path("first")), StateHead.load(Path("second"))
+    assert second.layers == first.layers
+    assert second.card.lora_rank == 2
+    assert second.card.training["before"] == first.card.training
+    card = Path("second/README.md").read_text(encoding="utf-8")
+    assert "--from … --epochs 1 --seed 7" in card
+    assert "went on from an adapter of" in card
+    saved = Path("second/adapter.safetensors").read_bytes()
+    invoke(*arguments, "--from", "first", "--seed", 7, "--out", "second")  # from the checkpoint
+    assert Path("second/adapter.safetensors").read_bytes() == saved
+    assert Path("first/adapter.safetensors").read_bytes() != saved
+
+
+def test_going_on_from_a_head_that_adapts_nothing_is_refused(tmp_path: Path) -> None:
+    build(Path("states"))
+    model = write_tiny_model(tmp_path / "model")
+    arguments = ["train", "--data", "states", "--model", model, "--dtype", "float32", "--device"]
+    invoke(*arguments, "cpu", "--out", "head")
+    with pytest.raises(InvalidSetting, match="from: the adapter must have low-rank updates"):
+        invoke(*arguments, "cpu", "--from", "head", "--out", "adapter")
+
+
 def test_cleaning_without_updates_is_refused() -> None:
     with pytest.raises(InvalidSetting, match="clean: it needs lora-rank"):
         invoke("train", "--data", "states", "--out", "a", "--clean")

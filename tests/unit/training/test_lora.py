@@ -13,7 +13,7 @@ from duologue.errors import InvalidSetting
 from duologue.forward.input_lora import InputLora
 from duologue.forward.merged import MergedForward
 from duologue.forward.rows import Stretch
-from duologue.forward.state_head import dense_scores
+from duologue.forward.state_head import AdapterCard, StateHead, dense_scores
 from duologue.kv.channel import Channel
 from duologue.kv.memory import KVMemory
 from duologue.model.loading import LoadedModel, load_model
@@ -136,6 +136,31 @@ def test_the_dense_layers_of_an_adapter_judge_as_what_learned_them(
         assert len(dense) == (2 if head_width else 1)
         expected = learner.judged(features)
     assert torch.allclose(dense_scores(dense, features), expected, atol=1e-4)
+
+
+def test_what_goes_on_from_an_adapter_begins_as_that_judges(tmp_path: Path) -> None:
+    loaded, generator = load(tmp_path), torch.Generator().manual_seed(5)
+    settings = replace(SETTINGS, head_width=6)
+    first, second = (
+        Learner(loaded.network, range(2), (0, 1), len(ORDER), settings, generator).eval()
+        for _ in range(2)
+    )
+    for learner in (first, second):
+        learner.mean.normal_(generator=generator)
+        learner.spread.uniform_(0.5, 2.0, generator=generator)
+    for parameter in first.parameters():
+        parameter.data.normal_(generator=generator)
+    second.take(StateHead(card_of(first, loaded), first.dense(), first.lora()))
+    features = torch.randn(4, 2 * loaded.geometry.hidden_size, generator=generator)
+    torch.testing.assert_close(second.judged(features), first.judged(features))
+    for name, update in first.lora().updates.items():
+        torch.testing.assert_close(second.lora().updates[name].up, update.up)
+        torch.testing.assert_close(second.lora().updates[name].down, update.down)
+
+
+def card_of(learner: Learner, loaded: LoadedModel) -> AdapterCard:
+    (rank,) = learner.lora().ranks
+    return AdapterCard(loaded.geometry.hidden_size, ORDER, {}, layers=(0, 1), lora_rank=rank)
 
 
 def test_a_book_without_some_utterances_keeps_the_others(tmp_path: Path) -> None:
