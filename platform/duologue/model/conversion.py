@@ -8,12 +8,15 @@ This module imports torch and transformers when it is used, not before.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import tokenizers
 
 from duologue.errors import ModelUnavailable
 from duologue.model.border import inside_transformers
+from duologue.model.checkpoint_files import require_no_pointer
+from duologue.model.gguf_parts import joined_gguf
+from duologue.model.gguf_rope import scaled_rope
+from duologue.model.whole_network import read_whole_network
 
 Progress = Callable[[str, float], None]
 """progress(phase, done): what is being done now, and the share in 0..1 that is done before it."""
@@ -26,18 +29,24 @@ def ignore_progress(phase: str, done: float) -> None:
 _CONTROL_TOKEN = 3  # GGUF's token type for markup that is never part of a text
 
 
-def convert_gguf(gguf: Path, folder: Path, progress: Progress) -> None:
-    """Write into `folder` everything that loading needs, from the GGUF file alone.
+_JOINED = "joined.gguf"
 
-    Raises ModelUnavailable if the file is broken or of a kind that cannot be converted.
+
+def convert_gguf(parts: Sequence[Path], folder: Path, progress: Progress) -> None:
+    """Write into `folder` everything that loading needs, from the parts of a GGUF model alone.
+
+    Raises ModelUnavailable if a file is broken or of a kind that cannot be converted.
     """
-    require_gguf(gguf)
+    for part in parts:
+        require_gguf(part)
     progress("reading the tokenizer", 0.0)
-    with inside_transformers(f"convert {gguf}"):
+    with inside_transformers(f"convert {parts[0]}"):
+        gguf = joined_gguf(parts, folder / _JOINED)
         _convert_tokenizer(gguf, folder)
         progress("reading the weights", 0.4)
         with _following_dequantisation(progress, start=0.88, end=0.94):
-            _convert_weights(gguf, folder, progress)
+            _convert_weights(gguf, parts[0], folder, progress)
+    (folder / _JOINED).unlink(missing_ok=True)
 
 
 def require_gguf(gguf: Path) -> None:
@@ -47,6 +56,7 @@ def require_gguf(gguf: Path) -> None:
             magic = file.read(4)
     except OSError as error:
         raise ModelUnavailable(f"cannot read {gguf}: {error.strerror or error}") from error
+    require_no_pointer(gguf)
     if magic != b"GGUF":
         raise ModelUnavailable(f"{gguf} is not a GGUF file")
 
@@ -59,12 +69,15 @@ def _convert_tokenizer(gguf: Path, folder: Path) -> None:
     tokenizer.save_pretrained(folder)
 
 
-def _convert_weights(gguf: Path, folder: Path, progress: Progress) -> None:
+def _convert_weights(gguf: Path, called: Path, folder: Path, progress: Progress) -> None:
     import torch
-    import transformers
+    from gguf import GGUFReader
 
-    network: Any = transformers.AutoModelForCausalLM.from_pretrained(
-        gguf.parent, gguf_file=gguf.name, dtype=torch.float32
+    network = read_whole_network(
+        gguf.parent, called, gguf_file=gguf.name, dtype=torch.float32
+    )
+    network.config.rope_parameters = scaled_rope(
+        GGUFReader(gguf), network.config.rope_parameters
     )
     # The written weights are plain ones: nothing may look for the GGUF file again.
     network.hf_quantizer = None

@@ -16,6 +16,7 @@ from duologue.model.fingerprint import fingerprint
 from duologue.model.geometry import ModelGeometry
 from duologue.model.sources import BUNDLED, model_folder, model_name
 from duologue.model.support import require_decoder, require_own_attention
+from duologue.model.whole_network import read_whole_network
 from duologue.text.chat import ChatFormat, Messages
 from duologue.text.tokenizer import Tokenizer
 
@@ -114,21 +115,13 @@ def _read_words(folder: Path) -> "PreTrainedTokenizerFast":
 
 def _read_network(folder: Path, device: torch.device, dtype: torch.dtype) -> "PreTrainedModel":
     """The network, frozen; a weight that the files lack would be made up, so it is an error."""
-    from transformers import AutoModelForCausalLM
-
-    loaded: Any = AutoModelForCausalLM.from_pretrained(
+    network = read_whole_network(
+        folder,
         folder,
         dtype=dtype,
         attn_implementation="eager",
-        local_files_only=True,
         use_safetensors=True,  # a pickle runs code when it is read
-        trust_remote_code=False,
-        output_loading_info=True,
     )
-    network, report = loaded
-    missing = sorted(report["missing_keys"])
-    if missing:
-        raise ModelUnavailable(f"{folder} lacks {len(missing)} of its weights: {missing[0]}, …")
     frozen: PreTrainedModel = network.to(device).eval().requires_grad_(False)
     return frozen
 
