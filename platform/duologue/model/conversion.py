@@ -8,6 +8,7 @@ This module imports torch and transformers when it is used, not before.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import tokenizers
 
@@ -16,7 +17,11 @@ from duologue.model.border import inside_transformers
 from duologue.model.checkpoint_files import require_no_pointer
 from duologue.model.gguf_parts import joined_gguf
 from duologue.model.gguf_rope import scaled_rope
+from duologue.model.turn_markup import KNOWN_ENDS
 from duologue.model.whole_network import read_whole_network
+
+if TYPE_CHECKING:
+    from gguf import GGUFReader
 
 Progress = Callable[[str, float], None]
 """progress(phase, done): what is being done now, and the share in 0..1 that is done before it."""
@@ -26,6 +31,7 @@ def ignore_progress(phase: str, done: float) -> None:
     """The progress of those who do not watch."""
 
 
+_ENDS = ("eos", "eot", "eom")
 _CONTROL_TOKEN = 3  # GGUF's token type for markup that is never part of a text
 
 
@@ -76,9 +82,13 @@ def _convert_weights(gguf: Path, called: Path, folder: Path, progress: Progress)
     network = read_whole_network(
         gguf.parent, called, gguf_file=gguf.name, dtype=torch.float32
     )
+    reader = GGUFReader(gguf)
     network.config.rope_parameters = scaled_rope(
-        GGUFReader(gguf), network.config.rope_parameters
+        reader, getattr(network.config, "rope_parameters", None)
     )
+    if network.generation_config is not None:
+        # Where the file names no end, this is the configuration's default, which means nothing.
+        network.generation_config.eos_token_id = _ends(reader) or None
     # The written weights are plain ones: nothing may look for the GGUF file again.
     network.hf_quantizer = None
     if hasattr(network.config, "quantization_config"):
@@ -105,21 +115,29 @@ def _following_dequantisation(progress: Progress, start: float, end: float) -> I
         vars(reader)["tqdm"] = bar
 
 
+def _ends(reader: "GGUFReader") -> list[int]:
+    """Every token that the file names as the end of something: of a text, a turn, a message."""
+    fields = (reader.fields.get(f"tokenizer.ggml.{end}_token_id") for end in _ENDS)
+    return sorted({int(field.contents()) for field in fields if field is not None})
+
+
 def _restore_tokenizer(backend: tokenizers.Tokenizer, gguf: Path) -> None:
     """Put back what transformers' conversion drops: which tokens are markup, and how digits split.
 
-    The GGUF file marks more tokens as control tokens than the few that have a role, and names the
-    scheme by which text is cut before merging; "smollm" cuts off every digit.
+    The GGUF file marks more tokens as control tokens than the few that have a role, though not
+    always those that end a turn. It names the scheme by which text is cut before merging; "smollm"
+    cuts off every digit.
     """
     from gguf import GGUFReader
 
-    fields = GGUFReader(gguf).fields
+    reader = GGUFReader(gguf)
+    fields, ends = reader.fields, _ends(reader)
     names, kinds = (fields[f"tokenizer.ggml.{key}"].contents() for key in ("tokens", "token_type"))
     backend.add_special_tokens(
         [
             tokenizers.AddedToken(name, special=True, normalized=False)
-            for name, kind in zip(names, kinds, strict=True)
-            if kind == _CONTROL_TOKEN
+            for token, (name, kind) in enumerate(zip(names, kinds, strict=True))
+            if kind == _CONTROL_TOKEN or token in ends or name in KNOWN_ENDS
         ]
     )
     scheme = fields.get("tokenizer.ggml.pre")

@@ -1,5 +1,6 @@
 """Whether a model can run on our memory: found out by asking it, not by a list of names."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,10 +13,22 @@ if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
 
 _PROBE_NAME = "duologue_probe"
-_PROBE_ROWS = 2
+_PROBE_TOKENS = (1, 2, 3)
+_FIRST_POSITIONS = (1, 7)
 
-# (layer, shape of the queries, of the keys, of the values)
-_Call = tuple[int, tuple[int, ...], tuple[int, ...], tuple[int, ...]]
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """What a layer handed to attention."""
+
+    layer: int
+    queries: Tensor  # [1, heads, rows, dim]
+    keys: Tensor  # [1, kv_heads, rows, dim]
+    values: Tensor  # [1, kv_heads, rows, dim]
+
+    @property
+    def shapes(self) -> tuple[tuple[int, ...], ...]:
+        return tuple(tuple(each.shape) for each in (self.queries, self.keys, self.values))
 
 
 def require_decoder(config: "PreTrainedConfig") -> None:
@@ -31,13 +44,59 @@ def require_decoder(config: "PreTrainedConfig") -> None:
         )
 
 
-@torch.inference_mode()
 def require_own_attention(network: "PreTrainedModel", geometry: ModelGeometry) -> None:
     """Raise ModelUnavailable unless every layer hands its queries, keys and values to us.
 
-    Runs a forward of two rows with an attention function that only notes what it is given. Models
+    Runs a forward of a few rows with an attention function that only notes what it is given. Models
     with recurrent, convolutional or compressed layers fail it, and so do those that attend in code
     of their own. The network is left with the eager attention of transformers.
+    """
+    try:
+        calls = _probe(network, _FIRST_POSITIONS[-1] + 1)
+    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise _unsupported(network, str(error)) from error
+    rows = len(_PROBE_TOKENS)
+    queries = (1, geometry.num_heads, rows, geometry.head_dim)
+    keys = (1, geometry.num_kv_heads, rows, geometry.head_dim)
+    if [call.layer for call in calls] != list(range(geometry.num_layers)):
+        raise _unsupported(network, f"{len(calls)} of its {geometry.num_layers} layers do")
+    if any(call.shapes != (queries, keys, keys) for call in calls):
+        raise _unsupported(network, "its heads differ in size")
+
+
+def require_steady_positions(network: "PreTrainedModel", geometry: ModelGeometry) -> None:
+    """Raise ModelUnavailable if a row's keys depend on how far the others in its forward are.
+
+    With some ways of scaling rotary positions ('longrope', 'dynamic') all rows of a forward are
+    turned by the longest one's scale. A conversation would then be answered differently alone and
+    beside a longer one, and its older cells would be of another scale than its newer ones.
+    """
+    near = _probe(network, _FIRST_POSITIONS[-1] + 1)
+    far = _probe(network, geometry.max_positions - 1)
+    rows = len(_FIRST_POSITIONS)
+    for one, other in zip(near, far, strict=True):
+        for left, right in ((one.queries, other.queries), (one.keys, other.keys)):
+            if not torch.allclose(left[:, :, :rows], right[:, :, :rows], rtol=1e-2, atol=1e-3):
+                raise ModelUnavailable(
+                    f"this model of kind '{network.config.model_type}' is not supported: its rotary"
+                    f" positions ({', '.join(_rope_kinds(network))}) are scaled by the longest"
+                    " context of a forward, so that a conversation would be answered differently"
+                    " alone and beside a longer one"
+                )
+
+
+def _rope_kinds(network: "PreTrainedModel") -> list[str]:
+    """The kinds of rotary embedding that a configuration names, of all its layers."""
+    parameters: Any = network.config.get_text_config(decoder=True).rope_parameters
+    each = [parameters, *(part for part in parameters.values() if isinstance(part, dict))]
+    return sorted({f"'{part['rope_type']}'" for part in each if "rope_type" in part})
+
+
+@torch.inference_mode()
+def _probe(network: "PreTrainedModel", last_position: int) -> list[_Call]:
+    """What each layer hands to attention in a forward of which the last row is at that position.
+
+    Attention adds nothing, so that what a row hands over depends on its token and position alone.
     """
     from transformers import AttentionInterface
 
@@ -46,20 +105,14 @@ def require_own_attention(network: "PreTrainedModel", geometry: ModelGeometry) -
     network.set_attn_implementation(_PROBE_NAME)
     try:
         network(
-            input_ids=torch.zeros(1, _PROBE_ROWS, dtype=torch.long, device=network.device),
+            input_ids=torch.tensor([_PROBE_TOKENS], device=network.device),
+            position_ids=torch.tensor([[*_FIRST_POSITIONS, last_position]], device=network.device),
             use_cache=False,
             duologue_probe=calls,
         )
-    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise _unsupported(network, str(error)) from error
     finally:
         network.set_attn_implementation("eager")
-    queries = (1, geometry.num_heads, _PROBE_ROWS, geometry.head_dim)
-    keys = (1, geometry.num_kv_heads, _PROBE_ROWS, geometry.head_dim)
-    if [call[0] for call in calls] != list(range(geometry.num_layers)):
-        raise _unsupported(network, f"{len(calls)} of its {geometry.num_layers} layers do")
-    if any(call[1:] != (queries, keys, keys) for call in calls):
-        raise _unsupported(network, "its heads differ in size")
+    return calls
 
 
 def _note_call(
@@ -77,7 +130,7 @@ def _note_call(
         raise ValueError("its rows see later ones")
     if hasattr(module, "sinks"):
         raise ValueError("it has attention sinks")
-    duologue_probe.append((layer, tuple(query.shape), tuple(key.shape), tuple(value.shape)))
+    duologue_probe.append(_Call(layer, query, key, value))
     return torch.zeros_like(query).transpose(1, 2).contiguous(), None  # [1, rows, heads, dim]
 
 
