@@ -79,9 +79,7 @@ def _convert_weights(gguf: Path, called: Path, folder: Path, progress: Progress)
     import torch
     from gguf import GGUFReader
 
-    network = read_whole_network(
-        gguf.parent, called, gguf_file=gguf.name, dtype=torch.float32
-    )
+    network = read_whole_network(gguf.parent, called, gguf_file=gguf.name, dtype=torch.float32)
     reader = GGUFReader(gguf)
     network.config.rope_parameters = scaled_rope(
         reader, getattr(network.config, "rope_parameters", None)

@@ -18,7 +18,7 @@ from duologue.model.sources import BUNDLED, model_folder, model_name
 from duologue.model.support import (
     require_decoder,
     require_own_attention,
-    require_steady_positions,
+    require_rows_apart,
 )
 from duologue.model.thoughts import (
     SWITCHED_OFF,
@@ -85,7 +85,7 @@ def load_model(
         words = _read_words(folder)
         network = _read_network(folder, chosen_device, chosen_dtype)
         require_own_attention(network, geometry)
-        require_steady_positions(network, geometry)
+        require_rows_apart(network, geometry)
         _use_attention(network, attention)
         tokenizer = _tokenizer(words, folder)
         return LoadedModel(

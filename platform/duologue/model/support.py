@@ -1,5 +1,6 @@
 """Whether a model can run on our memory: found out by asking it, not by a list of names."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,10 @@ if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
 
 _PROBE_NAME = "duologue_probe"
-_PROBE_TOKENS = (1, 2, 3)
-_FIRST_POSITIONS = (1, 7)
+_TOKENS = (1, 2, 3)
+_POSITIONS = (1, 7, 8)
+_WATCHED = 1
+"""The row in the middle, which has others before it and behind it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,37 +55,51 @@ def require_own_attention(network: "PreTrainedModel", geometry: ModelGeometry) -
     of their own. The network is left with the eager attention of transformers.
     """
     try:
-        calls = _probe(network, _FIRST_POSITIONS[-1] + 1)
+        calls = _probe(network, _TOKENS, _POSITIONS)
     except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise _unsupported(network, str(error)) from error
-    rows = len(_PROBE_TOKENS)
-    queries = (1, geometry.num_heads, rows, geometry.head_dim)
-    keys = (1, geometry.num_kv_heads, rows, geometry.head_dim)
+    queries = (1, geometry.num_heads, len(_TOKENS), geometry.head_dim)
+    keys = (1, geometry.num_kv_heads, len(_TOKENS), geometry.head_dim)
     if [call.layer for call in calls] != list(range(geometry.num_layers)):
         raise _unsupported(network, f"{len(calls)} of its {geometry.num_layers} layers do")
     if any(call.shapes != (queries, keys, keys) for call in calls):
         raise _unsupported(network, "its heads differ in size")
 
 
-def require_steady_positions(network: "PreTrainedModel", geometry: ModelGeometry) -> None:
-    """Raise ModelUnavailable if a row's keys depend on how far the others in its forward are.
+def require_rows_apart(network: "PreTrainedModel", geometry: ModelGeometry) -> None:
+    """Raise ModelUnavailable if a row depends on others in its forward in a way that is not ours.
 
     With some ways of scaling rotary positions ('longrope', 'dynamic') all rows of a forward are
     turned by the longest one's scale. A conversation would then be answered differently alone and
-    beside a longer one, and its older cells would be of another scale than its newer ones.
+    beside a longer one, and its older cells would be of another scale than its newer ones. Layers
+    with a recurrent part beside their attention carry something from each row to the next.
     """
-    near = _probe(network, _FIRST_POSITIONS[-1] + 1)
-    far = _probe(network, geometry.max_positions - 1)
-    rows = len(_FIRST_POSITIONS)
-    for one, other in zip(near, far, strict=True):
-        for left, right in ((one.queries, other.queries), (one.keys, other.keys)):
-            if not torch.allclose(left[:, :, :rows], right[:, :, :rows], rtol=1e-2, atol=1e-3):
-                raise ModelUnavailable(
-                    f"this model of kind '{network.config.model_type}' is not supported: its rotary"
-                    f" positions ({', '.join(_rope_kinds(network))}) are scaled by the longest"
-                    " context of a forward, so that a conversation would be answered differently"
-                    " alone and beside a longer one"
-                )
+    alone = _probe(network, _TOKENS, _POSITIONS)
+    far = (*_POSITIONS[:-1], geometry.max_positions - 1)
+    if _differ(alone, _probe(network, _TOKENS, far)):
+        raise ModelUnavailable(
+            f"a model of kind '{network.config.model_type}' is not supported with such positions:"
+            f" they ({', '.join(_rope_kinds(network))}) are scaled by the longest context of a"
+            " forward, so that a conversation would be answered differently alone and beside a"
+            " longer one"
+        )
+    others = tuple(token if row == _WATCHED else token + 3 for row, token in enumerate(_TOKENS))
+    if _differ(alone, _probe(network, others, _POSITIONS)):
+        raise _unsupported(network, "its rows see each other beside their attention, too")
+
+
+def _differ(one: Sequence[_Call], other: Sequence[_Call]) -> bool:
+    """Whether the watched row handed over something else in one probe than in the other."""
+    pairs = (
+        (left[:, :, _WATCHED], right[:, :, _WATCHED])
+        for first, second in zip(one, other, strict=True)
+        for left, right in (
+            (first.queries, second.queries),
+            (first.keys, second.keys),
+            (first.values, second.values),
+        )
+    )
+    return any(float((left - right).norm()) > 0.02 * float(left.norm()) for left, right in pairs)
 
 
 def _rope_kinds(network: "PreTrainedModel") -> list[str]:
@@ -93,8 +110,10 @@ def _rope_kinds(network: "PreTrainedModel") -> list[str]:
 
 
 @torch.inference_mode()
-def _probe(network: "PreTrainedModel", last_position: int) -> list[_Call]:
-    """What each layer hands to attention in a forward of which the last row is at that position.
+def _probe(
+    network: "PreTrainedModel", tokens: Sequence[int], positions: Sequence[int]
+) -> list[_Call]:
+    """What each layer hands to attention in a forward of these rows.
 
     Attention adds nothing, so that what a row hands over depends on its token and position alone.
     """
@@ -105,8 +124,8 @@ def _probe(network: "PreTrainedModel", last_position: int) -> list[_Call]:
     network.set_attn_implementation(_PROBE_NAME)
     try:
         network(
-            input_ids=torch.tensor([_PROBE_TOKENS], device=network.device),
-            position_ids=torch.tensor([[*_FIRST_POSITIONS, last_position]], device=network.device),
+            input_ids=torch.tensor([tokens], device=network.device),
+            position_ids=torch.tensor([positions], device=network.device),
             use_cache=False,
             duologue_probe=calls,
         )
@@ -121,9 +140,11 @@ def _note_call(
     key: Tensor,  # [1, kv_heads, rows, dim]
     value: Tensor,  # [1, kv_heads, rows, dim]
     *_: Any,
-    duologue_probe: list[_Call],
+    duologue_probe: list[_Call] | None = None,
     **__: Any,
 ) -> tuple[Tensor, None]:
+    if duologue_probe is None:
+        raise ValueError("its layers do not pass on what a forward is given for attention")
     layer = module.layer_idx
     assert isinstance(layer, int), layer
     if not getattr(module, "is_causal", True):

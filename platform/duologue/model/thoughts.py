@@ -5,11 +5,12 @@ the first word of an answer, and here it would be shown.
 """
 
 from collections.abc import Callable, Collection
+from typing import Any
 
 from duologue.errors import ModelUnavailable
 
-SWITCHED_OFF = {"enable_thinking": False, "thinking": False}
-SWITCHED_ON = {"enable_thinking": True, "thinking": True}
+SWITCHED_OFF: dict[str, Any] = {"enable_thinking": False, "thinking": False}
+SWITCHED_ON: dict[str, Any] = {"enable_thinking": True, "thinking": True}
 """Arguments of chat templates; one that does not know an argument takes no notice of it."""
 
 _TAGS = (

@@ -15,13 +15,14 @@ def read_whole_network(folder: Path, called: Path, **options: Any) -> Any:
     """
     from transformers import AutoModelForCausalLM
 
-    network, report = AutoModelForCausalLM.from_pretrained(
+    loaded: Any = AutoModelForCausalLM.from_pretrained(
         folder,
         output_loading_info=True,
         local_files_only=True,
         trust_remote_code=False,
         **options,
     )
+    network, report = loaded
     missing = sorted(report["missing_keys"])
     if missing:
         rest = ", …" if len(missing) > 1 else ""

@@ -57,7 +57,7 @@ def test_a_missing_part_is_named(parts: list[Path], missing: int) -> None:
 
 def test_a_part_under_another_name_is_not_taken_for_the_model(parts: list[Path]) -> None:
     renamed = parts[0].rename(parts[0].with_name("model.gguf"))
-    with pytest.raises(ModelUnavailable, match="part 1 of 3 .*NAME-00001-of-00003.gguf"):
+    with pytest.raises(ModelUnavailable, match=r"part 1 of 3 .*NAME-00001-of-00003\.gguf"):
         load(renamed)
 
 

@@ -50,7 +50,7 @@ def test_another_switch_is_turned_off_too(tmp_path: Path) -> None:
 def test_a_reply_ends_where_a_thought_begins(tmp_path: Path) -> None:
     model = load(tmp_path / "tokens", QWEN_3, "<think>", "</think>")
     assert model.chat.stop_tokens == {2, *model.tokenizer.encode_markup("<think>")}
-    assert model.chat.stop_strings == ()
+    assert not model.chat.stop_strings
     model = load(tmp_path / "pieces", QWEN_3)
     assert model.chat.stop_tokens == {2}
     assert model.chat.stop_strings == ("<think>",)
@@ -68,4 +68,5 @@ def test_a_template_that_hides_thoughts_and_has_no_switch_is_refused(tmp_path: P
 
 def test_a_model_that_does_not_think_has_no_such_stops(tmp_path: Path) -> None:
     model = load(tmp_path, CHAT_TEMPLATE)
-    assert (model.chat.stop_tokens, model.chat.stop_strings) == ({2}, ())
+    assert model.chat.stop_tokens == {2}
+    assert not model.chat.stop_strings

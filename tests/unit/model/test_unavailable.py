@@ -81,7 +81,7 @@ def cut_into_shards(folder: Path) -> None:
     weights = load_file(folder / "model.safetensors")
     (folder / "model.safetensors").unlink()
     names = sorted(weights)
-    places = {}
+    places: dict[str, str] = {}
     for number, part in enumerate((names[:9], names[9:]), start=1):
         file = f"model-{number:05d}-of-00002.safetensors"
         save_file({name: weights[name] for name in part}, folder / file, {"format": "pt"})
@@ -102,8 +102,7 @@ def break_index(folder: Path) -> None:
 
 def leave_pointer(folder: Path, name: str) -> None:
     (folder / name).write_text(
-        "version https://git-lfs.github.com/spec/v1\n"
-        f"oid sha256:{'4d7a' * 16}\nsize 538090408\n"
+        f"version https://git-lfs.github.com/spec/v1\noid sha256:{'4d7a' * 16}\nsize 538090408\n"
     )
 
 
@@ -180,7 +179,7 @@ LONG = {
 def test_positions_that_follow_the_longest_row_are_refused(tmp_path: Path, family: str) -> None:
     rope = LONG | {"original_max_position_embeddings": 64}
     folder = write_tiny_model(tmp_path, family, rope_parameters=rope)
-    with pytest.raises(ModelUnavailable, match=r"\('longrope'\) are scaled by the longest context"):
+    with pytest.raises(ModelUnavailable, match=r"they \('longrope'\) are scaled by the longest"):
         load(folder)
 
 
@@ -254,6 +253,24 @@ SIZES: dict[str, Any] = {
                 first_k_dense_replace=2,
             ),
             "'deepseek_v3' is not supported: .* heads differ in size",
+        ),
+        (
+            transformers.FalconH1Config(
+                **SIZES,
+                num_key_value_heads=2,
+                head_dim=8,
+                mamba_d_ssm=32,
+                mamba_n_heads=4,
+                mamba_d_head=8,
+                mamba_n_groups=1,
+                mamba_d_state=8,
+                initializer_range=0.2,
+            ),
+            "'falcon_h1' is not supported: .* rows see each other beside their attention",
+        ),
+        (
+            transformers.StableLmConfig(**SIZES, num_key_value_heads=2),
+            "'stablelm' is not supported: .* do not pass on what a forward is given",
         ),
         (
             transformers.Gemma3TextConfig(
