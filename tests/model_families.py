@@ -1,6 +1,6 @@
-"""Which families of models run, tried with tiny ones of random weights: the table of docs/models.md.
+"""Which families of models run, tried with tiny random ones: the table of docs/models.md.
 
-    python -m tests.model_families           write the table anew
+python -m tests.model_families           write the table anew
 """
 
 from dataclasses import dataclass, field
@@ -73,7 +73,8 @@ def table() -> str:
     """The families and the kernel sets that serve them, in Markdown."""
     rows = ["| `model_type` | models | `torch` | `native` | `triton` |", "|---|---|---|---|---|"]
     for family in FAMILIES:
-        network = tiny_network(family.kind, **family.sizes).to(torch.bfloat16)
+        network: Any = tiny_network(family.kind, **family.sizes)
+        network = network.to(torch.bfloat16)
         native = "no" if why_not(network) else "yes"
         triton = "no" if why_unlike(network) else "yes"
         rows.append(f"| `{family.kind}` | {family.models} | yes | {native} | {triton} |")

@@ -14,7 +14,7 @@ BUNDLED = "bundled"
 
 
 def model_folder(source: str | Path, progress: Progress = ignore_progress) -> Path:
-    """The folder to load from; raises ModelUnavailable if the model, or a part of it, is missing."""
+    """The folder to load from; raises ModelUnavailable if the model or a part of it is missing."""
     if source == BUNDLED:
         return prepare_bundled(progress)
     path = expanded(source)

@@ -258,7 +258,6 @@ SIZES: dict[str, Any] = {
             transformers.FalconH1Config(
                 **SIZES,
                 num_key_value_heads=2,
-                head_dim=8,
                 mamba_d_ssm=32,
                 mamba_n_heads=4,
                 mamba_d_head=8,
