@@ -179,7 +179,7 @@ def test_a_pasted_text_stays_in_its_row(stage: Stage) -> None:
     shown = stage.picture("one\ntwo 天气 👩‍👧", width=40)
     assert "one⏎two 天气 👩‍👧▏" in shown
     (row,) = [line for line in stage.picture("天\n" * 100, width=40).splitlines() if "天" in line]
-    assert row.endswith("天⏎▏│") or row.endswith("天⏎▏ │")
+    assert row.rstrip(" │").endswith("天⏎▏")
     assert row.count("天") >= 11
 
 

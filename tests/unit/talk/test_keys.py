@@ -1,5 +1,7 @@
 """Whatever a terminal sends, and in whatever pieces: keys are keys, and pastes are whole."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -66,5 +68,5 @@ def test_a_paste_cannot_command_the_terminal() -> None:
 def test_pieces_make_no_difference(text: str, cuts: list[int]) -> None:
     sent = f"x{PASTE.format(text)}y\x1b[Az".encode()
     places = sorted({0, len(sent), *(cut % len(sent) for cut in cuts)})
-    pieces = [sent[start:end] for start, end in zip(places, places[1:], strict=False)]
+    pieces = [sent[start:end] for start, end in pairwise(places)]
     assert read(*pieces) == ["x", *([text] if text else []), "y", "z"]
