@@ -37,7 +37,7 @@ def test_both_have_one_version_and_ask_for_it() -> None:
     version = server["version"]
     assert lab["version"] == version
     assert server["optional-dependencies"]["lab"] == [f"{lab['name']}=={version}"]
-    assert f"{server['name']}=={version}" in lab["dependencies"]
+    assert f"{server['name']}[server]=={version}" in lab["dependencies"]
 
 
 def test_both_have_one_licence() -> None:

@@ -1,6 +1,7 @@
 """A tiny Llama as a GGUF file, to test conversion in milliseconds."""
 
 import json
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import gguf
@@ -10,14 +11,30 @@ from transformers import PreTrainedModel
 from tests.tiny_models import CHAT_TEMPLATE, tiny_network, tiny_tokenizer
 
 
-def write_tiny_gguf(path: Path, *, seed: int = 0) -> PreTrainedModel:
-    """Write a random Llama in float32 to `path`, and return the network that it was made from."""
+def write_tiny_gguf(
+    path: Path,
+    *,
+    seed: int = 0,
+    tensors_per_part: int = 0,
+    without: Collection[str] = (),
+    unmarked: Collection[str] = (),
+    template: str | None = CHAT_TEMPLATE,
+    eos: int | None = 2,
+    add: Callable[[gguf.GGUFWriter], None] = lambda writer: None,
+) -> PreTrainedModel:
+    """Write a random Llama in float32 to `path`, and return the network that it was made from.
+
+    With `tensors_per_part` it is cut into files that are numbered behind the path's stem. Tensors
+    can be left out, and control tokens be written as ordinary ones. `add` adds what it likes.
+    """
     network = tiny_network("llama", seed=seed)
-    writer = gguf.GGUFWriter(path, "llama")
+    writer = gguf.GGUFWriter(path, "llama", split_max_tensors=tensors_per_part)
     _add_sizes(writer, network)
-    _add_words(writer)
+    _add_words(writer, unmarked, template, eos)
+    add(writer)
     for name, weight in network.state_dict().items():
-        writer.add_tensor(_gguf_name(name), _gguf_order(name, weight, network).numpy())
+        if _gguf_name(name) not in without:
+            writer.add_tensor(_gguf_name(name), _gguf_order(name, weight, network).numpy())
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -40,10 +57,16 @@ def _add_sizes(writer: gguf.GGUFWriter, network: PreTrainedModel) -> None:
     writer.add_rope_freq_base(config.rope_parameters["rope_theta"])
 
 
-def _add_words(writer: gguf.GGUFWriter) -> None:
+def _add_words(
+    writer: gguf.GGUFWriter, unmarked: Collection[str], template: str | None, eos: int | None
+) -> None:
     words = tiny_tokenizer()
     vocabulary = sorted(words.get_vocab().items(), key=lambda entry: entry[1])
-    special = set(words.backend_tokenizer.get_added_tokens_decoder())
+    special = {
+        token
+        for token, entry in words.backend_tokenizer.get_added_tokens_decoder().items()
+        if entry.content not in unmarked
+    }
     control, normal = gguf.TokenType.CONTROL, gguf.TokenType.NORMAL
     model = json.loads(words.backend_tokenizer.to_str())["model"]
     writer.add_tokenizer_model("gpt2")
@@ -51,9 +74,11 @@ def _add_words(writer: gguf.GGUFWriter) -> None:
     writer.add_token_list([word for word, _ in vocabulary])
     writer.add_token_types([control if token in special else normal for _, token in vocabulary])
     writer.add_token_merges([" ".join(merge) for merge in model["merges"]])
-    writer.add_eos_token_id(2)
+    if eos is not None:
+        writer.add_eos_token_id(eos)
     writer.add_pad_token_id(0)
-    writer.add_chat_template(CHAT_TEMPLATE)
+    if template is not None:
+        writer.add_chat_template(template)
 
 
 def _gguf_name(name: str) -> str:

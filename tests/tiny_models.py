@@ -20,6 +20,7 @@ from transformers import (
     Qwen2Config,
     Qwen3Config,
 )
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from transformers.models.auto.modeling_auto import AutoModelForCausalLM
 
 CONFIGS: dict[str, type[PreTrainedConfig]] = {
@@ -73,7 +74,10 @@ def tiny_tokenizer(vocab_size: int = VOCAB_SIZE) -> PreTrainedTokenizerFast:
 
 
 def tiny_config(family: str = "llama", **changes: Any) -> PreTrainedConfig:
-    """The configuration of a tiny model: 2 layers, 4 heads over 2 key/value heads of 8."""
+    """The configuration of a tiny model: 2 layers, 4 heads over 2 key/value heads of 8.
+
+    `family` is one of ours or a kind that transformers knows.
+    """
     sizes: dict[str, Any] = {
         "vocab_size": VOCAB_SIZE,
         "hidden_size": 32,
@@ -89,7 +93,9 @@ def tiny_config(family: str = "llama", **changes: Any) -> PreTrainedConfig:
         "eos_token_id": 2,
         "pad_token_id": 0,
     }
-    return CONFIGS[family](**(sizes | changes))
+    kind = CONFIGS.get(family) or CONFIG_MAPPING[family]
+    made: PreTrainedConfig = kind(**(sizes | changes))
+    return made
 
 
 def tiny_network(family: str = "llama", *, seed: int = 0, **changes: Any) -> PreTrainedModel:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Literal, Self, get_args
 
 from duologue.setting_checks import check, check_choice, check_number, check_range
-from duologue.text.noise import DEFAULT_NOISE_TAGS
-from duologue.text.phrases import DEFAULT_GO_ON_PHRASES
+from duologue.text.go_on_phrases import DEFAULT_GO_ON_PHRASES
+from duologue.text.noise_tags import DEFAULT_NOISE_TAGS
 
 FloorName = Literal["confirmed", "eager"]
 ForeignName = Literal["wait", "judge"]

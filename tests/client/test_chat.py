@@ -55,6 +55,20 @@ async def test_words_go_out_as_they_are_typed_and_the_reply_comes_back(tmp_path:
     assert session.is_closed
 
 
+async def test_a_paste_reaches_the_platform_whole(tmp_path: Path) -> None:
+    service, pasted = EchoService(), "One line,\nanother: 👩‍👩‍👧 and 🇵🇹.\n" * 200
+    async with chatting(service, tmp_path) as terminal:
+        await terminal.until_raw(b"\x1b[?2004h")
+        terminal.press(f"\x1b[200~{pasted}\x1b[201~")
+        await terminal.until("🇵🇹.⏎▏")
+        terminal.press("\x03")
+        assert await terminal.ended() == 0
+        assert b"\x1b[?2004l" in terminal.raw
+    (session,) = service.sessions.values()
+    appended = [e.input_append.text for e in session.heard if e.HasField("input_append")]
+    assert "".join(appended) == pasted
+
+
 async def test_escape_and_ctrl_x_stop_the_reply_and_ctrl_d_closes(tmp_path: Path) -> None:
     service = EchoService()
     async with chatting(service, tmp_path) as terminal:

@@ -13,6 +13,7 @@ from duologue.client import (
     InvalidRequest,
     PermissionDenied,
     QuotaExceeded,
+    ResponseDone,
     SessionConfig,
     SessionMoved,
     SessionNotFound,
@@ -20,6 +21,7 @@ from duologue.client import (
     SessionTaken,
     Unauthenticated,
     connect,
+    sync,
 )
 from duologue.gateway.server import Gateway
 from duologue.store.store import Store
@@ -219,3 +221,19 @@ async def test_a_fault_while_writing_ends_the_conversation(
     async with client_at(gateway.address, key) as client:
         with pytest.raises(RuntimeError, match="a fault"):
             await hold_with_fault(client)
+
+
+async def test_a_script_without_a_loop_talks_through_the_gateway(
+    gateway: Gateway, world: World, key: str
+) -> None:
+    def script() -> str:
+        with sync.connect(gateway.address, api_key=key) as client:
+            with client.converse() as conversation:
+                conversation.say("input 1")
+                told = [conversation.next_event() for _ in range(EVENTS_PER_INPUT + 1)]
+                assert any(isinstance(event, ResponseDone) for event in told)
+            assert client.get_session(conversation.session_id).session_id
+            return conversation.session_id
+
+    session_id = await asyncio.to_thread(script)
+    assert world.story(session_id).is_closed

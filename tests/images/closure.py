@@ -57,4 +57,6 @@ def listed(kind: str) -> dict[str, str]:
 def project() -> list[str]:
     """What Duologue depends on, traces to a collector included."""
     metadata = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return [*metadata["dependencies"], *metadata["optional-dependencies"]["otlp"]]
+    extras = metadata["optional-dependencies"]
+    named = [*metadata["dependencies"], *extras["server"], *extras["otlp"]]
+    return [each for each in named if Requirement(each).name != metadata["name"]]

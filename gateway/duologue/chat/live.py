@@ -88,9 +88,14 @@ class LiveChat:
     async def _draw(self, live: Live) -> None:
         while True:
             width, height = self._console.size
-            live.update(
-                draw(self.model, self._typist.text, width=width, height=height), refresh=True
+            picture = draw(
+                self.model,
+                self._typist.text,
+                num_lost=self._typist.num_lost,
+                width=width,
+                height=height,
             )
+            live.update(picture, refresh=True)
             await asyncio.sleep(DRAW_EVERY_MS / 1e3)
             await self._dirty.wait()
             self._dirty.clear()

@@ -1,5 +1,6 @@
 """A chat's model, drawn."""
 
+from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.text import Text
@@ -22,8 +23,10 @@ _WORDS = {
 }
 
 
-def draw(model: ChatModel, typed: str, *, width: int, height: int) -> RenderableType:
-    """The whole picture; `typed` is what stands in the input line."""
+def draw(
+    model: ChatModel, typed: str, *, num_lost: int = 0, width: int, height: int
+) -> RenderableType:
+    """The whole picture; `typed` is what stands in the input line, less what did not fit."""
     past_rows = max(MIN_PAST_ROWS, height - OTHER_ROWS - 1)
     inner = max(10, width - 4)
     reply = model.reply[-inner * (REPLY_ROWS - 2) :] if model.is_speaking else ""
@@ -31,11 +34,23 @@ def draw(model: ChatModel, typed: str, *, width: int, height: int) -> Renderable
         _head(model, width),
         Panel(_past(model, past_rows - 2), border_style="dim", height=past_rows),
         Panel(Text(reply or " "), title=_title(model), border_style="orange3", height=REPLY_ROWS),
-        Panel(Text(typed[-inner + 1 :] + "▏"), title="in ▸ you", border_style="cyan", height=3),
+        Panel(_line(typed, inner), title=_line_title(num_lost), border_style="cyan", height=3),
         _state(model),
         Text(model.notice, style="bold", no_wrap=True, overflow="ellipsis"),
         Text(HELP, style="dim", no_wrap=True, overflow="ellipsis"),
     )
+
+
+def _line(typed: str, width: int) -> Text:
+    """The end of what was typed, in one row; line breaks are shown as what they are."""
+    shown = typed[-width:].replace("\n", "⏎") + "▏"
+    while cell_len(shown) > width:
+        shown = shown[1:]
+    return Text(shown, no_wrap=True)
+
+
+def _line_title(num_lost: int) -> str:
+    return "in ▸ you" + (f" · {num_lost:,} characters did not fit" if num_lost else "")
 
 
 def _title(model: ChatModel) -> str:

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import regex
+
 from duologue.events import ClientEvent, InputAppend, InputCommit, InputRevise, ResponseCancel
 from duologue.talk.keys import Key
 
@@ -9,7 +11,9 @@ PAUSE_MS = 250.0
 """After so long without a key, what was typed of a word is sent, too."""
 CONTINUES_WITHIN_MS = 1_200.0
 """A line that was decided while it was typed goes on if the next key comes this soon."""
-MAX_LINE_CHARS = 2_000
+MAX_LINE_CHARS = 50_000
+MAX_EVENT_CHARS = 8_000
+"""Of a text in one event: in UTF-8 it is then below what a message may hold."""
 _ENDS = " ,.;:?!…"
 
 
@@ -23,6 +27,8 @@ class Typist:
         self._is_decided = False
         self.text = ""
         """What stands in the input line."""
+        self.num_lost = 0
+        """Characters of it that did not fit."""
         self.is_gone = False
 
     @property
@@ -49,8 +55,8 @@ class Typist:
                 events += self._enter()
             case Key.BACKSPACE:
                 events += self._erase()
-            case str(char):
-                events += self._type(char)
+            case str(text):
+                events += self._type(text)
         return events
 
     def rest(self, now_ms: float) -> Sequence[ClientEvent]:
@@ -67,15 +73,22 @@ class Typist:
         if self.segment_id in segment_ids and self.text == self._sent:
             self._is_decided = True
 
-    def _type(self, char: str) -> Sequence[ClientEvent]:
-        if len(self.text) >= MAX_LINE_CHARS or (not self.text and char == " "):
+    def _type(self, text: str) -> Sequence[ClientEvent]:
+        """Take a character that was typed, or a text that was pasted."""
+        if not self.text:
+            text = text.lstrip()
+        kept = text[: MAX_LINE_CHARS - len(self.text)]
+        self.num_lost += len(text) - len(kept)
+        if not kept:
             return []
         self._is_decided = False
-        self.text += char
-        return self._send() if char in _ENDS else []
+        self.text += kept
+        return self._send() if len(kept) > 1 or kept in _ENDS else []
 
     def _erase(self) -> Sequence[ClientEvent]:
-        self.text = self.text[:-1]
+        """Take back what looks like one character, though it may be several."""
+        last = regex.search(r"\X\Z", self.text)
+        self.text = self.text[: last.start()] if last is not None else ""
         return [] if self.text.startswith(self._sent) else self._send()
 
     def _enter(self) -> Sequence[ClientEvent]:
@@ -91,10 +104,18 @@ class Typist:
         if self.text == before:
             return []
         if self.text.startswith(before):
-            return [InputAppend(self.segment_id, self.text.removeprefix(before))]
-        return [InputRevise(self.segment_id, self.text)]
+            return self._append(self.text.removeprefix(before))
+        first, rest = self.text[:MAX_EVENT_CHARS], self.text[MAX_EVENT_CHARS:]
+        return [InputRevise(self.segment_id, first), *self._append(rest)]
+
+    def _append(self, text: str) -> Sequence[ClientEvent]:
+        return [
+            InputAppend(self.segment_id, text[start : start + MAX_EVENT_CHARS])
+            for start in range(0, len(text), MAX_EVENT_CHARS)
+        ]
 
     def _new_line(self) -> None:
         self._num_lines += 1
         self.text = self._sent = ""
+        self.num_lost = 0
         self._is_decided = False

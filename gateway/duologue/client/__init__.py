@@ -30,6 +30,7 @@ from duologue.client.errors import (
     SessionTaken,
     Unauthenticated,
     Unreachable,
+    UsedElsewhere,
 )
 from duologue.client.events import ConnectionLost, Event, Told
 from duologue.client.link import LinkStats, Phase
@@ -110,5 +111,6 @@ __all__ = [
     "Unauthenticated",
     "Unreachable",
     "Usage",
+    "UsedElsewhere",
     "connect",
 ]

@@ -53,7 +53,10 @@ def connect(
 
 
 class Client:
-    """Of one event loop. Leaving its block ends the conversations that are still open."""
+    """Of one event loop, the one in which it is first used; elsewhere it raises UsedElsewhere.
+
+    Leaving its block ends the conversations that are still open.
+    """
 
     def __init__(
         self, routes: Routes, api_key: Credential | None, options: ClientOptions, timing: Timing

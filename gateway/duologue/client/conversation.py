@@ -37,7 +37,7 @@ class Conversation:
     leaves it to be resumed if the block ends by an exception or after `leave`. What is sent is
     kept until the session has it for good, and sent again after a resumption; each numbered
     event is told once. If resuming fails, iterating and sending raise the ClientError that says
-    why. Of one event loop.
+    why. Of one event loop: elsewhere its calls raise UsedElsewhere.
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class Conversation:
         timing: Timing,
         on_queued: Callable[[int], None] | None = None,
     ) -> None:
+        self._belonging = routes.belonging
         self._inbox: Inbox[Told] = Inbox(options.max_unread)
         self._link = Link(routes, credentials, opening, self._inbox, options, timing)
         self._options = options
@@ -201,6 +202,7 @@ class Conversation:
     # How it begins and ends.
 
     async def __aenter__(self) -> Self:
+        self._belonging.require()
         self._task = asyncio.create_task(self._run(), name="duologue conversation")
         try:
             while self._link.ready is None and not self._task.done():
@@ -221,6 +223,7 @@ class Conversation:
         traceback: TracebackType | None,
     ) -> None:
         assert self._task is not None
+        self._belonging.require()
         try:
             if kind is None and not self._task.done():
                 await self.close()
@@ -271,6 +274,7 @@ class Conversation:
             self._changed.set()
 
     async def _next(self) -> Told:
+        self._belonging.require()
         told = await self._inbox.get()
         if isinstance(told, Envelope):
             self._last_read_seq = told.server_seq
@@ -282,6 +286,7 @@ class Conversation:
             self._on_queued(newest.event.position)
 
     def _check_open(self) -> None:
+        self._belonging.require()
         if self._task is None:
             raise SessionOver("the conversation has not begun: use `async with`")
         if self._task.done():

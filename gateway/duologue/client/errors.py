@@ -14,6 +14,7 @@ ClientError                     base; its message is fit to be shown
 ├── Unreachable                 nobody answers, or not in time
 │   └── GaveUp                  a conversation could not be resumed within the limit
 ├── SendBufferFull              too many events that the session has not yet taken
+├── UsedElsewhere               a client belongs to one process and one event loop
 ├── EventsLost                  a numbered event is missing, and resuming did not bring it
 └── ServiceFault                the platform failed in a way of its own
 """
@@ -85,6 +86,10 @@ class GaveUp(Unreachable):
 
 class SendBufferFull(ClientError):
     """Too many events were sent that the session has not yet taken."""
+
+
+class UsedElsewhere(ClientError):
+    """A client is used in another event loop, or another process, than the one it belongs to."""
 
 
 class EventsLost(ClientError):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import grpc
 
+from duologue.client.belonging import Belonging
 from duologue.client.errors import InvalidRequest
 from duologue.errors import InvalidSetting
 from duologue.proxies import proxy_options
@@ -45,6 +46,7 @@ class Routes:
     def __init__(self, address: str | Sequence[str], trust: Trust | None = None) -> None:
         """Raises InvalidRequest for an address or a file that cannot be used."""
         self.addresses = _addresses(address)
+        self.belonging = Belonging()
         self._trust = trust
         try:
             self._credentials = None if trust is None else trust.credentials()
@@ -59,7 +61,11 @@ class Routes:
 
     @asynccontextmanager
     async def use(self) -> AsyncIterator[Route]:
-        """The route that is believed to work; it stays open at least as long as it is used."""
+        """The route that is believed to work; it stays open at least as long as it is used.
+
+        Raises UsedElsewhere where the client does not belong.
+        """
+        self.belonging.require()
         if self._present is None:
             address = self.addresses[self._place % len(self.addresses)]
             self._present = Route(address, self._channel(address))
@@ -82,6 +88,7 @@ class Routes:
     async def aclose(self) -> None:
         """Close the present channel; conversations over it end."""
         if self._present is not None:
+            self.belonging.require()
             await self._present.channel.close()
             self._present = None
 

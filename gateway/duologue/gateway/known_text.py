@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 
-from duologue.text.utterance import MAX_SEGMENT_ID_CHARS
+from duologue.text.segment_names import MAX_SEGMENT_ID_CHARS
 from duologue.v1 import events_pb2 as pb
 
 MAX_SEGMENTS = 16

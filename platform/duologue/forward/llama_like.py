@@ -1,6 +1,7 @@
 """Llama-like models, which sets of our own kernels can run: which they are, and what they lack
 once their weights are packed."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -27,14 +28,19 @@ def why_unlike(network: PreTrainedModel) -> str:
         return f"'{config.model_type}' is not one of the Llama-like families"
     if config.hidden_act not in ("silu", "swish"):
         return f"its activation is {config.hidden_act}"
-    rotary = config.rope_parameters.get("rope_type", "default")
-    if rotary not in STEADY_ROTARY:
-        return f"its rotary embedding is of the kind '{rotary}'"
+    if not _is_steady(config.rope_parameters):
+        return f"its rotary embedding is of the kind '{config.rope_parameters['rope_type']}'"
     if len(set(windows(network))) > 1:
         return "its layers differ in how far they look back"
     if any(layer.mlp.gate_proj.bias is not None for layer in network.base_model.layers):  # type: ignore[union-attr]
         return "its dense layers have biases"
     return ""
+
+
+def _is_steady(rotary: Mapping[str, Any]) -> bool:
+    kind = rotary.get("rope_type", "default")
+    is_even = kind == "longrope" and rotary["short_factor"] == rotary["long_factor"]
+    return is_even or kind in STEADY_ROTARY
 
 
 def windows(network: PreTrainedModel) -> list[int | None]:

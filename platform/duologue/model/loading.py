@@ -1,6 +1,6 @@
 """Loading a model: weights, tokenizer, chat format and sizes, ready for the engine."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +15,21 @@ from duologue.model.device import choose_device, choose_dtype
 from duologue.model.fingerprint import fingerprint
 from duologue.model.geometry import ModelGeometry
 from duologue.model.sources import BUNDLED, model_folder, model_name
-from duologue.model.support import require_decoder, require_own_attention
-from duologue.text.chat import ChatFormat, Messages
+from duologue.model.support import (
+    require_decoder,
+    require_own_attention,
+    require_rows_apart,
+)
+from duologue.model.thoughts import (
+    SWITCHED_OFF,
+    SWITCHED_ON,
+    require_no_thoughts,
+    thought_strings,
+    thought_tokens,
+)
+from duologue.model.turn_markup import KNOWN_ENDS, turn_markup, with_markup
+from duologue.model.whole_network import read_whole_network
+from duologue.text.chat import ChatFormat, Messages, Render
 from duologue.text.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -72,8 +85,9 @@ def load_model(
         words = _read_words(folder)
         network = _read_network(folder, chosen_device, chosen_dtype)
         require_own_attention(network, geometry)
+        require_rows_apart(network, geometry)
         _use_attention(network, attention)
-        tokenizer = Tokenizer(words.backend_tokenizer.to_str(), folder / "tokenizer.json")
+        tokenizer = _tokenizer(words, folder)
         return LoadedModel(
             network=network,
             tokenizer=tokenizer,
@@ -114,21 +128,13 @@ def _read_words(folder: Path) -> "PreTrainedTokenizerFast":
 
 def _read_network(folder: Path, device: torch.device, dtype: torch.dtype) -> "PreTrainedModel":
     """The network, frozen; a weight that the files lack would be made up, so it is an error."""
-    from transformers import AutoModelForCausalLM
-
-    loaded: Any = AutoModelForCausalLM.from_pretrained(
+    network = read_whole_network(
+        folder,
         folder,
         dtype=dtype,
         attn_implementation="eager",
-        local_files_only=True,
         use_safetensors=True,  # a pickle runs code when it is read
-        trust_remote_code=False,
-        output_loading_info=True,
     )
-    network, report = loaded
-    missing = sorted(report["missing_keys"])
-    if missing:
-        raise ModelUnavailable(f"{folder} lacks {len(missing)} of its weights: {missing[0]}, …")
     frozen: PreTrainedModel = network.to(device).eval().requires_grad_(False)
     return frozen
 
@@ -141,20 +147,43 @@ def _use_attention(network: "PreTrainedModel", attention: str) -> None:
     network.set_attn_implementation(attention)
 
 
-def _chat_format(
-    words: "PreTrainedTokenizerFast", tokenizer: Tokenizer, stop_tokens: frozenset[int]
-) -> ChatFormat:
-    if not words.chat_template:
-        return ChatFormat.plain(tokenizer, stop_tokens)
+def _tokenizer(words: "PreTrainedTokenizerFast", folder: Path) -> Tokenizer:
+    """The tokenizer, in which the markup that frames turns is special even if the files forgot."""
+    serialized = words.backend_tokenizer.to_str()
+    if words.chat_template:
+        serialized = with_markup(serialized, turn_markup(_renderer(words), words.get_vocab()))
+    return Tokenizer(serialized, folder / "tokenizer.json")
+
+
+def _renderer(words: "PreTrainedTokenizerFast", *, thinks: bool = False) -> Render:
+    switches = SWITCHED_ON if thinks else SWITCHED_OFF
 
     def render(messages: Messages, add_generation_prompt: bool) -> str:
         return str(
             words.apply_chat_template(
-                messages, tokenize=False, add_generation_prompt=add_generation_prompt
+                messages, tokenize=False, add_generation_prompt=add_generation_prompt, **switches
             )
         )
 
-    return ChatFormat.derive(render, tokenizer, stop_tokens)
+    return render
+
+
+def _chat_format(
+    words: "PreTrainedTokenizerFast", tokenizer: Tokenizer, stop_tokens: frozenset[int]
+) -> ChatFormat:
+    vocabulary = words.get_vocab()
+    thoughts = frozenset(vocabulary[name] for name in thought_tokens(vocabulary))
+    if not words.chat_template:
+        ends = frozenset(vocabulary[name] for name in KNOWN_ENDS if name in vocabulary)
+        return ChatFormat.plain(tokenizer, stop_tokens | ends | thoughts)
+    chat = ChatFormat.derive(_renderer(words), tokenizer, stop_tokens | thoughts)
+    template = str(words.get_chat_template())
+
+    def prompt(thinks: bool) -> str:
+        return _renderer(words, thinks=thinks)([{"role": "user", "content": "Hello"}], True)
+
+    require_no_thoughts(template, prompt)
+    return replace(chat, stop_strings=(*chat.stop_strings, *thought_strings(template, vocabulary)))
 
 
 def _stop_tokens(network: "PreTrainedModel", words: "PreTrainedTokenizerFast") -> frozenset[int]:

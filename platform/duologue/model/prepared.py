@@ -19,8 +19,9 @@ from filelock import FileLock, Timeout
 from duologue.errors import ModelUnavailable
 from duologue.model.cache import cache_folder
 from duologue.model.conversion import Progress, convert_gguf, ignore_progress, require_gguf
+from duologue.model.gguf_parts import gguf_name, gguf_parts
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Raised whenever the way of converting changes; older prepared models are then made anew."""
 
 _MANIFEST = "duologue.json"
@@ -30,8 +31,8 @@ _MAX_WAIT_S = 1800.0
 def prepare_gguf(gguf: Path, progress: Progress = ignore_progress) -> Path:
     """The folder of the prepared model for a GGUF file, converting the file if need be.
 
-    Raises ModelUnavailable if the file is missing or broken, the disk is full, or another process
-    has been preparing it for half an hour.
+    Of a model in several files, `gguf` is any of them. Raises ModelUnavailable if a file is missing
+    or broken, the disk is full, or another process has been preparing it for half an hour.
     """
     folder = prepared_folder(gguf)
     if is_complete(folder):
@@ -53,10 +54,12 @@ def prepare_gguf(gguf: Path, progress: Progress = ignore_progress) -> Path:
 
 def prepared_folder(gguf: Path) -> Path:
     """Where the prepared model of that GGUF file is, or will be."""
-    require_gguf(gguf)
-    with gguf.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    name = f"{gguf.stem}-{digest[:16]}-v{FORMAT_VERSION}"
+    digest = hashlib.sha256()
+    for part in gguf_parts(gguf):
+        require_gguf(part)
+        with part.open("rb") as file:
+            hashlib.file_digest(file, lambda: digest)
+    name = f"{gguf_name(gguf)}-{digest.hexdigest()[:16]}-v{FORMAT_VERSION}"
     return cache_folder() / "models" / name
 
 
@@ -91,7 +94,7 @@ def _convert_into(folder: Path, gguf: Path, progress: Progress) -> None:
         shutil.rmtree(left_over, ignore_errors=True)
     partial.mkdir()
     try:
-        convert_gguf(gguf, partial, progress)
+        convert_gguf(gguf_parts(gguf), partial, progress)
         _seal(partial, gguf)
         os.replace(partial, folder)
     except BaseException:

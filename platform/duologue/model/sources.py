@@ -5,14 +5,16 @@ from pathlib import Path
 from duologue.errors import ModelUnavailable
 from duologue.home import expanded
 from duologue.model.bundled import prepare_bundled
+from duologue.model.checkpoint_files import require_files
 from duologue.model.conversion import Progress, ignore_progress
+from duologue.model.gguf_parts import gguf_name
 from duologue.model.prepared import prepare_gguf
 
 BUNDLED = "bundled"
 
 
 def model_folder(source: str | Path, progress: Progress = ignore_progress) -> Path:
-    """The folder to load from; raises ModelUnavailable if there is no such model."""
+    """The folder to load from; raises ModelUnavailable if the model or a part of it is missing."""
     if source == BUNDLED:
         return prepare_bundled(progress)
     path = expanded(source)
@@ -25,6 +27,7 @@ def model_folder(source: str | Path, progress: Progress = ignore_progress) -> Pa
         )
     if not (path / "config.json").is_file():
         raise ModelUnavailable(f"{path} holds no model: there is no config.json in it")
+    require_files(path)
     return path.absolute()
 
 
@@ -33,4 +36,4 @@ def model_name(source: str | Path) -> str:
     if source == BUNDLED:
         return "SmolLM2-135M-Instruct"
     path = expanded(source).absolute()
-    return path.stem if path.suffix == ".gguf" else path.name
+    return gguf_name(path) if path.suffix == ".gguf" else path.name

@@ -6,6 +6,7 @@ from pathlib import Path
 from duologue.errors import ModelUnavailable
 from duologue.forward.state_head import StateHead, read_card
 from duologue.home import expanded
+from duologue.model.checkpoint_files import require_no_pointer
 from duologue.model.loading import LoadedModel
 
 SHIPPED = Path(__file__).parent.parent / "adapters"
@@ -20,6 +21,8 @@ def load_head(folder: str | None, model: LoadedModel) -> StateHead | None:
     chosen = expanded(folder) if folder is not None else _shipped_for(model.fingerprint)
     if chosen is None:
         return None
+    for path in chosen.glob("*.safetensors"):
+        require_no_pointer(path)
     return StateHead.load(
         chosen, model.device, geometry=model.geometry, fingerprint=model.fingerprint
     )

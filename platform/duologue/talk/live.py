@@ -39,9 +39,9 @@ class Typist:
                 self.new_line()
             case Key.BACKSPACE:
                 return self._erase()
-            case str(char):
-                self.text += char
-                self._runtime.send(SESSION_ID, InputAppend(self._segment_id, char))
+            case str(text):
+                self.text += text
+                self._runtime.send(SESSION_ID, InputAppend(self._segment_id, text))
                 return True
         return False
 

@@ -7,9 +7,9 @@ from duologue.errors import CapacityExceeded, InvalidInput
 from duologue.text.joining import join
 from duologue.text.matching import text_after
 from duologue.text.noise import has_words, without_noise
+from duologue.text.segment_names import MAX_SEGMENT_ID_CHARS
 from duologue.text.spacing import trimmed
 
-MAX_SEGMENT_ID_CHARS = 128
 MAX_REMEMBERED_SEGMENTS = 1024
 """So many segments without open text are remembered."""
 MAX_PARTS = 16

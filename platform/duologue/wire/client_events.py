@@ -11,7 +11,7 @@ from duologue.events import (
     SessionClose,
     SessionUpdate,
 )
-from duologue.text.utterance import MAX_SEGMENT_ID_CHARS
+from duologue.text.segment_names import MAX_SEGMENT_ID_CHARS
 from duologue.v1 import events_pb2 as pb
 from duologue.wire.fields import UINT64, missing, name, unicode, whole
 from duologue.wire.sessions import config_from_pb, config_to_pb

@@ -175,6 +175,21 @@ def test_the_connections_state_is_always_there(stage: Stage) -> None:
     assert stage.model.link is Link.CLOSED
 
 
+def test_a_pasted_text_stays_in_its_row(stage: Stage) -> None:
+    shown = stage.picture("one\ntwo 天气 👩‍👧", width=40)
+    assert "one⏎two 天气 👩‍👧▏" in shown
+    (row,) = [line for line in stage.picture("天\n" * 100, width=40).splitlines() if "天" in line]
+    assert row.rstrip(" │").endswith("天⏎▏")
+    assert row.count("天") >= 11
+
+
+def test_what_did_not_fit_is_said(stage: Stage) -> None:
+    paper = StringIO()
+    console = Console(file=paper, width=80, height=30)
+    console.print(draw(stage.model, "x", num_lost=1_234, width=80, height=30))
+    assert "1,234 characters did not fit" in paper.getvalue()
+
+
 @pytest.mark.parametrize(("width", "height"), [(20, 8), (80, 24), (200, 60)])
 def test_the_picture_fits_the_terminal(stage: Stage, width: int, height: int) -> None:
     stage.tell(judged(State.QUERY, "long " * 200, "a"), ResponseStarted(1))

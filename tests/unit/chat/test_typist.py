@@ -2,10 +2,17 @@
 
 from collections.abc import Iterable
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from duologue.chat.typist import CONTINUES_WITHIN_MS, PAUSE_MS, Typist
+from duologue.chat.typist import (
+    CONTINUES_WITHIN_MS,
+    MAX_EVENT_CHARS,
+    MAX_LINE_CHARS,
+    PAUSE_MS,
+    Typist,
+)
 from duologue.events import ClientEvent, InputAppend, InputCommit, InputRevise, ResponseCancel
 from duologue.talk.keys import Key
 
@@ -90,8 +97,46 @@ def test_a_decision_does_not_take_away_what_was_not_yet_sent() -> None:
     assert typist.press(Key.ENTER, 10_000)[0] == InputAppend("line-1", "No")
 
 
+def test_a_paste_goes_out_whole_whatever_is_in_it() -> None:
+    pasted = "one\ntwo 👩‍👩‍👧 x\u200dy " * 2_000
+    typist = Typist()
+    typist.press("a", 0)
+    events = typist.press(pasted, 0)
+    assert heard(events) == {"line-1": "a" + pasted}
+    assert all(
+        isinstance(event, InputAppend) and len(event.text) <= MAX_EVENT_CHARS for event in events
+    )
+    typist.press(Key.BACKSPACE, 0)
+    assert typist.text == ("a" + pasted)[:-1]
+
+
+def test_what_does_not_fit_into_a_line_is_counted() -> None:
+    typist = Typist()
+    sent = heard(typist.press("x" * (MAX_LINE_CHARS + 7), 0))
+    assert (len(sent["line-1"]), typist.num_lost) == (MAX_LINE_CHARS, 7)
+    typist.press("y", 0)
+    assert typist.num_lost == 8
+    typist.press(Key.ENTER, 0)
+    assert typist.num_lost == 0
+
+
+@pytest.mark.parametrize("last", ["👩‍👩‍👧", "🇵🇹", "👍🏽", "e\u0301", "b"])
+def test_backspace_takes_back_what_looks_like_one_character(last: str) -> None:
+    typist = Typist()
+    typist.press(f"a {last}", 0)
+    assert typist.press(Key.BACKSPACE, 0) == [InputRevise("line-1", "a ")]
+
+
+def test_a_long_line_is_revised_in_several_events() -> None:
+    typist = Typist()
+    before = typist.press("x" * 20_000, 0)
+    events = [*before, *typist.press(Key.BACKSPACE, 0)]
+    assert isinstance(events[len(before)], InputRevise)
+    assert heard(events) == {"line-1": "x" * 19_999}
+
+
 KEYS = st.one_of(
-    st.sampled_from([*"ab ,.", Key.BACKSPACE, Key.BACKSPACE, Key.ENTER]),
+    st.sampled_from([*"ab ,.", "a paste\n of 👩‍👧", " ", Key.BACKSPACE, Key.BACKSPACE, Key.ENTER]),
     st.just("decided"),
 )
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 import transformers
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from duologue.errors import ModelUnavailable
 from duologue.model import bundled
@@ -69,6 +69,56 @@ def widen_layers(folder: Path) -> None:
     file.write_text(json.dumps(json.loads(file.read_text()) | {"intermediate_size": 65}))
 
 
+def forget_head(folder: Path) -> None:
+    file = folder / "model.safetensors"
+    weights = load_file(file)
+    del weights["lm_head.weight"]
+    save_file(weights, file, {"format": "pt"})
+
+
+def cut_into_shards(folder: Path) -> None:
+    """Two files and an index, as large models come."""
+    weights = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    names = sorted(weights)
+    places: dict[str, str] = {}
+    for number, part in enumerate((names[:9], names[9:]), start=1):
+        file = f"model-{number:05d}-of-00002.safetensors"
+        save_file({name: weights[name] for name in part}, folder / file, {"format": "pt"})
+        places |= dict.fromkeys(part, file)
+    index = {"metadata": {}, "weight_map": places}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+
+
+def lose_a_shard(folder: Path) -> None:
+    cut_into_shards(folder)
+    (folder / "model-00002-of-00002.safetensors").unlink()
+
+
+def break_index(folder: Path) -> None:
+    cut_into_shards(folder)
+    (folder / "model.safetensors.index.json").write_text("{}")
+
+
+def leave_pointer(folder: Path, name: str) -> None:
+    (folder / name).write_text(
+        f"version https://git-lfs.github.com/spec/v1\noid sha256:{'4d7a' * 16}\nsize 538090408\n"
+    )
+
+
+def point_to_weights(folder: Path) -> None:
+    leave_pointer(folder, "model.safetensors")
+
+
+def point_to_a_shard(folder: Path) -> None:
+    cut_into_shards(folder)
+    leave_pointer(folder, "model-00001-of-00002.safetensors")
+
+
+def point_to_words(folder: Path) -> None:
+    leave_pointer(folder, "tokenizer.json")
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -79,6 +129,12 @@ def widen_layers(folder: Path) -> None:
         (break_tokenizer, "cannot load the model in .*"),
         (grow_layers, "lacks 9 of its weights: model.layers.2"),
         (widen_layers, "cannot load the model in .*"),
+        (forget_head, r"lacks 1 of its weights: lm_head\.weight$"),
+        (lose_a_shard, r"lacks model-00002-of-00002\.safetensors, which .*index\.json names"),
+        (break_index, r"index\.json does not say where weights are"),
+        (point_to_weights, r"/model\.safetensors is a git-LFS pointer .*git lfs pull"),
+        (point_to_a_shard, r"/model-00001-of-00002\.safetensors is a git-LFS pointer"),
+        (point_to_words, r"/tokenizer\.json is a git-LFS pointer"),
     ],
 )
 def test_broken_folder(tmp_path: Path, damage: Callable[[Path], None], message: str) -> None:
@@ -88,6 +144,58 @@ def test_broken_folder(tmp_path: Path, damage: Callable[[Path], None], message: 
         load(folder)
     assert "\n" not in str(raised.value)
     assert len(str(raised.value)) < 500
+
+
+def test_pointers_to_what_is_not_read_do_not_matter(tmp_path: Path) -> None:
+    folder = write_tiny_model(tmp_path)
+    cut_into_shards(folder)
+    for name in ("pytorch_model.bin", "consolidated.safetensors", "model.onnx"):
+        leave_pointer(folder, name)
+    load(folder)
+
+
+def test_a_gguf_file_may_be_a_pointer_too(tmp_path: Path) -> None:
+    leave_pointer(tmp_path, "model.gguf")
+    with pytest.raises(ModelUnavailable, match=r"model\.gguf is a git-LFS pointer"):
+        load(tmp_path / "model.gguf")
+
+
+def test_tied_weights_are_not_missing(tmp_path: Path) -> None:
+    folder = write_tiny_model(tmp_path, tie_word_embeddings=True)
+    assert "lm_head.weight" not in load_file(folder / "model.safetensors")
+    load(folder)
+
+
+SCALED = {"rope_theta": 1e4, "factor": 4.0}
+LONG = {
+    "rope_type": "longrope",
+    "rope_theta": 1e4,
+    "short_factor": [1.0, 1.1, 1.2, 1.3],
+    "long_factor": [1.0, 4.0, 8.0, 16.0],
+}
+
+
+@pytest.mark.parametrize("family", ["llama", "qwen2"])
+def test_positions_that_follow_the_longest_row_are_refused(tmp_path: Path, family: str) -> None:
+    rope = LONG | {"original_max_position_embeddings": 64}
+    folder = write_tiny_model(tmp_path, family, rope_parameters=rope)
+    with pytest.raises(ModelUnavailable, match=r"they \('longrope'\) are scaled by the longest"):
+        load(folder)
+
+
+@pytest.mark.parametrize(
+    "rope",
+    [
+        SCALED | {"rope_type": "dynamic"},  # which begins to scale behind the longest context
+        SCALED | {"rope_type": "linear"},
+        SCALED | {"rope_type": "yarn", "original_max_position_embeddings": 64},
+        LONG | {"original_max_position_embeddings": 512},  # never long
+        LONG | {"original_max_position_embeddings": 64, "long_factor": LONG["short_factor"]},
+    ],
+    ids=["dynamic", "linear", "yarn", "never long", "long as short"],
+)
+def test_positions_of_one_scale_are_not(tmp_path: Path, rope: dict[str, Any]) -> None:
+    load(write_tiny_model(tmp_path, rope_parameters=rope))
 
 
 @pytest.mark.parametrize("content", [b"", b"GGUF", b"not a model at all"])
@@ -145,6 +253,23 @@ SIZES: dict[str, Any] = {
                 first_k_dense_replace=2,
             ),
             "'deepseek_v3' is not supported: .* heads differ in size",
+        ),
+        (
+            transformers.FalconH1Config(
+                **SIZES,
+                num_key_value_heads=2,
+                mamba_d_ssm=32,
+                mamba_n_heads=4,
+                mamba_d_head=8,
+                mamba_n_groups=1,
+                mamba_d_state=8,
+                initializer_range=0.2,
+            ),
+            "'falcon_h1' is not supported: .* rows see each other beside their attention",
+        ),
+        (
+            transformers.StableLmConfig(**SIZES, num_key_value_heads=2),
+            "'stablelm' is not supported: .* do not pass on what a forward is given",
         ),
         (
             transformers.Gemma3TextConfig(

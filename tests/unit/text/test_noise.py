@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from duologue.text.noise import DEFAULT_NOISE_TAGS, has_words, without_noise
+from duologue.text.noise import has_words, without_noise
+from duologue.text.noise_tags import DEFAULT_NOISE_TAGS
 
 word_tags = st.sampled_from([tag for tag in DEFAULT_NOISE_TAGS if tag.isascii()])
 brackets = st.sampled_from(["[]", "()", "<>", "**", "（）", "♪♪", "{}"])

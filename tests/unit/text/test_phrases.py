@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from duologue.text.go_on_phrases import DEFAULT_GO_ON_PHRASES
 from duologue.text.phrases import (
-    DEFAULT_GO_ON_PHRASES,
     MAX_POLITE_WORDS,
     is_backchannel,
     is_phrase,

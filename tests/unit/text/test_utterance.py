@@ -13,12 +13,12 @@ from duologue.errors import CapacityExceeded, DuologueError, InvalidInput
 from duologue.text.joining import join
 from duologue.text.matching import text_after
 from duologue.text.noise import has_words
+from duologue.text.segment_names import MAX_SEGMENT_ID_CHARS
 from duologue.text.spacing import trimmed
 from duologue.text.token_edit import TokenEdit, token_edit
 from duologue.text.utterance import (
     MAX_PARTS,
     MAX_REMEMBERED_SEGMENTS,
-    MAX_SEGMENT_ID_CHARS,
     Utterance,
 )
 from tests.unit.text.tiny_tokenizers import byte_level

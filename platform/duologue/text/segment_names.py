@@ -1,0 +1,3 @@
+"""What a segment may be called."""
+
+MAX_SEGMENT_ID_CHARS = 128
