@@ -142,7 +142,8 @@ async def _ended(channel: aio.Channel, method: str) -> grpc.StatusCode:
     The message goes with the call: one that is written on a stream which was refused meanwhile
     makes gRPC tell of an internal error instead of the refusal.
     """
-    call: Any = channel.unary_stream(method)(b"")
+    begin: Any = channel.unary_stream(method)
+    call = begin(b"")
     with suppress(aio.AioRpcError):
         if await call.read() is not aio.EOF:
             call.cancel()
