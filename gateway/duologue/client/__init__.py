@@ -50,6 +50,7 @@ from duologue.events import (
     SessionClosed,
     StateReason,
 )
+from duologue.history import EarlierTurn
 from duologue.notices import (
     Backpressure,
     GoAway,
@@ -71,6 +72,7 @@ __all__ = [
     "ConnectionLost",
     "ContextTrimmed",
     "Conversation",
+    "EarlierTurn",
     "Envelope",
     "Error",
     "Event",

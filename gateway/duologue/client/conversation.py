@@ -16,12 +16,14 @@ from duologue.client.routes import Routes
 from duologue.events import (
     AssistantSaid,
     ClientEvent,
+    ContextAppend,
     Envelope,
     InputAppend,
     InputCommit,
     InputRevise,
     PlaybackAck,
     ResponseCancel,
+    ResponseCreate,
     SessionClose,
     SessionUpdate,
 )
@@ -180,6 +182,17 @@ class Conversation:
         nobody asked for; without it, it is the response that is being said, or a new one.
         """
         await self.send(AssistantSaid(text, response_id, is_end, heard_chars))
+
+    async def add_context(self, text: str, role: str = "system") -> None:
+        """Let the model know something that nobody says here: a tool's result, a note, or as "user"
+        or "assistant" what was said elsewhere. A reply that is being given goes on undisturbed."""
+        await self.send(ContextAppend(role, text))
+
+    async def respond(self, text: str = "", *, instructions: str = "") -> None:
+        """Let the assistant speak unasked, at once or when it has said what it is saying: this text
+        (a greeting, a filler), or what the model says. `instructions` are for it to heed, and stay
+        in the conversation."""
+        await self.send(ResponseCreate(instructions, text))
 
     async def update(self, config: SessionConfig) -> None:
         """From now on other settings; what was fixed at the start is refused by an Error event."""

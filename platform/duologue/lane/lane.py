@@ -14,6 +14,7 @@ from duologue.lane.steps import (
     Finish,
     Hear,
     Ignore,
+    Note,
     Pause,
     Promote,
     Promotion,
@@ -160,6 +161,8 @@ class Lane:
                 self._reopen()
             case Amend():
                 self._amend(step.keep, step.tail)
+            case Note():
+                self._notes_join_trunk([step])
             case Begin():
                 self._begin(step.is_turn)
             case Say():
@@ -196,19 +199,6 @@ class Lane:
         self.cells.free(freed)
         return bool(freed)
 
-    def turns_over(self, max_tokens: int) -> int:
-        """How many of the oldest turns must leave for the lane to have at most `max_tokens`.
-
-        The last turn stays in any case.
-        """
-        excess = self.num_tokens - max_tokens
-        if excess <= 0 or self.num_turns < 2:
-            return 0
-        for turns, start in enumerate(self.turn_starts[1:], start=1):
-            if start - self.num_opening_tokens >= excess:
-                return turns
-        return self.num_turns - 1
-
     def _hear(self, step: Hear) -> None:
         header = self.chat.user_header
         if not self.input.tokens:
@@ -228,16 +218,27 @@ class Lane:
             is_kept = step.policy is Promotion.REBASE
             keep, tail = (step.keep, step.tail) if is_kept else (0, ())
             if step.aside_tokens is not None:
-                self._set_aside(step.aside_tokens, step.aside_is_finished, keep, tail)
+                self._set_aside(step, step.aside_tokens, keep, tail)
             else:
                 self._conclude(keep, tail)
+        self.phase = ReplyPhase.NONE
+        self._notes_join_trunk(step.notes)
         self._utterance_joins_trunk()
         self.num_utterance_in_trunk = 0
         self.num_reply_in_trunk = 0
-        self.phase = ReplyPhase.NONE
         self.was_answered = step.answer
         if step.answer:
             self._reply_begins()
+
+    def _notes_join_trunk(self, notes: Sequence[Note]) -> None:
+        """An utterance in progress follows another trunk then, as when a reply concludes."""
+        assert self.phase is ReplyPhase.NONE, self.phase
+        for note in notes:
+            if note.is_turn:
+                self.turn_starts.append(len(self.trunk))
+            self.num_last_input_tokens = 0
+            self.trunk.tokens.extend(self.chat.note(note.speaker, note.tokens))
+            self.cells.free(self.input.uncache())
 
     def _begin(self, is_turn: bool) -> None:
         assert self.phase is ReplyPhase.NONE, self.phase
@@ -252,13 +253,13 @@ class Lane:
         self.num_replies += 1
         self.reply_number = self.num_replies
 
-    def _set_aside(self, length: int, is_finished: bool, keep: int, tail: Sequence[int]) -> None:
+    def _set_aside(self, step: Promote, length: int, keep: int, tail: Sequence[int]) -> None:
         """Conclude the reply, but keep so much of it, with the cells that the trunk leaves."""
         assert 0 <= keep <= length <= self.num_reply_tokens, (keep, length, self.num_reply_tokens)
         self.cells.free(self.output.cut(len(self.chat.reply_header) + length))
         reply, start = CachedTokens(list(self.output.tokens)), len(self.trunk)
-        phase = ReplyPhase.FINISHED if is_finished else ReplyPhase.SPEAKING
-        aside = SetAside(self.reply_number, phase, reply, start)
+        phase = ReplyPhase.FINISHED if step.aside_is_finished else ReplyPhase.SPEAKING
+        aside = SetAside(self.reply_number, phase, reply, start, num_notes=len(step.notes))
         if keep or tail:
             aside.num_joined = len(self.chat.reply_header) + keep
         if self.trunk.is_cached and len(self.output.cells) > aside.num_joined:
@@ -279,7 +280,7 @@ class Lane:
         self.cells.free(self.input.cut(0))
         start, length = self.turn_starts.pop(), self.num_last_input_tokens
         self.input.tokens = self.trunk.tokens[start : start + length]
-        is_in_place = self.aside is None or not self.aside.num_kept
+        is_in_place = self.aside is None or self.aside.start == start
         if is_in_place and self.cells.fit(Channel.TRUNK, Channel.INPUT):
             self.input.cells = self.trunk.cells[start : start + length]
             del self.trunk.cells[start : start + length]
@@ -305,6 +306,7 @@ class Lane:
         else:
             self.cells.free(aside.reply.cells)
         self.cells.free(self.trunk.cut(aside.start))
+        del self.turn_starts[len(self.turn_starts) - aside.num_notes :]
         # The last token's row is computed once more: it gives the next token.
         self.cells.free(self.output.uncache(len(self.output) - 1))
         self.phase, self.reply_number, self.aside = aside.phase, aside.number, None

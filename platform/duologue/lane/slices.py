@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from duologue.errors import DuologueError
 from duologue.lane.judging import Judgement, Patience
-from duologue.lane.steps import EndReason, Step
+from duologue.lane.steps import EndReason, Note, Step
 from duologue.text.token_edit import TokenEdit
 
 
@@ -28,7 +28,10 @@ class Slice:
     amends: Heard | None = None
     """How much the user had really heard of the reply that the last query cut."""
     begins: bool = False
-    """Then let a reply begin that no utterance asked for: the caller speaks of its own accord."""
+    """Then let a reply begin that no utterance asked for."""
+    given: tuple[int, ...] = ()
+    """What the reply that begins, or goes on, is to say from here on, to its end, and not what the
+    model would."""
     edit: TokenEdit | None = None
     """How the utterance changed since the last slice."""
     patience: Patience = Patience.NORMAL
@@ -47,6 +50,8 @@ class Slice:
     settles: bool = False
     """The utterance joins the trunk as it is, without an answer: it is too long to wait for its
     end."""
+    notes: tuple[Note, ...] = ()
+    """What is to join the trunk: at once if there is no reply, or where a query cuts it."""
     returns_early: bool = False
     """End as soon as a reply that begins in this slice has something to show."""
     reply_tokens: int = 4

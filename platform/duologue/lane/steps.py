@@ -7,6 +7,8 @@ lane again, token for token; its cells follow from the tokens.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from duologue.speaker import Speaker
+
 
 class Promotion(StrEnum):
     """What becomes of a reply that a query cuts off."""
@@ -32,6 +34,19 @@ class Ignore:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """Something joins the trunk that nobody has said just now: an earlier turn, a tool's result.
+
+    There is no reply then. What stands before it can no longer be reopened.
+    """
+
+    speaker: Speaker
+    tokens: tuple[int, ...]
+    is_turn: bool = True
+    """Whether it is a turn of its own, and not more of the last one."""
+
+
+@dataclass(frozen=True, slots=True)
 class Promote:
     """The utterance is complete and joins the trunk; with `answer`, a new reply begins.
 
@@ -47,6 +62,9 @@ class Promote:
     aside_tokens: int | None = None
     aside_is_finished: bool = False
     """Whether the reply had been generated to its end."""
+    notes: tuple[Note, ...] = ()
+    """They join the trunk between that reply and the utterance, and leave it with a `Reopen` that
+    lets the reply go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +163,7 @@ Step = (
     | Promote
     | Reopen
     | Amend
+    | Note
     | Begin
     | Say
     | Finish

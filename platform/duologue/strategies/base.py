@@ -8,7 +8,7 @@ from duologue.lane.judging import Judgement
 from duologue.lane.lane import Lane
 from duologue.lane.profile import LaneProfile
 from duologue.lane.slices import Slice
-from duologue.lane.steps import Hear, Step
+from duologue.lane.steps import Hear, Note, Step
 from duologue.states import State
 
 
@@ -58,6 +58,8 @@ class SliceRun:
     """Whether a reply that begins with these tokens has text to show."""
     steps: list[Step] = field(default_factory=list)
     judgement: Judgement | None = None
+    num_given: int = 0
+    """Tokens said of those that the slice gives."""
 
     @property
     def is_decided(self) -> bool:
@@ -69,7 +71,7 @@ class SliceRun:
         num_cached = self.lane.input.num_cached
         self.lane.apply(step)
         self.steps.append(step)
-        if isinstance(step, Hear) or self.lane.input.num_cached < num_cached:
+        if isinstance(step, Hear | Note) or self.lane.input.num_cached < num_cached:
             self.evidence.clear()
 
 

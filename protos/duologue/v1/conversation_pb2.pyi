@@ -66,6 +66,8 @@ class _RoleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Role.ValueType],
     """The user."""
     ROLE_ASSISTANT: _Role.ValueType  # 2
     """The model."""
+    ROLE_SYSTEM: _Role.ValueType  # 3
+    """Neither: what the caller let the model know."""
 
 class Role(_Role, metaclass=_RoleEnumTypeWrapper):
     """Who said something."""
@@ -76,6 +78,8 @@ ROLE_USER: Role.ValueType  # 1
 """The user."""
 ROLE_ASSISTANT: Role.ValueType  # 2
 """The model."""
+ROLE_SYSTEM: Role.ValueType  # 3
+"""Neither: what the caller let the model know."""
 Global___Role: _TypeAlias = Role  # noqa: Y015
 
 @_typing.final
@@ -480,7 +484,7 @@ class Session(_message.Message):
     """The node that holds it, if one does."""
     @_builtins.property
     def config(self) -> _events_pb2.SessionConfig:
-        """How it is held; in lists without its system prompt. Not kept of a closed session."""
+        """How it is held; in lists without its system prompt and history. Not kept of a closed session."""
 
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:
@@ -536,7 +540,7 @@ class TranscriptEntry(_message.Message):
     """The text; of a reply, what was heard of it."""
     outcome: _builtins.str
     """What became of it: "answered", "ignored", "held" or "continued"; "complete", "cut" or
-    "forgotten".
+    "forgotten"; or "noted", of what `context_append` brought.
     """
     response_id: _builtins.int
     """Which response, for replies."""

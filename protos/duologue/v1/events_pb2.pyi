@@ -142,6 +142,8 @@ class ClientEvent(_message.Message):
     SESSION_UPDATE_FIELD_NUMBER: _builtins.int
     SESSION_CLOSE_FIELD_NUMBER: _builtins.int
     ASSISTANT_SAID_FIELD_NUMBER: _builtins.int
+    CONTEXT_APPEND_FIELD_NUMBER: _builtins.int
+    RESPONSE_CREATE_FIELD_NUMBER: _builtins.int
     client_seq: _builtins.int
     """Counts the session's client events from 1 without gaps, across connections."""
     @_builtins.property
@@ -176,6 +178,14 @@ class ClientEvent(_message.Message):
     def assistant_said(self) -> Global___AssistantSaid:
         """What the caller's own assistant says, in a session that only listens."""
 
+    @_builtins.property
+    def context_append(self) -> Global___ContextAppend:
+        """Something that the model is to know, and that nobody says here."""
+
+    @_builtins.property
+    def response_create(self) -> Global___ResponseCreate:
+        """Let the assistant speak unasked."""
+
     def __init__(
         self,
         *,
@@ -188,12 +198,14 @@ class ClientEvent(_message.Message):
         session_update: Global___SessionUpdate | None = ...,
         session_close: Global___SessionClose | None = ...,
         assistant_said: Global___AssistantSaid | None = ...,
+        context_append: Global___ContextAppend | None = ...,
+        response_create: Global___ResponseCreate | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["assistant_said", b"assistant_said", "event", b"event", "input_append", b"input_append", "input_commit", b"input_commit", "input_revise", b"input_revise", "playback_ack", b"playback_ack", "response_cancel", b"response_cancel", "session_close", b"session_close", "session_update", b"session_update"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["assistant_said", b"assistant_said", "context_append", b"context_append", "event", b"event", "input_append", b"input_append", "input_commit", b"input_commit", "input_revise", b"input_revise", "playback_ack", b"playback_ack", "response_cancel", b"response_cancel", "response_create", b"response_create", "session_close", b"session_close", "session_update", b"session_update"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assistant_said", b"assistant_said", "client_seq", b"client_seq", "event", b"event", "input_append", b"input_append", "input_commit", b"input_commit", "input_revise", b"input_revise", "playback_ack", b"playback_ack", "response_cancel", b"response_cancel", "session_close", b"session_close", "session_update", b"session_update"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assistant_said", b"assistant_said", "client_seq", b"client_seq", "context_append", b"context_append", "event", b"event", "input_append", b"input_append", "input_commit", b"input_commit", "input_revise", b"input_revise", "playback_ack", b"playback_ack", "response_cancel", b"response_cancel", "response_create", b"response_create", "session_close", b"session_close", "session_update", b"session_update"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["input_append", "input_revise", "input_commit", "playback_ack", "response_cancel", "session_update", "session_close", "assistant_said"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["input_append", "input_revise", "input_commit", "playback_ack", "response_cancel", "session_update", "session_close", "assistant_said", "context_append", "response_create"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
@@ -375,6 +387,67 @@ class AssistantSaid(_message.Message):
 Global___AssistantSaid: _TypeAlias = AssistantSaid  # noqa: Y015
 
 @_typing.final
+class ContextAppend(_message.Message):
+    """Something that the model is to know: a tool's result, a note, what was said on another channel. It
+    joins the conversation at once, or behind the reply that is being given: when that is over, or
+    before the query that cuts it.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROLE_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    role: _builtins.str
+    """Required. In whose voice: "user", "assistant", or "system" for what none of them says."""
+    text: _builtins.str
+    """Required. The text; white space around it means nothing. At most 65536 characters, and what is a
+    single utterance in the model's context.
+    """
+    def __init__(
+        self,
+        *,
+        role: _builtins.str = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["role", b"role", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ContextAppend: _TypeAlias = ContextAppend  # noqa: Y015
+
+@_typing.final
+class ResponseCreate(_message.Message):
+    """Let the assistant speak unasked: first, or again. The response begins at once, or when the one
+    that is being given is over, and is like any other from then on. Not with the strategy "listen".
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INSTRUCTIONS_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    instructions: _builtins.str
+    """What it is to know or to heed; it stays in the conversation, as by `context_append` with the role
+    "system".
+    """
+    text: _builtins.str
+    """What it says, word for word; unset, the model speaks on. At most `max_reply_tokens` tokens."""
+    def __init__(
+        self,
+        *,
+        instructions: _builtins.str = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["instructions", b"instructions", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResponseCreate: _TypeAlias = ResponseCreate  # noqa: Y015
+
+@_typing.final
 class SessionUpdate(_message.Message):
     """Settings that may change while a conversation goes on."""
 
@@ -439,6 +512,7 @@ class SessionConfig(_message.Message):
     REPORTS_PLAYBACK_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
     REPLY_TOKENS_PER_SECOND_FIELD_NUMBER: _builtins.int
+    HISTORY_FIELD_NUMBER: _builtins.int
     strategy: _builtins.str
     """"duo"; "listen", where the caller speaks with a model of its own; or for comparison "tdm" or
     "turn". Fixed when the session is created.
@@ -479,6 +553,13 @@ class SessionConfig(_message.Message):
     def labels(self) -> _struct_pb2.Struct:
         """The caller's own labels, given back by GetSession and ListSessions; at most 16."""
 
+    @_builtins.property
+    def history(self) -> _containers.RepeatedCompositeFieldContainer[Global___EarlierTurn]:
+        """What was said before, in order: the model knows it as if it had been said here, and the
+        transcript does not have it. At most 512 turns and 131072 bytes of text; refused where it leaves
+        no room for a reply in the model's context. Fixed when the session is created.
+        """
+
     def __init__(
         self,
         *,
@@ -498,10 +579,11 @@ class SessionConfig(_message.Message):
         reports_playback: _builtins.bool | None = ...,
         model: _builtins.str | None = ...,
         reply_tokens_per_second: _builtins.float | None = ...,
+        history: _abc.Iterable[Global___EarlierTurn] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_floor", b"_floor", "_look_ahead_tokens", b"_look_ahead_tokens", "_max_reply_tokens", b"_max_reply_tokens", "_model", b"_model", "_repetition_penalty", b"_repetition_penalty", "_reply_tokens_per_second", b"_reply_tokens_per_second", "_reply_tokens_per_slice", b"_reply_tokens_per_slice", "_reports_playback", b"_reports_playback", "_seed", b"_seed", "_strategy", b"_strategy", "_system_prompt", b"_system_prompt", "_temperature", b"_temperature", "_top_k", b"_top_k", "_top_p", b"_top_p", "floor", b"floor", "labels", b"labels", "look_ahead_tokens", b"look_ahead_tokens", "max_reply_tokens", b"max_reply_tokens", "model", b"model", "repetition_penalty", b"repetition_penalty", "reply_tokens_per_second", b"reply_tokens_per_second", "reply_tokens_per_slice", b"reply_tokens_per_slice", "reports_playback", b"reports_playback", "seed", b"seed", "strategy", b"strategy", "system_prompt", b"system_prompt", "temperature", b"temperature", "top_k", b"top_k", "top_p", b"top_p"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_floor", b"_floor", "_look_ahead_tokens", b"_look_ahead_tokens", "_max_reply_tokens", b"_max_reply_tokens", "_model", b"_model", "_repetition_penalty", b"_repetition_penalty", "_reply_tokens_per_second", b"_reply_tokens_per_second", "_reply_tokens_per_slice", b"_reply_tokens_per_slice", "_reports_playback", b"_reports_playback", "_seed", b"_seed", "_strategy", b"_strategy", "_system_prompt", b"_system_prompt", "_temperature", b"_temperature", "_top_k", b"_top_k", "_top_p", b"_top_p", "floor", b"floor", "labels", b"labels", "look_ahead_tokens", b"look_ahead_tokens", "max_reply_tokens", b"max_reply_tokens", "model", b"model", "repetition_penalty", b"repetition_penalty", "reply_tokens_per_second", b"reply_tokens_per_second", "reply_tokens_per_slice", b"reply_tokens_per_slice", "reports_playback", b"reports_playback", "seed", b"seed", "stop_strings", b"stop_strings", "strategy", b"strategy", "system_prompt", b"system_prompt", "temperature", b"temperature", "top_k", b"top_k", "top_p", b"top_p"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_floor", b"_floor", "_look_ahead_tokens", b"_look_ahead_tokens", "_max_reply_tokens", b"_max_reply_tokens", "_model", b"_model", "_repetition_penalty", b"_repetition_penalty", "_reply_tokens_per_second", b"_reply_tokens_per_second", "_reply_tokens_per_slice", b"_reply_tokens_per_slice", "_reports_playback", b"_reports_playback", "_seed", b"_seed", "_strategy", b"_strategy", "_system_prompt", b"_system_prompt", "_temperature", b"_temperature", "_top_k", b"_top_k", "_top_p", b"_top_p", "floor", b"floor", "history", b"history", "labels", b"labels", "look_ahead_tokens", b"look_ahead_tokens", "max_reply_tokens", b"max_reply_tokens", "model", b"model", "repetition_penalty", b"repetition_penalty", "reply_tokens_per_second", b"reply_tokens_per_second", "reply_tokens_per_slice", b"reply_tokens_per_slice", "reports_playback", b"reports_playback", "seed", b"seed", "stop_strings", b"stop_strings", "strategy", b"strategy", "system_prompt", b"system_prompt", "temperature", b"temperature", "top_k", b"top_k", "top_p", b"top_p"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__floor: _TypeAlias = _typing.Literal["floor"]  # noqa: Y015
     _WhichOneofArgType__floor: _TypeAlias = _typing.Literal["_floor", b"_floor"]  # noqa: Y015
@@ -561,6 +643,32 @@ class SessionConfig(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__top_p) -> _WhichOneofReturnType__top_p | None: ...
 
 Global___SessionConfig: _TypeAlias = SessionConfig  # noqa: Y015
+
+@_typing.final
+class EarlierTurn(_message.Message):
+    """What was said before the session began."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROLE_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    role: _builtins.str
+    """Required. "user", "assistant", or "system" for an instruction or a note among them."""
+    text: _builtins.str
+    """Required. The text; white space around it means nothing."""
+    def __init__(
+        self,
+        *,
+        role: _builtins.str = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["role", b"role", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EarlierTurn: _TypeAlias = EarlierTurn  # noqa: Y015
 
 @_typing.final
 class ServerEvent(_message.Message):

@@ -150,6 +150,8 @@ class Slice(_message.Message):
     KEEPS_FIELD_NUMBER: _builtins.int
     BEGINS_FIELD_NUMBER: _builtins.int
     RETURNS_EARLY_FIELD_NUMBER: _builtins.int
+    NOTES_FIELD_NUMBER: _builtins.int
+    GIVEN_FIELD_NUMBER: _builtins.int
     tick: _builtins.int
     """The beat of the shared clock."""
     reopens: _builtins.bool
@@ -188,6 +190,14 @@ class Slice(_message.Message):
     def amends(self) -> Global___Heard:
         """What the user had really heard of the reply that the last query cut."""
 
+    @_builtins.property
+    def notes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Note]:
+        """What is to join the trunk: at once if there is no reply, or where a query cuts it."""
+
+    @_builtins.property
+    def given(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """What the reply is to say from here on, to its end, and not what the model would."""
+
     def __init__(
         self,
         *,
@@ -207,10 +217,12 @@ class Slice(_message.Message):
         keeps: _builtins.bool = ...,
         begins: _builtins.bool = ...,
         returns_early: _builtins.bool = ...,
+        notes: _abc.Iterable[Global___Note] | None = ...,
+        given: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["amends", b"amends", "edit", b"edit", "heard", b"heard"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amends", b"amends", "begins", b"begins", "conclude", b"conclude", "edit", b"edit", "heard", b"heard", "holds_reply", b"holds_reply", "keeps", b"keeps", "look_ahead_tokens", b"look_ahead_tokens", "patience", b"patience", "pauses", b"pauses", "reopens", b"reopens", "reply_tokens", b"reply_tokens", "returns_early", b"returns_early", "sets_aside", b"sets_aside", "settles", b"settles", "tick", b"tick"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amends", b"amends", "begins", b"begins", "conclude", b"conclude", "edit", b"edit", "given", b"given", "heard", b"heard", "holds_reply", b"holds_reply", "keeps", b"keeps", "look_ahead_tokens", b"look_ahead_tokens", "notes", b"notes", "patience", b"patience", "pauses", b"pauses", "reopens", b"reopens", "reply_tokens", b"reply_tokens", "returns_early", b"returns_early", "sets_aside", b"sets_aside", "settles", b"settles", "tick", b"tick"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -234,6 +246,7 @@ class Step(_message.Message):
     RESUME_FIELD_NUMBER: _builtins.int
     AMEND_FIELD_NUMBER: _builtins.int
     BEGIN_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
     finish: _events_pb2.EndReason.ValueType
     """The reply was generated to its end, for this reason."""
     trim_turns: _builtins.int
@@ -278,6 +291,10 @@ class Step(_message.Message):
     def begin(self) -> Global___Begin:
         """A reply begins that no utterance asked for."""
 
+    @_builtins.property
+    def note(self) -> Global___Note:
+        """Something joins the trunk that nobody has said just now."""
+
     def __init__(
         self,
         *,
@@ -293,12 +310,13 @@ class Step(_message.Message):
         resume: Global___Resume | None = ...,
         amend: Global___Heard | None = ...,
         begin: Global___Begin | None = ...,
+        note: Global___Note | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["amend", b"amend", "begin", b"begin", "conclude", b"conclude", "finish", b"finish", "hear", b"hear", "ignore", b"ignore", "pause", b"pause", "promote", b"promote", "reopen", b"reopen", "resume", b"resume", "say", b"say", "step", b"step", "trim_turns", b"trim_turns"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amend", b"amend", "begin", b"begin", "conclude", b"conclude", "finish", b"finish", "hear", b"hear", "ignore", b"ignore", "note", b"note", "pause", b"pause", "promote", b"promote", "reopen", b"reopen", "resume", b"resume", "say", b"say", "step", b"step", "trim_turns", b"trim_turns"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amend", b"amend", "begin", b"begin", "conclude", b"conclude", "finish", b"finish", "hear", b"hear", "ignore", b"ignore", "pause", b"pause", "promote", b"promote", "reopen", b"reopen", "resume", b"resume", "say", b"say", "step", b"step", "trim_turns", b"trim_turns"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amend", b"amend", "begin", b"begin", "conclude", b"conclude", "finish", b"finish", "hear", b"hear", "ignore", b"ignore", "note", b"note", "pause", b"pause", "promote", b"promote", "reopen", b"reopen", "resume", b"resume", "say", b"say", "step", b"step", "trim_turns", b"trim_turns"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_step: _TypeAlias = _typing.Literal["hear", "ignore", "promote", "reopen", "say", "finish", "conclude", "trim_turns", "pause", "resume", "amend", "begin"]  # noqa: Y015
+    _WhichOneofReturnType_step: _TypeAlias = _typing.Literal["hear", "ignore", "promote", "reopen", "say", "finish", "conclude", "trim_turns", "pause", "resume", "amend", "begin", "note"]  # noqa: Y015
     _WhichOneofArgType_step: _TypeAlias = _typing.Literal["step", b"step"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_step) -> _WhichOneofReturnType_step | None: ...
 
@@ -332,6 +350,7 @@ class Promote(_message.Message):
     ANSWER_FIELD_NUMBER: _builtins.int
     ASIDE_TOKENS_FIELD_NUMBER: _builtins.int
     ASIDE_IS_FINISHED_FIELD_NUMBER: _builtins.int
+    NOTES_FIELD_NUMBER: _builtins.int
     policy: Global___Promotion.ValueType
     """What becomes of a reply that is cut."""
     answer: _builtins.bool
@@ -344,6 +363,10 @@ class Promote(_message.Message):
     def heard(self) -> Global___Heard:
         """What was heard of that reply."""
 
+    @_builtins.property
+    def notes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Note]:
+        """What joins the trunk between that reply and the utterance."""
+
     def __init__(
         self,
         *,
@@ -352,10 +375,11 @@ class Promote(_message.Message):
         answer: _builtins.bool = ...,
         aside_tokens: _builtins.int | None = ...,
         aside_is_finished: _builtins.bool = ...,
+        notes: _abc.Iterable[Global___Note] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_aside_tokens", b"_aside_tokens", "aside_tokens", b"aside_tokens", "heard", b"heard"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_aside_tokens", b"_aside_tokens", "answer", b"answer", "aside_is_finished", b"aside_is_finished", "aside_tokens", b"aside_tokens", "heard", b"heard", "policy", b"policy"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_aside_tokens", b"_aside_tokens", "answer", b"answer", "aside_is_finished", b"aside_is_finished", "aside_tokens", b"aside_tokens", "heard", b"heard", "notes", b"notes", "policy", b"policy"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__aside_tokens: _TypeAlias = _typing.Literal["aside_tokens"]  # noqa: Y015
     _WhichOneofArgType__aside_tokens: _TypeAlias = _typing.Literal["_aside_tokens", b"_aside_tokens"]  # noqa: Y015
@@ -379,6 +403,38 @@ class Reopen(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Reopen: _TypeAlias = Reopen  # noqa: Y015
+
+@_typing.final
+class Note(_message.Message):
+    """What nobody has said just now: an earlier turn, a tool's result."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SPEAKER_FIELD_NUMBER: _builtins.int
+    TOKENS_FIELD_NUMBER: _builtins.int
+    IS_TURN_FIELD_NUMBER: _builtins.int
+    speaker: _builtins.str
+    """In whose voice: "user", "assistant", "system"."""
+    is_turn: _builtins.bool
+    """Whether it is a turn of its own."""
+    @_builtins.property
+    def tokens(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """The text."""
+
+    def __init__(
+        self,
+        *,
+        speaker: _builtins.str = ...,
+        tokens: _abc.Iterable[_builtins.int] | None = ...,
+        is_turn: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_turn", b"is_turn", "speaker", b"speaker", "tokens", b"tokens"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Note: _TypeAlias = Note  # noqa: Y015
 
 @_typing.final
 class Begin(_message.Message):
@@ -641,6 +697,7 @@ class SetAside(_message.Message):
     START_FIELD_NUMBER: _builtins.int
     NUM_JOINED_FIELD_NUMBER: _builtins.int
     NUM_KEPT_FIELD_NUMBER: _builtins.int
+    NUM_NOTES_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     """Which reply it is."""
     phase: _builtins.str
@@ -651,6 +708,8 @@ class SetAside(_message.Message):
     """So many of its first tokens stand in the trunk, from there on."""
     num_kept: _builtins.int
     """Tokens that the trunk keeps of it, with the mark that ends it."""
+    num_notes: _builtins.int
+    """Notes in the trunk between it and the utterance that cut it."""
     @_builtins.property
     def tokens(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """All of it, with its header."""
@@ -664,10 +723,11 @@ class SetAside(_message.Message):
         start: _builtins.int = ...,
         num_joined: _builtins.int = ...,
         num_kept: _builtins.int = ...,
+        num_notes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["num_joined", b"num_joined", "num_kept", b"num_kept", "number", b"number", "phase", b"phase", "start", b"start", "tokens", b"tokens"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["num_joined", b"num_joined", "num_kept", b"num_kept", "num_notes", b"num_notes", "number", b"number", "phase", b"phase", "start", b"start", "tokens", b"tokens"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -8,11 +8,13 @@ from zlib import crc32
 
 from hypothesis import strategies as st
 
-from duologue.events import AssistantSaid, Error
+from duologue.events import AssistantSaid, ContextAppend, Error, ResponseCreate
 from duologue.floor_settings import FloorSettings
+from duologue.history import EarlierTurn
 from duologue.lane.lane import Lane
-from duologue.session.transcript import Outcome, Role
+from duologue.session.transcript import Outcome
 from duologue.session_config import SessionConfig
+from duologue.speaker import Speaker
 from duologue.text.tokenizer import Tokenizer
 from tests.unit.session.scripted_engine import Probabilities, state_of
 from tests.unit.session.stage import CONFIRMED, DECODING, EAGER, Setting, Stage, chat_of
@@ -52,6 +54,10 @@ class Deed(Enum):
     """The next slice runs out of room."""
     TELL = auto()
     """The caller says something with a model of its own, where that is its part."""
+    NOTE = auto()
+    """The caller lets the model know something."""
+    ASK = auto()
+    """The caller wants the assistant to speak."""
     CHANGE = auto()
     """The client wants the session held in another way."""
 
@@ -78,12 +84,20 @@ FLOORS = (
     FloorSettings(held_reply_tokens=2, confirm_word_gaps=6.0, late_ack_ms=2000),
 )
 
+HISTORY = (
+    EarlierTurn("assistant", "Welcome back."),
+    EarlierTurn("user", " Where were we? "),
+    EarlierTurn("system", "It is late."),
+    EarlierTurn("assistant", "At the weather."),
+)
+
 settings_of_sessions = st.builds(
     Setting,
     stop_strings=st.sampled_from([(), (), ("e",), ("###", "th")]),
     rows_per_forward=st.sampled_from([1000, 1000, 7, 2]),
     max_positions=st.just(100_000),
     floor=st.sampled_from(FLOORS),
+    history=st.sampled_from([(), (), HISTORY]),
 )
 
 
@@ -185,6 +199,14 @@ class Play:
                 stage.engine.rest()
             case Deed.TELL if not stage.setup.strategy.speaks:
                 self._tell(place)
+            case Deed.NOTE:
+                role = tuple(Speaker)[place % len(Speaker)]
+                stage.send(
+                    ContextAppend(role, f" n{len(stage.envelopes)}x {'known ' * (place % 9)}")
+                )
+            case Deed.ASK if stage.setup.strategy.speaks:
+                text = "" if place % 3 == 0 else f"g{len(stage.envelopes)}x naïve 天气 👩‍👩‍👧."
+                stage.send(ResponseCreate("Be kind." if place % 4 == 0 else "", text))
             case Deed.CHANGE:
                 changed = SessionConfig(
                     reply_tokens_per_slice=1 + place % 7, look_ahead_tokens=place % 3
@@ -244,9 +266,10 @@ def play(
 def as_trunk(stage: Stage) -> str:
     """What the trunk should be by the transcript: what was ignored is not in it, nor a call for
     silence where the reply waits."""
-    names = {Role.USER: "user", Role.ASSISTANT: "reply"}
+    names = {"user": "user", "assistant": "reply", "system": "note"}
     left_out = {Outcome.IGNORED, *([Outcome.HELD] if stage.setup.strategy.takes_back else [])}
-    return "".join(
+    earlier = "".join(f"[{names[each.role]}: {each.text.strip()}]" for each in stage.setup.history)
+    return earlier + "".join(
         f"[{names[role]}: {_kept(stage, text)}]"
         for role, text, outcome in stage.entries
         if outcome not in left_out and _kept(stage, text)

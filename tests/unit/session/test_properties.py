@@ -17,8 +17,7 @@ from duologue.events import (
     ServerEvent,
 )
 from duologue.floor_settings import FloorSettings
-from duologue.lane.lane import Lane
-from duologue.lane.steps import EndReason, Promote, Say
+from duologue.lane.steps import Begin, EndReason, Promote, Say
 from duologue.session.transcript import Role
 from tests.unit.session.schedules import (
     FLOORS,
@@ -208,7 +207,7 @@ def replies_by_journal(stage: Stage) -> dict[int, list[int]]:
 
     What it said in the slice that cut it was not said, should it go on.
     """
-    lane = Lane(stage.setup.chat, stage.setup.opening)
+    lane = stage.setup.new_lane()
     replies: dict[int, list[int]] = {}
     for step in stage.steps:
         if isinstance(step, Promote) and step.aside_tokens is not None:
@@ -216,7 +215,7 @@ def replies_by_journal(stage: Stage) -> dict[int, list[int]]:
         lane.apply(step)
         if isinstance(step, Say):
             replies[lane.reply_number] += step.tokens
-        elif isinstance(step, Promote) and step.answer:
+        elif isinstance(step, Begin) or (isinstance(step, Promote) and step.answer):
             replies[lane.reply_number] = []
     return replies
 
@@ -250,4 +249,5 @@ def test_every_deed_does_something(deed: Deed) -> None:
 def vars_of(done: Play) -> tuple[object, ...]:
     stage = done.stage
     told = (stage.story, stage.entries, stage.session.utterance)
-    return (*told, len(stage.slices), stage.clock.now_ms())
+    waiting = (len(stage.session.state.notes), len(stage.session.state.waiting))
+    return (*told, *waiting, len(stage.slices), stage.clock.now_ms())

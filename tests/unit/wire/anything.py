@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from duologue.errors import CapacityExceeded, DuologueError, InvalidInput, ModelUnavailable
 from duologue.events import (
     AssistantSaid,
+    ContextAppend,
     ContextTrimmed,
     Envelope,
     Error,
@@ -16,6 +17,7 @@ from duologue.events import (
     Interrupted,
     PlaybackAck,
     ResponseCancel,
+    ResponseCreate,
     ResponseDelta,
     ResponseDone,
     ResponsePaused,
@@ -27,6 +29,7 @@ from duologue.events import (
     StateReason,
 )
 from duologue.forward.sampling_settings import SamplingSettings
+from duologue.history import EarlierTurn
 from duologue.lane.judging import Judge, Judgement, Patience
 from duologue.lane.phase import ReplyPhase
 from duologue.lane.profile import LaneProfile
@@ -40,6 +43,7 @@ from duologue.lane.steps import (
     Finish,
     Hear,
     Ignore,
+    Note,
     Pause,
     Promote,
     Promotion,
@@ -59,6 +63,7 @@ from duologue.notices import (
 )
 from duologue.session.records import Abandoned, Arrived, Departed, Elapsed, Received
 from duologue.session_config import SessionConfig
+from duologue.speaker import Speaker
 from duologue.states import State
 from duologue.text.token_edit import TokenEdit
 from duologue.usage import Usage
@@ -74,6 +79,10 @@ texts = st.text(max_size=30)
 names = st.text(min_size=1, max_size=128)
 times = st.floats(allow_nan=False, allow_infinity=False)
 probabilities = st.dictionaries(st.sampled_from(State), st.floats(0, 1))
+
+speakers = st.sampled_from(Speaker)
+wordy = texts.filter(str.strip)
+earlier_turns = st.builds(EarlierTurn, speakers.map(str), wordy)
 
 configs = st.builds(
     SessionConfig,
@@ -93,6 +102,7 @@ configs = st.builds(
     floor=st.none() | st.sampled_from(["confirmed", "eager"]),
     reports_playback=st.none() | st.booleans(),
     labels=st.dictionaries(texts, texts | times | st.booleans(), max_size=16),
+    history=st.lists(earlier_turns, max_size=3).map(tuple),
 )
 client_events = st.one_of(
     st.builds(InputAppend, names, texts, st.booleans()),
@@ -101,6 +111,8 @@ client_events = st.one_of(
     st.builds(PlaybackAck, numbers, counts),
     st.builds(ResponseCancel, st.none() | numbers),
     st.builds(AssistantSaid, texts, st.none() | numbers, st.booleans(), st.none() | counts),
+    st.builds(ContextAppend, speakers.map(str), texts),
+    st.builds(ResponseCreate, texts, texts),
     st.builds(SessionUpdate, configs),
     st.just(SessionClose()),
 )
@@ -141,6 +153,7 @@ notices = st.builds(
         st.builds(GoAway, counts),
     ),
 )
+notes = st.builds(Note, speakers, tokens, st.booleans())
 steps = st.one_of(
     st.builds(Hear, counts, tokens),
     st.just(Ignore()),
@@ -152,9 +165,11 @@ steps = st.one_of(
         st.booleans(),
         st.none() | counts,
         st.booleans(),
+        st.lists(notes, max_size=2).map(tuple),
     ),
     st.just(Reopen()),
     st.builds(Amend, counts, tokens),
+    notes,
     st.builds(Begin, st.booleans()),
     st.builds(Say, tokens),
     st.builds(Finish, st.sampled_from(EndReason)),
@@ -181,6 +196,8 @@ slices = st.builds(
     begins=st.booleans(),
     keeps=st.booleans(),
     returns_early=st.booleans(),
+    notes=st.lists(notes, max_size=2).map(tuple),
+    given=tokens,
     reply_tokens=counts,
     look_ahead_tokens=counts,
 )
@@ -214,7 +231,7 @@ records = st.one_of(
 
 
 @st.composite
-def asides(draw: st.DrawFn, num_trunk_tokens: int) -> AsideState:
+def asides(draw: st.DrawFn, num_trunk_tokens: int, num_turns: int) -> AsideState:
     """A reply that was set aside, and of which the trunk keeps a part."""
     start = draw(st.integers(0, num_trunk_tokens))
     num_kept = draw(st.integers(0, num_trunk_tokens - start))
@@ -226,6 +243,7 @@ def asides(draw: st.DrawFn, num_trunk_tokens: int) -> AsideState:
         start=start,
         num_joined=draw(st.integers(0, min(num_kept, len(said)))),
         num_kept=num_kept,
+        num_notes=draw(st.integers(0, num_turns)),
     )
 
 
@@ -248,7 +266,7 @@ def lane_states(draw: st.DrawFn) -> LaneState:
         num_last_input_tokens=draw(st.integers(0, last_turn)),
         num_utterance_in_trunk=draw(st.integers(0, len(trunk))),
         num_reply_in_trunk=draw(st.integers(0, len(trunk))),
-        aside=draw(st.none() | asides(len(trunk))),
+        aside=draw(st.none() | asides(len(trunk), len(starts))),
     )
 
 

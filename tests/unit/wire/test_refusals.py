@@ -72,6 +72,14 @@ def client_event(**fields: Any) -> events_pb2.ClientEvent:
             client_event(assistant_said=pb.AssistantSaid(text="x" * 65_537)),
             "assistant_said.text must have at most 65536 characters, not 65537",
         ),
+        (
+            client_event(context_append=pb.ContextAppend(role="tool", text="x")),
+            "context_append.role must be one of 'user', 'assistant', 'system', not 'tool'",
+        ),
+        (
+            client_event(context_append=pb.ContextAppend(role="user", text="x" * 65_537)),
+            "context_append.text must have at most 65536 characters, not 65537",
+        ),
     ],
 )
 def test_client_events(message: events_pb2.ClientEvent, complaint: str) -> None:
@@ -107,6 +115,10 @@ def labelled(**labels: Any) -> events_pb2.SessionConfig:
     return message
 
 
+def earlier(role: str, *texts: str) -> events_pb2.SessionConfig:
+    return pb.SessionConfig(history=[pb.EarlierTurn(role=role, text=text) for text in texts])
+
+
 @pytest.mark.parametrize(
     ("message", "complaint"),
     [
@@ -133,6 +145,9 @@ def labelled(**labels: Any) -> events_pb2.SessionConfig:
         (labelled(tags=["a"]), "config.labels must be texts, numbers, true or false, not 'list"),
         (labelled(**{str(n): "x" for n in range(17)}), "config.labels must be at most 16"),
         (labelled(x="y" * 257), "config.labels must have at most 256 characters, not 257"),
+        (earlier("tool", "x"), "config.history.role must be 'user', 'assistant' or 'system', not"),
+        (earlier("user", " \n"), "config.history.text must be more than white space"),
+        (earlier("user", *["x"] * 513), "config.history must have at most 512 turns, not 513"),
     ],
 )
 def test_session_configs(message: events_pb2.SessionConfig, complaint: str) -> None:
@@ -208,6 +223,10 @@ def some_lane() -> LaneState:
         ({"num_utterance_in_trunk": 999}, "lane.num_utterance_in_trunk must be a whole number"),
         ({"aside": aside_at(999)}, "lane.aside.start must be a whole number from 0"),
         ({"aside": aside_at(num_kept=999)}, "lane.aside.num_kept must be a whole number from 0"),
+        (
+            {"aside": replace(aside_at(), num_notes=9)},
+            "lane.aside.num_notes must be a whole number",
+        ),
         ({"aside": aside_at(num_joined=4)}, "lane.aside.num_joined must be a whole number from 0"),
     ],
 )
