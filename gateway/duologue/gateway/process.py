@@ -54,6 +54,8 @@ async def _serve(settings: Settings, ready_file: Path | None, parent: int | None
         serving(settings, store, watcher=watcher) as gateway,
         running(stopping.watch(parent)),
     ):
+        if gateway.http_address is not None:
+            print(f"OpenAI's API is at {gateway.http_address}", flush=True)
         _announce(gateway.address, ready_file)
         await stopping.asked.wait()
         if not stopping.is_urgent:
