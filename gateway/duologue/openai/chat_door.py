@@ -38,6 +38,7 @@ class ChatDoor:
         grant = None
         try:
             grant = await self._door.admit(credentials(request.headers))
+            self._door.require_right(grant)
             asked = chat_request(parsed(await self._body(request)))
             model = await self._door.model_named(asked.model)
             asked = replace(asked, config=replace(asked.config, model=model))
@@ -63,6 +64,7 @@ class ChatDoor:
         grant = None
         try:
             grant = await self._door.admit(credentials(request.headers))
+            self._door.require_right(grant)
             with self._door.allowance.call(grant.tenant.tenant_id):
                 names = await self._door.models()
             wanted = request.path_params.get("model")

@@ -30,13 +30,12 @@ class Door:
     params: Mapping[str, str]
 
     async def admit(self, metadata: Metadata) -> Grant:
-        """Who calls, and may talk; raises the DuologueError that says why not."""
-        grant = await self.desk.keys.admit(metadata)
-        try:
-            require_right(grant, CONVERSE)
-        except Exception as error:
-            raise _Known(error, grant) from error
-        return grant
+        """Who calls; raises the DuologueError that says why nobody whom we know."""
+        return await self.desk.keys.admit(metadata)
+
+    def require_right(self, grant: Grant) -> None:
+        """Raise NotAllowed unless they may talk."""
+        require_right(grant, CONVERSE)
 
     async def model_named(self, name: str | None) -> str | None:
         """What a session is to ask for, by the name that the client gave; raises InvalidInput."""
@@ -53,22 +52,11 @@ class Door:
         """What the caller is told of it; it is counted like every refusal."""
         if isinstance(error, Unusable):
             return error.error
-        if isinstance(error, _Known):
-            error, grant = error.error, error.grant
         tenant_id = "" if grant is None else grant.tenant.tenant_id
         is_operator = grant is not None and grant.tenant.is_operator
         refusal = refusal_of(error, tenant_id, for_operator=is_operator)
         self.desk.watcher.refused(tenant_id, refusal)
         return error_of(refusal, self.params)
-
-
-class _Known(Exception):
-    """A refusal of somebody whom we know."""
-
-    def __init__(self, error: Exception, grant: Grant) -> None:
-        super().__init__(str(error))
-        self.error = error
-        self.grant = grant
 
 
 def credentials(headers: Headers, key: str | None = None) -> list[tuple[str, str]]:

@@ -34,6 +34,7 @@ async def converse(door: Door, socket: WebSocket) -> None:
     grant = None
     try:
         grant = await door.admit(metadata)
+        door.require_right(grant)
         tenant = grant.tenant
         config = SessionConfig(model=await _model(door, socket))
         with (
