@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from duologue.errors import InvalidSetting
 from duologue.floor_settings import FloorSettings
+from duologue.history import EarlierTurn, check_history
 from duologue.setting_checks import check
 from duologue.settings import (
     MODEL_NAME,
@@ -22,7 +23,7 @@ MAX_STOP_STRING_CHARS = 256
 MAX_LABELS = 16
 MAX_LABEL_CHARS = 256
 
-_FIXED = ("model", "strategy", "system_prompt", "labels")
+_FIXED = ("model", "strategy", "system_prompt", "history", "labels")
 _DECODING = (
     "strategy",
     "system_prompt",
@@ -62,6 +63,8 @@ class SessionConfig:
     """Whether the client reports what of a reply was heard; its first report says so too."""
     labels: Mapping[str, Label] = field(default_factory=dict)
     """The caller's own."""
+    history: tuple[EarlierTurn, ...] = ()
+    """What was said before, which the model is to know."""
 
     def __post_init__(self) -> None:
         is_name = self.model is None or MODEL_NAME.fullmatch(self.model) is not None
@@ -73,6 +76,7 @@ class SessionConfig:
         for name, label in self.labels.items():
             _check_text("labels", name, MAX_LABEL_CHARS)
             _check_text("labels", label if isinstance(label, str) else None, MAX_LABEL_CHARS)
+        check_history(self.history)
         # Each value is within its range, whatever the others are.
         self.decoding(DecodingSettings())
         self.sampling(ReplySamplingSettings())
@@ -108,7 +112,7 @@ class SessionConfig:
     def check_changeable(self) -> None:
         """Raise InvalidSetting if it says something that is fixed when a session is created."""
         for name in _FIXED:
-            if getattr(self, name) not in (None, {}):
+            if getattr(self, name) not in (None, {}, ()):
                 raise InvalidSetting(
                     f"config.{name} is fixed when the session is created; "
                     f"{', '.join(_changeable())} can be changed"

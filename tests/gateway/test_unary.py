@@ -258,6 +258,7 @@ async def test_a_refusal_arrives_whatever_it_quotes(client: Api, letter: str) ->
 async def _make_large(store: Store, count: int) -> bytes:
     """Sessions with as much of a config as the API takes; the config."""
     config = events_pb2.SessionConfig(system_prompt="語" * 16_384, strategy="turn")
+    config.history.add(role="user", text="hello")
     for number in range(count):
         await store.create_session(
             SessionRecord("acme", f"s{number}", config.SerializeToString(), b"d", 1_000 + number)
@@ -281,10 +282,12 @@ async def test_a_page_of_sessions_ends_by_its_bytes(
     assert [each.session_id for each in mine] == [f"s{n}" for n in reversed(range(count))]
     assert {each.config.strategy for each in mine} == {"turn"}
     assert not any(each.config.HasField("system_prompt") for each in mine)
+    assert not any(each.config.history for each in mine)
     found = await client.conversations.GetSession(
         pb.GetSessionRequest(session_id="s0"), metadata=client.metadata
     )
     assert len(found.session.config.system_prompt) == 16_384
+    assert [turn.text for turn in found.session.config.history] == ["hello"]
 
 
 async def _pages(client: Api, found: list[pb.Session]) -> list[str]:

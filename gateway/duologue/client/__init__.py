@@ -49,6 +49,7 @@ from duologue.events import (
     SessionClosed,
     StateReason,
 )
+from duologue.history import EarlierTurn
 from duologue.notices import (
     Backpressure,
     GoAway,
@@ -70,6 +71,7 @@ __all__ = [
     "ConnectionLost",
     "ContextTrimmed",
     "Conversation",
+    "EarlierTurn",
     "Envelope",
     "Error",
     "Event",

@@ -42,9 +42,11 @@ def session_to_pb(record: SessionRecord, settings: StoreSettings) -> pb.Session:
 
 
 def listed_to_pb(record: SessionRecord, settings: StoreSettings) -> pb.Session:
-    """The same in a list: without the prompt, which may be long and is rarely wanted there."""
+    """The same in a list: without prompt and history, which may be long and are rarely wanted
+    there."""
     session = session_to_pb(record, settings)
     session.config.ClearField("system_prompt")
+    session.config.ClearField("history")
     return session
 
 

@@ -14,6 +14,7 @@ from duologue.lane.steps import (
     Finish,
     Hear,
     Ignore,
+    Note,
     Pause,
     Promote,
     Promotion,
@@ -160,6 +161,8 @@ class Lane:
                 self._reopen()
             case Amend():
                 self._amend(step.keep, step.tail)
+            case Note():
+                self._note(step)
             case Begin():
                 self._begin(step.is_turn)
             case Say():
@@ -238,6 +241,15 @@ class Lane:
         self.was_answered = step.answer
         if step.answer:
             self._reply_begins()
+
+    def _note(self, step: Note) -> None:
+        """An utterance in progress then follows another trunk, so that its cells are wrong."""
+        assert self.phase is ReplyPhase.NONE, self.phase
+        if step.is_turn:
+            self.turn_starts.append(len(self.trunk))
+        self.num_last_input_tokens = 0
+        self.trunk.tokens.extend(self.chat.note(step.speaker, step.tokens))
+        self.cells.free(self.input.uncache())
 
     def _begin(self, is_turn: bool) -> None:
         assert self.phase is ReplyPhase.NONE, self.phase

@@ -7,6 +7,8 @@ lane again, token for token; its cells follow from the tokens.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from duologue.speaker import Speaker
+
 
 class Promotion(StrEnum):
     """What becomes of a reply that a query cuts off."""
@@ -67,6 +69,19 @@ class Amend:
 
     keep: int
     tail: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something joins the trunk that nobody has said just now: an earlier turn, a tool's result.
+
+    There is no reply then. What stands before it can no longer be reopened.
+    """
+
+    speaker: Speaker
+    tokens: tuple[int, ...]
+    is_turn: bool = True
+    """Whether it is a turn of its own, and not more of the last one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +160,7 @@ Step = (
     | Promote
     | Reopen
     | Amend
+    | Note
     | Begin
     | Say
     | Finish

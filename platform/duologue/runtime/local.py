@@ -8,7 +8,6 @@ from duologue.clock import Clock, TickClock
 from duologue.engine.engine import Engine
 from duologue.errors import InvalidInput, UnknownSession
 from duologue.events import ClientEvent, Envelope
-from duologue.lane.lane import Lane
 from duologue.lane.slices import SliceResult
 from duologue.session.session import Session
 from duologue.session.setup import SessionSetup
@@ -75,7 +74,7 @@ class LocalRuntime:
         if session_id in self._members:
             raise InvalidInput(f"session {session_id} is open already")
         session = Session(session_id, setup)
-        lane = Lane(setup.chat, setup.opening)
+        lane = setup.new_lane()
         self.engine.open(session_id, session.epoch, lane, setup.profile, setup.strategy)
         self._members[session_id] = _Member(session, self.clock.now_ms())
         return session

@@ -80,7 +80,7 @@ class Session:
         self.epoch = epoch
         self.state = state or SessionState.new(setup.terms)
         self.setup = setup.under(self.state.terms)
-        self.lane = lane or Lane(setup.chat, self.setup.opening)
+        self.lane = lane or self.setup.new_lane()
         self._encoded: tuple[str, tuple[int, ...]] = ("", ())
 
     @property

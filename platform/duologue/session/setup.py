@@ -3,10 +3,13 @@
 from dataclasses import dataclass, fields, replace
 
 from duologue.forward.sampling_settings import SamplingSettings
+from duologue.history import EarlierTurn
 from duologue.lane.judging import Judge
+from duologue.lane.lane import Lane
 from duologue.lane.profile import LaneProfile, max_told_tokens
-from duologue.lane.steps import Promotion
+from duologue.lane.steps import Note, Promotion
 from duologue.session.terms import Terms
+from duologue.speaker import Speaker
 from duologue.strategies.base import Strategy
 from duologue.strategies.registry import strategy_named
 from duologue.text.chat import ChatFormat
@@ -23,6 +26,8 @@ class SessionSetup(Terms):
 
     tokenizer: Tokenizer
     chat: ChatFormat
+    history: tuple[EarlierTurn, ...] = ()
+    """What a new session's trunk has behind its opening."""
 
     @property
     def terms(self) -> Terms:
@@ -46,6 +51,20 @@ class SessionSetup(Terms):
     def opening(self) -> tuple[int, ...]:
         """The tokens that every trunk starts with."""
         return self.chat.opening(self.tokenizer, self.decoding.system_prompt)
+
+    @property
+    def earlier_notes(self) -> tuple[Note, ...]:
+        """The history as steps: turns as they would be if they had been held here."""
+        notes: list[Note] = []
+        for turn in self.history:
+            speaker, tokens = Speaker(turn.role), self.tokenizer.encode(turn.text.strip())
+            is_turn = speaker is not Speaker.ASSISTANT or not notes
+            notes.append(Note(speaker, tuple(tokens), is_turn))
+        return tuple(notes)
+
+    def new_lane(self) -> Lane:
+        """The lane of a session in which nothing happened yet."""
+        return Lane.replay(self.chat, self.opening, self.earlier_notes)
 
     @property
     def stop_strings(self) -> tuple[str, ...]:

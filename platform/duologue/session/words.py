@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from duologue.errors import InvalidSetting
-from duologue.session.setup import SessionSetup
+from duologue.session.setup import RESERVE_TOKENS, SessionSetup
 from duologue.session.terms import UNTRAINED_THRESHOLDS, Terms
 from duologue.session_config import SessionConfig
 from duologue.settings import Settings
@@ -52,6 +52,7 @@ class ModelWords:
             reports_playback=bool(config.reports_playback),
             knows_languages=True,
             words_digest=self.words_digest,
+            history=config.history,
         )
         self._check(setup)
         return setup
@@ -73,3 +74,23 @@ class ModelWords:
                 f"config.system_prompt must fill at most half of the context, {limit} tokens, "
                 f"not {num_tokens}"
             )
+        if setup.history:
+            _check_history(setup)
+
+
+def _check_history(setup: SessionSetup) -> None:
+    """Beside the history there is room for a reply, and beside its last turn, which stays whatever
+    leaves, for an utterance too."""
+    lane, most_said = setup.new_lane(), setup.decoding.max_reply_tokens
+    num_tokens, room = len(lane.trunk), setup.context_limit_tokens - most_said - RESERVE_TOKENS
+    if num_tokens > room:
+        raise InvalidSetting(
+            f"config.history must leave room for a reply in the context: together with the system "
+            f"prompt it must have at most {room} tokens, not {num_tokens}"
+        )
+    num_last = lane.num_fixed_tokens - lane.num_opening_tokens
+    most = setup.max_part_tokens(lane.num_opening_tokens) + most_said
+    if num_last > most:
+        raise InvalidSetting(
+            f"config.history must have at most {most} tokens in its last turn, not {num_last}"
+        )

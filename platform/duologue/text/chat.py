@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from duologue.errors import ModelUnavailable
+from duologue.speaker import Speaker
 from duologue.text.tokenizer import Tokenizer
 
 Messages = list[dict[str, str]]
@@ -56,6 +57,17 @@ class ChatFormat:
         if self.supports_system:
             return self.system_header + prompt + self.system_end
         return self.bare_opening + self.user_header + prompt + self.user_end
+
+    def note(self, speaker: Speaker, tokens: Sequence[int]) -> tuple[int, ...]:
+        """A whole turn of somebody's, between others; a template without a system role, or whose
+        system turn must come first, has the user say what would be there."""
+        if speaker is Speaker.ASSISTANT:
+            return (*self.reply_header, *tokens, *self.reply_end)
+        num_bare = len(self.bare_opening)
+        is_system = speaker is Speaker.SYSTEM and self.supports_system
+        if is_system and self.system_header[:num_bare] == self.bare_opening:
+            return (*self.system_header[num_bare:], *tokens, *self.system_end)
+        return (*self.user_header, *tokens, *self.user_end)
 
     def with_reply_header(self) -> "ChatFormat":
         """The same format with something to compute in the output channel before the first token.

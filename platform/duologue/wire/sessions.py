@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from google.protobuf.struct_pb2 import Struct
 
+from duologue.history import EarlierTurn
 from duologue.session_config import Label, SessionConfig
 from duologue.settings import Settings
 from duologue.v1 import events_pb2 as pb
@@ -48,6 +49,7 @@ def config_from_pb(message: pb.SessionConfig) -> SessionConfig:
         **given,
         stop_strings=tuple(message.stop_strings) or None,
         labels=_labels_from_pb(message.labels),
+        history=tuple(EarlierTurn(turn.role, turn.text) for turn in message.history),
     )
 
 
@@ -58,6 +60,8 @@ def config_to_pb(config: SessionConfig) -> pb.SessionConfig:
             setattr(message, name, value)
     if config.labels:
         message.labels.update(dict(config.labels))
+    turns = config.history
+    message.history.extend(pb.EarlierTurn(role=turn.role, text=turn.text) for turn in turns)
     return message
 
 

@@ -10,6 +10,7 @@ from duologue.lane.steps import (
     Finish,
     Hear,
     Ignore,
+    Note,
     Pause,
     Promote,
     Reopen,
@@ -18,9 +19,10 @@ from duologue.lane.steps import (
     Step,
     Trim,
 )
+from duologue.speaker import Speaker
 from duologue.v1 import lane_pb2 as pb
 from duologue.wire.enums import END_REASONS, PROMOTIONS
-from duologue.wire.fields import missing
+from duologue.wire.fields import missing, refuse
 
 _KINDS = tuple(field.name for field in pb.Step.DESCRIPTOR.oneofs_by_name["step"].fields)
 
@@ -46,6 +48,8 @@ def step_to_pb(step: Step) -> pb.Step:
             return pb.Step(reopen=pb.Reopen())
         case Amend(keep, tail):
             return pb.Step(amend=pb.Heard(keep=keep, tail=tail))
+        case Note():
+            return pb.Step(note=note_to_pb(step))
         case Begin(is_turn):
             return pb.Step(begin=pb.Begin(is_turn=is_turn))
         case Say(tokens):
@@ -75,6 +79,8 @@ def step_from_pb(message: pb.Step) -> Step:
             return Reopen()
         case "amend":
             return Amend(message.amend.keep, tuple(message.amend.tail))
+        case "note":
+            return note_from_pb(message.note)
         case "begin":
             return Begin(message.begin.is_turn)
         case "say":
@@ -110,6 +116,17 @@ def _promote_from_pb(message: pb.Promote) -> Promote:
     return Promote(
         policy, heard.keep, heard.tail, message.answer, aside_tokens, message.aside_is_finished
     )
+
+
+def note_to_pb(note: Note) -> pb.Note:
+    return pb.Note(speaker=note.speaker, tokens=note.tokens, is_turn=note.is_turn)
+
+
+def note_from_pb(message: pb.Note) -> Note:
+    """Raises InvalidInput for a speaker that is not known."""
+    if message.speaker not in set(Speaker):
+        refuse("note.speaker", f"one of {', '.join(Speaker)}", message.speaker)
+    return Note(Speaker(message.speaker), tuple(message.tokens), message.is_turn)
 
 
 def heard_to_pb(heard: Heard) -> pb.Heard:

@@ -480,7 +480,7 @@ class Session(_message.Message):
     """The node that holds it, if one does."""
     @_builtins.property
     def config(self) -> _events_pb2.SessionConfig:
-        """How it is held; in lists without its system prompt. Not kept of a closed session."""
+        """How it is held; in lists without its system prompt and history. Not kept of a closed session."""
 
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp:

@@ -97,7 +97,7 @@ class ConversationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListSessions(self, request, context):
-        """Lists the tenant's sessions, newest first. Their system prompts are left out.
+        """Lists the tenant's sessions, newest first. Their system prompts and histories are left out.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -28,7 +28,7 @@ class ConversationServiceStub:
     GetSession: _aio.UnaryUnaryMultiCallable[_conversation_pb2.GetSessionRequest, _conversation_pb2.GetSessionResponse]
     """Tells what is known of a session."""
     ListSessions: _aio.UnaryUnaryMultiCallable[_conversation_pb2.ListSessionsRequest, _conversation_pb2.ListSessionsResponse]
-    """Lists the tenant's sessions, newest first. Their system prompts are left out."""
+    """Lists the tenant's sessions, newest first. Their system prompts and histories are left out."""
     CloseSession: _aio.UnaryUnaryMultiCallable[_conversation_pb2.CloseSessionRequest, _conversation_pb2.CloseSessionResponse]
     """Ends a session, whoever is connected to it."""
     GetTranscript: _aio.UnaryUnaryMultiCallable[_conversation_pb2.GetTranscriptRequest, _conversation_pb2.GetTranscriptResponse]
@@ -72,7 +72,7 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _conversation_pb2.ListSessionsRequest,
         context: _aio.ServicerContext[_conversation_pb2.ListSessionsRequest, _abc.Awaitable[_conversation_pb2.ListSessionsResponse]],
     ) -> _abc.Awaitable[_conversation_pb2.ListSessionsResponse]:
-        """Lists the tenant's sessions, newest first. Their system prompts are left out."""
+        """Lists the tenant's sessions, newest first. Their system prompts and histories are left out."""
 
     @_abc_1.abstractmethod
     def CloseSession(

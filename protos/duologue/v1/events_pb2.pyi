@@ -439,6 +439,7 @@ class SessionConfig(_message.Message):
     REPORTS_PLAYBACK_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
     REPLY_TOKENS_PER_SECOND_FIELD_NUMBER: _builtins.int
+    HISTORY_FIELD_NUMBER: _builtins.int
     strategy: _builtins.str
     """"duo"; "listen", where the caller speaks with a model of its own; or for comparison "tdm" or
     "turn". Fixed when the session is created.
@@ -479,6 +480,13 @@ class SessionConfig(_message.Message):
     def labels(self) -> _struct_pb2.Struct:
         """The caller's own labels, given back by GetSession and ListSessions; at most 16."""
 
+    @_builtins.property
+    def history(self) -> _containers.RepeatedCompositeFieldContainer[Global___EarlierTurn]:
+        """What was said before, in order: the model knows it as if it had been said here, and the
+        transcript does not have it. At most 512 turns and 131072 bytes of text; refused where it leaves
+        no room for a reply in the model's context. Fixed when the session is created.
+        """
+
     def __init__(
         self,
         *,
@@ -498,10 +506,11 @@ class SessionConfig(_message.Message):
         reports_playback: _builtins.bool | None = ...,
         model: _builtins.str | None = ...,
         reply_tokens_per_second: _builtins.float | None = ...,
+        history: _abc.Iterable[Global___EarlierTurn] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_floor", b"_floor", "_look_ahead_tokens", b"_look_ahead_tokens", "_max_reply_tokens", b"_max_reply_tokens", "_model", b"_model", "_repetition_penalty", b"_repetition_penalty", "_reply_tokens_per_second", b"_reply_tokens_per_second", "_reply_tokens_per_slice", b"_reply_tokens_per_slice", "_reports_playback", b"_reports_playback", "_seed", b"_seed", "_strategy", b"_strategy", "_system_prompt", b"_system_prompt", "_temperature", b"_temperature", "_top_k", b"_top_k", "_top_p", b"_top_p", "floor", b"floor", "labels", b"labels", "look_ahead_tokens", b"look_ahead_tokens", "max_reply_tokens", b"max_reply_tokens", "model", b"model", "repetition_penalty", b"repetition_penalty", "reply_tokens_per_second", b"reply_tokens_per_second", "reply_tokens_per_slice", b"reply_tokens_per_slice", "reports_playback", b"reports_playback", "seed", b"seed", "strategy", b"strategy", "system_prompt", b"system_prompt", "temperature", b"temperature", "top_k", b"top_k", "top_p", b"top_p"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_floor", b"_floor", "_look_ahead_tokens", b"_look_ahead_tokens", "_max_reply_tokens", b"_max_reply_tokens", "_model", b"_model", "_repetition_penalty", b"_repetition_penalty", "_reply_tokens_per_second", b"_reply_tokens_per_second", "_reply_tokens_per_slice", b"_reply_tokens_per_slice", "_reports_playback", b"_reports_playback", "_seed", b"_seed", "_strategy", b"_strategy", "_system_prompt", b"_system_prompt", "_temperature", b"_temperature", "_top_k", b"_top_k", "_top_p", b"_top_p", "floor", b"floor", "labels", b"labels", "look_ahead_tokens", b"look_ahead_tokens", "max_reply_tokens", b"max_reply_tokens", "model", b"model", "repetition_penalty", b"repetition_penalty", "reply_tokens_per_second", b"reply_tokens_per_second", "reply_tokens_per_slice", b"reply_tokens_per_slice", "reports_playback", b"reports_playback", "seed", b"seed", "stop_strings", b"stop_strings", "strategy", b"strategy", "system_prompt", b"system_prompt", "temperature", b"temperature", "top_k", b"top_k", "top_p", b"top_p"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_floor", b"_floor", "_look_ahead_tokens", b"_look_ahead_tokens", "_max_reply_tokens", b"_max_reply_tokens", "_model", b"_model", "_repetition_penalty", b"_repetition_penalty", "_reply_tokens_per_second", b"_reply_tokens_per_second", "_reply_tokens_per_slice", b"_reply_tokens_per_slice", "_reports_playback", b"_reports_playback", "_seed", b"_seed", "_strategy", b"_strategy", "_system_prompt", b"_system_prompt", "_temperature", b"_temperature", "_top_k", b"_top_k", "_top_p", b"_top_p", "floor", b"floor", "history", b"history", "labels", b"labels", "look_ahead_tokens", b"look_ahead_tokens", "max_reply_tokens", b"max_reply_tokens", "model", b"model", "repetition_penalty", b"repetition_penalty", "reply_tokens_per_second", b"reply_tokens_per_second", "reply_tokens_per_slice", b"reply_tokens_per_slice", "reports_playback", b"reports_playback", "seed", b"seed", "stop_strings", b"stop_strings", "strategy", b"strategy", "system_prompt", b"system_prompt", "temperature", b"temperature", "top_k", b"top_k", "top_p", b"top_p"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__floor: _TypeAlias = _typing.Literal["floor"]  # noqa: Y015
     _WhichOneofArgType__floor: _TypeAlias = _typing.Literal["_floor", b"_floor"]  # noqa: Y015
@@ -561,6 +570,32 @@ class SessionConfig(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__top_p) -> _WhichOneofReturnType__top_p | None: ...
 
 Global___SessionConfig: _TypeAlias = SessionConfig  # noqa: Y015
+
+@_typing.final
+class EarlierTurn(_message.Message):
+    """What was said before the session began."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROLE_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    role: _builtins.str
+    """Required. "user", "assistant", or "system" for an instruction or a note among them."""
+    text: _builtins.str
+    """Required. The text; white space around it means nothing."""
+    def __init__(
+        self,
+        *,
+        role: _builtins.str = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["role", b"role", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EarlierTurn: _TypeAlias = EarlierTurn  # noqa: Y015
 
 @_typing.final
 class ServerEvent(_message.Message):

@@ -234,6 +234,7 @@ class Step(_message.Message):
     RESUME_FIELD_NUMBER: _builtins.int
     AMEND_FIELD_NUMBER: _builtins.int
     BEGIN_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
     finish: _events_pb2.EndReason.ValueType
     """The reply was generated to its end, for this reason."""
     trim_turns: _builtins.int
@@ -278,6 +279,10 @@ class Step(_message.Message):
     def begin(self) -> Global___Begin:
         """A reply begins that no utterance asked for."""
 
+    @_builtins.property
+    def note(self) -> Global___Note:
+        """Something joins the trunk that nobody has said just now."""
+
     def __init__(
         self,
         *,
@@ -293,12 +298,13 @@ class Step(_message.Message):
         resume: Global___Resume | None = ...,
         amend: Global___Heard | None = ...,
         begin: Global___Begin | None = ...,
+        note: Global___Note | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["amend", b"amend", "begin", b"begin", "conclude", b"conclude", "finish", b"finish", "hear", b"hear", "ignore", b"ignore", "pause", b"pause", "promote", b"promote", "reopen", b"reopen", "resume", b"resume", "say", b"say", "step", b"step", "trim_turns", b"trim_turns"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amend", b"amend", "begin", b"begin", "conclude", b"conclude", "finish", b"finish", "hear", b"hear", "ignore", b"ignore", "note", b"note", "pause", b"pause", "promote", b"promote", "reopen", b"reopen", "resume", b"resume", "say", b"say", "step", b"step", "trim_turns", b"trim_turns"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amend", b"amend", "begin", b"begin", "conclude", b"conclude", "finish", b"finish", "hear", b"hear", "ignore", b"ignore", "pause", b"pause", "promote", b"promote", "reopen", b"reopen", "resume", b"resume", "say", b"say", "step", b"step", "trim_turns", b"trim_turns"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amend", b"amend", "begin", b"begin", "conclude", b"conclude", "finish", b"finish", "hear", b"hear", "ignore", b"ignore", "note", b"note", "pause", b"pause", "promote", b"promote", "reopen", b"reopen", "resume", b"resume", "say", b"say", "step", b"step", "trim_turns", b"trim_turns"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_step: _TypeAlias = _typing.Literal["hear", "ignore", "promote", "reopen", "say", "finish", "conclude", "trim_turns", "pause", "resume", "amend", "begin"]  # noqa: Y015
+    _WhichOneofReturnType_step: _TypeAlias = _typing.Literal["hear", "ignore", "promote", "reopen", "say", "finish", "conclude", "trim_turns", "pause", "resume", "amend", "begin", "note"]  # noqa: Y015
     _WhichOneofArgType_step: _TypeAlias = _typing.Literal["step", b"step"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_step) -> _WhichOneofReturnType_step | None: ...
 
@@ -379,6 +385,38 @@ class Reopen(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Reopen: _TypeAlias = Reopen  # noqa: Y015
+
+@_typing.final
+class Note(_message.Message):
+    """What nobody has said just now: an earlier turn, a tool's result."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SPEAKER_FIELD_NUMBER: _builtins.int
+    TOKENS_FIELD_NUMBER: _builtins.int
+    IS_TURN_FIELD_NUMBER: _builtins.int
+    speaker: _builtins.str
+    """In whose voice: "user", "assistant", "system"."""
+    is_turn: _builtins.bool
+    """Whether it is a turn of its own."""
+    @_builtins.property
+    def tokens(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """The text."""
+
+    def __init__(
+        self,
+        *,
+        speaker: _builtins.str = ...,
+        tokens: _abc.Iterable[_builtins.int] | None = ...,
+        is_turn: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_turn", b"is_turn", "speaker", b"speaker", "tokens", b"tokens"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Note: _TypeAlias = Note  # noqa: Y015
 
 @_typing.final
 class Begin(_message.Message):

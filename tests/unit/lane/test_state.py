@@ -22,7 +22,7 @@ def test_a_lane_can_be_taken_down_and_put_up_again_between_any_two_steps(
     share: float,
 ) -> None:
     stage = play(schedule, setting, finishes=False, strategy=strategy, **decoding).stage
-    chat, steps = stage.setup.chat, stage.steps
+    chat, steps = stage.setup.chat, [*stage.setup.earlier_notes, *stage.steps]
     place = round(share * len(steps))
     before = Lane.replay(chat, stage.setup.opening, steps[:place])
     lane = LaneState.of(before).lane(chat)

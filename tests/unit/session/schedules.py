@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from duologue.events import AssistantSaid, Error
 from duologue.floor_settings import FloorSettings
+from duologue.history import EarlierTurn
 from duologue.lane.lane import Lane
-from duologue.session.transcript import Outcome, Role
+from duologue.session.transcript import Outcome
 from duologue.session_config import SessionConfig
 from duologue.text.tokenizer import Tokenizer
 from tests.unit.session.scripted_engine import Probabilities, state_of
@@ -78,12 +79,20 @@ FLOORS = (
     FloorSettings(held_reply_tokens=2, confirm_word_gaps=6.0, late_ack_ms=2000),
 )
 
+HISTORY = (
+    EarlierTurn("assistant", "Welcome back."),
+    EarlierTurn("user", " Where were we? "),
+    EarlierTurn("system", "It is late."),
+    EarlierTurn("assistant", "At the weather."),
+)
+
 settings_of_sessions = st.builds(
     Setting,
     stop_strings=st.sampled_from([(), (), ("e",), ("###", "th")]),
     rows_per_forward=st.sampled_from([1000, 1000, 7, 2]),
     max_positions=st.just(100_000),
     floor=st.sampled_from(FLOORS),
+    history=st.sampled_from([(), (), HISTORY]),
 )
 
 
@@ -244,9 +253,10 @@ def play(
 def as_trunk(stage: Stage) -> str:
     """What the trunk should be by the transcript: what was ignored is not in it, nor a call for
     silence where the reply waits."""
-    names = {Role.USER: "user", Role.ASSISTANT: "reply"}
+    names = {"user": "user", "assistant": "reply", "system": "note"}
     left_out = {Outcome.IGNORED, *([Outcome.HELD] if stage.setup.strategy.takes_back else [])}
-    return "".join(
+    earlier = "".join(f"[{names[each.role]}: {each.text.strip()}]" for each in stage.setup.history)
+    return earlier + "".join(
         f"[{names[role]}: {_kept(stage, text)}]"
         for role, text, outcome in stage.entries
         if outcome not in left_out and _kept(stage, text)

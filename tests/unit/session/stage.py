@@ -28,6 +28,7 @@ from duologue.events import (
     SessionUpdate,
 )
 from duologue.floor_settings import FloorSettings, ListeningSettings
+from duologue.history import EarlierTurn
 from duologue.lane.lane import Lane
 from duologue.lane.phase import ReplyPhase
 from duologue.lane.slices import Slice, SliceResult
@@ -94,6 +95,7 @@ class Setting:
     listening: ListeningSettings = LISTENING
     rows_per_forward: int = 1000
     knows_languages: bool = True
+    history: tuple[EarlierTurn, ...] = ()
 
 
 class Stage:
@@ -115,13 +117,14 @@ class Stage:
             floor=setting.floor,
             listening=setting.listening,
             knows_languages=setting.knows_languages,
+            history=setting.history,
         )
         (stop_token,) = chat.stop_tokens
         self.script = Script(
             tokenizer, stop_token, setting.replies, setting.ahead, dict(setting.states or {})
         )
         self.engine = ScriptedEngine(
-            Lane(chat, self.setup.opening),
+            self.setup.new_lane(),
             self.setup.profile,
             self.setup.strategy,
             model or self.script,
@@ -269,7 +272,9 @@ class Stage:
             else:
                 plain.append(token)
         text = "".join([*pieces, tokenizer.decode(plain)]).replace("]\n", "]")
-        return text.replace("[user\n", "[user: ").replace("[assistant\n", "[reply: ")
+        for header, name in (("user", "user"), ("assistant", "reply"), ("system", "note")):
+            text = text.replace(f"[{header}\n", f"[{name}: ")
+        return text
 
     @property
     def story(self) -> list[str]:
@@ -280,7 +285,8 @@ class Stage:
         """The session's lane is the engine's; so is the journal's; events are counted."""
         ours, theirs = self.session.lane, self.engine.lane
         assert picture(ours) == picture(theirs)
-        replayed = Lane.replay(self.setup.chat, self.setup.opening, self.steps)
+        steps = [*self.setup.earlier_notes, *self.steps]
+        replayed = Lane.replay(self.setup.chat, self.setup.opening, steps)
         assert picture(replayed) == picture(ours)
         assert [envelope.server_seq for envelope in self.envelopes] == list(
             range(1, len(self.envelopes) + 1)

@@ -17,7 +17,6 @@ from duologue.events import (
     ServerEvent,
 )
 from duologue.floor_settings import FloorSettings
-from duologue.lane.lane import Lane
 from duologue.lane.steps import EndReason, Promote, Say
 from duologue.session.transcript import Role
 from tests.unit.session.schedules import (
@@ -208,7 +207,7 @@ def replies_by_journal(stage: Stage) -> dict[int, list[int]]:
 
     What it said in the slice that cut it was not said, should it go on.
     """
-    lane = Lane(stage.setup.chat, stage.setup.opening)
+    lane = stage.setup.new_lane()
     replies: dict[int, list[int]] = {}
     for step in stage.steps:
         if isinstance(step, Promote) and step.aside_tokens is not None:

@@ -27,6 +27,7 @@ from duologue.events import (
     StateReason,
 )
 from duologue.forward.sampling_settings import SamplingSettings
+from duologue.history import EarlierTurn
 from duologue.lane.judging import Judge, Judgement, Patience
 from duologue.lane.phase import ReplyPhase
 from duologue.lane.profile import LaneProfile
@@ -40,6 +41,7 @@ from duologue.lane.steps import (
     Finish,
     Hear,
     Ignore,
+    Note,
     Pause,
     Promote,
     Promotion,
@@ -59,6 +61,7 @@ from duologue.notices import (
 )
 from duologue.session.records import Abandoned, Arrived, Departed, Elapsed, Received
 from duologue.session_config import SessionConfig
+from duologue.speaker import Speaker
 from duologue.states import State
 from duologue.text.token_edit import TokenEdit
 from duologue.usage import Usage
@@ -74,6 +77,10 @@ texts = st.text(max_size=30)
 names = st.text(min_size=1, max_size=128)
 times = st.floats(allow_nan=False, allow_infinity=False)
 probabilities = st.dictionaries(st.sampled_from(State), st.floats(0, 1))
+
+speakers = st.sampled_from(Speaker)
+wordy = texts.filter(str.strip)
+earlier_turns = st.builds(EarlierTurn, speakers.map(str), wordy)
 
 configs = st.builds(
     SessionConfig,
@@ -93,6 +100,7 @@ configs = st.builds(
     floor=st.none() | st.sampled_from(["confirmed", "eager"]),
     reports_playback=st.none() | st.booleans(),
     labels=st.dictionaries(texts, texts | times | st.booleans(), max_size=16),
+    history=st.lists(earlier_turns, max_size=3).map(tuple),
 )
 client_events = st.one_of(
     st.builds(InputAppend, names, texts, st.booleans()),
@@ -155,6 +163,7 @@ steps = st.one_of(
     ),
     st.just(Reopen()),
     st.builds(Amend, counts, tokens),
+    st.builds(Note, speakers, tokens, st.booleans()),
     st.builds(Begin, st.booleans()),
     st.builds(Say, tokens),
     st.builds(Finish, st.sampled_from(EndReason)),

@@ -107,6 +107,10 @@ def labelled(**labels: Any) -> events_pb2.SessionConfig:
     return message
 
 
+def earlier(role: str, *texts: str) -> events_pb2.SessionConfig:
+    return pb.SessionConfig(history=[pb.EarlierTurn(role=role, text=text) for text in texts])
+
+
 @pytest.mark.parametrize(
     ("message", "complaint"),
     [
@@ -133,6 +137,9 @@ def labelled(**labels: Any) -> events_pb2.SessionConfig:
         (labelled(tags=["a"]), "config.labels must be texts, numbers, true or false, not 'list"),
         (labelled(**{str(n): "x" for n in range(17)}), "config.labels must be at most 16"),
         (labelled(x="y" * 257), "config.labels must have at most 256 characters, not 257"),
+        (earlier("tool", "x"), "config.history.role must be 'user', 'assistant' or 'system', not"),
+        (earlier("user", " \n"), "config.history.text must be more than white space"),
+        (earlier("user", *["x"] * 513), "config.history must have at most 512 turns, not 513"),
     ],
 )
 def test_session_configs(message: events_pb2.SessionConfig, complaint: str) -> None:
