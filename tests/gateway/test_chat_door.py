@@ -70,6 +70,28 @@ async def test_an_answer_at_once_and_in_chunks(client: AsyncOpenAI) -> None:
     assert {chunk.id for chunk in chunks} == {chunks[0].id}
 
 
+async def test_earlier_turns_change_the_answer(client: AsyncOpenAI) -> None:
+    earlier: Any = [
+        {"role": "user", "content": [{"type": "text", "text": "Where are you?"}]},
+        {"role": "assistant", "content": "By the sea."},
+        {"role": "developer", "content": "The user is at sea, too."},
+    ]
+    asked = [ASKED[0], *earlier, ASKED[1]]
+    answers = [
+        await client.chat.completions.create(model=MODEL, messages=messages, temperature=0)
+        for messages in (ASKED, asked, asked)
+    ]
+    alone, first, again = (answer.choices[0].message.content for answer in answers)
+    assert first == again != alone
+
+
+async def test_more_than_the_context_holds(client: AsyncOpenAI) -> None:
+    earlier: Any = [{"role": "user", "content": "word " * 5_000}]
+    with pytest.raises(openai.BadRequestError) as caught:
+        await client.chat.completions.create(model=MODEL, messages=[*earlier, *ASKED[1:]])
+    assert caught.value.param == "messages"
+
+
 async def test_limits_of_an_answer(client: AsyncOpenAI) -> None:
     short = await client.chat.completions.create(
         model="default", messages=ASKED, max_completion_tokens=2

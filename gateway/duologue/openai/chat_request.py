@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from duologue.errors import InvalidSetting
+from duologue.history import EarlierTurn
 from duologue.openai.api_error import unsupported, unusable
 from duologue.openai.fields import Fields
 from duologue.openai.session_fields import NO_TOOLS, TEXT_ONLY, refused
@@ -48,12 +49,6 @@ _PASSED_OVER = (
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    role: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class ChatRequest:
     model: str
     """As the client names it."""
@@ -84,20 +79,19 @@ def chat_request(body: Fields) -> ChatRequest:
     return ChatRequest(model, config, text, is_streamed, tells_usage)
 
 
-def _config(body: Fields, prompt: str | None, earlier: Sequence[Turn]) -> SessionConfig:
+def _config(body: Fields, prompt: str | None, earlier: Sequence[EarlierTurn]) -> SessionConfig:
     most, older = body.integer("max_completion_tokens"), body.integer("max_tokens")
     stop = body.take("stop")
     stops = [stop] if isinstance(stop, str) else stop
     is_texts = isinstance(stops, list) and all(isinstance(each, str) for each in stops)
     if stops is not None and not is_texts:
         raise unusable("stop", "stop must be a string or an array of strings", "invalid_type")
-    if earlier:
-        raise unsupported("messages", "only one message of the user")
     try:
         return SessionConfig(
             strategy="turn",
             floor="eager",
             system_prompt=prompt,
+            history=tuple(earlier),
             temperature=body.number("temperature"),
             top_p=body.number("top_p"),
             seed=body.integer("seed"),
@@ -108,7 +102,7 @@ def _config(body: Fields, prompt: str | None, earlier: Sequence[Turn]) -> Sessio
         raise refused(error, PARAMS) from None
 
 
-def _messages(body: Fields) -> tuple[str | None, Sequence[Turn], str]:
+def _messages(body: Fields) -> tuple[str | None, Sequence[EarlierTurn], str]:
     """The prompt before all others, what was said earlier, and what the user says now."""
     given = body.items("messages")
     if not given:
@@ -122,7 +116,7 @@ def _messages(body: Fields) -> tuple[str | None, Sequence[Turn], str]:
     return "\n\n".join(prompts) if prompts else None, turns[:-1], turns[-1].text
 
 
-def _turn(message: Fields) -> Turn:
+def _turn(message: Fields) -> EarlierTurn:
     role = message.needed_text("role")
     if role in ("tool", "function"):
         raise unsupported(message.name("role"), NO_TOOLS)
@@ -135,7 +129,7 @@ def _turn(message: Fields) -> Turn:
     message.pass_over(("name", "refusal", "annotations"))
     text = _content(message)
     message.end()
-    return Turn("system" if role == "developer" else role, text)
+    return EarlierTurn("system" if role == "developer" else role, text)
 
 
 def _content(message: Fields) -> str:

@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, assert_never
 
+from duologue.errors import InvalidSetting
+from duologue.history import EarlierTurn
 from duologue.openai import client_events as asks
 from duologue.openai.api_error import ApiError, Unusable, unusable
 from duologue.openai.names import Names
 from duologue.openai.notes import note_of
 from duologue.openai.responses import Awaited, Responses
 from duologue.openai.said_before import Message, SaidBefore
-from duologue.openai.session_fields import session_told, set_before, set_during
+from duologue.openai.session_fields import refused, session_told, set_before, set_during
 from duologue.openai.spoken_response import Event
 from duologue.session_config import SessionConfig
 from duologue.v1 import conversation_pb2 as pb
@@ -242,8 +244,9 @@ class RealtimeConversation:
 
     def _begin_with_what_waits(self) -> tuple[list[pb.ConverseRequest], frozenset[str]]:
         """Say the messages that wait, in a session that has begun then."""
-        earlier, now = self._said.taken()
+        earlier, now = self._said.turns
         requests = [] if self.has_begun else [self._start(earlier)]
+        self._said.clear()
         for message in now:
             append = events_pb2.InputAppend(
                 segment_id=message.item_id, text=message.text, is_final=True
@@ -253,8 +256,14 @@ class RealtimeConversation:
         return requests, frozenset(message.item_id for message in now)
 
     def _start(self, earlier: Sequence[Message]) -> pb.ConverseRequest:
+        """Begin the session, in which those messages were said before; raises Unusable."""
+        try:
+            turns = tuple(EarlierTurn(message.role, message.text) for message in earlier)
+        except InvalidSetting as error:
+            raise refused(error) from None
+        config = set_before(self.config, {"history": turns})
         self.has_begun = True
-        return pb.ConverseRequest(start=pb.SessionStart(config=config_to_pb(self.config)))
+        return pb.ConverseRequest(start=pb.SessionStart(config=config_to_pb(config)))
 
     def _event(self, event: events_pb2.ClientEvent) -> pb.ConverseRequest:
         self._client_seq += 1

@@ -56,11 +56,14 @@ class SaidBefore:
         """Whether the user's turn waits, behind all others."""
         return bool(self._waiting) and self._waiting[-1].role == "user"
 
-    def taken(self) -> tuple[Sequence[Message], Sequence[Message]]:
+    @property
+    def turns(self) -> tuple[Sequence[Message], Sequence[Message]]:
         """All that waits: what was said earlier, and what the user says now, behind it."""
         place = len(self._waiting)
         while place and self._waiting[place - 1].role == "user":
             place -= 1
-        earlier, now = self._waiting[:place], self._waiting[place:]
+        return self._waiting[:place], self._waiting[place:]
+
+    def clear(self) -> None:
+        """All that waited is said."""
         self._waiting = []
-        return earlier, now

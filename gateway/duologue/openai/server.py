@@ -23,9 +23,10 @@ from duologue.gateway.allowance import Allowance
 from duologue.gateway.conversation import Desk
 from duologue.openai.api_error import ApiError
 from duologue.openai.chat_door import ChatDoor
-from duologue.openai.chat_request import PARAMS
+from duologue.openai.chat_request import PARAMS as CHAT
 from duologue.openai.door import Door, answer_of
 from duologue.openai.realtime_door import converse
+from duologue.openai.session_fields import PARAMS as REALTIME
 from duologue.service_settings import GatewaySettings
 
 _OTHER_CONNECTIONS = 1_000
@@ -46,8 +47,8 @@ async def serving_http(
     if settings.http_port is None:
         yield None
         return
-    chats = ChatDoor(Door(desk, allowance, PARAMS))
-    application = _application(Door(desk, allowance, {"model": "model"}), chats)
+    chats = ChatDoor(Door(desk, allowance, CHAT))
+    application = _application(Door(desk, allowance, {**REALTIME, "model": "model"}), chats)
     with _listening(settings) as listener:
         server = _InBackground(_config(application, settings, certificates))
         async with running(server.serve([listener])):

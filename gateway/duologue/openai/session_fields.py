@@ -15,9 +15,10 @@ OWN = "duologue"
 TEXT_ONLY = 'this platform speaks text: set output_modalities to ["text"], and no audio'
 NO_TOOLS = "tools are not supported here"
 
-_PARAMS: Mapping[str, str] = {
+PARAMS: Mapping[str, str] = {
     "model": "session.model",
     "system_prompt": "session.instructions",
+    "history": "item",
     "max_reply_tokens": "session.max_output_tokens",
 }
 """Of our settings that have a name of OpenAI's."""
@@ -99,7 +100,7 @@ def set_during(config: SessionConfig, changes: Mapping[str, Any]) -> SessionConf
     return change
 
 
-def refused(error: Exception, params: Mapping[str, str] = _PARAMS) -> Unusable:
+def refused(error: Exception, params: Mapping[str, str] = PARAMS) -> Unusable:
     """The same in a client's words: our settings are named as it names them."""
     message = str(error)
     name = message.removeprefix("config.").partition(" ")[0] if "config." in message else ""
@@ -109,9 +110,9 @@ def refused(error: Exception, params: Mapping[str, str] = _PARAMS) -> Unusable:
     return unusable(param, message.replace(f"config.{name}", param, 1))
 
 
-def param_of(name: str, params: Mapping[str, str] = _PARAMS) -> str:
-    """How a client names one of our settings."""
-    return params.get(name, f"session.{OWN}.{name}")
+def param_of(name: str, params: Mapping[str, str] = PARAMS) -> str:
+    """How a client names one of our settings, or a part of it."""
+    return params.get(name.partition(".")[0], f"session.{OWN}.{name}")
 
 
 def session_told(session_id: str, model: str, config: SessionConfig) -> dict[str, Any]:

@@ -89,6 +89,21 @@ def test_messages_that_wait_are_one_utterance() -> None:
     assert kinds == ["input_append", "input_append", "input_commit"]
 
 
+def test_what_stands_before_the_users_turn_is_history() -> None:
+    client = Client()
+    client.say("what is it?")
+    said = {"content": [{"type": "output_text", "text": "A sea."}]}
+    client.send("conversation.item.create", item={**said, "type": "message", "role": "assistant"})
+    client.say("which?")
+    client.send("response.create")
+    start, append, _ = client.asked
+    history = [(turn.role, turn.text) for turn in start.start.config.history]
+    assert history == [("user", "what is it?"), ("assistant", "A sea.")]
+    assert append.event.input_append.text == "which?"
+    client.send("conversation.item.create", item={**said, "type": "message", "role": "assistant"})
+    assert client.error()["param"] == "item.role"
+
+
 def test_what_a_response_took_is_told_with_its_end() -> None:
     client = Client()
     client.answered(1, "one ", "two")
