@@ -8,12 +8,17 @@ from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDisconnected
 
+from duologue.background import Background
 from duologue.gateway.keys import Metadata
 from duologue.openai.api_error import ApiError
 from duologue.openai.realtime_conversation import RealtimeConversation
 from duologue.openai.spoken_response import Event
 from duologue.v1 import conversation_pb2 as pb
 from duologue.v1 import events_pb2
+
+USAGE_WITHIN_S = 1.0
+"""A response's last event waits for so long for what the response took; the session may have lost
+its process just then."""
 
 _GONE = (WebSocketDisconnect, WebSocketDisconnected)
 
@@ -30,6 +35,7 @@ class RealtimeCall:
         self._metadata = metadata
         self._turn = asyncio.Lock()
         self._on_done: list[Callable[[Any], object]] = []
+        self._background = Background()
         self.is_gone = False
         """Whether the client has left; what it would be told is dropped from then on."""
 
@@ -54,10 +60,11 @@ class RealtimeCall:
         for request in self._conversation.closing():
             yield request
 
-    def done(self) -> None:
+    async def done(self) -> None:
         """The call is over."""
         for callback in self._on_done:
             callback(self)
+        await self._background.stop()
 
     # What it is to the door.
 
@@ -84,6 +91,13 @@ class RealtimeCall:
         """Tell the client of an event of its session."""
         async with self._turn:
             await self._send(self._conversation.told(event))
+        if event.HasField("response_done"):
+            self._background.start(self._settle(), "the end of a response")
+
+    async def _settle(self) -> None:
+        await asyncio.sleep(USAGE_WITHIN_S)
+        async with self._turn:
+            await self._send(self._conversation.settled())
 
     async def fail(self, error: ApiError) -> None:
         """Tell why the conversation ends."""

@@ -123,6 +123,10 @@ class RealtimeConversation:
                 told = note_of(event)
         return self._dated([*responses.settled(), *told])
 
+    def settled(self) -> list[Event]:
+        """What a response took is not told: it ends without."""
+        return self._dated(self._responses.settled())
+
     def failed(self, error: ApiError) -> list[Event]:
         """The conversation ends with an error."""
         return self._dated([*self._responses.settled(), error.event(None)])

@@ -77,7 +77,7 @@ async def _hold(door: Door, call: RealtimeCall, stream: ClientStream, grant: Gra
         await call.fail(told)
         await call.close(_close_code(told), told.code)
     finally:
-        call.done()
+        await call.done()
 
 
 async def _first_requests(call: RealtimeCall, stream: ClientStream) -> Sequence[pb.ConverseRequest]:
