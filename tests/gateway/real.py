@@ -12,15 +12,26 @@ from typing import Any
 
 from openai import AsyncOpenAI
 
+from duologue.actors.launching import ActorHandle
 from duologue.actors.node_agent import NodeAgent
 from duologue.gateway.server import Gateway, serving
 from duologue.service_settings import GatewaySettings
 from duologue.states import State
 from duologue.tenants import Tenant
 from tests.actors.premises import TENANT, Premises
-from tests.gateway.test_real_sessions import Building
+from tests.gateway.test_real_sessions import InProcess
 
 MODEL = "tiny"
+
+
+class Actors:
+    """Makes a session actor whenever one is wanted."""
+
+    def __init__(self, premises: Premises) -> None:
+        self._premises = premises
+
+    async def launch(self) -> ActorHandle:
+        return InProcess(await self._premises.server())
 
 
 @dataclass(frozen=True)
@@ -28,7 +39,6 @@ class House:
     """All of it, and a key."""
 
     premises: Premises
-    building: Building
     gateway: Gateway
     key: str
 
@@ -51,9 +61,8 @@ async def house(
         premises = Premises(folder, store_url, stack, max_reply_tokens=max_reply_tokens)
         await premises.open()
         premises.dictate(State.QUERY)
-        building = Building([await premises.server() for _ in range(3)])
         sessions = replace(premises.settings.sessions, warm_actors=2)
-        agent = NodeAgent(premises.store, building, sessions, node_id="here")
+        agent = NodeAgent(premises.store, Actors(premises), sessions, node_id="here")
         await agent.start()
         stack.push_async_callback(agent.stop)
         await premises.store.put_tenant(Tenant(TENANT))
@@ -62,4 +71,4 @@ async def house(
             premises.settings, gateway=GatewaySettings(port=0, http_port=0, **gateway)
         )
         door = serving(settings, premises.store, random=Random(1))
-        yield House(premises, building, await stack.enter_async_context(door), key)
+        yield House(premises, await stack.enter_async_context(door), key)

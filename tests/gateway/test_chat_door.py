@@ -85,6 +85,15 @@ async def test_earlier_turns_change_the_answer(client: AsyncOpenAI) -> None:
     assert first == again != alone
 
 
+async def test_what_the_session_refuses(client: AsyncOpenAI, home: House) -> None:
+    """An utterance has its own limit."""
+    asked: Any = [{"role": "user", "content": "word " * 4_000}]
+    with pytest.raises(openai.BadRequestError) as caught:
+        await client.chat.completions.create(model=MODEL, messages=asked)
+    assert (caught.value.param, caught.value.code) == ("messages", "invalid_input")
+    await _closed(home)
+
+
 async def test_more_than_the_context_holds(client: AsyncOpenAI) -> None:
     earlier: Any = [{"role": "user", "content": "word " * 5_000}]
     with pytest.raises(openai.BadRequestError) as caught:

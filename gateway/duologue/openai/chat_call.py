@@ -6,6 +6,7 @@ from typing import Any
 
 from duologue.gateway.keys import Metadata
 from duologue.openai.chat_reply import ChatReply
+from duologue.openai.open_session import OpenSession
 from duologue.v1 import conversation_pb2 as pb
 
 MAX_WAITING = 64
@@ -25,6 +26,7 @@ class ChatCall:
         self._is_over = asyncio.Event()
         self._is_read = True
         self._error: Exception | None = None
+        self.session = OpenSession()
 
     # What a call is to the gateway.
 
@@ -35,6 +37,7 @@ class ChatCall:
         self._on_done.append(callback)
 
     async def write(self, response: pb.ConverseResponse) -> None:
+        self.session.told(response.event)
         was_whole = self._reply.is_whole
         for chunk in self._reply.told(response.event):
             await self._put(chunk)

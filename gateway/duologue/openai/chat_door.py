@@ -115,6 +115,7 @@ class ChatDoor:
             failure = error
         finally:
             call.done(failure)
+            await self._door.close(grant, call.session.session_id)
 
     async def _events(
         self,

@@ -1,11 +1,13 @@
 """What the doors over HTTP share: who calls, and how a call is refused."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 
+from duologue.errors import DuologueError
 from duologue.gateway.allowance import Allowance
 from duologue.gateway.conversation import Desk
 from duologue.gateway.errors import refusal_of
@@ -47,6 +49,12 @@ class Door:
     async def models(self) -> list[str]:
         """What is served, by name."""
         return sorted({each.model for each in await self.desk.store.batchers()})
+
+    async def close(self, grant: Grant, session_id: str | None) -> None:
+        """Close a session that nobody can come back to, if there is one."""
+        if session_id is not None:
+            with suppress(DuologueError):
+                await self.desk.store.close_session(grant.tenant.tenant_id, session_id)
 
     def refused(self, error: Exception, grant: Grant | None = None) -> ApiError:
         """What the caller is told of it; it is counted like every refusal."""

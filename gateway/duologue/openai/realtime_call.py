@@ -11,6 +11,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDiscon
 from duologue.background import Background
 from duologue.gateway.keys import Metadata
 from duologue.openai.api_error import ApiError
+from duologue.openai.open_session import OpenSession
 from duologue.openai.realtime_conversation import RealtimeConversation
 from duologue.openai.spoken_response import Event
 from duologue.v1 import conversation_pb2 as pb
@@ -36,6 +37,7 @@ class RealtimeCall:
         self._turn = asyncio.Lock()
         self._on_done: list[Callable[[Any], object]] = []
         self._background = Background()
+        self.session = OpenSession()
         self.is_gone = False
         """Whether the client has left; what it would be told is dropped from then on."""
 
@@ -48,6 +50,7 @@ class RealtimeCall:
         self._on_done.append(callback)
 
     async def write(self, response: pb.ConverseResponse) -> None:
+        self.session.told(response.event)
         await self.tell(response.event)
 
     async def requests(self, first: Sequence[pb.ConverseRequest]) -> AsyncIterator[Any]:

@@ -78,6 +78,7 @@ async def _hold(door: Door, call: RealtimeCall, stream: ClientStream, grant: Gra
         await call.close(_close_code(told), told.code)
     finally:
         await call.done()
+        await door.close(grant, call.session.session_id)
 
 
 async def _first_requests(call: RealtimeCall, stream: ClientStream) -> Sequence[pb.ConverseRequest]:
