@@ -29,6 +29,7 @@ from duologue.errors import (
 )
 from duologue.lane.steps import EndReason
 from duologue.session_config import SessionConfig
+from duologue.speaker import Speaker
 from duologue.states import State
 
 # What the client says.
@@ -100,6 +101,22 @@ class AssistantSaid:
 
 
 @dataclass(frozen=True, slots=True)
+class ContextAppend:
+    """Something that the model is to know, and that nobody says here: a tool's result, a note, what
+    was said on another channel. It joins the conversation behind the reply that is being given."""
+
+    role: str
+    """"user", "assistant", or "system" for what none of them says."""
+    text: str
+    """White space around it means nothing."""
+
+    def __post_init__(self) -> None:
+        if self.role not in set(Speaker):
+            allowed = ", ".join(map(repr, map(str, Speaker)))
+            raise InvalidInput(f"context_append.role must be one of {allowed}, not {self.role!r}")
+
+
+@dataclass(frozen=True, slots=True)
 class SessionUpdate:
     """From now on other settings, as far as they can change while a conversation goes on."""
 
@@ -118,6 +135,7 @@ ClientEvent = (
     | PlaybackAck
     | ResponseCancel
     | AssistantSaid
+    | ContextAppend
     | SessionUpdate
     | SessionClose
 )

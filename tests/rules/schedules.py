@@ -10,7 +10,8 @@ from random import Random
 
 from duologue.forward.sampling_settings import SamplingSettings
 from duologue.lane.judging import Patience
-from duologue.lane.steps import Promotion
+from duologue.lane.steps import Note, Promotion
+from duologue.speaker import Speaker
 from tests.rules.worlds import FIRST_WORD, MOODS
 from tests.tiny_models import VOCAB_SIZE
 
@@ -62,6 +63,8 @@ class Action:
     """The caller speaks of its own accord, if there is no reply."""
     settles: bool = False
     """The utterance is too long to wait for its end."""
+    notes: tuple[Note, ...] = ()
+    """What the model is to know, if there is no reply or it is cut."""
     delay_forwards: int = 0
     """It joins the tick when so many forwards have run."""
     disturbance: Disturbance | None = None
@@ -90,6 +93,8 @@ class Plan:
     num_instruction_tokens: int = 0
     """The more of them two openings have, the more they have in common."""
     shares_among: str | None = None
+    earlier: tuple[Note, ...] = ()
+    """What was said before the session began."""
 
     def undisturbed(self) -> "Plan":
         return replace(self, actions=tuple(replace(a, disturbance=None) for a in self.actions))
@@ -220,6 +225,32 @@ def _action(random: Random, strategy: str) -> Action:
         disturbance=random.choice((None,) * 12 + tuple(Disturbance)),
         begins=strategy == "listen" and random.random() < 0.3,
     )
+
+
+def with_notes(schedule: Schedule, random: Random) -> Schedule:
+    """The same of sessions that have a history, and whose callers let the model know things."""
+    plans = tuple(
+        replace(
+            plan,
+            earlier=_notes(random, random.choice((0, 1, 4)), is_first_turn=True),
+            actions=tuple(
+                replace(action, notes=_notes(random, random.choice((0, 0, 1, 2))))
+                for action in plan.actions
+            ),
+        )
+        for plan in schedule.plans
+    )
+    return replace(schedule, plans=plans)
+
+
+def _notes(random: Random, count: int, *, is_first_turn: bool = False) -> tuple[Note, ...]:
+    """Of a history, a reply belongs to the turn before it."""
+    notes: list[Note] = []
+    for _ in range(count):
+        speaker = random.choice(tuple(Speaker))
+        is_turn = not is_first_turn or not notes or speaker is not Speaker.ASSISTANT
+        notes.append(Note(speaker, _words(random, random.choice((1, 3, 9))), is_turn))
+    return tuple(notes)
 
 
 def _edit(random: Random) -> Edit:

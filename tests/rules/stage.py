@@ -131,7 +131,8 @@ class Actor:
             idle_token=plan.idle_token,
         )
         opening = (*self.world.opening, *INSTRUCTIONS[: plan.num_instruction_tokens])
-        lane = Lane.replay(self.world.model.chat, opening, self.journal)
+        steps = [*plan.earlier, *self.journal]
+        lane = Lane.replay(self.world.model.chat, opening, steps)
         strategy = STRATEGIES[plan.strategy]
         self.engine.open(plan.name, self.epoch, lane, profile, strategy, plan.shares_among)
 
@@ -154,6 +155,7 @@ class Actor:
                 sets_aside=plan.sets_aside and STRATEGIES[plan.strategy].takes_back,
                 pauses=action.pauses,
                 settles=action.settles,
+                notes=action.notes,
                 begins=action.begins and not reopens and self.lane.phase is ReplyPhase.NONE,
                 returns_early=plan.returns_early,
                 reply_tokens=plan.reply_tokens,

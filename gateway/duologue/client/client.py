@@ -20,7 +20,11 @@ from duologue.v1 import conversation_pb2 as pb
 from duologue.v1.conversation_pb2_grpc import ConversationServiceStub as Stub
 from duologue.wire.sessions import config_to_pb
 
-_ROLES = {pb.ROLE_USER: Role.USER, pb.ROLE_ASSISTANT: Role.ASSISTANT}
+_ROLES = {
+    pb.ROLE_USER: Role.USER,
+    pb.ROLE_ASSISTANT: Role.ASSISTANT,
+    pb.ROLE_SYSTEM: Role.SYSTEM,
+}
 
 
 def connect(

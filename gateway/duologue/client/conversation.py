@@ -16,6 +16,7 @@ from duologue.client.routes import Routes
 from duologue.events import (
     AssistantSaid,
     ClientEvent,
+    ContextAppend,
     Envelope,
     InputAppend,
     InputCommit,
@@ -179,6 +180,11 @@ class Conversation:
         nobody asked for; without it, it is the response that is being said, or a new one.
         """
         await self.send(AssistantSaid(text, response_id, is_end, heard_chars))
+
+    async def add_context(self, text: str, role: str = "system") -> None:
+        """Let the model know something that nobody says here: a tool's result, a note, or as "user"
+        or "assistant" what was said elsewhere. A reply that is being given goes on undisturbed."""
+        await self.send(ContextAppend(role, text))
 
     async def update(self, config: SessionConfig) -> None:
         """From now on other settings; what was fixed at the start is refused by an Error event."""

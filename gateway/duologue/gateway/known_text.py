@@ -41,6 +41,8 @@ class KnownText:
                 return num_new + _excess(revise.segment_id)
             case "assistant_said":
                 return len(event.assistant_said.text)
+            case "context_append":
+                return len(event.context_append.text)
             case "session_update":
                 return event.ByteSize()
             case _:

@@ -21,7 +21,11 @@ _STATUSES = {
     SessionStatus.ASLEEP: pb.SESSION_STATUS_ASLEEP,
     SessionStatus.CLOSED: pb.SESSION_STATUS_CLOSED,
 }
-_ROLES = {Role.USER: pb.ROLE_USER, Role.ASSISTANT: pb.ROLE_ASSISTANT}
+_ROLES = {
+    Role.USER: pb.ROLE_USER,
+    Role.ASSISTANT: pb.ROLE_ASSISTANT,
+    Role.SYSTEM: pb.ROLE_SYSTEM,
+}
 
 
 def session_to_pb(record: SessionRecord, settings: StoreSettings) -> pb.Session:

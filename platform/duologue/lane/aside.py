@@ -21,6 +21,8 @@ class SetAside:
     """So many of its first tokens stand in the trunk, from `start` on."""
     num_kept: int = 0
     """Tokens that the trunk keeps of it: those that joined, the heard rest, and the end mark."""
+    num_notes: int = 0
+    """Notes in the trunk between it and the utterance that cut it."""
 
     @property
     def first_position(self) -> int:

@@ -162,7 +162,7 @@ class Lane:
             case Amend():
                 self._amend(step.keep, step.tail)
             case Note():
-                self._note(step)
+                self._notes_join_trunk([step])
             case Begin():
                 self._begin(step.is_turn)
             case Say():
@@ -199,19 +199,6 @@ class Lane:
         self.cells.free(freed)
         return bool(freed)
 
-    def turns_over(self, max_tokens: int) -> int:
-        """How many of the oldest turns must leave for the lane to have at most `max_tokens`.
-
-        The last turn stays in any case.
-        """
-        excess = self.num_tokens - max_tokens
-        if excess <= 0 or self.num_turns < 2:
-            return 0
-        for turns, start in enumerate(self.turn_starts[1:], start=1):
-            if start - self.num_opening_tokens >= excess:
-                return turns
-        return self.num_turns - 1
-
     def _hear(self, step: Hear) -> None:
         header = self.chat.user_header
         if not self.input.tokens:
@@ -226,7 +213,8 @@ class Lane:
     def _promote(self, step: Promote) -> None:
         """The utterance joins the trunk, behind what is kept of a reply that it cuts."""
         assert self.is_listening, "there is no utterance to promote"
-        self._drop_aside()
+        self.drop_aside_cells()
+        self.aside = None
         if self.phase in (ReplyPhase.SPEAKING, ReplyPhase.FINISHED):
             is_kept = step.policy is Promotion.REBASE
             keep, tail = (step.keep, step.tail) if is_kept else (0, ())
@@ -234,6 +222,9 @@ class Lane:
                 self._set_aside(step.aside_tokens, step.aside_is_finished, keep, tail)
             else:
                 self._conclude(keep, tail)
+            self._notes_join_trunk(step.notes)
+            if self.aside is not None:
+                self.aside.num_notes = len(step.notes)
         self._utterance_joins_trunk()
         self.num_utterance_in_trunk = 0
         self.num_reply_in_trunk = 0
@@ -242,14 +233,15 @@ class Lane:
         if step.answer:
             self._reply_begins()
 
-    def _note(self, step: Note) -> None:
-        """An utterance in progress then follows another trunk, so that its cells are wrong."""
+    def _notes_join_trunk(self, notes: Sequence[Note]) -> None:
+        """An utterance in progress follows another trunk then, as when a reply concludes."""
         assert self.phase is ReplyPhase.NONE, self.phase
-        if step.is_turn:
-            self.turn_starts.append(len(self.trunk))
-        self.num_last_input_tokens = 0
-        self.trunk.tokens.extend(self.chat.note(step.speaker, step.tokens))
-        self.cells.free(self.input.uncache())
+        for note in notes:
+            if note.is_turn:
+                self.turn_starts.append(len(self.trunk))
+            self.num_last_input_tokens = 0
+            self.trunk.tokens.extend(self.chat.note(note.speaker, note.tokens))
+            self.cells.free(self.input.uncache())
 
     def _begin(self, is_turn: bool) -> None:
         assert self.phase is ReplyPhase.NONE, self.phase
@@ -281,17 +273,13 @@ class Lane:
         aside.num_kept = len(self.trunk) - start
         self.aside = aside
 
-    def _drop_aside(self) -> None:
-        self.drop_aside_cells()
-        self.aside = None
-
     def _reopen(self) -> None:
         """The last utterance replaces whatever is in the input channel."""
         assert self.can_reopen, "there is no utterance to reopen"
         self.cells.free(self.input.cut(0))
         start, length = self.turn_starts.pop(), self.num_last_input_tokens
         self.input.tokens = self.trunk.tokens[start : start + length]
-        is_in_place = self.aside is None or not self.aside.num_kept
+        is_in_place = self.aside is None or self.aside.start == start
         if is_in_place and self.cells.fit(Channel.TRUNK, Channel.INPUT):
             self.input.cells = self.trunk.cells[start : start + length]
             del self.trunk.cells[start : start + length]
@@ -317,6 +305,7 @@ class Lane:
         else:
             self.cells.free(aside.reply.cells)
         self.cells.free(self.trunk.cut(aside.start))
+        del self.turn_starts[len(self.turn_starts) - aside.num_notes :]
         # The last token's row is computed once more: it gives the next token.
         self.cells.free(self.output.uncache(len(self.output) - 1))
         self.phase, self.reply_number, self.aside = aside.phase, aside.number, None

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from duologue.errors import DuologueError
 from duologue.lane.judging import Judgement, Patience
-from duologue.lane.steps import EndReason, Step
+from duologue.lane.steps import EndReason, Note, Step
 from duologue.text.token_edit import TokenEdit
 
 
@@ -47,6 +47,8 @@ class Slice:
     settles: bool = False
     """The utterance joins the trunk as it is, without an answer: it is too long to wait for its
     end."""
+    notes: tuple[Note, ...] = ()
+    """What is to join the trunk: at once if there is no reply, or where a query cuts it."""
     returns_early: bool = False
     """End as soon as a reply that begins in this slice has something to show."""
     reply_tokens: int = 4

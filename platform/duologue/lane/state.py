@@ -19,6 +19,7 @@ class AsideState:
     start: int
     num_joined: int
     num_kept: int
+    num_notes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +84,12 @@ def _of_aside(aside: SetAside | None) -> AsideState | None:
     if aside is None:
         return None
     tokens = tuple(aside.reply.tokens)
-    place = (aside.start, aside.num_joined, aside.num_kept)
+    place = (aside.start, aside.num_joined, aside.num_kept, aside.num_notes)
     return AsideState(aside.number, aside.phase, tokens, *place)
 
 
 def _to_aside(state: AsideState | None) -> SetAside | None:
     if state is None:
         return None
-    place = (state.start, state.num_joined, state.num_kept)
+    place = (state.start, state.num_joined, state.num_kept, state.num_notes)
     return SetAside(state.number, state.phase, CachedTokens(list(state.tokens)), *place)

@@ -34,6 +34,19 @@ class Ignore:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """Something joins the trunk that nobody has said just now: an earlier turn, a tool's result.
+
+    There is no reply then. What stands before it can no longer be reopened.
+    """
+
+    speaker: Speaker
+    tokens: tuple[int, ...]
+    is_turn: bool = True
+    """Whether it is a turn of its own, and not more of the last one."""
+
+
+@dataclass(frozen=True, slots=True)
 class Promote:
     """The utterance is complete and joins the trunk; with `answer`, a new reply begins.
 
@@ -49,6 +62,9 @@ class Promote:
     aside_tokens: int | None = None
     aside_is_finished: bool = False
     """Whether the reply had been generated to its end."""
+    notes: tuple[Note, ...] = ()
+    """They join the trunk between that reply and the utterance, and leave it with a `Reopen` that
+    lets the reply go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +85,6 @@ class Amend:
 
     keep: int
     tail: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """Something joins the trunk that nobody has said just now: an earlier turn, a tool's result.
-
-    There is no reply then. What stands before it can no longer be reopened.
-    """
-
-    speaker: Speaker
-    tokens: tuple[int, ...]
-    is_turn: bool = True
-    """Whether it is a turn of its own, and not more of the last one."""
 
 
 @dataclass(frozen=True, slots=True)

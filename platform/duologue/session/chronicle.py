@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from duologue.errors import CapacityExceeded, InvalidInput, ModelUnavailable, SessionOver
-from duologue.events import AssistantSaid, ClientEvent, Envelope, InputAppend, InputRevise
+from duologue.events import (
+    AssistantSaid,
+    ClientEvent,
+    ContextAppend,
+    Envelope,
+    InputAppend,
+    InputRevise,
+)
 from duologue.lane.slices import Slice, SliceResult
 from duologue.lane.state import LaneState
 from duologue.session.recent_events import RecentEvents, Told
@@ -142,7 +149,7 @@ class Chronicle:
                 f"client_seq must be {self.last_client_seq + 1}, the one after the last that was "
                 f"taken, not {client_seq}"
             )
-        if isinstance(event, InputAppend | InputRevise | AssistantSaid):
+        if isinstance(event, InputAppend | InputRevise | AssistantSaid | ContextAppend):
             self._pending_chars += len(event.text)
         return self._happen(Received(client_seq, event, now_ms, tick, source))
 

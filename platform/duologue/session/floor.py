@@ -86,6 +86,8 @@ class Floor:
         assert not decision.is_confirmed, decision
         decision.place = state.num_entries
         events = [] if state.cut is None else self.end_cut(state.cut, decision, now_ms)
+        for note in decision.notes:
+            state.enter_note(note)
         state.enter(Role.USER, decision.text, Outcome.ANSWERED)
         if state.response is not None:
             state.response.is_confirmed = True

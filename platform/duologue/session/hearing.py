@@ -122,7 +122,7 @@ class Hearing:
         """Whether the last decision can be taken back now: nothing else is being heard of."""
         state = self._state
         work = state.flight.work if state.flight is not None else None
-        hears_more = work is not None and (work.edit is not None or work.begins)
+        hears_more = work is not None and (work.edit is not None or work.begins or work.notes)
         takes_back = self._setup.strategy.takes_back
         return takes_back and state.decision is not None and not hears_more
 

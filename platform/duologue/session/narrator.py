@@ -18,6 +18,7 @@ from duologue.lane.steps import (
     Finish,
     Hear,
     Ignore,
+    Note,
     Promote,
     Reopen,
     Say,
@@ -26,6 +27,7 @@ from duologue.lane.steps import (
 )
 from duologue.session.floor import Floor
 from duologue.session.hearing import Hearing
+from duologue.session.noting import ContextNote
 from duologue.session.playback import amend
 from duologue.session.response import Pause, Response
 from duologue.session.setup import SessionSetup
@@ -61,6 +63,8 @@ class Narrator:
         self._events: list[ServerEvent] = []
         self._cut_heard_chars = flight.heard_chars
         self._cut_for_good: Response | None = None
+        self._notes: tuple[ContextNote, ...] = ()
+        """What joined the trunk with the query."""
 
     def tell(self, result: SliceResult, hearing: Hearing) -> list[ServerEvent]:
         """The events of the slice, in order, but for what may be shown now of its reply."""
@@ -95,6 +99,8 @@ class Narrator:
                 state.response.finish(reason, tokenizer)
             case Conclude():
                 self._conclude()
+            case Note():
+                self._note()
             case Begin(is_turn):
                 self._begin(is_turn)
             case Promote():
@@ -114,6 +120,8 @@ class Narrator:
         cut = self._state.response if is_cut else None
         if cut is not None and self._lane.phase is ReplyPhase.PAUSED:
             self._cut_heard_chars = cut.num_shown_chars  # time division cannot take back
+        notes = self._state.notes
+        self._notes, notes[:] = tuple(notes[: len(step.notes)]), notes[len(step.notes) :]
         if step.answer:
             self._floor.begin(self._next_reply(), cut)
         else:
@@ -127,12 +135,23 @@ class Narrator:
         stops, is_told = StopStrings(self._flight.stop_strings), not self._setup.strategy.speaks
         return Response(stops, acked_chars=acked, is_told=is_told)
 
+    def _note(self) -> None:
+        """The model knows something."""
+        self._state.enter_note(self._state.notes.pop(0))
+        self._keep_decision()
+
     def _begin(self, is_turn: bool) -> None:
         """The caller speaks of its own accord."""
         state = self._state
         state.response = state.waiting.pop(0)
-        if is_turn and state.decision is not None and state.decision.state is State.QUERY:
-            state.decision = None  # it cannot be taken back any more
+        if is_turn:
+            self._keep_decision()
+
+    def _keep_decision(self) -> None:
+        """The last query cannot be taken back any more: something stands behind it."""
+        decision = self._state.decision
+        if decision is not None and decision.state is State.QUERY:
+            self._state.decision = None
 
     def _withdraw(self) -> None:
         """The last query went on: what was answered to its beginning is taken back."""
@@ -140,6 +159,7 @@ class Narrator:
         reopening, state.reopening = state.reopening, None
         if reopening is not None:
             state.engine_tokens = reopening.tokens
+            self._return_notes(reopening)
         if withdrawn is not None and self._lane.was_answered:
             state.usage = state.usage.discarding(withdrawn.num_unshown_tokens)
             if withdrawn.response_id:
@@ -152,6 +172,14 @@ class Narrator:
             returning.pause = returning.pause or Pause.INTERRUPTION
         elif reopening is not None and not reopening.is_confirmed:
             self._events += self._floor.end_cut(returning, reopening, self._now_ms)
+
+    def _return_notes(self, reopening: Decision) -> None:
+        """What joined the trunk behind a reply leaves it when that goes on, and waits again."""
+        if self._lane.aside is not None:
+            self._state.notes[:0] = reopening.notes
+            return
+        for note in reopening.notes:  # no such reply is there any more
+            self._state.enter_note(note)
 
     def _conclude(self) -> None:
         """The reply is over: as the session asked, or because it was finished and is not held."""
@@ -241,6 +269,7 @@ class Narrator:
             probability=probability,
             is_over=is_over,
             cut_heard_chars=self._cut_heard_chars,
+            notes=self._notes,
         )
         session.decision = decision
         return decision
@@ -285,6 +314,7 @@ class Narrator:
             at_ms=self._now_ms,
             text_ms=state.silence.since_ms,
             cut_heard_chars=self._cut_heard_chars,
+            notes=self._notes,
         )
 
     def _has_to_hear_again(self, result: SliceResult) -> bool:

@@ -7,6 +7,7 @@ from duologue.errors import DuologueError, InvalidInput
 from duologue.events import (
     AssistantSaid,
     ClientEvent,
+    ContextAppend,
     Envelope,
     Error,
     InputAppend,
@@ -26,6 +27,7 @@ from duologue.lane.steps import Amend
 from duologue.session.floor import Floor
 from duologue.session.hearing import Hearing
 from duologue.session.narrator import Narrator, cut_short
+from duologue.session.noting import noted
 from duologue.session.playback import report
 from duologue.session.response import Response
 from duologue.session.setup import SessionSetup
@@ -242,12 +244,20 @@ class Session:
             case AssistantSaid():
                 telling = Telling(self.state, self.setup, self._floor, self.setup.tokenizer.encode)
                 return telling.take(event, now_ms)
+            case ContextAppend():
+                self._note(event)
             case SessionUpdate(config):
                 config.check_changeable()
                 self._change(config)
             case SessionClose():
                 return self._close(now_ms)
         return []
+
+    def _note(self, event: ContextAppend) -> None:
+        max_tokens = self.setup.max_part_tokens(self.lane.num_opening_tokens)
+        note = noted(event, self.state.notes, self.setup.tokenizer.encode, max_tokens)
+        self.state.notes.append(note)
+        self.state.usage += Usage(input_tokens=len(note.tokens))
 
     def _commit(self) -> None:
         if not self.state.utterance.is_empty:

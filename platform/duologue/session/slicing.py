@@ -8,11 +8,13 @@ from duologue.lane.lane import Lane
 from duologue.lane.phase import ReplyPhase
 from duologue.lane.slices import Heard, Slice, SliceResult
 from duologue.lane.steps import EndReason, Hear, Say
+from duologue.session.noting import ContextNote
 from duologue.session.pace import Pace
 from duologue.session.response import Response
 from duologue.session.setup import SessionSetup
 from duologue.session.state import Flight, SessionState
 from duologue.session.telling import told_tokens
+from duologue.states import State
 from duologue.text.endings import Ending, ending_of
 from duologue.text.phrases import is_foreign_backchannel
 from duologue.text.token_edit import TokenEdit, token_edit
@@ -44,7 +46,7 @@ class Wants:
         Unless `at_pace`, a reply that goes on may do so at any time.
         """
         has_news = self.has_edit or self.conclude is not None or self.amends is not None
-        if has_news or self.begins:
+        if has_news or self.begins or self.notes_now:
             return now_ms
         spoken_ms = self._spoken_at_ms(now_ms, at_pace=at_pace) if may_speak else None
         dues = (spoken_ms, self._judged_at_ms(now_ms), self._concluded_at_ms())
@@ -137,6 +139,28 @@ class Wants:
         if state.reopening is not None:
             return None
         return self.heard(cut, decision.cut_heard_chars)
+
+    @property
+    def notes_now(self) -> tuple[ContextNote, ...]:
+        """What is to join the conversation at once: no reply is there that it would move, and no
+        query that may be taken back."""
+        state, decision = self.state, self.state.decision
+        is_held = decision is not None and decision.state is State.QUERY
+        is_held = is_held and decision is not None and not decision.is_confirmed
+        if self.lane.phase is not ReplyPhase.NONE or state.reopening is not None or is_held:
+            return ()
+        return tuple(state.notes)
+
+    @property
+    def notes(self) -> tuple[ContextNote, ...]:
+        """The same; and where an utterance is judged, what is to be known to the reply that it may
+        get. What came with a decision that is taken back comes again."""
+        state, reopening = self.state, self.state.reopening
+        if reopening is not None:
+            returning = reopening.notes if self.lane.aside is not None else ()
+            return (*returning, *state.notes)
+        is_cut = self.lane.phase is not ReplyPhase.NONE and self.patience() is not None
+        return tuple(state.notes) if is_cut else self.notes_now
 
     def heard(self, reply: Response, heard_chars: int) -> Heard:
         """So many characters of a reply in tokens, for the trunk to keep."""
@@ -236,6 +260,7 @@ def depart(wants: Wants, session_id: str, epoch: int, tick: int, now_ms: float) 
         returns_early=setup.decoding.reply_tokens_per_second > 0,
         reply_tokens=num_reply_tokens or setup.decoding.reply_tokens_per_slice,
         look_ahead_tokens=setup.decoding.look_ahead_tokens,
+        notes=tuple(note.step for note in wants.notes),
     )
     state.amends = False
     if patience is not None:

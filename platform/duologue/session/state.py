@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from duologue.events import StateReason
 from duologue.lane.slices import Slice
+from duologue.session.noting import ContextNote
 from duologue.session.response import Response
 from duologue.session.silence import Silence
 from duologue.session.terms import Terms
@@ -57,6 +58,8 @@ class Decision:
     """How much the user had heard of the reply that it cuts."""
     place: int | None = None
     """Where in the transcript its entries begin; None until it is confirmed."""
+    notes: tuple[ContextNote, ...] = ()
+    """What joined the conversation with it, behind a reply that it cuts."""
 
     @property
     def is_confirmed(self) -> bool:
@@ -83,6 +86,8 @@ class SessionState:
     """The reply that the last decision cut, and that lies aside."""
     waiting: list[Response] = field(default_factory=list)
     """Replies that the caller has begun of its own accord, and of which the engine is to know."""
+    notes: list[ContextNote] = field(default_factory=list)
+    """What is to join the conversation as soon as no reply is in the way."""
     amends: bool = False
     """Whether an acknowledgement for the reply that was cut is still to reach the engine."""
     num_responses: int = 0
@@ -125,6 +130,10 @@ class SessionState:
         self.transcript.append(Entry(role, text, outcome, response_id))
         return self.num_entries - 1
 
+    def enter_note(self, note: ContextNote) -> None:
+        """Add to the transcript what the model knows now."""
+        self.enter(Role(note.speaker), note.text, Outcome.NOTED)
+
     def strike(self, decision: Decision) -> None:
         """Take what a decision entered out of the transcript: with a query, all that followed."""
         if decision.place is None:
@@ -143,7 +152,7 @@ class SessionState:
         """Give the first entry of somebody from a place on another text."""
         for at in range(max(0, place - self.num_earlier_entries), len(self.transcript)):
             entry = self.transcript[at]
-            if entry.role is role:
+            if entry.role is role and entry.outcome is not Outcome.NOTED:
                 self.transcript[at] = Entry(role, text, entry.outcome, entry.response_id)
                 return
 

@@ -7,6 +7,8 @@ from enum import StrEnum
 class Role(StrEnum):
     USER = "user"
     ASSISTANT = "assistant"
+    SYSTEM = "system"
+    """Neither: what the caller let the model know."""
 
 
 class Outcome(StrEnum):
@@ -23,6 +25,8 @@ class Outcome(StrEnum):
     """Only this much was heard."""
     FORGOTTEN = "forgotten"
     """This much was heard, but the model does not remember it: promotion by `branch`."""
+    NOTED = "noted"
+    """Nobody said it here: the caller let the model know."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from duologue.lane.judging import Judgement
 from duologue.lane.lane import Lane
 from duologue.lane.profile import LaneProfile
 from duologue.lane.slices import Slice
-from duologue.lane.steps import Hear, Step
+from duologue.lane.steps import Hear, Note, Step
 from duologue.states import State
 
 
@@ -69,7 +69,7 @@ class SliceRun:
         num_cached = self.lane.input.num_cached
         self.lane.apply(step)
         self.steps.append(step)
-        if isinstance(step, Hear) or self.lane.input.num_cached < num_cached:
+        if isinstance(step, Hear | Note) or self.lane.input.num_cached < num_cached:
             self.evidence.clear()
 
 

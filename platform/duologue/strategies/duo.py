@@ -4,6 +4,7 @@ Channel-division multiplexing as in arXiv 2409.11727.
 """
 
 from duologue.lane.judging import Patience
+from duologue.lane.steps import Note
 from duologue.states import State
 from duologue.strategies import moves
 from duologue.strategies.base import Demand, SliceRun, Slicing
@@ -30,6 +31,7 @@ class Duo:
         moves.conclude_if_asked(run)
         moves.reopen_if_asked(run)
         moves.amend_if_asked(run)
+        moves.note_if_asked(run)
         moves.hear_edit(run)
         moves.make_room(run)
         listening = Listening(run, is_open=not moves.settle(run))
@@ -37,6 +39,7 @@ class Duo:
             yield from self._forwards(run, listening)
         finally:
             listening.close()
+        yield from moves.recall(run, Note)
         moves.close(run)
 
     def _forwards(self, run: SliceRun, listening: Listening) -> Slicing:

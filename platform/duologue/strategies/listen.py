@@ -1,6 +1,6 @@
 """Listening alone: the caller speaks with a model of its own, and is told when."""
 
-from duologue.lane.steps import Conclude
+from duologue.lane.steps import Conclude, Note
 from duologue.strategies import moves
 from duologue.strategies.base import Demand, SliceRun, Slicing
 from duologue.strategies.listening import Listening
@@ -26,6 +26,7 @@ class Listen:
         moves.conclude_if_asked(run)
         moves.reopen_if_asked(run)
         moves.amend_if_asked(run)
+        moves.note_if_asked(run)
         moves.hear_edit(run)
         moves.make_room(run)
         listening = Listening(run, is_open=not moves.settle(run))
@@ -37,6 +38,4 @@ class Listen:
                     moves.act(run, judgement)
         finally:
             listening.close()
-        has_joined = any(isinstance(step, Conclude) for step in run.steps)
-        while has_joined and run.judgement is None and not run.lane.trunk.is_cached:
-            yield Demand(recall=True)
+        yield from moves.recall(run, Conclude, Note)

@@ -4,6 +4,7 @@ from duologue.errors import InvalidInput
 from duologue.lane.judging import Judgement, Patience
 from duologue.lane.phase import ReplyPhase
 from duologue.lane.profile import max_told_tokens
+from duologue.lane.room import turns_over
 from duologue.lane.slices import Heard
 from duologue.lane.steps import (
     Amend,
@@ -13,13 +14,15 @@ from duologue.lane.steps import (
     Finish,
     Hear,
     Ignore,
+    Note,
     Promote,
     Reopen,
     Say,
+    Step,
     Trim,
 )
 from duologue.states import State
-from duologue.strategies.base import SliceRun
+from duologue.strategies.base import Demand, SliceRun, Slicing
 
 BEGINNING_TOKENS = 4
 """So many tokens at the most are said of a reply until it has something to show, in a slice that
@@ -68,6 +71,21 @@ def amend_if_asked(run: SliceRun) -> None:
         run.do(Amend(run.work.amends.keep, run.work.amends.tail))
 
 
+def note_if_asked(run: SliceRun) -> None:
+    """Let what the model is to know join the trunk, unless a reply is there that it would move."""
+    if run.lane.phase is ReplyPhase.NONE:
+        for note in run.work.notes:
+            run.do(note)
+
+
+def recall(run: SliceRun, *kinds: type[Step]) -> Slicing:
+    """Compute what such steps of this slice have put into the trunk while nobody waits: not with
+    the next utterance, whose first word would."""
+    has_joined = any(isinstance(step, kinds) for step in run.steps)
+    while has_joined and run.judgement is None and not run.lane.trunk.is_cached:
+        yield Demand(recall=True)
+
+
 def begin_if_asked(run: SliceRun) -> None:
     """Let a reply begin unasked. It belongs to the last turn, unless that has had enough of them:
     then it is a turn of its own, so that the turns before it can leave when there is no room."""
@@ -107,7 +125,7 @@ def make_room(run: SliceRun) -> None:
     limit = run.profile.context_limit_tokens
     if run.lane.num_tokens + RESERVE_TOKENS <= limit:
         return
-    turns = run.lane.turns_over(limit * 3 // 4 - RESERVE_TOKENS)
+    turns = turns_over(run.lane, limit * 3 // 4 - RESERVE_TOKENS)
     if turns:
         run.do(Trim(turns))
 
@@ -184,7 +202,14 @@ def _promote(run: SliceRun, *, answer: bool = True) -> None:
         aside_tokens = run.lane.num_reply_tokens - _num_said_now(run)
         finished_now = any(isinstance(step, Finish) for step in run.steps)
         is_finished = run.lane.phase is ReplyPhase.FINISHED and not finished_now
-    run.do(Promote(policy, heard.keep, heard.tail, answer, aside_tokens, is_finished))
+    notes = run.work.notes if answer and _may_note(run) else ()
+    run.do(Promote(policy, heard.keep, heard.tail, answer, aside_tokens, is_finished, notes))
+
+
+def _may_note(run: SliceRun) -> bool:
+    """Whether what the model is to know waits for the reply that is cut now."""
+    is_noted = any(isinstance(step, Note) for step in run.steps)
+    return run.lane.phase is not ReplyPhase.NONE and not is_noted
 
 
 def settle(run: SliceRun) -> bool:

@@ -7,7 +7,7 @@ so that the two differ in nothing but how they share the time.
 
 from duologue.lane.judging import Judgement
 from duologue.lane.phase import ReplyPhase
-from duologue.lane.steps import Pause, Resume, Say
+from duologue.lane.steps import Note, Pause, Resume, Say
 from duologue.states import State
 from duologue.strategies import moves
 from duologue.strategies.base import Demand, SliceRun, Slicing
@@ -26,6 +26,7 @@ class Tdm:
     def run(self, run: SliceRun) -> Slicing:
         moves.check(run)
         moves.conclude_if_asked(run)
+        moves.note_if_asked(run)
         if run.lane.is_speaking and run.work.edit is not None:
             run.do(Pause())
         moves.hear_edit(run)
@@ -34,6 +35,7 @@ class Tdm:
         if run.lane.phase is ReplyPhase.PAUSED:
             run.do(Resume(is_decided=run.is_decided))
         yield from self._speak(run)
+        yield from moves.recall(run, Note)
         moves.close(run)
 
     def _listen(self, run: SliceRun) -> Slicing:

@@ -1,6 +1,7 @@
 """The ordinary turn-based assistant: it listens, then it speaks, and then hears nothing."""
 
 from duologue.lane.judging import Judgement, Patience
+from duologue.lane.steps import Note
 from duologue.states import State
 from duologue.strategies import moves
 from duologue.strategies.base import Demand, SliceRun, Slicing
@@ -18,6 +19,7 @@ class Turn:
     def run(self, run: SliceRun) -> Slicing:
         moves.check(run)
         moves.conclude_if_asked(run)
+        moves.note_if_asked(run)
         moves.hear_edit(run)
         moves.make_room(run)
         is_settled = moves.settle(run)
@@ -29,4 +31,5 @@ class Turn:
             if outcome.reply_token is not None:
                 num_spoken += 1
                 moves.say(run, outcome.reply_token)
+        yield from moves.recall(run, Note)
         moves.close(run)

@@ -3,6 +3,7 @@
 from duologue.events import (
     AssistantSaid,
     ClientEvent,
+    ContextAppend,
     InputAppend,
     InputCommit,
     InputRevise,
@@ -46,6 +47,9 @@ def client_event_to_pb(client_seq: int, event: ClientEvent) -> pb.ClientEvent:
             message.response_cancel.response_id = _response("response_cancel", response_id)
         case AssistantSaid():
             message.assistant_said.CopyFrom(_said_to_pb(event))
+        case ContextAppend(role, text):
+            text = unicode("context_append.text", text)
+            message.context_append.CopyFrom(pb.ContextAppend(role=role, text=text))
         case SessionUpdate(config):
             message.session_update.config.CopyFrom(config_to_pb(config))
         case SessionClose():
@@ -77,6 +81,9 @@ def _event(message: pb.ClientEvent) -> ClientEvent:
             return _cancel(message.response_cancel)
         case "assistant_said":
             return _said_from_pb(message.assistant_said)
+        case "context_append":
+            text = unicode("context_append.text", message.context_append.text)
+            return ContextAppend(message.context_append.role, text)
         case "session_update":
             return SessionUpdate(config_from_pb(message.session_update.config))
         case "session_close":

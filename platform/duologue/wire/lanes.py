@@ -37,6 +37,7 @@ def lane_state_to_pb(state: LaneState) -> pb.LaneState:
                 start=aside.start,
                 num_joined=aside.num_joined,
                 num_kept=aside.num_kept,
+                num_notes=aside.num_notes,
             )
         )
     return message
@@ -75,6 +76,7 @@ def _aside(message: pb.LaneState) -> AsideState:
         start=aside.start,
         num_joined=aside.num_joined,
         num_kept=aside.num_kept,
+        num_notes=whole("lane.aside.num_notes", aside.num_notes, high=len(message.turn_starts)),
     )
 
 

@@ -21,7 +21,14 @@ from duologue.v1 import events_pb2
 from duologue.v1 import lane_pb2 as pb
 from duologue.wire.enums import END_REASONS, PATIENCES, STATES, error_code
 from duologue.wire.probabilities import probabilities_from_pb, probabilities_to_pb
-from duologue.wire.steps import heard_from_pb, heard_to_pb, steps_from_pb, steps_to_pb
+from duologue.wire.steps import (
+    heard_from_pb,
+    heard_to_pb,
+    note_from_pb,
+    note_to_pb,
+    steps_from_pb,
+    steps_to_pb,
+)
 
 _ERRORS: dict[ErrorCode, type[DuologueError]] = {
     ErrorCode.INVALID_INPUT: InvalidInput,
@@ -49,6 +56,7 @@ def slice_to_pb(work: Slice) -> pb.Slice:
         returns_early=work.returns_early,
         reply_tokens=work.reply_tokens,
         look_ahead_tokens=work.look_ahead_tokens,
+        notes=map(note_to_pb, work.notes),
     )
     if work.amends is not None:
         message.amends.CopyFrom(heard_to_pb(work.amends))
@@ -84,6 +92,7 @@ def slice_from_pb(message: pb.Slice, session_id: str, epoch: int) -> Slice:
         returns_early=message.returns_early,
         reply_tokens=message.reply_tokens,
         look_ahead_tokens=message.look_ahead_tokens,
+        notes=tuple(map(note_from_pb, message.notes)),
     )
 
 

@@ -106,6 +106,7 @@ def _promote_to_pb(step: Promote) -> pb.Promote:
         answer=step.answer,
         aside_tokens=step.aside_tokens,
         aside_is_finished=step.aside_is_finished,
+        notes=map(note_to_pb, step.notes),
     )
 
 
@@ -114,7 +115,13 @@ def _promote_from_pb(message: pb.Promote) -> Promote:
     policy = PROMOTIONS.member("step.promote.policy", message.policy)
     aside_tokens = message.aside_tokens if message.HasField("aside_tokens") else None
     return Promote(
-        policy, heard.keep, heard.tail, message.answer, aside_tokens, message.aside_is_finished
+        policy,
+        heard.keep,
+        heard.tail,
+        message.answer,
+        aside_tokens,
+        message.aside_is_finished,
+        tuple(map(note_from_pb, message.notes)),
     )
 
 

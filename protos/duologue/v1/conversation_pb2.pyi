@@ -66,6 +66,8 @@ class _RoleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Role.ValueType],
     """The user."""
     ROLE_ASSISTANT: _Role.ValueType  # 2
     """The model."""
+    ROLE_SYSTEM: _Role.ValueType  # 3
+    """Neither: what the caller let the model know."""
 
 class Role(_Role, metaclass=_RoleEnumTypeWrapper):
     """Who said something."""
@@ -76,6 +78,8 @@ ROLE_USER: Role.ValueType  # 1
 """The user."""
 ROLE_ASSISTANT: Role.ValueType  # 2
 """The model."""
+ROLE_SYSTEM: Role.ValueType  # 3
+"""Neither: what the caller let the model know."""
 Global___Role: _TypeAlias = Role  # noqa: Y015
 
 @_typing.final
@@ -536,7 +540,7 @@ class TranscriptEntry(_message.Message):
     """The text; of a reply, what was heard of it."""
     outcome: _builtins.str
     """What became of it: "answered", "ignored", "held" or "continued"; "complete", "cut" or
-    "forgotten".
+    "forgotten"; or "noted", of what `context_append` brought.
     """
     response_id: _builtins.int
     """Which response, for replies."""

@@ -142,6 +142,7 @@ class ClientEvent(_message.Message):
     SESSION_UPDATE_FIELD_NUMBER: _builtins.int
     SESSION_CLOSE_FIELD_NUMBER: _builtins.int
     ASSISTANT_SAID_FIELD_NUMBER: _builtins.int
+    CONTEXT_APPEND_FIELD_NUMBER: _builtins.int
     client_seq: _builtins.int
     """Counts the session's client events from 1 without gaps, across connections."""
     @_builtins.property
@@ -176,6 +177,10 @@ class ClientEvent(_message.Message):
     def assistant_said(self) -> Global___AssistantSaid:
         """What the caller's own assistant says, in a session that only listens."""
 
+    @_builtins.property
+    def context_append(self) -> Global___ContextAppend:
+        """Something that the model is to know, and that nobody says here."""
+
     def __init__(
         self,
         *,
@@ -188,12 +193,13 @@ class ClientEvent(_message.Message):
         session_update: Global___SessionUpdate | None = ...,
         session_close: Global___SessionClose | None = ...,
         assistant_said: Global___AssistantSaid | None = ...,
+        context_append: Global___ContextAppend | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["assistant_said", b"assistant_said", "event", b"event", "input_append", b"input_append", "input_commit", b"input_commit", "input_revise", b"input_revise", "playback_ack", b"playback_ack", "response_cancel", b"response_cancel", "session_close", b"session_close", "session_update", b"session_update"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["assistant_said", b"assistant_said", "context_append", b"context_append", "event", b"event", "input_append", b"input_append", "input_commit", b"input_commit", "input_revise", b"input_revise", "playback_ack", b"playback_ack", "response_cancel", b"response_cancel", "session_close", b"session_close", "session_update", b"session_update"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assistant_said", b"assistant_said", "client_seq", b"client_seq", "event", b"event", "input_append", b"input_append", "input_commit", b"input_commit", "input_revise", b"input_revise", "playback_ack", b"playback_ack", "response_cancel", b"response_cancel", "session_close", b"session_close", "session_update", b"session_update"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assistant_said", b"assistant_said", "client_seq", b"client_seq", "context_append", b"context_append", "event", b"event", "input_append", b"input_append", "input_commit", b"input_commit", "input_revise", b"input_revise", "playback_ack", b"playback_ack", "response_cancel", b"response_cancel", "session_close", b"session_close", "session_update", b"session_update"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["input_append", "input_revise", "input_commit", "playback_ack", "response_cancel", "session_update", "session_close", "assistant_said"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["input_append", "input_revise", "input_commit", "playback_ack", "response_cancel", "session_update", "session_close", "assistant_said", "context_append"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
@@ -373,6 +379,37 @@ class AssistantSaid(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__response_id) -> _WhichOneofReturnType__response_id | None: ...
 
 Global___AssistantSaid: _TypeAlias = AssistantSaid  # noqa: Y015
+
+@_typing.final
+class ContextAppend(_message.Message):
+    """Something that the model is to know: a tool's result, a note, what was said on another channel. It
+    joins the conversation at once, or behind the reply that is being given: when that is over, or
+    before the query that cuts it.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROLE_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    role: _builtins.str
+    """Required. In whose voice: "user", "assistant", or "system" for what none of them says."""
+    text: _builtins.str
+    """Required. The text; white space around it means nothing. At most 65536 characters, and what is a
+    single utterance in the model's context.
+    """
+    def __init__(
+        self,
+        *,
+        role: _builtins.str = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["role", b"role", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ContextAppend: _TypeAlias = ContextAppend  # noqa: Y015
 
 @_typing.final
 class SessionUpdate(_message.Message):

@@ -150,6 +150,7 @@ class Slice(_message.Message):
     KEEPS_FIELD_NUMBER: _builtins.int
     BEGINS_FIELD_NUMBER: _builtins.int
     RETURNS_EARLY_FIELD_NUMBER: _builtins.int
+    NOTES_FIELD_NUMBER: _builtins.int
     tick: _builtins.int
     """The beat of the shared clock."""
     reopens: _builtins.bool
@@ -188,6 +189,10 @@ class Slice(_message.Message):
     def amends(self) -> Global___Heard:
         """What the user had really heard of the reply that the last query cut."""
 
+    @_builtins.property
+    def notes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Note]:
+        """What is to join the trunk: at once if there is no reply, or where a query cuts it."""
+
     def __init__(
         self,
         *,
@@ -207,10 +212,11 @@ class Slice(_message.Message):
         keeps: _builtins.bool = ...,
         begins: _builtins.bool = ...,
         returns_early: _builtins.bool = ...,
+        notes: _abc.Iterable[Global___Note] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["amends", b"amends", "edit", b"edit", "heard", b"heard"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amends", b"amends", "begins", b"begins", "conclude", b"conclude", "edit", b"edit", "heard", b"heard", "holds_reply", b"holds_reply", "keeps", b"keeps", "look_ahead_tokens", b"look_ahead_tokens", "patience", b"patience", "pauses", b"pauses", "reopens", b"reopens", "reply_tokens", b"reply_tokens", "returns_early", b"returns_early", "sets_aside", b"sets_aside", "settles", b"settles", "tick", b"tick"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amends", b"amends", "begins", b"begins", "conclude", b"conclude", "edit", b"edit", "heard", b"heard", "holds_reply", b"holds_reply", "keeps", b"keeps", "look_ahead_tokens", b"look_ahead_tokens", "notes", b"notes", "patience", b"patience", "pauses", b"pauses", "reopens", b"reopens", "reply_tokens", b"reply_tokens", "returns_early", b"returns_early", "sets_aside", b"sets_aside", "settles", b"settles", "tick", b"tick"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -338,6 +344,7 @@ class Promote(_message.Message):
     ANSWER_FIELD_NUMBER: _builtins.int
     ASIDE_TOKENS_FIELD_NUMBER: _builtins.int
     ASIDE_IS_FINISHED_FIELD_NUMBER: _builtins.int
+    NOTES_FIELD_NUMBER: _builtins.int
     policy: Global___Promotion.ValueType
     """What becomes of a reply that is cut."""
     answer: _builtins.bool
@@ -350,6 +357,10 @@ class Promote(_message.Message):
     def heard(self) -> Global___Heard:
         """What was heard of that reply."""
 
+    @_builtins.property
+    def notes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Note]:
+        """What joins the trunk between that reply and the utterance."""
+
     def __init__(
         self,
         *,
@@ -358,10 +369,11 @@ class Promote(_message.Message):
         answer: _builtins.bool = ...,
         aside_tokens: _builtins.int | None = ...,
         aside_is_finished: _builtins.bool = ...,
+        notes: _abc.Iterable[Global___Note] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_aside_tokens", b"_aside_tokens", "aside_tokens", b"aside_tokens", "heard", b"heard"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_aside_tokens", b"_aside_tokens", "answer", b"answer", "aside_is_finished", b"aside_is_finished", "aside_tokens", b"aside_tokens", "heard", b"heard", "policy", b"policy"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_aside_tokens", b"_aside_tokens", "answer", b"answer", "aside_is_finished", b"aside_is_finished", "aside_tokens", b"aside_tokens", "heard", b"heard", "notes", b"notes", "policy", b"policy"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__aside_tokens: _TypeAlias = _typing.Literal["aside_tokens"]  # noqa: Y015
     _WhichOneofArgType__aside_tokens: _TypeAlias = _typing.Literal["_aside_tokens", b"_aside_tokens"]  # noqa: Y015
@@ -679,6 +691,7 @@ class SetAside(_message.Message):
     START_FIELD_NUMBER: _builtins.int
     NUM_JOINED_FIELD_NUMBER: _builtins.int
     NUM_KEPT_FIELD_NUMBER: _builtins.int
+    NUM_NOTES_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     """Which reply it is."""
     phase: _builtins.str
@@ -689,6 +702,8 @@ class SetAside(_message.Message):
     """So many of its first tokens stand in the trunk, from there on."""
     num_kept: _builtins.int
     """Tokens that the trunk keeps of it, with the mark that ends it."""
+    num_notes: _builtins.int
+    """Notes in the trunk between it and the utterance that cut it."""
     @_builtins.property
     def tokens(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """All of it, with its header."""
@@ -702,10 +717,11 @@ class SetAside(_message.Message):
         start: _builtins.int = ...,
         num_joined: _builtins.int = ...,
         num_kept: _builtins.int = ...,
+        num_notes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["num_joined", b"num_joined", "num_kept", b"num_kept", "number", b"number", "phase", b"phase", "start", b"start", "tokens", b"tokens"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["num_joined", b"num_joined", "num_kept", b"num_kept", "num_notes", b"num_notes", "number", b"number", "phase", b"phase", "start", b"start", "tokens", b"tokens"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -39,6 +39,11 @@ def test_what_the_callers_assistant_says_is_text() -> None:
     assert KnownText().num_new_chars(pb.ClientEvent(assistant_said=said)) == 12
 
 
+def test_what_the_model_is_let_know_is_text() -> None:
+    known = pb.ContextAppend(role="system", text="It is Monday.")
+    assert KnownText().num_new_chars(pb.ClientEvent(context_append=known)) == 13
+
+
 def test_segments_are_known_apart_and_the_longest_unused_is_forgotten_first() -> None:
     known = KnownText()
     names = [str(number) for number in range(MAX_SEGMENTS)]

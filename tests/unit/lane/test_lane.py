@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from duologue.kv.channel import Channel
 from duologue.lane.lane import Lane
 from duologue.lane.phase import ReplyPhase
+from duologue.lane.room import turns_over
 from duologue.lane.state import LaneState
 from duologue.lane.steps import (
     Amend,
@@ -297,12 +298,12 @@ def test_turns_over_counts_whole_turns_and_spares_the_last() -> None:
     turns = [len(QUESTION) + 6, len(QUESTION) + 5]
     total = bench.lane.num_tokens
     assert total == len(OPENING) + sum(turns) + len(QUESTION) + 2
-    assert bench.lane.turns_over(total) == 0
-    assert bench.lane.turns_over(total - 1) == 1
-    assert bench.lane.turns_over(total - turns[0]) == 1
-    assert bench.lane.turns_over(total - turns[0] - 1) == 2
-    assert bench.lane.turns_over(0) == 2
-    assert Bench(*SPEAKING).lane.turns_over(0) == 0
+    assert turns_over(bench.lane, total) == 0
+    assert turns_over(bench.lane, total - 1) == 1
+    assert turns_over(bench.lane, total - turns[0]) == 1
+    assert turns_over(bench.lane, total - turns[0] - 1) == 2
+    assert turns_over(bench.lane, 0) == 2
+    assert turns_over(Bench(*SPEAKING).lane, 0) == 0
 
 
 def test_pause_and_resume_interleave_in_one_sequence() -> None:

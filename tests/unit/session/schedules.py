@@ -8,12 +8,13 @@ from zlib import crc32
 
 from hypothesis import strategies as st
 
-from duologue.events import AssistantSaid, Error
+from duologue.events import AssistantSaid, ContextAppend, Error
 from duologue.floor_settings import FloorSettings
 from duologue.history import EarlierTurn
 from duologue.lane.lane import Lane
 from duologue.session.transcript import Outcome
 from duologue.session_config import SessionConfig
+from duologue.speaker import Speaker
 from duologue.text.tokenizer import Tokenizer
 from tests.unit.session.scripted_engine import Probabilities, state_of
 from tests.unit.session.stage import CONFIRMED, DECODING, EAGER, Setting, Stage, chat_of
@@ -53,6 +54,8 @@ class Deed(Enum):
     """The next slice runs out of room."""
     TELL = auto()
     """The caller says something with a model of its own, where that is its part."""
+    NOTE = auto()
+    """The caller lets the model know something."""
     CHANGE = auto()
     """The client wants the session held in another way."""
 
@@ -194,6 +197,11 @@ class Play:
                 stage.engine.rest()
             case Deed.TELL if not stage.setup.strategy.speaks:
                 self._tell(place)
+            case Deed.NOTE:
+                role = tuple(Speaker)[place % len(Speaker)]
+                stage.send(
+                    ContextAppend(role, f" n{len(stage.envelopes)}x {'known ' * (place % 9)}")
+                )
             case Deed.CHANGE:
                 changed = SessionConfig(
                     reply_tokens_per_slice=1 + place % 7, look_ahead_tokens=place % 3

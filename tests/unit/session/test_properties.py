@@ -249,4 +249,4 @@ def test_every_deed_does_something(deed: Deed) -> None:
 def vars_of(done: Play) -> tuple[object, ...]:
     stage = done.stage
     told = (stage.story, stage.entries, stage.session.utterance)
-    return (*told, len(stage.slices), stage.clock.now_ms())
+    return (*told, len(stage.session.state.notes), len(stage.slices), stage.clock.now_ms())

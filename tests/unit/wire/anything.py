@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from duologue.errors import CapacityExceeded, DuologueError, InvalidInput, ModelUnavailable
 from duologue.events import (
     AssistantSaid,
+    ContextAppend,
     ContextTrimmed,
     Envelope,
     Error,
@@ -109,6 +110,7 @@ client_events = st.one_of(
     st.builds(PlaybackAck, numbers, counts),
     st.builds(ResponseCancel, st.none() | numbers),
     st.builds(AssistantSaid, texts, st.none() | numbers, st.booleans(), st.none() | counts),
+    st.builds(ContextAppend, speakers.map(str), texts),
     st.builds(SessionUpdate, configs),
     st.just(SessionClose()),
 )
@@ -149,6 +151,7 @@ notices = st.builds(
         st.builds(GoAway, counts),
     ),
 )
+notes = st.builds(Note, speakers, tokens, st.booleans())
 steps = st.one_of(
     st.builds(Hear, counts, tokens),
     st.just(Ignore()),
@@ -160,10 +163,11 @@ steps = st.one_of(
         st.booleans(),
         st.none() | counts,
         st.booleans(),
+        st.lists(notes, max_size=2).map(tuple),
     ),
     st.just(Reopen()),
     st.builds(Amend, counts, tokens),
-    st.builds(Note, speakers, tokens, st.booleans()),
+    notes,
     st.builds(Begin, st.booleans()),
     st.builds(Say, tokens),
     st.builds(Finish, st.sampled_from(EndReason)),
@@ -190,6 +194,7 @@ slices = st.builds(
     begins=st.booleans(),
     keeps=st.booleans(),
     returns_early=st.booleans(),
+    notes=st.lists(notes, max_size=2).map(tuple),
     reply_tokens=counts,
     look_ahead_tokens=counts,
 )
@@ -223,7 +228,7 @@ records = st.one_of(
 
 
 @st.composite
-def asides(draw: st.DrawFn, num_trunk_tokens: int) -> AsideState:
+def asides(draw: st.DrawFn, num_trunk_tokens: int, num_turns: int) -> AsideState:
     """A reply that was set aside, and of which the trunk keeps a part."""
     start = draw(st.integers(0, num_trunk_tokens))
     num_kept = draw(st.integers(0, num_trunk_tokens - start))
@@ -235,6 +240,7 @@ def asides(draw: st.DrawFn, num_trunk_tokens: int) -> AsideState:
         start=start,
         num_joined=draw(st.integers(0, min(num_kept, len(said)))),
         num_kept=num_kept,
+        num_notes=draw(st.integers(0, num_turns)),
     )
 
 

@@ -72,6 +72,14 @@ def client_event(**fields: Any) -> events_pb2.ClientEvent:
             client_event(assistant_said=pb.AssistantSaid(text="x" * 65_537)),
             "assistant_said.text must have at most 65536 characters, not 65537",
         ),
+        (
+            client_event(context_append=pb.ContextAppend(role="tool", text="x")),
+            "context_append.role must be one of 'user', 'assistant', 'system', not 'tool'",
+        ),
+        (
+            client_event(context_append=pb.ContextAppend(role="user", text="x" * 65_537)),
+            "context_append.text must have at most 65536 characters, not 65537",
+        ),
     ],
 )
 def test_client_events(message: events_pb2.ClientEvent, complaint: str) -> None:
@@ -215,6 +223,10 @@ def some_lane() -> LaneState:
         ({"num_utterance_in_trunk": 999}, "lane.num_utterance_in_trunk must be a whole number"),
         ({"aside": aside_at(999)}, "lane.aside.start must be a whole number from 0"),
         ({"aside": aside_at(num_kept=999)}, "lane.aside.num_kept must be a whole number from 0"),
+        (
+            {"aside": replace(aside_at(), num_notes=9)},
+            "lane.aside.num_notes must be a whole number",
+        ),
         ({"aside": aside_at(num_joined=4)}, "lane.aside.num_joined must be a whole number from 0"),
     ],
 )

@@ -1,0 +1,54 @@
+"""Noting: what the model is to know, and that nobody says here."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from duologue.errors import CapacityExceeded, InvalidInput
+from duologue.events import ContextAppend
+from duologue.lane.steps import Note
+from duologue.speaker import Speaker
+
+MAX_WAITING_NOTES = 16
+"""Of those that wait for the end of a reply."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContextNote:
+    """Something that the model is to know, from when it came until it can no longer leave."""
+
+    speaker: Speaker
+    text: str
+    tokens: tuple[int, ...]
+
+    @property
+    def step(self) -> Note:
+        return Note(self.speaker, self.tokens)
+
+
+def noted(
+    event: ContextAppend,
+    waiting: Sequence[ContextNote],
+    encode: Callable[[str], Sequence[int]],
+    max_tokens: int,
+) -> ContextNote:
+    """The event as a note, to wait behind the others.
+
+    All that wait have room together where a single utterance has. Raises InvalidInput for a text
+    that never has, and CapacityExceeded for one that does not now.
+    """
+    text = event.text.strip()
+    if not text:
+        raise InvalidInput("context_append.text must be more than white space")
+    tokens = tuple(encode(text))
+    if len(tokens) > max_tokens:
+        raise InvalidInput(
+            f"context_append.text must have at most {max_tokens} tokens, which is what the model's "
+            f"context has room for, not {len(tokens)}"
+        )
+    num_waiting = sum(len(note.tokens) for note in waiting)
+    if len(waiting) >= MAX_WAITING_NOTES or num_waiting + len(tokens) > max_tokens:
+        raise CapacityExceeded(
+            f"at most {MAX_WAITING_NOTES} notes of {max_tokens} tokens together may wait for the "
+            "end of a reply; send it again when that is over"
+        )
+    return ContextNote(Speaker(event.role), text, tokens)
