@@ -205,6 +205,12 @@ async def test_errors_name_the_event_and_its_field(client: AsyncOpenAI) -> None:
         assert error.param == "session.instructions"
         await talk.connection.session.update(session={"type": "realtime", "max_output_tokens": 3})
         await talk.until("session.updated")
+        note: Any = {
+            "type": "message",
+            "role": "system",
+            "content": [{"type": "input_text", "text": "It rains."}],
+        }
+        await talk.connection.conversation.item.create(item=note)
         await talk.say("and now?")
         done = await talk.until("response.done")
         assert done.response.status_details.reason == "max_output_tokens"

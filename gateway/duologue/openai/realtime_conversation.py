@@ -176,21 +176,21 @@ class RealtimeConversation:
         return Outcome(requests, [{"type": "session.updated", "session": self._session}])
 
     def _create_item(self, wish: asks.CreateItem) -> Outcome:
-        if wish.role != "user" and self.has_begun:
-            raise unusable(
-                "item.role",
-                f"item.role cannot be {wish.role!r} once the conversation has begun",
-                "unsupported",
-            )
         message = Message(wish.role, wish.text, wish.item_id or self.names.new("item"))
         before = self._said.last_item_id
-        self._said.add(message, wish.previous_item_id)
+        is_known_at_once = self.has_begun and wish.role != "user"
+        self._said.add(message, wish.previous_item_id, waits=not is_known_at_once)
+        requests = []
+        if is_known_at_once:
+            append = events_pb2.ContextAppend(role=message.role, text=message.text)
+            requests = [self._event(events_pb2.ClientEvent(context_append=append))]
         item = _item_told(message)
         return Outcome(
-            to_client=[
+            requests,
+            [
                 {"type": "conversation.item.added", "previous_item_id": before, "item": item},
                 {"type": "conversation.item.done", "previous_item_id": before, "item": item},
-            ]
+            ],
         )
 
     def _heard(self, wish: asks.Heard) -> Outcome:

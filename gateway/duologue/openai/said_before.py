@@ -27,8 +27,8 @@ class SaidBefore:
         self._waiting: list[Message] = []
         self._known: OrderedDict[str, None] = OrderedDict()
 
-    def add(self, message: Message, previous_item_id: str | None) -> None:
-        """Put it behind all others; raises Unusable."""
+    def add(self, message: Message, previous_item_id: str | None, *, waits: bool = True) -> None:
+        """Put it behind all others; raises Unusable. One that does not wait is said already."""
         if message.item_id in self._known:
             raise unusable("item.id", f"there is an item {message.item_id!r} already")
         if previous_item_id not in (None, next(reversed(self._known), "root")):
@@ -37,7 +37,8 @@ class SaidBefore:
         if len(self._waiting) >= MAX_ITEMS or num_chars > MAX_CHARS:
             told = f"at most {MAX_ITEMS} items of {MAX_CHARS} characters may wait for an answer"
             raise Unusable(ApiError(told, "too_many_items", "item"))
-        self._waiting.append(message)
+        if waits:
+            self._waiting.append(message)
         self.know(message.item_id)
 
     def know(self, item_id: str) -> None:

@@ -100,8 +100,10 @@ def test_what_stands_before_the_users_turn_is_history() -> None:
     history = [(turn.role, turn.text) for turn in start.start.config.history]
     assert history == [("user", "what is it?"), ("assistant", "A sea.")]
     assert append.event.input_append.text == "which?"
-    client.send("conversation.item.create", item={**said, "type": "message", "role": "assistant"})
-    assert client.error()["param"] == "item.role"
+    note = {"content": [{"type": "input_text", "text": "It rains."}], "role": "system"}
+    client.send("conversation.item.create", item={**note, "type": "message"})
+    assert client.said[-1].context_append == events.ContextAppend(role="system", text="It rains.")
+    assert client.told[-1]["item"]["role"] == "system"
 
 
 def test_what_a_response_took_is_told_with_its_end() -> None:
