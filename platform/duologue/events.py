@@ -117,6 +117,16 @@ class ContextAppend:
 
 
 @dataclass(frozen=True, slots=True)
+class ResponseCreate:
+    """Let the assistant speak unasked, at once or when it has said what it is saying."""
+
+    instructions: str = ""
+    """What it is to know or to heed; it stays in the conversation as a note."""
+    text: str = ""
+    """What it says, word for word; empty to let the model speak on."""
+
+
+@dataclass(frozen=True, slots=True)
 class SessionUpdate:
     """From now on other settings, as far as they can change while a conversation goes on."""
 
@@ -136,6 +146,7 @@ ClientEvent = (
     | ResponseCancel
     | AssistantSaid
     | ContextAppend
+    | ResponseCreate
     | SessionUpdate
     | SessionClose
 )

@@ -8,6 +8,7 @@ from duologue.client import (
     Client,
     EarlierTurn,
     InvalidRequest,
+    ResponseDelta,
     ResponseDone,
     ResponseStarted,
     SessionConfig,
@@ -58,8 +59,32 @@ async def test_what_the_model_was_let_know_outlives_the_session_actor(
     assert {entry.text for entry in entries[3:]} <= {"A robin."}
 
 
+async def test_the_assistant_speaks_first_and_that_outlives_the_session_actor(
+    caller: Client, building: Building
+) -> None:
+    config = SessionConfig(reply_tokens_per_slice=1)
+    async with caller.converse(config) as conversation:
+        await conversation.respond("Hello, who is there?", instructions="Be kind.")
+        said = ""
+        async with waiting_for("the greeting", lambda: said):
+            async for event in conversation:
+                if isinstance(event, ResponseStarted):
+                    building.holder(conversation.session_id).drain(0, "it has to go")
+                if isinstance(event, ResponseDelta):
+                    said += event.text
+                if isinstance(event, ResponseDone):
+                    break
+        await conversation.close()
+        entries = await caller.transcript(conversation.session_id)
+    assert said == "Hello, who is there?"
+    assert entries == [
+        Entry(Role.SYSTEM, "Be kind.", Outcome.NOTED),
+        Entry(Role.ASSISTANT, said, Outcome.COMPLETE, 1),
+    ]
+
+
 async def test_a_history_that_cannot_fit_is_refused_by_its_name(caller: Client) -> None:
-    config = SessionConfig(history=(EarlierTurn("user", "what is it? " * 2_000),) * 3)
+    config = SessionConfig(history=(EarlierTurn("user", "what is it? " * 1_500),) * 3)
     with pytest.raises(InvalidRequest, match=r"config\.history must leave room") as caught:
         async with caller.converse(config):
             pass

@@ -60,7 +60,9 @@ class Action:
     pauses: bool = False
     """The reply waits in this slice."""
     begins: bool = False
-    """The caller speaks of its own accord, if there is no reply."""
+    """A reply begins that no utterance asks for, if there is none."""
+    given: tuple[int, ...] = ()
+    """What the reply is to say from here on."""
     settles: bool = False
     """The utterance is too long to wait for its end."""
     notes: tuple[Note, ...] = ()
@@ -228,13 +230,19 @@ def _action(random: Random, strategy: str) -> Action:
 
 
 def with_notes(schedule: Schedule, random: Random) -> Schedule:
-    """The same of sessions that have a history, and whose callers let the model know things."""
+    """The same of sessions that have a history, and whose callers let the model know things and let
+    it speak unasked."""
     plans = tuple(
         replace(
             plan,
             earlier=_notes(random, random.choice((0, 1, 4)), is_first_turn=True),
             actions=tuple(
-                replace(action, notes=_notes(random, random.choice((0, 0, 1, 2))))
+                replace(
+                    action,
+                    notes=_notes(random, random.choice((0, 0, 1, 2))),
+                    begins=action.begins or random.random() < 0.3,
+                    given=_words(random, random.choice((0, 0, 0, 1, 5))),
+                )
                 for action in plan.actions
             ),
         )

@@ -156,6 +156,7 @@ class Actor:
                 pauses=action.pauses,
                 settles=action.settles,
                 notes=action.notes,
+                given=action.given,
                 begins=action.begins and not reopens and self.lane.phase is ReplyPhase.NONE,
                 returns_early=plan.returns_early,
                 reply_tokens=plan.reply_tokens,

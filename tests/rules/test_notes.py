@@ -1,4 +1,4 @@
-"""Rules 1, 2 and 3 where the model is let know things, before a session begins and in its midst."""
+"""Rules 1, 2 and 3 where the model is let know things, and speaks unasked."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from duologue.lane.steps import Note, Promote, Reopen
+from duologue.lane.steps import Begin, Note, Promote, Reopen, Say
 from duologue.speaker import Speaker
 from duologue.states import State
 from tests.rules.checks import check_channels, check_company, check_losses
@@ -54,13 +54,17 @@ def test_what_notes_do_happens_in_these_schedules() -> None:
         done = play(noted(random, max_sessions=6), random_world(random))
         for actor in done.actors.values():
             was_noted = False
+            given = {action.given for action in actor.plan.actions}
             for step in actor.journal:
+                counts["begun unasked"] += isinstance(step, Begin)
+                is_said = isinstance(step, Say) and step.tokens in {each[:1] for each in given}
+                counts["said what was given"] += is_said
                 counts["noted"] += isinstance(step, Note)
                 counts["noted behind a reply"] += isinstance(step, Promote) and bool(step.notes)
                 counts["taken back with a note"] += isinstance(step, Reopen) and was_noted
                 if isinstance(step, Promote):
                     was_noted = bool(step.notes) and step.aside_tokens is not None
-    assert len(+counts) == 3, counts
+    assert len(+counts) == 5, counts
 
 
 # What it costs.

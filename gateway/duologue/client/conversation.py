@@ -23,6 +23,7 @@ from duologue.events import (
     InputRevise,
     PlaybackAck,
     ResponseCancel,
+    ResponseCreate,
     SessionClose,
     SessionUpdate,
 )
@@ -185,6 +186,12 @@ class Conversation:
         """Let the model know something that nobody says here: a tool's result, a note, or as "user"
         or "assistant" what was said elsewhere. A reply that is being given goes on undisturbed."""
         await self.send(ContextAppend(role, text))
+
+    async def respond(self, text: str = "", *, instructions: str = "") -> None:
+        """Let the assistant speak unasked, at once or when it has said what it is saying: this text
+        (a greeting, a filler), or what the model says. `instructions` are for it to heed, and stay
+        in the conversation."""
+        await self.send(ResponseCreate(instructions, text))
 
     async def update(self, config: SessionConfig) -> None:
         """From now on other settings; what was fixed at the start is refused by an Error event."""

@@ -43,6 +43,9 @@ class KnownText:
                 return len(event.assistant_said.text)
             case "context_append":
                 return len(event.context_append.text)
+            case "response_create":
+                create = event.response_create
+                return len(create.text) + len(create.instructions)
             case "session_update":
                 return event.ByteSize()
             case _:

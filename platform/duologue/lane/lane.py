@@ -213,22 +213,19 @@ class Lane:
     def _promote(self, step: Promote) -> None:
         """The utterance joins the trunk, behind what is kept of a reply that it cuts."""
         assert self.is_listening, "there is no utterance to promote"
-        self.drop_aside_cells()
-        self.aside = None
+        self._drop_aside()
         if self.phase in (ReplyPhase.SPEAKING, ReplyPhase.FINISHED):
             is_kept = step.policy is Promotion.REBASE
             keep, tail = (step.keep, step.tail) if is_kept else (0, ())
             if step.aside_tokens is not None:
-                self._set_aside(step.aside_tokens, step.aside_is_finished, keep, tail)
+                self._set_aside(step, step.aside_tokens, keep, tail)
             else:
                 self._conclude(keep, tail)
-            self._notes_join_trunk(step.notes)
-            if self.aside is not None:
-                self.aside.num_notes = len(step.notes)
+        self.phase = ReplyPhase.NONE
+        self._notes_join_trunk(step.notes)
         self._utterance_joins_trunk()
         self.num_utterance_in_trunk = 0
         self.num_reply_in_trunk = 0
-        self.phase = ReplyPhase.NONE
         self.was_answered = step.answer
         if step.answer:
             self._reply_begins()
@@ -256,13 +253,13 @@ class Lane:
         self.num_replies += 1
         self.reply_number = self.num_replies
 
-    def _set_aside(self, length: int, is_finished: bool, keep: int, tail: Sequence[int]) -> None:
+    def _set_aside(self, step: Promote, length: int, keep: int, tail: Sequence[int]) -> None:
         """Conclude the reply, but keep so much of it, with the cells that the trunk leaves."""
         assert 0 <= keep <= length <= self.num_reply_tokens, (keep, length, self.num_reply_tokens)
         self.cells.free(self.output.cut(len(self.chat.reply_header) + length))
         reply, start = CachedTokens(list(self.output.tokens)), len(self.trunk)
-        phase = ReplyPhase.FINISHED if is_finished else ReplyPhase.SPEAKING
-        aside = SetAside(self.reply_number, phase, reply, start)
+        phase = ReplyPhase.FINISHED if step.aside_is_finished else ReplyPhase.SPEAKING
+        aside = SetAside(self.reply_number, phase, reply, start, num_notes=len(step.notes))
         if keep or tail:
             aside.num_joined = len(self.chat.reply_header) + keep
         if self.trunk.is_cached and len(self.output.cells) > aside.num_joined:
@@ -272,6 +269,10 @@ class Lane:
         self._conclude(keep, tail)
         aside.num_kept = len(self.trunk) - start
         self.aside = aside
+
+    def _drop_aside(self) -> None:
+        self.drop_aside_cells()
+        self.aside = None
 
     def _reopen(self) -> None:
         """The last utterance replaces whatever is in the input channel."""

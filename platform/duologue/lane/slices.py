@@ -28,7 +28,10 @@ class Slice:
     amends: Heard | None = None
     """How much the user had really heard of the reply that the last query cut."""
     begins: bool = False
-    """Then let a reply begin that no utterance asked for: the caller speaks of its own accord."""
+    """Then let a reply begin that no utterance asked for."""
+    given: tuple[int, ...] = ()
+    """What the reply that begins, or goes on, is to say from here on, to its end, and not what the
+    model would."""
     edit: TokenEdit | None = None
     """How the utterance changed since the last slice."""
     patience: Patience = Patience.NORMAL

@@ -13,6 +13,7 @@ from duologue.events import (
     Envelope,
     InputAppend,
     InputRevise,
+    ResponseCreate,
 )
 from duologue.lane.slices import Slice, SliceResult
 from duologue.lane.state import LaneState
@@ -151,6 +152,8 @@ class Chronicle:
             )
         if isinstance(event, InputAppend | InputRevise | AssistantSaid | ContextAppend):
             self._pending_chars += len(event.text)
+        if isinstance(event, ResponseCreate):
+            self._pending_chars += len(event.text) + len(event.instructions)
         return self._happen(Received(client_seq, event, now_ms, tick, source))
 
     def pending(self, now_ms: float, *, may_speak: bool = True) -> Pending:

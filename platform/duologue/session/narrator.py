@@ -4,6 +4,7 @@ from duologue.events import (
     ContextTrimmed,
     InputState,
     Interrupted,
+    ResponseStarted,
     ServerEvent,
     StateReason,
 )
@@ -129,11 +130,11 @@ class Narrator:
 
     def _next_reply(self) -> Response:
         """An empty one; or the one that the caller began to say while this was being decided."""
-        if self._state.waiting:
+        is_told = not self._setup.strategy.speaks
+        if self._state.waiting and is_told:
             return self._state.waiting.pop(0)
-        acked = 0 if self._setup.reports_playback else None
-        stops, is_told = StopStrings(self._flight.stop_strings), not self._setup.strategy.speaks
-        return Response(stops, acked_chars=acked, is_told=is_told)
+        acked, stops = 0 if self._setup.reports_playback else None, self._flight.stop_strings
+        return Response(StopStrings(stops), acked_chars=acked, is_told=is_told)
 
     def _note(self) -> None:
         """The model knows something."""
@@ -141,9 +142,13 @@ class Narrator:
         self._keep_decision()
 
     def _begin(self, is_turn: bool) -> None:
-        """The caller speaks of its own accord."""
+        """A reply that nobody asked for; the client knows already of one of its own."""
         state = self._state
         state.response = state.waiting.pop(0)
+        if not state.response.response_id:
+            state.num_responses += 1
+            state.response.response_id = state.num_responses
+            self._events.append(ResponseStarted(state.num_responses))
         if is_turn:
             self._keep_decision()
 

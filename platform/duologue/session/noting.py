@@ -30,6 +30,7 @@ def noted(
     waiting: Sequence[ContextNote],
     encode: Callable[[str], Sequence[int]],
     max_tokens: int,
+    field: str = "context_append.text",
 ) -> ContextNote:
     """The event as a note, to wait behind the others.
 
@@ -38,11 +39,11 @@ def noted(
     """
     text = event.text.strip()
     if not text:
-        raise InvalidInput("context_append.text must be more than white space")
+        raise InvalidInput(f"{field} must be more than white space")
     tokens = tuple(encode(text))
     if len(tokens) > max_tokens:
         raise InvalidInput(
-            f"context_append.text must have at most {max_tokens} tokens, which is what the model's "
+            f"{field} must have at most {max_tokens} tokens, which is what the model's "
             f"context has room for, not {len(tokens)}"
         )
     num_waiting = sum(len(note.tokens) for note in waiting)

@@ -7,6 +7,7 @@ from enum import StrEnum
 from duologue.floor_settings import FloorSettings
 from duologue.lane.slices import Heard
 from duologue.lane.steps import EndReason
+from duologue.session.noting import ContextNote
 from duologue.session.pace import Listener
 from duologue.session.stopping import StopStrings
 from duologue.text.detokenizer import StreamState, TextStream
@@ -52,6 +53,12 @@ class Response:
     """Of its entry in the transcript."""
     cut_chars: int | None = None
     """How much had been heard when the client was told that it is interrupted."""
+    given: tuple[int, ...] = ()
+    """Tokens that the caller wants it to have; none where the model speaks."""
+    num_given: int = 0
+    """How many of them it has."""
+    instructions: ContextNote | None = None
+    """What joins the conversation before it begins."""
     is_told: bool = False
     """Whether the caller says it, with a model of its own: its text comes from there."""
 
@@ -136,7 +143,9 @@ class Response:
             self._listened(self.reported_chars(floor), now_ms)
 
     def push(self, tokens: Sequence[int], tokenizer: Tokenizer) -> None:
-        """More of it was generated."""
+        """More of it was generated; the idle token of time division is none of what was given."""
+        for token in tokens if self.given else ():
+            self.num_given += self.given[self.num_given : self.num_given + 1] == (token,)
         self.text += self.stops.push(TextStream(tokenizer, self.stream).push(tokens))
         if self.stops.is_met and self.end is None:
             self.end = EndReason.STOP_STRING

@@ -15,6 +15,7 @@ from duologue.events import (
     InputRevise,
     PlaybackAck,
     ResponseCancel,
+    ResponseCreate,
     ServerEvent,
     SessionClose,
     SessionClosed,
@@ -24,6 +25,7 @@ from duologue.lane.lane import Lane
 from duologue.lane.phase import ReplyPhase
 from duologue.lane.slices import Slice, SliceResult
 from duologue.lane.steps import Amend
+from duologue.session.asking import asked
 from duologue.session.floor import Floor
 from duologue.session.hearing import Hearing
 from duologue.session.narrator import Narrator, cut_short
@@ -105,6 +107,8 @@ class Session:
         that the caller says."""
         state = self.state
         is_heard_out = state.utterance.is_empty and not state.known_tokens
+        if state.waiting and self.setup.strategy.speaks:
+            return False
         response = state.response
         waits = response is not None and (response.pause is not None or response.is_told)
         return is_heard_out and (self.lane.phase is ReplyPhase.NONE or waits)
@@ -211,8 +215,12 @@ class Session:
 
     @property
     def _hearing(self) -> Hearing:
-        max_part_tokens = self.setup.max_part_tokens(self.lane.num_opening_tokens)
-        return Hearing(self.state, self.setup, self._floor, self._encode, max_part_tokens)
+        return Hearing(self.state, self.setup, self._floor, self._encode, self._max_tokens)
+
+    @property
+    def _max_tokens(self) -> int:
+        """Of anything that is to have room in the context beside a turn and a reply."""
+        return self.setup.max_part_tokens(self.lane.num_opening_tokens)
 
     def _wants(self, now_ms: float) -> Wants:
         return Wants(self.state, self.setup, self.lane, self._encode, now_ms)
@@ -245,7 +253,11 @@ class Session:
                 telling = Telling(self.state, self.setup, self._floor, self.setup.tokenizer.encode)
                 return telling.take(event, now_ms)
             case ContextAppend():
-                self._note(event)
+                note = noted(event, self.state.notes, self.setup.tokenizer.encode, self._max_tokens)
+                self.state.notes.append(note)
+                self.state.usage += Usage(input_tokens=len(note.tokens))
+            case ResponseCreate():
+                self._ask(event)
             case SessionUpdate(config):
                 config.check_changeable()
                 self._change(config)
@@ -253,11 +265,11 @@ class Session:
                 return self._close(now_ms)
         return []
 
-    def _note(self, event: ContextAppend) -> None:
-        max_tokens = self.setup.max_part_tokens(self.lane.num_opening_tokens)
-        note = noted(event, self.state.notes, self.setup.tokenizer.encode, max_tokens)
-        self.state.notes.append(note)
-        self.state.usage += Usage(input_tokens=len(note.tokens))
+    def _ask(self, event: ResponseCreate) -> None:
+        response = asked(event, self.state, self.setup, self._max_tokens)
+        self.state.waiting.append(response)
+        if response.instructions is not None:
+            self.state.usage += Usage(input_tokens=len(response.instructions.tokens))
 
     def _commit(self) -> None:
         if not self.state.utterance.is_empty:
@@ -281,12 +293,17 @@ class Session:
         return [*events, SessionClosed()]
 
     def _cancel(self, response_id: int | None) -> None:
-        """What is meant is the reply of now: by the next slice there may be another one."""
+        """What is meant is the reply of now: by the next slice there may be another one.
+
+        Without a number, also those that were asked for and wait.
+        """
         if not self.setup.strategy.speaks:
             raise InvalidInput(
                 "response_cancel is not for sessions with the strategy 'listen', in which the "
                 "caller speaks: end the response by assistant_said"
             )
+        if response_id is None:
+            self._cancel_waiting()
         response = self.state.response
         is_meant = response_id is None or (
             self._is_known(response_id)
@@ -294,6 +311,14 @@ class Session:
             and response.response_id == response_id
         )
         if is_meant and response is not None and self.lane.phase is not ReplyPhase.NONE:
+            response.is_cancelled = True
+
+    def _cancel_waiting(self) -> None:
+        """Let go of what was asked for; one that begins in the slice under way ends then."""
+        state = self.state
+        begins = state.flight is not None and state.flight.work.begins
+        del state.waiting[1 if begins else 0 :]
+        for response in state.waiting:
             response.is_cancelled = True
 
     def _is_known(self, response_id: int) -> bool:

@@ -46,7 +46,7 @@ class Wants:
         Unless `at_pace`, a reply that goes on may do so at any time.
         """
         has_news = self.has_edit or self.conclude is not None or self.amends is not None
-        if has_news or self.begins or self.notes_now:
+        if has_news or self.notes_now or (self.begins and (may_speak or self.is_told)):
             return now_ms
         spoken_ms = self._spoken_at_ms(now_ms, at_pace=at_pace) if may_speak else None
         dues = (spoken_ms, self._judged_at_ms(now_ms), self._concluded_at_ms())
@@ -94,7 +94,7 @@ class Wants:
     def goes_on(self) -> bool:
         """Whether there is more to say of a reply: also of one that time division interrupted."""
         reply = self.reply if self.state.reopening is None else None
-        is_under_way = self.lane.phase in (ReplyPhase.SPEAKING, ReplyPhase.PAUSED)
+        is_under_way = self.begins or self.lane.phase in (ReplyPhase.SPEAKING, ReplyPhase.PAUSED)
         if reply is None or not is_under_way or reply.end is not None or reply.is_cancelled:
             return False
         if reply.is_told:
@@ -105,7 +105,20 @@ class Wants:
     def begins(self) -> bool:
         """Whether a reply that nobody asked for is to begin: behind one that is still there."""
         is_free = self.lane.phase is ReplyPhase.NONE and self.state.reopening is None
-        return is_free and bool(self.state.waiting)
+        may_begin = is_free and (self.is_told or not self._is_held)
+        return may_begin and bool(self.state.waiting)
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the caller says the replies."""
+        return not self.setup.strategy.speaks
+
+    @property
+    def _is_held(self) -> bool:
+        """Whether there is a query that waits for its confirmation, and may be taken back."""
+        decision = self.state.decision
+        is_query = decision is not None and decision.state is State.QUERY
+        return is_query and decision is not None and not decision.is_confirmed
 
     @property
     def num_reply_tokens(self) -> int:
@@ -144,12 +157,8 @@ class Wants:
     def notes_now(self) -> tuple[ContextNote, ...]:
         """What is to join the conversation at once: no reply is there that it would move, and no
         query that may be taken back."""
-        state, decision = self.state, self.state.decision
-        is_held = decision is not None and decision.state is State.QUERY
-        is_held = is_held and decision is not None and not decision.is_confirmed
-        if self.lane.phase is not ReplyPhase.NONE or state.reopening is not None or is_held:
-            return ()
-        return tuple(state.notes)
+        is_free = self.lane.phase is ReplyPhase.NONE and self.state.reopening is None
+        return tuple(self.state.notes) if is_free and not self._is_held else ()
 
     @property
     def notes(self) -> tuple[ContextNote, ...]:
@@ -236,6 +245,9 @@ class Wants:
 def depart(wants: Wants, session_id: str, epoch: int, tick: int, now_ms: float) -> Flight:
     """A slice leaves, with all that is wanted."""
     state, setup, reply = wants.state, wants.setup, wants.reply
+    if wants.begins and reply is not None and reply.instructions is not None:
+        state.notes.append(reply.instructions)
+        reply.instructions = None
     patience, conclude, heard_chars = wants.patience(), wants.conclude, wants.heard_chars
     may_cut = patience is not None or conclude is not None or bool(state.utterance.parts)
     num_reply_tokens = wants.num_reply_tokens
@@ -261,6 +273,7 @@ def depart(wants: Wants, session_id: str, epoch: int, tick: int, now_ms: float) 
         reply_tokens=num_reply_tokens or setup.decoding.reply_tokens_per_slice,
         look_ahead_tokens=setup.decoding.look_ahead_tokens,
         notes=tuple(note.step for note in wants.notes),
+        given=reply.given[reply.num_given :] if reply and num_reply_tokens else (),
     )
     state.amends = False
     if patience is not None:

@@ -58,6 +58,8 @@ class SliceRun:
     """Whether a reply that begins with these tokens has text to show."""
     steps: list[Step] = field(default_factory=list)
     judgement: Judgement | None = None
+    num_given: int = 0
+    """Tokens said of those that the slice gives."""
 
     @property
     def is_decided(self) -> bool:

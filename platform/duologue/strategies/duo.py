@@ -32,6 +32,7 @@ class Duo:
         moves.reopen_if_asked(run)
         moves.amend_if_asked(run)
         moves.note_if_asked(run)
+        moves.begin_if_asked(run)
         moves.hear_edit(run)
         moves.make_room(run)
         listening = Listening(run, is_open=not moves.settle(run))

@@ -22,7 +22,7 @@ class Listen:
 
     def run(self, run: SliceRun) -> Slicing:
         moves.check(run)
-        moves.begin_if_asked(run)
+        moves.begin_if_told(run)
         moves.conclude_if_asked(run)
         moves.reopen_if_asked(run)
         moves.amend_if_asked(run)

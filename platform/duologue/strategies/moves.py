@@ -87,8 +87,15 @@ def recall(run: SliceRun, *kinds: type[Step]) -> Slicing:
 
 
 def begin_if_asked(run: SliceRun) -> None:
-    """Let a reply begin unasked. It belongs to the last turn, unless that has had enough of them:
-    then it is a turn of its own, so that the turns before it can leave when there is no room."""
+    """Let a reply begin unasked, as a turn of its own: what was said before it stands."""
+    if run.work.begins:
+        run.do(Begin(is_turn=True))
+
+
+def begin_if_told(run: SliceRun) -> None:
+    """Let a reply of the caller's begin. It belongs to the last turn, unless that has had enough of
+    them: then it is a turn of its own, so that the turns before it can leave when there is no room.
+    """
     if not run.work.begins:
         return
     lane, profile = run.lane, run.profile
@@ -159,7 +166,13 @@ def _is_new(run: SliceRun) -> bool:
 
 
 def say(run: SliceRun, token: int) -> None:
-    """The reply goes on with a token, or ends."""
+    """The reply goes on with a token, or ends; what it says may be given."""
+    if run.work.given and not _is_new(run):
+        run.do(Say((run.work.given[run.num_given],)))
+        run.num_given += 1
+        if run.num_given == len(run.work.given):
+            run.do(Finish(EndReason.STOP))
+        return
     if token in run.profile.stop_tokens:
         run.do(Finish(EndReason.STOP))
         return

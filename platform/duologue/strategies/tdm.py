@@ -27,6 +27,7 @@ class Tdm:
         moves.check(run)
         moves.conclude_if_asked(run)
         moves.note_if_asked(run)
+        moves.begin_if_asked(run)
         if run.lane.is_speaking and run.work.edit is not None:
             run.do(Pause())
         moves.hear_edit(run)

@@ -20,6 +20,7 @@ class Turn:
         moves.check(run)
         moves.conclude_if_asked(run)
         moves.note_if_asked(run)
+        moves.begin_if_asked(run)
         moves.hear_edit(run)
         moves.make_room(run)
         is_settled = moves.settle(run)

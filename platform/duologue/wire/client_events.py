@@ -9,6 +9,7 @@ from duologue.events import (
     InputRevise,
     PlaybackAck,
     ResponseCancel,
+    ResponseCreate,
     SessionClose,
     SessionUpdate,
 )
@@ -50,6 +51,11 @@ def client_event_to_pb(client_seq: int, event: ClientEvent) -> pb.ClientEvent:
         case ContextAppend(role, text):
             text = unicode("context_append.text", text)
             message.context_append.CopyFrom(pb.ContextAppend(role=role, text=text))
+        case ResponseCreate(instructions, text):
+            instructions = unicode("response_create.instructions", instructions)
+            text = unicode("response_create.text", text)
+            create = pb.ResponseCreate(instructions=instructions, text=text)
+            message.response_create.CopyFrom(create)
         case SessionUpdate(config):
             message.session_update.config.CopyFrom(config_to_pb(config))
         case SessionClose():
@@ -84,6 +90,10 @@ def _event(message: pb.ClientEvent) -> ClientEvent:
         case "context_append":
             text = unicode("context_append.text", message.context_append.text)
             return ContextAppend(message.context_append.role, text)
+        case "response_create":
+            create = message.response_create
+            instructions = unicode("response_create.instructions", create.instructions)
+            return ResponseCreate(instructions, unicode("response_create.text", create.text))
         case "session_update":
             return SessionUpdate(config_from_pb(message.session_update.config))
         case "session_close":

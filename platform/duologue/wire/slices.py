@@ -57,6 +57,7 @@ def slice_to_pb(work: Slice) -> pb.Slice:
         reply_tokens=work.reply_tokens,
         look_ahead_tokens=work.look_ahead_tokens,
         notes=map(note_to_pb, work.notes),
+        given=work.given,
     )
     if work.amends is not None:
         message.amends.CopyFrom(heard_to_pb(work.amends))
@@ -93,6 +94,7 @@ def slice_from_pb(message: pb.Slice, session_id: str, epoch: int) -> Slice:
         reply_tokens=message.reply_tokens,
         look_ahead_tokens=message.look_ahead_tokens,
         notes=tuple(map(note_from_pb, message.notes)),
+        given=tuple(message.given),
     )
 
 

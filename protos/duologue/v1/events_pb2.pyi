@@ -143,6 +143,7 @@ class ClientEvent(_message.Message):
     SESSION_CLOSE_FIELD_NUMBER: _builtins.int
     ASSISTANT_SAID_FIELD_NUMBER: _builtins.int
     CONTEXT_APPEND_FIELD_NUMBER: _builtins.int
+    RESPONSE_CREATE_FIELD_NUMBER: _builtins.int
     client_seq: _builtins.int
     """Counts the session's client events from 1 without gaps, across connections."""
     @_builtins.property
@@ -181,6 +182,10 @@ class ClientEvent(_message.Message):
     def context_append(self) -> Global___ContextAppend:
         """Something that the model is to know, and that nobody says here."""
 
+    @_builtins.property
+    def response_create(self) -> Global___ResponseCreate:
+        """Let the assistant speak unasked."""
+
     def __init__(
         self,
         *,
@@ -194,12 +199,13 @@ class ClientEvent(_message.Message):
         session_close: Global___SessionClose | None = ...,
         assistant_said: Global___AssistantSaid | None = ...,
         context_append: Global___ContextAppend | None = ...,
+        response_create: Global___ResponseCreate | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["assistant_said", b"assistant_said", "context_append", b"context_append", "event", b"event", "input_append", b"input_append", "input_commit", b"input_commit", "input_revise", b"input_revise", "playback_ack", b"playback_ack", "response_cancel", b"response_cancel", "session_close", b"session_close", "session_update", b"session_update"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["assistant_said", b"assistant_said", "context_append", b"context_append", "event", b"event", "input_append", b"input_append", "input_commit", b"input_commit", "input_revise", b"input_revise", "playback_ack", b"playback_ack", "response_cancel", b"response_cancel", "response_create", b"response_create", "session_close", b"session_close", "session_update", b"session_update"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assistant_said", b"assistant_said", "client_seq", b"client_seq", "context_append", b"context_append", "event", b"event", "input_append", b"input_append", "input_commit", b"input_commit", "input_revise", b"input_revise", "playback_ack", b"playback_ack", "response_cancel", b"response_cancel", "session_close", b"session_close", "session_update", b"session_update"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assistant_said", b"assistant_said", "client_seq", b"client_seq", "context_append", b"context_append", "event", b"event", "input_append", b"input_append", "input_commit", b"input_commit", "input_revise", b"input_revise", "playback_ack", b"playback_ack", "response_cancel", b"response_cancel", "response_create", b"response_create", "session_close", b"session_close", "session_update", b"session_update"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["input_append", "input_revise", "input_commit", "playback_ack", "response_cancel", "session_update", "session_close", "assistant_said", "context_append"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["input_append", "input_revise", "input_commit", "playback_ack", "response_cancel", "session_update", "session_close", "assistant_said", "context_append", "response_create"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
@@ -410,6 +416,36 @@ class ContextAppend(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ContextAppend: _TypeAlias = ContextAppend  # noqa: Y015
+
+@_typing.final
+class ResponseCreate(_message.Message):
+    """Let the assistant speak unasked: first, or again. The response begins at once, or when the one
+    that is being given is over, and is like any other from then on. Not with the strategy "listen".
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INSTRUCTIONS_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    instructions: _builtins.str
+    """What it is to know or to heed; it stays in the conversation, as by `context_append` with the role
+    "system".
+    """
+    text: _builtins.str
+    """What it says, word for word; unset, the model speaks on. At most `max_reply_tokens` tokens."""
+    def __init__(
+        self,
+        *,
+        instructions: _builtins.str = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["instructions", b"instructions", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResponseCreate: _TypeAlias = ResponseCreate  # noqa: Y015
 
 @_typing.final
 class SessionUpdate(_message.Message):

@@ -151,6 +151,7 @@ class Slice(_message.Message):
     BEGINS_FIELD_NUMBER: _builtins.int
     RETURNS_EARLY_FIELD_NUMBER: _builtins.int
     NOTES_FIELD_NUMBER: _builtins.int
+    GIVEN_FIELD_NUMBER: _builtins.int
     tick: _builtins.int
     """The beat of the shared clock."""
     reopens: _builtins.bool
@@ -193,6 +194,10 @@ class Slice(_message.Message):
     def notes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Note]:
         """What is to join the trunk: at once if there is no reply, or where a query cuts it."""
 
+    @_builtins.property
+    def given(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """What the reply is to say from here on, to its end, and not what the model would."""
+
     def __init__(
         self,
         *,
@@ -213,10 +218,11 @@ class Slice(_message.Message):
         begins: _builtins.bool = ...,
         returns_early: _builtins.bool = ...,
         notes: _abc.Iterable[Global___Note] | None = ...,
+        given: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["amends", b"amends", "edit", b"edit", "heard", b"heard"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amends", b"amends", "begins", b"begins", "conclude", b"conclude", "edit", b"edit", "heard", b"heard", "holds_reply", b"holds_reply", "keeps", b"keeps", "look_ahead_tokens", b"look_ahead_tokens", "notes", b"notes", "patience", b"patience", "pauses", b"pauses", "reopens", b"reopens", "reply_tokens", b"reply_tokens", "returns_early", b"returns_early", "sets_aside", b"sets_aside", "settles", b"settles", "tick", b"tick"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amends", b"amends", "begins", b"begins", "conclude", b"conclude", "edit", b"edit", "given", b"given", "heard", b"heard", "holds_reply", b"holds_reply", "keeps", b"keeps", "look_ahead_tokens", b"look_ahead_tokens", "notes", b"notes", "patience", b"patience", "pauses", b"pauses", "reopens", b"reopens", "reply_tokens", b"reply_tokens", "returns_early", b"returns_early", "sets_aside", b"sets_aside", "settles", b"settles", "tick", b"tick"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

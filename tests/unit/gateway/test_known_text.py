@@ -44,6 +44,11 @@ def test_what_the_model_is_let_know_is_text() -> None:
     assert KnownText().num_new_chars(pb.ClientEvent(context_append=known)) == 13
 
 
+def test_what_the_assistant_is_to_say_is_text() -> None:
+    create = pb.ResponseCreate(instructions="Be kind.", text="Hello.")
+    assert KnownText().num_new_chars(pb.ClientEvent(response_create=create)) == 14
+
+
 def test_segments_are_known_apart_and_the_longest_unused_is_forgotten_first() -> None:
     known = KnownText()
     names = [str(number) for number in range(MAX_SEGMENTS)]

@@ -8,7 +8,7 @@ from zlib import crc32
 
 from hypothesis import strategies as st
 
-from duologue.events import AssistantSaid, ContextAppend, Error
+from duologue.events import AssistantSaid, ContextAppend, Error, ResponseCreate
 from duologue.floor_settings import FloorSettings
 from duologue.history import EarlierTurn
 from duologue.lane.lane import Lane
@@ -56,6 +56,8 @@ class Deed(Enum):
     """The caller says something with a model of its own, where that is its part."""
     NOTE = auto()
     """The caller lets the model know something."""
+    ASK = auto()
+    """The caller wants the assistant to speak."""
     CHANGE = auto()
     """The client wants the session held in another way."""
 
@@ -202,6 +204,9 @@ class Play:
                 stage.send(
                     ContextAppend(role, f" n{len(stage.envelopes)}x {'known ' * (place % 9)}")
                 )
+            case Deed.ASK if stage.setup.strategy.speaks:
+                text = "" if place % 3 == 0 else f"g{len(stage.envelopes)}x naïve 天气 👩‍👩‍👧."
+                stage.send(ResponseCreate("Be kind." if place % 4 == 0 else "", text))
             case Deed.CHANGE:
                 changed = SessionConfig(
                     reply_tokens_per_slice=1 + place % 7, look_ahead_tokens=place % 3

@@ -58,18 +58,18 @@ def test_it_does_not_disturb_a_reply_that_is_being_given() -> None:
     assert stage.entries == [user("How is it?"), assistant(LONG), noted()]
 
 
-@pytest.mark.parametrize("setting", [Setting(replies=(LONG, "Fine."))])
-def test_a_query_that_cuts_a_reply_is_answered_with_it_in_mind(setting: Setting) -> None:
-    stage = noting(setting)
+@pytest.mark.parametrize("strategy", ["duo", "tdm"])
+def test_a_query_that_cuts_a_reply_is_answered_with_it_in_mind(strategy: str) -> None:
+    stage = noting(strategy=strategy)
     stage.say("How is it?")
     stage.tick()
     note(stage)
     stage.say("And there?", "b")
     told = stage.tick()
     heard = next(event.heard_chars for event in told if isinstance(event, Interrupted))
-    assert (
-        stage.trunk == f"[user: How is it?][reply: {LONG[:heard]}][note: {KNOWN}][user: And there?]"
-    )
+    assert stage.trunk.endswith(f"][note: {KNOWN}][user: And there?]")
+    if strategy != "tdm":  # which cannot take back what was said and not heard
+        assert stage.trunk.startswith(f"[user: How is it?][reply: {LONG[:heard]}][note: ")
     cut = assistant(LONG[:heard], Outcome.CUT)
     assert stage.entries == [user("How is it?"), cut, noted(), user("And there?")]
 

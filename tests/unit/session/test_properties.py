@@ -17,7 +17,7 @@ from duologue.events import (
     ServerEvent,
 )
 from duologue.floor_settings import FloorSettings
-from duologue.lane.steps import EndReason, Promote, Say
+from duologue.lane.steps import Begin, EndReason, Promote, Say
 from duologue.session.transcript import Role
 from tests.unit.session.schedules import (
     FLOORS,
@@ -215,7 +215,7 @@ def replies_by_journal(stage: Stage) -> dict[int, list[int]]:
         lane.apply(step)
         if isinstance(step, Say):
             replies[lane.reply_number] += step.tokens
-        elif isinstance(step, Promote) and step.answer:
+        elif isinstance(step, Begin) or (isinstance(step, Promote) and step.answer):
             replies[lane.reply_number] = []
     return replies
 
@@ -249,4 +249,5 @@ def test_every_deed_does_something(deed: Deed) -> None:
 def vars_of(done: Play) -> tuple[object, ...]:
     stage = done.stage
     told = (stage.story, stage.entries, stage.session.utterance)
-    return (*told, len(stage.session.state.notes), len(stage.slices), stage.clock.now_ms())
+    waiting = (len(stage.session.state.notes), len(stage.session.state.waiting))
+    return (*told, *waiting, len(stage.slices), stage.clock.now_ms())

@@ -17,6 +17,7 @@ from duologue.events import (
     Interrupted,
     PlaybackAck,
     ResponseCancel,
+    ResponseCreate,
     ResponseDelta,
     ResponseDone,
     ResponsePaused,
@@ -111,6 +112,7 @@ client_events = st.one_of(
     st.builds(ResponseCancel, st.none() | numbers),
     st.builds(AssistantSaid, texts, st.none() | numbers, st.booleans(), st.none() | counts),
     st.builds(ContextAppend, speakers.map(str), texts),
+    st.builds(ResponseCreate, texts, texts),
     st.builds(SessionUpdate, configs),
     st.just(SessionClose()),
 )
@@ -195,6 +197,7 @@ slices = st.builds(
     keeps=st.booleans(),
     returns_early=st.booleans(),
     notes=st.lists(notes, max_size=2).map(tuple),
+    given=tokens,
     reply_tokens=counts,
     look_ahead_tokens=counts,
 )
@@ -263,7 +266,7 @@ def lane_states(draw: st.DrawFn) -> LaneState:
         num_last_input_tokens=draw(st.integers(0, last_turn)),
         num_utterance_in_trunk=draw(st.integers(0, len(trunk))),
         num_reply_in_trunk=draw(st.integers(0, len(trunk))),
-        aside=draw(st.none() | asides(len(trunk))),
+        aside=draw(st.none() | asides(len(trunk), len(starts))),
     )
 
 

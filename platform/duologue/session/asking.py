@@ -1,0 +1,52 @@
+"""Asking: responses that the caller wants and that no utterance asks for."""
+
+from duologue.errors import CapacityExceeded, InvalidInput
+from duologue.events import ContextAppend, ResponseCreate
+from duologue.session.noting import noted
+from duologue.session.response import Response
+from duologue.session.setup import SessionSetup
+from duologue.session.state import SessionState
+from duologue.session.stopping import StopStrings
+
+MAX_WAITING_RESPONSES = 4
+"""Of those that were asked for and have not begun."""
+
+
+def asked(
+    event: ResponseCreate, state: SessionState, setup: SessionSetup, max_note_tokens: int
+) -> Response:
+    """The response, to wait until it can begin. Raises InvalidInput and CapacityExceeded."""
+    if not setup.strategy.speaks:
+        raise InvalidInput(
+            "response_create is not for sessions with the strategy 'listen', in which the caller "
+            "speaks: tell what is said by assistant_said"
+        )
+    if len(state.waiting) >= MAX_WAITING_RESPONSES:
+        raise CapacityExceeded(
+            f"at most {MAX_WAITING_RESPONSES} responses may wait to begin; ask again when one has"
+        )
+    given, most = tuple(setup.tokenizer.encode(event.text.strip())), setup.decoding.max_reply_tokens
+    if event.text and not given:
+        raise InvalidInput("response_create.text must be more than white space")
+    if len(given) > most:
+        raise InvalidInput(
+            f"response_create.text must have at most {most} tokens, which is max_reply_tokens, not "
+            f"{len(given)}"
+        )
+    note = None
+    if event.instructions:
+        waiting = [each.instructions for each in state.waiting if each.instructions is not None]
+        note = noted(
+            ContextAppend("system", event.instructions),
+            [*state.notes, *waiting],
+            setup.tokenizer.encode,
+            max_note_tokens,
+            field="response_create.instructions",
+        )
+    return Response(
+        StopStrings(() if given else setup.stop_strings),
+        acked_chars=0 if setup.reports_playback else None,
+        is_confirmed=True,
+        given=given,
+        instructions=note,
+    )
