@@ -118,6 +118,14 @@ async def test_a_question_and_its_answer(client: AsyncOpenAI) -> None:
         assert len({event.event_id for event in talk.told}) == len(talk.told)
 
 
+async def test_the_assistant_speaks_first(client: AsyncOpenAI) -> None:
+    async with talking(client) as talk:
+        await talk.connection.response.create(response={"instructions": "Greet the user."})
+        done = await talk.until("response.done")
+        assert done.response.output[0].content[0].text == talk.text
+        assert talk.text
+
+
 async def test_text_is_judged_while_it_is_said(client: AsyncOpenAI, home: House) -> None:
     async with talking(client) as talk:
         home.premises.dictate(State.INCOMPLETE)
@@ -196,7 +204,7 @@ async def test_errors_name_the_event_and_its_field(client: AsyncOpenAI) -> None:
         await talk.send(type="session.update", session={"duologue": {"temperature": -1}})
         error = (await talk.until("error")).error
         assert error.param == "session.duologue.temperature"
-        await talk.connection.response.create()
+        await talk.send(type="duologue.input_text.commit")
         assert (await talk.until("error")).error.code == "no_input"
         await talk.say("what is it?")
         await talk.until("response.done")

@@ -207,17 +207,22 @@ class RealtimeConversation:
         return Outcome([self._event(events_pb2.ClientEvent(playback_ack=ack))], told)
 
     def _create_response(self, wish: asks.CreateResponse) -> Outcome:
-        if wish.instructions is not None:
+        """Answer what the user said; with nothing said, the assistant speaks unasked."""
+        is_asked = self._has_open_text or self._said.has_users_turn
+        if is_asked and wish.instructions is not None:
             raise unusable(
                 "response.instructions",
-                "response.instructions are not followed: session.instructions are",
+                "response.instructions are followed only where the user has said nothing to answer",
                 "unsupported",
             )
-        if not (self._has_open_text or self._said.has_users_turn):
-            raise unusable(None, "there is nothing to answer: say something first", "no_input")
         requests, segment_ids = self._begin_with_what_waits()
         self._responses.await_one(Awaited(wish.metadata, segment_ids))
-        return Outcome([*requests, *self._commit().to_session])
+        if is_asked:
+            return Outcome([*requests, *self._commit().to_session])
+        create = events_pb2.ResponseCreate()
+        if wish.instructions is not None:
+            create.instructions = wish.instructions
+        return Outcome([*requests, self._event(events_pb2.ClientEvent(response_create=create))])
 
     def _cancel(self, response_id: str | None) -> Outcome:
         active = self._responses.active

@@ -106,6 +106,17 @@ def test_what_stands_before_the_users_turn_is_history() -> None:
     assert client.told[-1]["item"]["role"] == "system"
 
 
+def test_the_assistant_speaks_first() -> None:
+    client = Client()
+    client.send("response.create", response={"instructions": "Greet."})
+    start, create = client.asked
+    assert start.HasField("start")
+    assert create.event.response_create == events.ResponseCreate(instructions="Greet.")
+    client.say("what?")
+    client.send("response.create", response={"instructions": "Greet."})
+    assert client.error()["param"] == "response.instructions"
+
+
 def test_what_a_response_took_is_told_with_its_end() -> None:
     client = Client()
     client.answered(1, "one ", "two")
