@@ -126,8 +126,11 @@ class GatewaySettings:
     """The address to listen at."""
     port: int = 50_051
     """The port to listen at; 0 takes a free one."""
+    http_port: int | None = None
+    """Port for clients of OpenAI's API, over HTTP and WebSocket; none for no port, 0 for a free
+    one."""
     tls_certificate: str | None = None
-    """PEM file with the server's certificate chain; with `tls_key`, the port speaks TLS."""
+    """PEM file with the server's certificate chain; with `tls_key`, both ports speak TLS."""
     tls_key: str | None = None
     """PEM file with the certificate's key."""
     tls_client_ca: str | None = None
@@ -168,6 +171,11 @@ class GatewaySettings:
     def __post_init__(self) -> None:
         check(bool(self.host), "gateway.host", "an address", self.host)
         check_range("gateway.port", self.port, 0, 65_535)
+        if self.http_port is not None:
+            check_range("gateway.http_port", self.http_port, 0, 65_535)
+            is_another = self.http_port == 0 or self.http_port != self.port
+            rule = "another port than gateway.port"
+            check(is_another, "gateway.http_port", rule, self.http_port)
         has_both = (self.tls_certificate is None) == (self.tls_key is None)
         check(has_both, "gateway.tls_key", "set together with gateway.tls_certificate", None)
         has_use = self.tls_client_ca is None or self.tls_certificate is not None

@@ -25,6 +25,7 @@ OF_THE_CHART = frozenset(
         "cluster.metrics_name",
         "cluster.name",
         "gateway.host",
+        "gateway.http_port",
         "gateway.metrics_port",
         "gateway.port",
         "gateway.tls_certificate",

@@ -208,9 +208,10 @@ def container_ports(pod: PodTemplate) -> dict[str, int]:
 
 def _of_gateway(pod: PodTemplate, environment: Mapping[str, str]) -> Iterator[str]:
     ports = container_ports(pod)
-    for name, setting in (("grpc", "gateway.port"), ("metrics", "gateway.metrics_port")):
-        listens = environment.get(environment_variable(setting))
-        if listens != str(ports.get(name)):
+    settings = {"grpc": "port", "metrics": "metrics_port", "openai": "http_port"}
+    for name, setting in settings.items():
+        listens = environment.get(environment_variable(f"gateway.{setting}"))
+        if listens != (str(ports[name]) if name in ports else None):
             yield f"the port {name} is {ports.get(name)}, and the gateway listens at {listens}"
 
 

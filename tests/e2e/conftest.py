@@ -43,7 +43,7 @@ def e2e_settings(**sessions: int) -> Settings:
     return replace(
         Settings(),
         model=ModelSettings(dtype="float32"),
-        gateway=GatewaySettings(port=0, queue_ms=120_000),
+        gateway=GatewaySettings(port=0, http_port=0, queue_ms=120_000),
         sessions=SessionSettings(warm_actors=2, **sessions),
         decoding=DecodingSettings(max_reply_tokens=32, reply_tokens_per_slice=1),
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+from openai import AsyncOpenAI
 
 from duologue.actors.gateway_child import GatewayChild
 from duologue.actors.gateway_keeper import GatewayKeeper
@@ -60,6 +61,25 @@ async def test_sigterm_drains(
             assert await talk.call.code() is grpc.StatusCode.OK
             assert await gateway.ended() == 0
     assert list((tmp_path / "traces").glob("gateway-*")), "the session's opening was traced"
+
+
+async def test_it_serves_openais_api(
+    flags: list[str], scripted: ScriptedNode, key: str, tmp_path: Path
+) -> None:
+    async with started(*flags, "-s", "gateway.http_port=0") as gateway:
+        address = await _address(gateway)
+        http_address = (await gateway.line("OpenAI's API is at ")).split()[-1]
+        assert (tmp_path / "address").read_text().split() == [address, http_address]
+        async with AsyncOpenAI(
+            base_url=f"http://{http_address}/v1", api_key=key, max_retries=0
+        ) as client:
+            told = await client.chat.completions.create(
+                model="default", messages=[{"role": "user", "content": "are you there?"}]
+            )
+        assert told.choices[0].message.content == "one two three"
+        gateway.signal(signal.SIGTERM)
+        assert await gateway.ended() == 0
+        assert not {"WARNING", "ERROR"} & set(gateway.errors.split())
 
 
 async def test_a_second_signal_stops_at_once(

@@ -71,6 +71,12 @@ class LocalCluster:
         assert self.gateway is not None, "there is no gateway"
         return self.gateway.address
 
+    @property
+    def http_address(self) -> str | None:
+        """Where clients of OpenAI's API find it, if they do."""
+        assert self.gateway is not None, "there is no gateway"
+        return self.gateway.http_address
+
     async def __aenter__(self) -> Self:
         await self._stack.__aenter__()
         try:

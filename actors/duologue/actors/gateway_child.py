@@ -27,6 +27,8 @@ class GatewayChild:
     def __init__(self, settings: Settings, folder: Path) -> None:
         """The folder is for its settings, its log and its address."""
         self.address = ""
+        self.http_address: str | None = None
+        """Where OpenAI's API is, if the gateway serves it."""
         self._settings = settings
         self._folder = folder
         self._process: asyncio.subprocess.Process | None = None
@@ -65,9 +67,14 @@ class GatewayChild:
                     await asyncio.sleep(_POLL_S)
         except TimeoutError:
             raise DuologueError(f"the gateway does not answer: {self._last_words()}") from None
-        self.address = ready.read_text(encoding="utf-8").strip()
-        port = int(self.address.rpartition(":")[2])
-        self._settings = replace(self._settings, gateway=replace(self._settings.gateway, port=port))
+        self.address, *others = ready.read_text(encoding="utf-8").split()
+        self.http_address = others[0] if others else None
+        gateway = replace(
+            self._settings.gateway,
+            port=_port(self.address),
+            http_port=None if self.http_address is None else _port(self.http_address),
+        )
+        self._settings = replace(self._settings, gateway=gateway)
 
     async def ended(self) -> str:
         """Wait until it ends by itself; returns its last words, or what killed it."""
@@ -98,6 +105,10 @@ class GatewayChild:
     def _last_words(self) -> str:
         lines = self._log.read_text(errors="replace").splitlines() if self._log.exists() else []
         return " / ".join(lines[-5:]) or "it left no log"
+
+
+def _port(address: str) -> int:
+    return int(address.rpartition(":")[2])
 
 
 def _toml(settings: Settings) -> Iterator[str]:

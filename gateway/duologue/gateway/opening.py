@@ -56,7 +56,7 @@ class Doorkeeper:
 
     async def create(self, tenant: Tenant, config: events_pb2.SessionConfig) -> NewSession:
         """Make a session; raises InvalidInput naming the field, or QuotaExceeded."""
-        await self._check_model(config_from_pb(config).model)
+        await self.check_model(config_from_pb(config).model)
         await self.quotas.open_session(tenant)
         token = self.random_text(24)
         record = SessionRecord(
@@ -71,8 +71,11 @@ class Doorkeeper:
         self.on_made(tenant.tenant_id)
         return NewSession(record, token)
 
-    async def _check_model(self, model: str | None) -> None:
-        """Whether it is served here; while no batching actor is there at all, nobody can say."""
+    async def check_model(self, model: str | None) -> None:
+        """Raise InvalidInput for one that is not served here.
+
+        While no batching actor is there at all, nobody can say.
+        """
         if model is None:
             return
         served = {batcher.model for batcher in await self.store.batchers()}

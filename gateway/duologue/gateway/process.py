@@ -13,7 +13,7 @@ import uvloop
 from duologue.background import running
 from duologue.clock import UnixClock
 from duologue.errors import InvalidSetting
-from duologue.gateway.server import serving
+from duologue.gateway.server import Gateway, serving
 from duologue.gateway.watching import Watcher
 from duologue.settings import Settings
 from duologue.store.store import Store
@@ -32,7 +32,8 @@ def run(
 ) -> None:
     """Serve until SIGTERM or SIGINT, then drain; a second signal stops at once.
 
-    When it serves, its address is printed, and written to `ready_file`. With `die_with_parent` it
+    When it serves, its addresses are printed, and written to `ready_file`: gRPC's, and in another
+    line that of OpenAI's API, if there is one. With `die_with_parent` it
     stops without draining when the process that started it has ended, however that ended.
     Raises InvalidSetting, or StoreUnavailable when there is no store to begin with.
     """
@@ -54,7 +55,7 @@ async def _serve(settings: Settings, ready_file: Path | None, parent: int | None
         serving(settings, store, watcher=watcher) as gateway,
         running(stopping.watch(parent)),
     ):
-        _announce(gateway.address, ready_file)
+        _announce(gateway, ready_file)
         await stopping.asked.wait()
         if not stopping.is_urgent:
             log.info("draining %d conversations", gateway.num_streams)
@@ -86,14 +87,17 @@ async def _watching(settings: Settings) -> AsyncIterator[Watcher]:
         await asyncio.to_thread(tracing.shutdown)
 
 
-def _announce(address: str, ready_file: Path | None) -> None:
+def _announce(gateway: Gateway, ready_file: Path | None) -> None:
     if ready_file is not None:
         # Whole or not at all: somebody waits for the file to appear.
         partial = ready_file.with_name(f"{ready_file.name}.{os.getpid()}")
-        partial.write_text(f"{address}\n")
+        addresses = (gateway.address, gateway.http_address)
+        partial.write_text("".join(f"{each}\n" for each in addresses if each is not None))
         partial.replace(ready_file)
     # Last: whoever has read it finds the file.
-    print(f"gateway listens at {address}", flush=True)
+    if gateway.http_address is not None:
+        print(f"OpenAI's API is at {gateway.http_address}", flush=True)
+    print(f"gateway listens at {gateway.address}", flush=True)
 
 
 class _Stop:

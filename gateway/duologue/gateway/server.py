@@ -32,6 +32,7 @@ from duologue.gateway.tokens import TokenDesk
 from duologue.gateway.watching import Watcher
 from duologue.health_servicer import HealthServicer
 from duologue.jwt_settings import JwtSettings
+from duologue.openai.server import serving_http
 from duologue.peers import Peers, server_credentials
 from duologue.service_settings import GatewaySettings
 from duologue.settings import Settings
@@ -47,13 +48,22 @@ _OTHER_CALLS = 1_000
 class Gateway:
     """Serves from `serving` until its block ends."""
 
-    def __init__(self, settings: Settings, streams: Streams, health_: Health, port: int) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        streams: Streams,
+        health_: Health,
+        port: int,
+        http_address: str | None = None,
+    ) -> None:
         self._settings = settings
         self._streams = streams
         self._health = health_
         self._announcer = Announcer(UnixClock(), settings.decoding.tick_ms)
         self.address = f"{_host(settings.gateway.host)}:{port}"
         """Where clients find it."""
+        self.http_address = http_address
+        """Where clients of OpenAI's API find it, if they do."""
 
     @property
     def num_streams(self) -> int:
@@ -89,9 +99,10 @@ async def serving(
     channels = Channels(peers)
     desk = _desk(settings, store, keys, channels, watcher, random or Random(), rhythm or Rhythm())
     health_ = Health(store, on_check=watcher.store_checked)
+    allowance = Allowance(settings.gateway.calls_per_minute, MonotonicClock())
     guard = Guard(
         keys,
-        Allowance(settings.gateway.calls_per_minute, MonotonicClock()),
+        allowance,
         unary_ms=settings.gateway.unary_ms,
         on_refusal=watcher.refused,
     )
@@ -114,7 +125,9 @@ async def serving(
         await server.start()
         stack.push_async_callback(server.stop, _STOP_S)
         await stack.enter_async_context(running(health_.watch()))
-        yield Gateway(settings, desk.streams, health_, port)
+        http = serving_http(desk, allowance, certificates)
+        http_address = await stack.enter_async_context(http)
+        yield Gateway(settings, desk.streams, health_, port, http_address)
 
 
 def _issuer(settings: JwtSettings) -> KeySet | None:

@@ -1,0 +1,315 @@
+"""A conversation in the words of OpenAI's Realtime API, over one of our own sessions. Pure.
+
+The session begins with the first thing that is said, so that everything can be set until then.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, assert_never
+
+from duologue.errors import InvalidSetting
+from duologue.history import EarlierTurn
+from duologue.openai import client_events as asks
+from duologue.openai.api_error import ApiError, Unusable, unusable
+from duologue.openai.names import Names
+from duologue.openai.notes import note_of
+from duologue.openai.responses import Awaited, Responses
+from duologue.openai.said_before import Message, SaidBefore
+from duologue.openai.session_fields import refused, session_told, set_before, set_during
+from duologue.openai.spoken_response import Event
+from duologue.session_config import SessionConfig
+from duologue.v1 import conversation_pb2 as pb
+from duologue.v1 import events_pb2
+from duologue.wire.notices import usage_from_pb
+from duologue.wire.sessions import config_to_pb
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a client's event leads to."""
+
+    to_session: Sequence[pb.ConverseRequest] = ()
+    to_client: Sequence[Event] = ()
+
+
+@dataclass(slots=True)
+class RealtimeConversation:
+    """What is said through it, and what is told. `model` is what the session is asked for by."""
+
+    names: Names
+    model: str
+    config: SessionConfig
+    output_tokens_per_minute: int | None = None
+    """What the tenant may use, if there is a limit."""
+    has_begun: bool = False
+    _responses: Responses = field(init=False)
+    _said: SaidBefore = field(default_factory=SaidBefore)
+    _client_seq: int = 0
+    _segment_id: str | None = None
+    """The one that streamed text goes to when the client names none."""
+    _has_open_text: bool = False
+    """Whether something was said that was not committed."""
+
+    def __post_init__(self) -> None:
+        self._responses = Responses(self.names)
+
+    # From the client.
+
+    def opening(self) -> list[Event]:
+        """What a client is told first."""
+        conversation = {"id": self.names.conversation, "object": "realtime.conversation"}
+        return self._dated(
+            [
+                {"type": "session.created", "session": self._session},
+                {"type": "conversation.created", "conversation": conversation},
+            ]
+        )
+
+    def take(self, data: str | None) -> Outcome:
+        """Follow a client's event, as its frame holds it; None is a frame that is no text.
+
+        What cannot be followed is answered by an error.
+        """
+        try:
+            if data is None:
+                raise unusable(None, "a frame must be text that holds JSON", "invalid_json")
+            asked = asks.asked(data)
+            try:
+                outcome = self._follow(asked.wish)
+            except Unusable as error:
+                raise Unusable(error.error, asked.event_id) from None
+        except Unusable as error:
+            return Outcome(to_client=self._dated([error.error.event(error.event_id)]))
+        return Outcome(outcome.to_session, self._dated(outcome.to_client))
+
+    def closing(self) -> list[pb.ConverseRequest]:
+        """The client has gone: the session is over."""
+        if not self.has_begun:
+            return []
+        return [self._event(events_pb2.ClientEvent(session_close=events_pb2.SessionClose()))]
+
+    # From the session.
+
+    def told(self, event: events_pb2.ServerEvent) -> list[Event]:
+        """What the client is told of it."""
+        responses = self._responses
+        match event.WhichOneof("event"):
+            case "usage":
+                return self._dated(responses.used(usage_from_pb(event.usage)))
+            case "response_started":
+                told = responses.started(event.response_started.response_id)
+                self._know_item()
+            case "response_delta":
+                delta = event.response_delta
+                told = responses.delta(delta.response_id, delta.text)
+            case "response_done":
+                done = event.response_done
+                # What it took is told right behind it: its last event waits for that.
+                return self._dated(responses.done(done.response_id, done.reason))
+            case "interrupted":
+                cut = event.interrupted
+                told = responses.interrupted(cut.response_id, cut.heard_chars)
+            case "response_paused":
+                told = responses.paused(event.response_paused.response_id)
+            case "response_resumed":
+                resumed = event.response_resumed
+                told = responses.resumed(resumed.response_id, resumed.from_chars)
+                self._know_item()
+            case "input_state":
+                told = [*note_of(event), *responses.judged(event.input_state)]
+            case "quota_reached":
+                told = [self._rate_limits(event.quota_reached)]
+            case _:
+                told = note_of(event)
+        return self._dated([*responses.settled(), *told])
+
+    def settled(self) -> list[Event]:
+        """What a response took is not told: it ends without."""
+        return self._dated(self._responses.settled())
+
+    def failed(self, error: ApiError) -> list[Event]:
+        """The conversation ends with an error."""
+        return self._dated([*self._responses.settled(), error.event(None)])
+
+    # What each event does.
+
+    def _follow(self, wish: asks.Wish) -> Outcome:
+        match wish:
+            case asks.UpdateSession(changes):
+                return self._update(changes)
+            case asks.CreateItem():
+                return self._create_item(wish)
+            case asks.Heard():
+                return self._heard(wish)
+            case asks.CreateResponse():
+                return self._create_response(wish)
+            case asks.CancelResponse(response_id):
+                return self._cancel(response_id)
+            case asks.AppendText(text, segment_id, is_final):
+                if segment_id is None:
+                    self._segment_id = segment_id = self._segment_id or self.names.new("seg")
+                append = events_pb2.InputAppend(segment_id=segment_id, text=text, is_final=is_final)
+                return self._say(events_pb2.ClientEvent(input_append=append))
+            case asks.ReviseText(text, segment_id, is_final):
+                revise = events_pb2.InputRevise(segment_id=segment_id, text=text, is_final=is_final)
+                return self._say(events_pb2.ClientEvent(input_revise=revise))
+            case asks.CommitText():
+                return self._commit()
+            case _:
+                assert_never(wish)
+
+    def _update(self, changes: Any) -> Outcome:
+        named = changes.get("model")
+        if named is not None and named != self.model:
+            raise unusable(
+                "session.model", f"session.model is {self.model!r}: connect again for another one"
+            )
+        changes = {name: value for name, value in changes.items() if name != "model"}
+        requests: list[pb.ConverseRequest] = []
+        if not self.has_begun:
+            self.config = set_before(self.config, changes)
+        else:
+            change = set_during(self.config, changes)
+            self.config = self.config.merged(change)
+            update = events_pb2.SessionUpdate(config=config_to_pb(change))
+            requests = [self._event(events_pb2.ClientEvent(session_update=update))]
+        return Outcome(requests, [{"type": "session.updated", "session": self._session}])
+
+    def _create_item(self, wish: asks.CreateItem) -> Outcome:
+        message = Message(wish.role, wish.text, wish.item_id or self.names.new("item"))
+        before = self._said.last_item_id
+        is_known_at_once = self.has_begun and wish.role != "user"
+        self._said.add(message, wish.previous_item_id, waits=not is_known_at_once)
+        requests = []
+        if is_known_at_once:
+            append = events_pb2.ContextAppend(role=message.role, text=message.text)
+            requests = [self._event(events_pb2.ClientEvent(context_append=append))]
+        item = _item_told(message)
+        return Outcome(
+            requests,
+            [
+                {"type": "conversation.item.added", "previous_item_id": before, "item": item},
+                {"type": "conversation.item.done", "previous_item_id": before, "item": item},
+            ],
+        )
+
+    def _heard(self, wish: asks.Heard) -> Outcome:
+        response = self._responses.of_item(wish.item_id)
+        if response is None:
+            raise unusable("item_id", "item_id must be that of one of the last responses")
+        heard_chars = min(response.start_chars + wish.chars, 2**32 - 1)
+        ack = events_pb2.PlaybackAck(response_id=response.number, heard_chars=heard_chars)
+        told: list[Event] = []
+        if wish.truncates:
+            where = {"item_id": wish.item_id, "content_index": 0, "audio_end_ms": 0}
+            truncated = {"type": "conversation.item.truncated", "heard_chars": wish.chars}
+            told = [{**truncated, **where}]
+        return Outcome([self._event(events_pb2.ClientEvent(playback_ack=ack))], told)
+
+    def _create_response(self, wish: asks.CreateResponse) -> Outcome:
+        """Answer what the user said; with nothing said, the assistant speaks unasked."""
+        is_asked = self._has_open_text or self._said.has_users_turn
+        if is_asked and wish.instructions is not None:
+            raise unusable(
+                "response.instructions",
+                "response.instructions are followed only where the user has said nothing to answer",
+                "unsupported",
+            )
+        requests, segment_ids = self._begin_with_what_waits()
+        self._responses.await_one(Awaited(wish.metadata, segment_ids))
+        if is_asked:
+            return Outcome([*requests, *self._commit().to_session])
+        create = events_pb2.ResponseCreate()
+        if wish.instructions is not None:
+            create.instructions = wish.instructions
+        return Outcome([*requests, self._event(events_pb2.ClientEvent(response_create=create))])
+
+    def _cancel(self, response_id: str | None) -> Outcome:
+        active = self._responses.active
+        if response_id is not None and (active is None or active.response_id != response_id):
+            raise unusable(
+                "response_id",
+                "response_id must be that of the response in progress",
+                "response_cancel_not_active",
+            )
+        if not self._responses.is_any_wanted:
+            raise unusable(None, "there is no response in progress", "response_cancel_not_active")
+        cancel = events_pb2.ResponseCancel()
+        if active is not None:
+            cancel.response_id = active.number
+        requests = [self._event(events_pb2.ClientEvent(response_cancel=cancel))]
+        return Outcome(requests, [] if active is not None else self._responses.cancelled())
+
+    def _say(self, event: events_pb2.ClientEvent) -> Outcome:
+        requests, _ = self._begin_with_what_waits()
+        self._has_open_text = True
+        return Outcome([*requests, self._event(event)])
+
+    def _commit(self) -> Outcome:
+        if not self._has_open_text:
+            raise unusable(None, "nothing was said since the last commit", "no_input")
+        self._has_open_text, self._segment_id = False, None
+        return Outcome([self._event(events_pb2.ClientEvent(input_commit=events_pb2.InputCommit()))])
+
+    def _begin_with_what_waits(self) -> tuple[list[pb.ConverseRequest], frozenset[str]]:
+        """Say the messages that wait, in a session that has begun then."""
+        earlier, now = self._said.turns
+        requests = [] if self.has_begun else [self._start(earlier)]
+        self._said.clear()
+        for message in now:
+            append = events_pb2.InputAppend(
+                segment_id=message.item_id, text=message.text, is_final=True
+            )
+            requests.append(self._event(events_pb2.ClientEvent(input_append=append)))
+            self._has_open_text = True
+        return requests, frozenset(message.item_id for message in now)
+
+    def _start(self, earlier: Sequence[Message]) -> pb.ConverseRequest:
+        """Begin the session, in which those messages were said before; raises Unusable."""
+        try:
+            turns = tuple(EarlierTurn(message.role, message.text) for message in earlier)
+        except InvalidSetting as error:
+            raise refused(error) from None
+        config = set_before(self.config, {"history": turns})
+        self.has_begun = True
+        return pb.ConverseRequest(start=pb.SessionStart(config=config_to_pb(config)))
+
+    def _event(self, event: events_pb2.ClientEvent) -> pb.ConverseRequest:
+        self._client_seq += 1
+        event.client_seq = self._client_seq
+        return pb.ConverseRequest(event=event)
+
+    # What is told.
+
+    @property
+    def _session(self) -> dict[str, Any]:
+        return session_told(self.names.session, self.model, self.config)
+
+    def _rate_limits(self, reached: events_pb2.QuotaReached) -> Event:
+        limit = {
+            "name": "tokens",
+            "limit": self.output_tokens_per_minute,
+            "remaining": 0,
+            "reset_seconds": reached.retry_after.ToMilliseconds() / 1e3,
+        }
+        return {"type": "rate_limits.updated", "rate_limits": [limit]}
+
+    def _know_item(self) -> None:
+        if (active := self._responses.active) is not None:
+            self._said.know(active.item_id)
+
+    def _dated(self, events: Sequence[Event]) -> list[Event]:
+        """Each under a name of its own."""
+        return [{"event_id": self.names.new("event"), **event} for event in events]
+
+
+def _item_told(message: Message) -> dict[str, Any]:
+    kind = "output_text" if message.role == "assistant" else "input_text"
+    return {
+        "id": message.item_id,
+        "object": "realtime.item",
+        "type": "message",
+        "status": "completed",
+        "role": message.role,
+        "content": [{"type": kind, "text": message.text}],
+    }

@@ -1,0 +1,330 @@
+"""What a client of the Realtime API says and is told, without any network."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from duologue.openai.names import Names
+from duologue.openai.realtime_conversation import RealtimeConversation
+from duologue.session_config import SessionConfig
+from duologue.v1 import conversation_pb2 as pb
+from duologue.v1 import events_pb2 as events
+
+USER = {"type": "message", "role": "user"}
+
+
+class Client:
+    """A conversation, and all that its client was told."""
+
+    def __init__(self) -> None:
+        self.conversation = RealtimeConversation(Names("t"), "tiny", SessionConfig(), 600)
+        self.told: list[dict[str, Any]] = []
+        self.asked: list[pb.ConverseRequest] = []
+
+    def send(self, kind: str, **fields: Any) -> Sequence[dict[str, Any]]:
+        """What comes back at once."""
+        outcome = self.conversation.take(json.dumps({"type": kind, **fields}))
+        self.asked.extend(outcome.to_session)
+        self.told.extend(outcome.to_client)
+        return outcome.to_client
+
+    def say(self, text: str, **more: Any) -> None:
+        item = {**USER, "content": [{"type": "input_text", "text": text}], **more}
+        self.send("conversation.item.create", item=item)
+
+    def hear(self, **event: Any) -> list[dict[str, Any]]:
+        told = self.conversation.told(events.ServerEvent(**event))
+        self.told.extend(told)
+        return told
+
+    def answered(self, number: int, *texts: str, reason: int = events.END_REASON_STOP) -> None:
+        """The session gives a response."""
+        self.hear(response_started=events.ResponseStarted(response_id=number))
+        for text in texts:
+            self.hear(response_delta=events.ResponseDelta(response_id=number, text=text))
+        self.hear(response_done=events.ResponseDone(response_id=number, reason=reason))  # type: ignore[arg-type]
+
+    def used(self, heard: int, said: int) -> list[dict[str, Any]]:
+        return self.hear(usage=events.Usage(input_tokens=heard, output_tokens=said))
+
+    @property
+    def said(self) -> list[events.ClientEvent]:
+        return [request.event for request in self.asked if request.HasField("event")]
+
+    @property
+    def item_ids(self) -> list[str]:
+        """Of the responses."""
+        return [e["item"]["id"] for e in self.told if e["type"] == "response.output_item.added"]
+
+    def error(self) -> dict[str, Any]:
+        assert self.told[-1]["type"] == "error"
+        error: dict[str, Any] = self.told[-1]["error"]
+        return error
+
+
+def test_a_session_begins_with_what_is_said() -> None:
+    client = Client()
+    client.send("session.update", session={"instructions": "Be brief."})
+    client.say("what?")
+    assert client.asked == []
+    client.send("response.create")
+    start, append, commit = client.asked
+    assert start.start.config.system_prompt == "Be brief."
+    assert append.event.input_append.text == "what?"
+    assert append.event.input_append.is_final
+    assert commit.event.HasField("input_commit")
+    assert [event.client_seq for event in client.said] == [1, 2]
+
+
+def test_messages_that_wait_are_one_utterance() -> None:
+    client = Client()
+    client.say("what")
+    client.say("is it?")
+    client.send("response.create")
+    kinds = [event.WhichOneof("event") for event in client.said]
+    assert kinds == ["input_append", "input_append", "input_commit"]
+
+
+def test_what_stands_before_the_users_turn_is_history() -> None:
+    client = Client()
+    client.say("what is it?")
+    said = {"content": [{"type": "output_text", "text": "A sea."}]}
+    client.send("conversation.item.create", item={**said, "type": "message", "role": "assistant"})
+    client.say("which?")
+    client.send("response.create")
+    start, append, _ = client.asked
+    history = [(turn.role, turn.text) for turn in start.start.config.history]
+    assert history == [("user", "what is it?"), ("assistant", "A sea.")]
+    assert append.event.input_append.text == "which?"
+    note = {"content": [{"type": "input_text", "text": "It rains."}], "role": "system"}
+    client.send("conversation.item.create", item={**note, "type": "message"})
+    assert client.said[-1].context_append == events.ContextAppend(role="system", text="It rains.")
+    assert client.told[-1]["item"]["role"] == "system"
+
+
+def test_the_assistant_speaks_first() -> None:
+    client = Client()
+    client.send("response.create", response={"instructions": "Greet."})
+    start, create = client.asked
+    assert start.HasField("start")
+    assert create.event.response_create == events.ResponseCreate(instructions="Greet.")
+    client.say("what?")
+    client.send("response.create", response={"instructions": "Greet."})
+    assert client.error()["param"] == "response.instructions"
+
+
+def test_what_a_response_took_is_told_with_its_end() -> None:
+    client = Client()
+    client.answered(1, "one ", "two")
+    assert "response.done" not in [event["type"] for event in client.told]
+    (done,) = client.used(7, 3)
+    assert done["response"]["usage"]["input_tokens"] == 7
+    assert done["response"]["output"][0]["content"][0]["text"] == "one two"
+    client.answered(2, "three")
+    (done,) = client.used(9, 4)
+    assert done["response"]["usage"]["total_tokens"] == 3
+
+
+def test_a_response_ends_also_if_nobody_says_what_it_took() -> None:
+    client = Client()
+    client.answered(1, "one")
+    told = client.hear(session_moved=events.SessionMoved(reason="because"))
+    assert [event["type"] for event in told] == ["response.done", "duologue.session_moved"]
+    assert told[0]["response"]["usage"] is None
+
+
+@pytest.mark.parametrize(
+    ("reason", "status", "detail"),
+    [
+        (events.END_REASON_STOP, "completed", None),
+        (events.END_REASON_STOP_STRING, "completed", None),
+        (events.END_REASON_LENGTH, "incomplete", "max_output_tokens"),
+        (events.END_REASON_CANCELLED, "cancelled", "client_cancelled"),
+        (events.END_REASON_INTERRUPTED, "cancelled", "turn_detected"),
+    ],
+)
+def test_how_responses_end(reason: int, status: str, detail: str | None) -> None:
+    client = Client()
+    client.answered(1, "one", reason=reason)
+    (done,) = client.used(1, 1)
+    assert done["response"]["status"] == status
+    assert (done["response"]["status_details"] or {}).get("reason") == detail
+
+
+def test_a_response_that_was_cut_by_mistake_goes_on_as_another() -> None:
+    client = Client()
+    client.hear(response_started=events.ResponseStarted(response_id=1))
+    client.hear(response_delta=events.ResponseDelta(response_id=1, text="one two "))
+    client.hear(interrupted=events.Interrupted(response_id=1, heard_chars=4))
+    cut = events.ResponseDone(response_id=1, reason=events.END_REASON_INTERRUPTED)
+    client.hear(response_done=cut)
+    first = client.used(1, 1)[0]["response"]["id"]
+    created = client.hear(response_resumed=events.ResponseResumed(response_id=1, from_chars=4))[0]
+    assert created["response"]["metadata"] == {"duologue.resumes": first}
+    client.hear(response_delta=events.ResponseDelta(response_id=1, text="two three"))
+    client.hear(response_done=events.ResponseDone(response_id=1, reason=events.END_REASON_STOP))
+    (done,) = client.used(1, 2)
+    assert done["response"]["output"][0]["content"][0]["text"] == "two three"
+    client.send("duologue.playback_ack", item_id=client.item_ids[-1], heard_chars=3)
+    assert client.said[-1].playback_ack == events.PlaybackAck(response_id=1, heard_chars=7)
+
+
+def test_a_pause_is_told_and_the_text_goes_on() -> None:
+    client = Client()
+    client.hear(response_started=events.ResponseStarted(response_id=1))
+    client.hear(response_delta=events.ResponseDelta(response_id=1, text="one two "))
+    client.hear(response_paused=events.ResponsePaused(response_id=1))
+    client.hear(response_resumed=events.ResponseResumed(response_id=1, from_chars=4))
+    client.hear(response_delta=events.ResponseDelta(response_id=1, text="two"))
+    client.hear(response_done=events.ResponseDone(response_id=1, reason=events.END_REASON_STOP))
+    (done,) = client.used(1, 2)
+    assert done["response"]["output"][0]["content"][0]["text"] == "one two"
+    assert [event["type"] for event in client.told].count("response.created") == 1
+
+
+def test_a_response_that_is_not_wanted_any_more() -> None:
+    client = Client()
+    client.say("what?")
+    client.send("response.create", response={"metadata": {"a": "b"}})
+    created, done = client.send("response.cancel")
+    assert created["response"]["metadata"] == {"a": "b"}
+    assert done["response"]["status"] == "cancelled"
+    assert client.said[-1].HasField("response_cancel")
+
+
+def test_a_silent_response_answers_what_needs_no_answer() -> None:
+    client = Client()
+    client.say("uh huh", id="one")
+    client.send("response.create")
+    state = events.InputState(state=events.STATE_NON_QUERY, segment_ids=["other"])
+    assert [event["type"] for event in client.hear(input_state=state)] == ["duologue.input_state"]
+    state = events.InputState(state=events.STATE_NON_QUERY, segment_ids=["one"])
+    _, created, done = client.hear(input_state=state)
+    assert created["type"] == "response.created"
+    assert (done["response"]["status"], done["response"]["output"]) == ("completed", [])
+
+
+def test_a_limit_that_is_reached() -> None:
+    client = Client()
+    reached = events.QuotaReached(quota="output_tokens")
+    reached.retry_after.FromMilliseconds(1_500)
+    (told,) = client.hear(quota_reached=reached)
+    limit = {"name": "tokens", "limit": 600, "remaining": 0, "reset_seconds": 1.5}
+    assert told["rate_limits"] == [limit]
+
+
+def test_the_model_stays_what_it_is() -> None:
+    client = Client()
+    client.send("session.update", session={"model": "tiny"})
+    assert client.told[-1]["type"] == "session.updated"
+    client.send("session.update", session={"model": "other"})
+    assert client.error()["param"] == "session.model"
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "param"),
+    [
+        ("nothing", {}, "type"),
+        ("input_audio_buffer.append", {"audio": ""}, "type"),
+        ("output_audio_buffer.clear", {}, "type"),
+        ("session.update", {}, "session"),
+        ("session.update", {"session": {"type": "transcription"}}, "session.type"),
+        ("session.update", {"session": {"output_modalities": ["audio"]}}, None),
+        ("session.update", {"session": {"audio": {"output": {"voice": "ash"}}}}, None),
+        ("session.update", {"session": {"max_output_tokens": 0}}, "session.max_output_tokens"),
+        ("session.update", {"session": {"duologue": {"floor": "own"}}}, "session.duologue.floor"),
+        ("session.update", {"session": {"duologue": {"top_k": 10**40}}}, "session.duologue.top_k"),
+        ("session.update", {"session": {"duologue": {"labels": {"a": 10**400}}}}, None),
+        ("conversation.item.create", {"item": {**USER, "content": []}}, "item.content"),
+        ("conversation.item.create", {"item": {"type": "function_call"}}, "item.type"),
+        ("conversation.item.truncate", {"item_id": "i", "audio_end_ms": 9}, "heard_chars"),
+        ("conversation.item.delete", {"item_id": "i"}, "type"),
+        ("response.create", {"response": {"conversation": "none"}}, "response.conversation"),
+        ("response.create", {"response": {"max_output_tokens": 3}}, None),
+        ("response.cancel", {"response_id": "resp_9"}, "response_id"),
+        ("duologue.input_text.append", {"text": 1}, "text"),
+        ("duologue.input_text.append", {"text": "\ud800"}, "text"),
+        ("duologue.input_text.append", {"text": "a", "segment_id": ""}, "segment_id"),
+        ("duologue.input_text.commit", {}, None),
+        ("response.create", {"more": 1}, "more"),
+    ],
+)
+def test_what_is_refused_changes_nothing(
+    kind: str, fields: dict[str, Any], param: str | None
+) -> None:
+    client = Client()
+    client.send(kind, event_id="mine", **fields)
+    assert client.error()["event_id"] == "mine"
+    assert param in (None, client.error()["param"])
+    assert client.asked == []
+    assert client.conversation.config == SessionConfig()
+
+
+@pytest.mark.parametrize("frame", [None, "", "[", "1", "NaN", '{"type": NaN}', "[" * 50_000])
+def test_frames_that_hold_no_event(frame: str | None) -> None:
+    outcome = Client().conversation.take(frame)
+    (told,) = outcome.to_client
+    assert told["error"]["type"] == "invalid_request_error"
+    assert outcome.to_session == ()
+
+
+STORIES = st.lists(
+    st.tuples(
+        st.sampled_from(
+            ["started", "delta", "done", "cut", "paused", "resumed", "usage", "judged"]
+        ),
+        st.integers(1, 3),
+    ),
+    max_size=30,
+)
+
+
+@given(story=STORIES, num_wanted=st.integers(0, 3))
+def test_every_response_begins_once_and_ends_at_most_once(
+    story: list[tuple[str, int]], num_wanted: int
+) -> None:
+    """Whatever the session tells, in whatever order."""
+    client = Client()
+    for number in range(num_wanted):
+        client.say("what?", id=f"item {number}")
+        client.send("response.create")
+    for kind, number in story:
+        _hear(client, kind, number)
+    open_: set[str] = set()
+    ended: set[str] = set()
+    for event in client.told:
+        name = event.get("response_id") or event.get("response", {}).get("id")
+        match event["type"]:
+            case "response.created":
+                assert name not in open_ | ended
+                open_.add(name)
+            case "response.done":
+                open_.remove(name)
+                ended.add(name)
+            case "response.output_text.delta":
+                assert name in open_
+
+
+def _hear(client: Client, kind: str, number: int) -> None:
+    match kind:
+        case "started":
+            client.hear(response_started=events.ResponseStarted(response_id=number))
+        case "delta":
+            client.hear(response_delta=events.ResponseDelta(response_id=number, text="a"))
+        case "done":
+            reason = events.END_REASON_STOP
+            client.hear(response_done=events.ResponseDone(response_id=number, reason=reason))
+        case "cut":
+            client.hear(interrupted=events.Interrupted(response_id=number))
+        case "paused":
+            client.hear(response_paused=events.ResponsePaused(response_id=number))
+        case "resumed":
+            client.hear(response_resumed=events.ResponseResumed(response_id=number))
+        case "judged":
+            client.hear(input_state=events.InputState(state=events.STATE_NON_QUERY))
+        case _:
+            client.used(number, number)
