@@ -10,6 +10,7 @@ import httpx2
 import openai
 import pytest
 from openai import AsyncOpenAI
+from redis import Redis
 
 from duologue.scopes import Scope
 from duologue.session_record import SessionStatus
@@ -35,6 +36,9 @@ def valkey() -> Iterator[EmbeddedValkey]:
 
 @pytest.fixture
 async def home(tmp_path: Path, valkey: EmbeddedValkey) -> AsyncIterator[House]:
+    """With a store that is empty: a gateway that stops leaves sessions that it was closing."""
+    with Redis.from_url(valkey.url) as redis:
+        redis.flushall()
     async with house(tmp_path, valkey.url) as home:
         yield home
 
