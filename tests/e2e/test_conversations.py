@@ -6,9 +6,11 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import grpc
 import pytest
+from openai import AsyncOpenAI
 
 from duologue.client import (
     Envelope,
@@ -315,3 +317,30 @@ async def test_a_check_says_that_it_works(platform: Platform) -> None:
         told = json.loads(check.output)
     assert told["works"]
     assert "Paris" in next(step["told"] for step in told["steps"] if step["name"] == "answer")
+
+
+async def test_the_official_client_of_openai_s_api_asks_by_both_doors(platform: Platform) -> None:
+    question = "What is the capital of France?"
+    async with (
+        AsyncOpenAI(
+            base_url=f"http://{platform.cluster.http_address}/v1", api_key=platform.api_key
+        ) as client,
+        waiting_for("both answers", within_s=REPLY_WITHIN_S),
+    ):
+        whole = await client.chat.completions.create(
+            model="default", messages=[{"role": "user", "content": question}]
+        )
+        assert "Paris" in (whole.choices[0].message.content or "")
+        item: Any = {
+            "type": "message",
+            "role": "user",
+            "content": [{"type": "input_text", "text": question}],
+        }
+        async with client.realtime.connect(model="default") as connection:
+            await connection.conversation.item.create(item=item)
+            await connection.response.create()
+            async for event in connection:
+                assert event.type != "error", event
+                if event.type == "response.output_text.done":
+                    assert "Paris" in event.text
+                    break
