@@ -32,9 +32,9 @@ from duologue.events import (
 from duologue.hosting.beat import Beat
 from duologue.lane.slices import Slice, SliceResult
 from duologue.lane.state import LaneState
+from duologue.session.model_words import ModelWords
 from duologue.session.session import Session
 from duologue.session.transcript import Entry
-from duologue.session.words import ModelWords
 from duologue.session_config import SessionConfig
 from duologue.settings import Settings
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from duologue.gateway.persistence import Rhythm
+from duologue.gateway.backoff import Backoff
 from duologue.gateway.server import Gateway, serving
 from duologue.jwt_settings import JwtSettings
 from duologue.service_settings import GatewaySettings, StoreSettings
@@ -21,7 +21,7 @@ from duologue.tenants import Tenant
 from tests.gateway.scripted import ScriptedNode, World, node
 from tests.gateway.talking import Api, api
 
-FAST = Rhythm(first_ms=1, max_ms=5, within_ms=20_000)
+FAST = Backoff(first_ms=1, max_ms=5, within_ms=20_000)
 Serve = Callable[..., AbstractAsyncContextManager[Gateway]]
 
 
@@ -74,14 +74,14 @@ def serve(store: Store, store_settings: StoreSettings) -> Serve:
 
     @asynccontextmanager
     async def serve(
-        rhythm: Rhythm = FAST, store: Any = store, jwt: JwtSettings | None = None, **changes: Any
+        backoff: Backoff = FAST, store: Any = store, jwt: JwtSettings | None = None, **changes: Any
     ) -> AsyncIterator[Gateway]:
         settings = Settings(
             store=store_settings,
             gateway=replace(GatewaySettings(port=0, queue_ms=20_000, unary_ms=20_000), **changes),
             jwt=jwt or JwtSettings(),
         )
-        async with serving(settings, store, random=Random(1), rhythm=rhythm) as gateway:
+        async with serving(settings, store, random=Random(1), backoff=backoff) as gateway:
             yield gateway
 
     return serve

@@ -18,7 +18,7 @@ from duologue.errors import (
     StaleEpoch,
     StoreUnavailable,
 )
-from duologue.gateway.persistence import Rhythm
+from duologue.gateway.backoff import Backoff
 from duologue.store.store import Store
 from tests.gateway.conftest import Serve
 from tests.gateway.scripted import EVENTS_PER_INPUT, Fault, ScriptedNode, World, node
@@ -216,8 +216,8 @@ async def test_events_that_are_no_longer_kept(client: Api, world: World) -> None
 async def test_trying_again_has_an_end(
     serve: Serve, scripted: ScriptedNode, world: World, key: str
 ) -> None:
-    rhythm = Rhythm(first_ms=1, max_ms=2, within_ms=0)
-    async with serve(rhythm) as gateway, api(gateway.address, key) as client:
+    backoff = Backoff(first_ms=1, max_ms=2, within_ms=0)
+    async with serve(backoff) as gateway, api(gateway.address, key) as client:
         world.faults = dict.fromkeys(range(1, 1000), Fault.BREAK)
         talk = client.converse()
         await talk.write(START)

@@ -86,6 +86,14 @@ def test_named_modules_exist(page: Path) -> None:
     assert sorted(named - known) == []
 
 
+@pytest.mark.parametrize("base", BASES[1:], ids=_name)
+def test_the_list_of_modules_has_them_all(base: Path) -> None:
+    named = set(MODULE.findall((DOCS / "modules.md").read_text(encoding="utf-8")))
+    modules = {str(path.relative_to(base)) for path in base.rglob("*.py")}
+    unlisted = {name for name in modules - named if not name.endswith("__init__.py")}
+    assert sorted(unlisted) == []
+
+
 def test_the_pages_name_modules() -> None:
     assert len(MODULE.findall((DOCS / "architecture.md").read_text(encoding="utf-8"))) > 30
     assert len(MODULE.findall((DOCS / "modules.md").read_text(encoding="utf-8"))) > 100

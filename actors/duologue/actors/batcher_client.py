@@ -14,7 +14,7 @@ from duologue.lane.profile import LaneProfile
 from duologue.lane.slices import Slice, SliceResult
 from duologue.lane.state import LaneState
 from duologue.peers import IN_CLEAR, Peers
-from duologue.session.words import ModelWords
+from duologue.session.model_words import ModelWords
 from duologue.strategies.base import Strategy
 from duologue.v1 import batching_pb2 as pb
 from duologue.v1.batching_pb2_grpc import BatchingServiceStub

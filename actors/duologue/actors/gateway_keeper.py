@@ -8,11 +8,11 @@ from typing import Protocol
 from duologue.background import Background
 from duologue.clock import Clock, MonotonicClock
 from duologue.errors import DuologueError
-from duologue.gateway.persistence import Persistence, Rhythm
+from duologue.gateway.backoff import Attempts, Backoff
 
 LASTING_MS = 30_000.0
 """A gateway that ran for so long was in order; what ended it is no reason to give it up."""
-RESTARTS = Rhythm(first_ms=100.0, max_ms=5_000.0, within_ms=60_000.0)
+RESTARTS = Backoff(first_ms=100.0, max_ms=5_000.0, within_ms=60_000.0)
 
 
 class Child(Protocol):
@@ -33,7 +33,7 @@ class GatewayKeeper:
         child: Child,
         say: Callable[[str], None],
         *,
-        rhythm: Rhythm = RESTARTS,
+        backoff: Backoff = RESTARTS,
         clock: Clock | None = None,
         random: Random | None = None,
     ) -> None:
@@ -41,7 +41,7 @@ class GatewayKeeper:
         self._child = child
         self._say = say
         self._clock = clock or MonotonicClock()
-        self._persistence = Persistence(rhythm, self._clock, random or Random())
+        self._attempts = Attempts(backoff, self._clock, random or Random())
         self._given_up: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._background = Background(lambda error: self._give_up(repr(error)))
 
@@ -64,13 +64,13 @@ class GatewayKeeper:
             began_ms = self._clock.now_ms()
             words = await self._child.ended()
             if self._clock.now_ms() - began_ms >= LASTING_MS:
-                self._persistence.progressed()
+                self._attempts.progressed()
             self._say(f"the gateway has ended ({words}) and is started again")
             await self._restart(words)
 
     async def _restart(self, words: str) -> None:
         """Until it is up, or given up."""
-        while (wait_ms := self._persistence.failed()) is not None:
+        while (wait_ms := self._attempts.failed()) is not None:
             await asyncio.sleep(wait_ms / 1e3)
             try:
                 await self._child.start()

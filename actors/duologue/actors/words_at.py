@@ -7,7 +7,7 @@ from duologue.cluster_status import BatcherStatus
 from duologue.errors import BatcherUnavailable
 from duologue.peers import IN_CLEAR, Peers
 from duologue.session.chronicle import Checkpoint
-from duologue.session.words import ModelWords
+from duologue.session.model_words import ModelWords
 
 
 async def words_at(

@@ -18,6 +18,7 @@ from duologue.errors import (
     StoreUnavailable,
 )
 from duologue.gateway.attachment import Attachment, attached
+from duologue.gateway.backoff import Attempts
 from duologue.gateway.binding import Binder, Route
 from duologue.gateway.channels import Channels
 from duologue.gateway.credits import Credits
@@ -25,7 +26,6 @@ from duologue.gateway.errors import EventsGone, Replaced, SessionLost, error_tol
 from duologue.gateway.inner_places import without_places
 from duologue.gateway.notices import Announcer
 from duologue.gateway.outbox import Outbox
-from duologue.gateway.persistence import Persistence
 from duologue.gateway.relay import Passage, Relay
 from duologue.gateway.watching import Watch
 from duologue.tenants import Tenant
@@ -77,7 +77,7 @@ class Carrier:
         credits: Credits,
         binder: Binder,
         channels: Channels,
-        persistence: Persistence,
+        attempts: Attempts,
         announcer: Announcer,
         watch: Watch,
     ) -> None:
@@ -86,7 +86,7 @@ class Carrier:
         self._credits = credits
         self._binder = binder
         self._channels = channels
-        self._persistence = persistence
+        self._attempts = attempts
         self._announcer = announcer
         self._watch = watch
         self._attachment: Attachment | None = None
@@ -225,14 +225,14 @@ class Carrier:
         num_kept = self.relay.num_kept
         passage = self.relay.judge(event)
         if self.relay.num_kept < num_kept:
-            self._persistence.progressed()
+            self._attempts.progressed()
             self._taken.set()
         if passage is Passage.IS_EARLY:
             raise SessionLost(f"an event before {event.server_seq} is missing")
         if passage is Passage.WAS_PASSED:
             return None
         if event.server_seq:
-            self._persistence.progressed()
+            self._attempts.progressed()
         if event.HasField("error"):
             event.error.message = without_places(event.error.message)
         await self._outbox.put(event)
@@ -248,7 +248,7 @@ class Carrier:
     async def _pause(self, error: DuologueError) -> None:
         """Wait before the next attempt; raises the error when there is to be none."""
         self._moved_because = self._moved_because or str(error)
-        wait_ms = self._persistence.failed()
+        wait_ms = self._attempts.failed()
         log.info("session %s is to be found again: %s", self.ticket.session_id, error)
         if wait_ms is None:
             raise error

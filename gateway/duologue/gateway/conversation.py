@@ -11,6 +11,7 @@ from typing import Any
 from duologue.background import running
 from duologue.clock import MonotonicClock
 from duologue.errors import DuologueError, InvalidInput
+from duologue.gateway.backoff import Attempts, Backoff
 from duologue.gateway.binding import Binder
 from duologue.gateway.carrier import Carrier, Ticket
 from duologue.gateway.channels import Channels
@@ -20,7 +21,6 @@ from duologue.gateway.keys import KeyRing, caller, granted
 from duologue.gateway.known_text import KnownText
 from duologue.gateway.notices import Announcer
 from duologue.gateway.opening import Doorkeeper, digest_of
-from duologue.gateway.persistence import Persistence, Rhythm
 from duologue.gateway.quotas import Quotas
 from duologue.gateway.records import listed_to_pb, session_to_pb, transcript_entry_to_pb
 from duologue.gateway.streams import ClientStream, Streams, event_of
@@ -54,15 +54,15 @@ class Desk:
     announcer: Announcer
     random: Random
     watcher: Watcher
-    rhythm: Rhythm
+    backoff: Backoff
 
     def carrier(
         self, ticket: Ticket, stream: ClientStream, credits: Credits, watch: Watch
     ) -> Carrier:
         """What carries one conversation."""
-        persistence = Persistence(self.rhythm, MonotonicClock(), self.random)
+        attempts = Attempts(self.backoff, MonotonicClock(), self.random)
         return Carrier(
-            *(ticket, stream.outbox, credits, self.binder, self.channels, persistence),
+            *(ticket, stream.outbox, credits, self.binder, self.channels, attempts),
             *(self.announcer, watch),
         )
 

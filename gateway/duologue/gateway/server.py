@@ -14,6 +14,7 @@ from duologue.clock import MonotonicClock, UnixClock
 from duologue.errors import InvalidSetting
 from duologue.gateway.admin import AdminServicer
 from duologue.gateway.allowance import Allowance
+from duologue.gateway.backoff import Backoff
 from duologue.gateway.binding import Binder
 from duologue.gateway.channels import Channels
 from duologue.gateway.conversation import ConversationServicer, Desk
@@ -25,7 +26,6 @@ from duologue.gateway.keys import KeyRing
 from duologue.gateway.notices import Announcer
 from duologue.gateway.opening import Doorkeeper
 from duologue.gateway.options import server_options
-from duologue.gateway.persistence import Rhythm
 from duologue.gateway.quotas import Quotas
 from duologue.gateway.streams import Streams
 from duologue.gateway.tokens import TokenDesk
@@ -87,7 +87,7 @@ async def serving(
     *,
     watcher: Watcher | None = None,
     random: Random | None = None,
-    rhythm: Rhythm | None = None,
+    backoff: Backoff | None = None,
 ) -> AsyncIterator[Gateway]:
     """A gateway for as long as the block; raises InvalidSetting for its port or certificates."""
     watcher = watcher or Watcher(UnixClock())
@@ -97,7 +97,7 @@ async def serving(
     tell_certificate(watcher.metrics.certificate_left, "gateway", certificates)
     tell_certificate(watcher.metrics.certificate_left, "cluster", peers.certificates)
     channels = Channels(peers)
-    desk = _desk(settings, store, keys, channels, watcher, random or Random(), rhythm or Rhythm())
+    desk = _desk(settings, store, keys, channels, watcher, random or Random(), backoff or Backoff())
     health_ = Health(store, on_check=watcher.store_checked)
     allowance = Allowance(settings.gateway.calls_per_minute, MonotonicClock())
     guard = Guard(
@@ -155,7 +155,7 @@ def _desk(
     channels: Channels,
     watcher: Watcher,
     random: Random,
-    rhythm: Rhythm,
+    backoff: Backoff,
 ) -> Desk:
     streams = Streams(
         settings.gateway.max_streams,
@@ -181,7 +181,7 @@ def _desk(
         announcer=Announcer(watcher.clock, settings.decoding.tick_ms),
         random=random,
         watcher=watcher,
-        rhythm=rhythm,
+        backoff=backoff,
     )
 
 

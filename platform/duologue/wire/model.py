@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from duologue.errors import InvalidInput, ModelUnavailable
-from duologue.session.words import ModelWords
+from duologue.session.model_words import ModelWords
 from duologue.states import State
 from duologue.text.chat import ChatFormat
 from duologue.text.tokenizer import Tokenizer

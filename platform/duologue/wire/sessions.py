@@ -11,8 +11,8 @@ from duologue.v1 import events_pb2 as pb
 from duologue.wire.fields import finite, parse, refuse
 
 if TYPE_CHECKING:  # gateway and client have no tokenizer
+    from duologue.session.model_words import ModelWords
     from duologue.session.setup import SessionSetup
-    from duologue.session.words import ModelWords
 
 _SCALARS = (
     "strategy",

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from duologue.clock import ManualClock
 from duologue.cluster_status import NodeStatus
+from duologue.gateway.backoff import Attempts, Backoff
 from duologue.gateway.credits import MAX_STRIDE, Credits
 from duologue.gateway.errors import NoRoom
-from duologue.gateway.persistence import Persistence, Rhythm
 from duologue.gateway.placement import by_load
 from duologue.gateway.waiting_room import WaitingRoom
 from duologue.v1 import events_pb2 as pb
@@ -63,9 +63,9 @@ def test_equally_loaded_nodes_are_asked_in_random_order() -> None:
 
 
 def test_waits_grow_up_to_a_limit_and_the_first_is_none() -> None:
-    rhythm = Rhythm(first_ms=100, factor=2, max_ms=300, within_ms=10_000)
-    persistence = Persistence(rhythm, ManualClock(), Random(1))
-    waits = [persistence.failed() for _ in range(6)]
+    backoff = Backoff(first_ms=100, factor=2, max_ms=300, within_ms=10_000)
+    attempts = Attempts(backoff, ManualClock(), Random(1))
+    waits = [attempts.failed() for _ in range(6)]
     assert waits[0] == 0
     for wait, longest in zip(waits[1:], (100, 200, 300, 300, 300), strict=True):
         assert wait is not None
@@ -74,15 +74,15 @@ def test_waits_grow_up_to_a_limit_and_the_first_is_none() -> None:
 
 def test_trying_again_has_an_end_that_progress_puts_off() -> None:
     clock = ManualClock()
-    persistence = Persistence(Rhythm(within_ms=1_000), clock, Random(1))
-    assert persistence.failed() is not None
+    attempts = Attempts(Backoff(within_ms=1_000), clock, Random(1))
+    assert attempts.failed() is not None
     clock.advance(999)
-    assert persistence.failed() is not None
-    persistence.progressed()
+    assert attempts.failed() is not None
+    attempts.progressed()
     clock.advance(1)
-    assert persistence.failed() == 0
+    assert attempts.failed() == 0
     clock.advance(1_000)
-    assert persistence.failed() is None
+    assert attempts.failed() is None
 
 
 def _written(credits: Credits, *events: pb.ServerEvent) -> None:

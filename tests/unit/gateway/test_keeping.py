@@ -8,7 +8,7 @@ import pytest
 from duologue.actors.gateway_keeper import LASTING_MS, GatewayKeeper
 from duologue.clock import ManualClock
 from duologue.errors import DuologueError
-from duologue.gateway.persistence import Rhythm
+from duologue.gateway.backoff import Backoff
 
 
 class FakeChild:
@@ -45,8 +45,8 @@ class FakeChild:
 
 
 def _keeper(child: FakeChild, clock: ManualClock, said: list[str]) -> GatewayKeeper:
-    rhythm = Rhythm(first_ms=0.01, max_ms=0.02, within_ms=1_000)
-    return GatewayKeeper(child, said.append, rhythm=rhythm, clock=clock, random=Random(1))
+    backoff = Backoff(first_ms=0.01, max_ms=0.02, within_ms=1_000)
+    return GatewayKeeper(child, said.append, backoff=backoff, clock=clock, random=Random(1))
 
 
 async def test_it_is_started_again_as_often_as_it_ends() -> None:

@@ -14,7 +14,7 @@ PROTOBUF = ("google.protobuf",)
     [
         ("duologue.session.session", HEAVY + PROTOBUF),
         ("duologue.session.chronicle", HEAVY + PROTOBUF),
-        ("duologue.session.words", HEAVY + PROTOBUF),
+        ("duologue.session.model_words", HEAVY + PROTOBUF),
         ("duologue.notices", HEAVY + PROTOBUF),
         ("duologue.wire.events", HEAVY),
         ("duologue.wire.checkpoints", HEAVY),

@@ -6,7 +6,7 @@ import pytest
 
 from duologue.errors import InvalidSetting
 from duologue.floor_settings import UNCALIBRATED_CONFIRM_ABOVE, FloorSettings
-from duologue.session.words import ModelWords
+from duologue.session.model_words import ModelWords
 from duologue.settings import DecodingSettings, Settings
 from duologue.states import State
 from tests.unit.session.stage import chat_of

@@ -1,4 +1,4 @@
-"""How long a gateway goes on trying to bring a session back, and in which rhythm."""
+"""How long a gateway goes on trying to bring a session back, and how long it waits between."""
 
 from dataclasses import dataclass, field
 from random import Random
@@ -7,7 +7,7 @@ from duologue.clock import Clock
 
 
 @dataclass(frozen=True, slots=True)
-class Rhythm:
+class Backoff:
     """Waits between attempts, and the limits. The defaults outlast a batching actor's restart."""
 
     first_ms: float = 50.0
@@ -23,11 +23,11 @@ class Rhythm:
 
 
 @dataclass(slots=True)
-class Persistence:
+class Attempts:
     """One session's failures in a row. A row ends when something new passed, not when a
     connection came about: what kills every actor anew must not do so without end."""
 
-    rhythm: Rhythm
+    backoff: Backoff
     clock: Clock
     random: Random
     num_failures: int = 0
@@ -38,12 +38,12 @@ class Persistence:
         if self.num_failures == 0:
             self._began_ms = self.clock.now_ms()
         self.num_failures += 1
-        if self.clock.now_ms() - self._began_ms >= self.rhythm.within_ms:
+        if self.clock.now_ms() - self._began_ms >= self.backoff.within_ms:
             return None
         if self.num_failures == 1:
             return 0.0  # the first is worth an attempt at once
         exponent = min(self.num_failures - 2, 64)
-        longest_ms = min(self.rhythm.max_ms, self.rhythm.first_ms * self.rhythm.factor**exponent)
+        longest_ms = min(self.backoff.max_ms, self.backoff.first_ms * self.backoff.factor**exponent)
         return longest_ms * (0.5 + 0.5 * self.random.random())
 
     def progressed(self) -> None:
