@@ -37,6 +37,10 @@ class Replies:
         """The reply that the user is hearing, or was just hearing."""
         return next((each for each in reversed(self._kept.values()) if each.is_in_the_air), None)
 
+    def known(self, item_id: str) -> Reply | None:
+        """The reply of that name, if it is remembered."""
+        return self._kept.get(item_id)
+
     def began(self, item_id: str) -> None:
         """A reply begins; its beginning is pushed together with its first text."""
         self._kept[item_id] = Reply(item_id)

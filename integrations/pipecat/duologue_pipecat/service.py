@@ -41,14 +41,10 @@ from duologue_pipecat.playback import DuologuePlayback
 from duologue_pipecat.replies import Replies
 from duologue_pipecat.utterances import Utterances
 
-_UNSET = {
-    name: None
-    for name in (
-        *("system_instruction", "temperature", "max_tokens", "top_p", "top_k", "seed"),
-        *("frequency_penalty", "presence_penalty", "filter_incomplete_user_turns"),
-        *("user_turn_completion_config", "floor"),
-    )
-}
+_SAMPLING = ("temperature", "top_p", "top_k", "seed")
+_NOT_THERE = ("frequency_penalty", "presence_penalty")
+_OF_TURNS = ("filter_incomplete_user_turns", "user_turn_completion_config")
+_UNSET = ("system_instruction", "max_tokens", "floor", *_SAMPLING, *_NOT_THERE, *_OF_TURNS)
 
 
 @dataclass
@@ -56,7 +52,7 @@ class DuologueLLMSettings(LLMSettings):
     """Of LLMSettings it follows `model`, `system_instruction`, `temperature`, `max_tokens`,
     `top_p`, `top_k` and `seed`; the first two are fixed once the conversation has begun."""
 
-    floor: str | None | NotGiven = field(default_factory=lambda: NOT_GIVEN)
+    floor: str | NotGiven | None = field(default_factory=lambda: NOT_GIVEN)
     """"confirmed" shows a reply when the decision behind it is sure, "eager" at once."""
 
 
@@ -68,8 +64,9 @@ class DuologueLLMService(LLMService):
     replies as any LLM service does; `InterruptionFrame` when the user has really cut in; and
     `UserBackchannelFrame` when they have said something to which the reply goes on.
 
-    Event handlers: `on_input_state(service, event)` for each judgement of what the user says, and
-    `on_session(service, session_id)` when the conversation has begun.
+    Event handlers: `on_session(service, session_id)` when the conversation has begun,
+    `on_input_state(service, event)` for each judgement of what the user says, and
+    `on_interrupted(service, reply, heard_chars)` with how much of a reply is remembered.
     """
 
     Settings = DuologueLLMSettings
@@ -86,7 +83,7 @@ class DuologueLLMService(LLMService):
     ) -> None:
         """`base_url` is that of the gateway's HTTP port, such as "http://127.0.0.1:50080/v1".
         `history` has the messages that were exchanged before, in OpenAI's form."""
-        own = DuologueLLMSettings(model="default", **_UNSET)
+        own = DuologueLLMSettings(model="default", **dict.fromkeys(_UNSET))
         if settings is not None:
             own.apply_update(settings)
         super().__init__(settings=own, **kwargs)
@@ -99,6 +96,7 @@ class DuologueLLMService(LLMService):
         self._playback: DuologuePlayback | None = None
         self._replies = Replies(reports_playback=False)
         self._register_event_handler("on_input_state")
+        self._register_event_handler("on_interrupted")
         self._register_event_handler("on_session")
 
     def playback(self) -> DuologuePlayback:
@@ -168,8 +166,7 @@ class DuologueLLMService(LLMService):
         return session
 
     def _changeable(self) -> Event:
-        names = ("temperature", "top_p", "top_k", "seed", "floor")
-        given = {name: getattr(self._settings, name) for name in names}
+        given = {name: getattr(self._settings, name) for name in (*_SAMPLING, "floor")}
         return {name: value for name, value in given.items() if value is not None}
 
     async def _update_settings(self, delta: ServiceSettings) -> dict[str, Any]:
@@ -277,6 +274,9 @@ class DuologueLLMService(LLMService):
                 await self._push(resumed)
             case "duologue.interrupted":
                 await self._push(self._replies.interrupted(event["item_id"]))
+                if (reply := self._replies.known(event["item_id"])) is not None:
+                    heard_chars = event["heard_chars"]
+                    await self._call_event_handler("on_interrupted", reply, heard_chars)
             case "error":
                 error = event["error"]
                 if error.get("code") != "response_cancel_not_active":

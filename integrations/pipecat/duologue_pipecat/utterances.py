@@ -63,7 +63,9 @@ class Utterances:
             self._open.pop(user_id, None)
         else:
             self._open[user_id] = segment
-        return [{"type": kind, "segment_id": segment.segment_id, "text": told, "is_final": is_final}]
+        return [
+            {"type": kind, "segment_id": segment.segment_id, "text": told, "is_final": is_final}
+        ]
 
     def _new_id(self) -> str:
         self._num_segments += 1

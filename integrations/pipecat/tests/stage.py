@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-from duologue_pipecat import DuologueLLMService, DuologueLLMSettings
 from pipecat.frames.frames import (
     EndFrame,
     ErrorFrame,
     Frame,
     InterimTranscriptionFrame,
+    LLMTextFrame,
     TranscriptionFrame,
     TTSTextFrame,
 )
@@ -18,6 +18,8 @@ from pipecat.pipeline.pipeline import Pipeline
 from pipecat.pipeline.worker import PipelineWorker
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.workers.runner import WorkerRunner
+
+from duologue_pipecat import DuologueLLMService, DuologueLLMSettings, Reply
 from voice import Voice
 
 WITHIN_S = 30.0
@@ -50,14 +52,19 @@ class Stage:
         """What came out at the end."""
         self.errors: list[str] = []
         self.states: list[str] = []
+        self.cuts: list[int] = []
+        """How much of a reply is remembered, for each that was cut."""
         self.session_id = ""
         self._news = asyncio.Event()
         self._words = asyncio.Semaphore(0)
-        self._num_hypotheses = 0
 
         @service.event_handler("on_input_state")
         async def on_input_state(_service: Any, event: dict[str, Any]) -> None:
             self._keep(self.states, event["state"])
+
+        @service.event_handler("on_interrupted")
+        async def on_interrupted(_service: Any, _reply: Reply, heard_chars: int) -> None:
+            self._keep(self.cuts, heard_chars)
 
         @service.event_handler("on_session")
         async def on_session(_service: Any, session_id: str) -> None:
@@ -107,6 +114,11 @@ class Stage:
     async def until_spoken(self, count: int) -> None:
         await self.until(lambda: len(self.spoken) >= count, f"{count} words")
 
+    @property
+    def text(self) -> str:
+        """All text of replies that the service has pushed."""
+        return "".join(frame.text for frame in self.of(LLMTextFrame))
+
     def of(self, kind: type[_Kind]) -> list[_Kind]:
         return [frame for frame in self.frames if isinstance(frame, kind)]
 
@@ -131,9 +143,7 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(
-    url: str, key: str, *, history: Any = (), **settings: Any
-) -> AsyncIterator[Stage]:
+async def staged(url: str, key: str, *, history: Any = (), **settings: Any) -> AsyncIterator[Stage]:
     """A pipeline that runs as long as the block."""
     service = DuologueLLMService(
         base_url=url, api_key=key, history=history, settings=DuologueLLMSettings(**settings)
