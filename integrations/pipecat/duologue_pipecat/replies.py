@@ -1,7 +1,6 @@
 """From what the platform tells of its replies to the frames of a pipeline. Without a connection."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
 
 from pipecat.frames.frames import (
     Frame,
@@ -111,7 +110,7 @@ class Replies:
         reply.is_cut = True
         return reply.item_id
 
-    def _silence(self, reply: Reply) -> Sequence[Frame]:
+    def _silence(self, reply: Reply) -> list[Frame]:
         if not (self._reports_playback and reply.is_in_the_air):
             return []  # nobody knows where it would have to go on
         reply.is_silenced = True

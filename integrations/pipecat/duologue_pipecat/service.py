@@ -30,7 +30,7 @@ from pipecat.frames.frames import (
 from pipecat.metrics.metrics import LLMTokenUsage
 from pipecat.processors.frame_processor import FrameDirection
 from pipecat.services.llm_service import LLMService
-from pipecat.services.settings import LLMSettings, ServiceSettings
+from pipecat.services.settings import LLMSettings
 from pipecat.utils.time import time_now_iso8601
 from pipecat.utils.types import NOT_GIVEN, NotGiven
 
@@ -83,7 +83,8 @@ class DuologueLLMService(LLMService):
     ) -> None:
         """`base_url` is that of the gateway's HTTP port, such as "http://127.0.0.1:50080/v1".
         `history` has the messages that were exchanged before, in OpenAI's form."""
-        own = DuologueLLMSettings(model="default", **dict.fromkeys(_UNSET))
+        unset: dict[str, Any] = dict.fromkeys(_UNSET)
+        own = DuologueLLMSettings(model="default", **unset)
         if settings is not None:
             own.apply_update(settings)
         super().__init__(settings=own, **kwargs)
@@ -169,7 +170,7 @@ class DuologueLLMService(LLMService):
         given = {name: getattr(self._settings, name) for name in (*_SAMPLING, "floor")}
         return {name: value for name, value in given.items() if value is not None}
 
-    async def _update_settings(self, delta: ServiceSettings) -> dict[str, Any]:
+    async def _update_settings(self, delta: Any) -> dict[str, Any]:  # two bases differ in its type
         changed = await super()._update_settings(delta)
         fixed = {"model", "system_instruction"} & changed.keys()
         if fixed:

@@ -11,22 +11,23 @@ from pipecat.frames.frames import (
     InterruptionFrame,
     LLMTextFrame,
     StartFrame,
-    TextType,
     TTSTextFrame,
 )
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
+from pipecat.utils.text.base_text_aggregator import TextType
 
-_WORD = re.compile(r"\S+\s+|\S+$")
+WORD = re.compile(r"\S+\s*|\s+")
 
 
 class Voice(FrameProcessor):
     """Says each word in its turn, and lets it pass as a synthesiser with timestamps does: when it
     is heard. An interruption silences it."""
 
-    def __init__(self, pause: Callable[[], Awaitable[None]]) -> None:
-        """`pause` takes as long as a word."""
+    def __init__(self, pause: Callable[[], Awaitable[None]], word: re.Pattern[str] = WORD) -> None:
+        """`pause` takes as long as a word, and `word` is one with the blanks behind it."""
         super().__init__(name="Voice")
         self._pause = pause
+        self._word = word
         self._waiting: asyncio.Queue[Frame] = asyncio.Queue()
         self._speaker: asyncio.Task[None] | None = None
 
@@ -50,14 +51,12 @@ class Voice(FrameProcessor):
             await self.cancel_task(speaker)
 
     async def _speak(self) -> None:
-        """Half a word waits for the rest of it."""
+        """The last word waits: more of it may come."""
         begun = ""
         while True:
             frame = await self._waiting.get()
             if isinstance(frame, LLMTextFrame):
-                *words, begun = [*_WORD.findall(begun + frame.text), ""]
-                if words and not words[-1][-1].isspace():
-                    begun = words.pop()
+                *words, begun = self._word.findall(begun + frame.text)
                 for word in words:
                     await self._say(word)
             else:

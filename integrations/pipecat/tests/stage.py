@@ -1,6 +1,7 @@
 """A pipeline with the service in it, and what came out of it."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -23,7 +24,14 @@ from duologue_pipecat import DuologueLLMService, DuologueLLMSettings, Reply
 from voice import Voice
 
 WITHIN_S = 30.0
+WORD = re.compile(r".{1,2}", re.DOTALL)
+"""What counts for a word: the tiny model seldom says blanks."""
 _Kind = TypeVar("_Kind", bound=Frame)
+
+
+def letters(text: str) -> str:
+    """A text without its blanks."""
+    return "".join(text.split())
 
 
 class _Ear(FrameProcessor):
@@ -58,25 +66,25 @@ class Stage:
         self._news = asyncio.Event()
         self._words = asyncio.Semaphore(0)
 
-        @service.event_handler("on_input_state")
         async def on_input_state(_service: Any, event: dict[str, Any]) -> None:
             self._keep(self.states, event["state"])
 
-        @service.event_handler("on_interrupted")
         async def on_interrupted(_service: Any, _reply: Reply, heard_chars: int) -> None:
             self._keep(self.cuts, heard_chars)
 
-        @service.event_handler("on_session")
         async def on_session(_service: Any, session_id: str) -> None:
             self._keep_session(session_id)
 
+        service.add_event_handler("on_input_state", on_input_state)
+        service.add_event_handler("on_interrupted", on_interrupted)
+        service.add_event_handler("on_session", on_session)
         down = FrameDirection.DOWNSTREAM
         self.pipeline = Pipeline(
             [
                 _Ear(self._keep_error, FrameDirection.UPSTREAM),
                 service,
                 _Ear(lambda frame: self._keep(self.frames, frame), down),
-                Voice(self._may_speak),
+                Voice(self._may_speak, WORD),
                 service.playback(),
                 _Ear(lambda frame: self._keep(self.heard, frame), down),
             ]
@@ -126,6 +134,15 @@ class Stage:
     def spoken(self) -> list[str]:
         return [frame.text for frame in self.heard if isinstance(frame, TTSTextFrame)]
 
+    @property
+    def num_words(self) -> int:
+        """How many words the service has pushed, in all."""
+        return sum(bool(word.strip()) for word in WORD.findall(self.text))
+
+    def has_spoken(self, text: str) -> bool:
+        """Whether that, but for blanks, is what was spoken."""
+        return letters("".join(self.spoken)) == letters(text)
+
     def _keep(self, kept: list[Any], what: Any) -> None:
         kept.append(what)
         self._news.set()
@@ -151,10 +168,10 @@ async def staged(url: str, key: str, *, history: Any = (), **settings: Any) -> A
     stage = Stage(service)
     started = asyncio.Event()
 
-    @stage.worker.event_handler("on_pipeline_started")
     async def on_pipeline_started(_worker: Any, _frame: Any) -> None:
         started.set()
 
+    stage.worker.add_event_handler("on_pipeline_started", on_pipeline_started)
     runner = WorkerRunner(handle_sigint=False)
     await runner.add_workers(stage.worker)
     running = asyncio.create_task(runner.run())
