@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -52,7 +52,9 @@ class _Ear(FrameProcessor):
 class Stage:
     """One conversation. The voice says a word whenever `let_speak` allows it one more."""
 
-    def __init__(self, service: DuologueLLMService) -> None:
+    def __init__(
+        self, service: DuologueLLMService, between: Sequence[FrameProcessor] | None
+    ) -> None:
         self.service = service
         self.frames: list[Frame] = []
         """What left the service downstream."""
@@ -84,7 +86,7 @@ class Stage:
                 _Ear(self._keep_error, FrameDirection.UPSTREAM),
                 service,
                 _Ear(lambda frame: self._keep(self.frames, frame), down),
-                Voice(self._may_speak, WORD),
+                *(between or [Voice(self._may_speak, WORD)]),
                 service.playback(),
                 _Ear(lambda frame: self._keep(self.heard, frame), down),
             ]
@@ -160,12 +162,19 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(url: str, key: str, *, history: Any = (), **settings: Any) -> AsyncIterator[Stage]:
-    """A pipeline that runs as long as the block."""
+async def staged(
+    url: str,
+    key: str,
+    *,
+    history: Any = (),
+    between: Sequence[FrameProcessor] | None = None,
+    **settings: Any,
+) -> AsyncIterator[Stage]:
+    """A pipeline that runs as long as the block; `between` is what speaks in it."""
     service = DuologueLLMService(
         base_url=url, api_key=key, history=history, settings=DuologueLLMSettings(**settings)
     )
-    stage = Stage(service)
+    stage = Stage(service, between)
     started = asyncio.Event()
 
     async def on_pipeline_started(_worker: Any, _frame: Any) -> None:

@@ -150,8 +150,7 @@ async def test_messages_are_known_and_answered(platform: Platform) -> None:
         assert stage.errors == []
 
 
-async def test_typed_text_is_decided_at_once(platform: Platform) -> None:
-    await platform.dictate("incomplete")
+async def test_typed_text_is_answered(platform: Platform) -> None:
     async with staged(platform.url, platform.key) as stage:
         await stage.worker.queue_frame(InputTextRawFrame("what is it?"))
         await until_told(stage)
