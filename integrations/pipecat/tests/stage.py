@@ -65,7 +65,7 @@ class Stage:
         self.cuts: list[int] = []
         """How much of a reply is remembered, for each that was cut."""
         self.session_id = ""
-        self._news = asyncio.Event()
+        self.news = asyncio.Event()
         self._words = asyncio.Semaphore(0)
 
         async def on_input_state(_service: Any, event: dict[str, Any]) -> None:
@@ -110,8 +110,8 @@ class Stage:
         try:
             async with asyncio.timeout(WITHIN_S):
                 while not is_so():
-                    self._news.clear()
-                    await self._news.wait()
+                    self.news.clear()
+                    await self.news.wait()
         except TimeoutError:
             names = [frame.name for frame in self.frames]
             raise AssertionError(f"no {what}: {names} {self.states} {self.errors}") from None
@@ -147,11 +147,11 @@ class Stage:
 
     def _keep(self, kept: list[Any], what: Any) -> None:
         kept.append(what)
-        self._news.set()
+        self.news.set()
 
     def _keep_session(self, session_id: str) -> None:
         self.session_id = session_id
-        self._news.set()
+        self.news.set()
 
     def _keep_error(self, frame: Frame) -> None:
         if isinstance(frame, ErrorFrame):
