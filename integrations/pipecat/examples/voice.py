@@ -9,6 +9,7 @@ from pipecat.frames.frames import (
     EndFrame,
     Frame,
     InterruptionFrame,
+    LLMFullResponseEndFrame,
     LLMTextFrame,
     StartFrame,
     TTSTextFrame,
@@ -59,10 +60,11 @@ class Voice(FrameProcessor):
                 *words, begun = self._word.findall(begun + frame.text)
                 for word in words:
                     await self._say(word)
-            else:
+                continue
+            if isinstance(frame, LLMFullResponseEndFrame):
                 await self._say(begun)
                 begun = ""
-                await self.push_frame(frame)
+            await self.push_frame(frame)
 
     async def _say(self, word: str) -> None:
         if word.strip():
