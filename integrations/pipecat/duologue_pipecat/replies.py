@@ -33,8 +33,9 @@ class Replies:
 
     @property
     def in_the_air(self) -> Reply | None:
-        """The reply that the user is hearing, or was just hearing."""
-        return next((each for each in reversed(self._kept.values()) if each.is_in_the_air), None)
+        """The last reply, if the user is hearing it."""
+        last = next(reversed(self._kept.values()), None)
+        return last if last is not None and last.is_in_the_air else None
 
     def known(self, item_id: str) -> Reply | None:
         """The reply of that name, if it is remembered."""
@@ -102,13 +103,11 @@ class Replies:
             for frame in self._silence(reply)
         ]
 
-    def dropped(self) -> str | None:
-        """Another processor has interrupted the pipeline. The reply that this concerns."""
-        reply, self._open = self.in_the_air, None
-        if reply is None:
-            return None
-        reply.is_cut = True
-        return reply.item_id
+    def dropped(self) -> list[Frame]:
+        """Another processor has interrupted the pipeline: the reply is over."""
+        if (reply := self.in_the_air) is not None:
+            reply.is_cut = True
+        return self._end()
 
     def _silence(self, reply: Reply) -> list[Frame]:
         if not (self._reports_playback and reply.is_in_the_air):

@@ -209,9 +209,10 @@ class DuologueLLMService(LLMService):
             case LLMUpdateSettingsFrame():
                 pass  # is followed, or passed on, already
             case InterruptionFrame():
-                if self._replies.dropped() is not None:
+                if self._replies.in_the_air is not None:
                     await self._tell({"type": "response.cancel"})
                 await self.push_frame(frame, direction)
+                await self._push(self._replies.dropped())
             case _:
                 await self.push_frame(frame, direction)
 

@@ -119,6 +119,14 @@ def test_a_new_reply_ends_the_frames_of_an_older_one() -> None:
     assert shown(replies.told("b", "two")) == [END, BEGIN, "two"]
 
 
+def test_an_interruption_from_elsewhere_ends_the_reply() -> None:
+    replies, _ = begun("one ")
+    assert shown(replies.dropped()) == [END]
+    assert replies.in_the_air is None
+    assert replies.told("a", "two") == []
+    assert replies.interrupted("a") == []
+
+
 def test_replies_that_nobody_knows_are_passed_over() -> None:
     replies = Replies(reports_playback=True)
     assert replies.told("x", "one") == []
@@ -126,7 +134,7 @@ def test_replies_that_nobody_knows_are_passed_over() -> None:
     assert replies.paused("x") == []
     assert replies.resumed("x", 0) == []
     assert replies.interrupted("x") == []
-    assert replies.dropped() is None
+    assert replies.dropped() == []
 
 
 def test_their_number_is_bounded() -> None:
