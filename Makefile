@@ -14,6 +14,9 @@ BUSY ?= 2
 ENVIRONMENT ?= $(VENV)
 BILL ?= build/duologue.cdx.json
 
+# Of `make integrations`: a framework's plug-ins have an environment of their own, beside them.
+PLUGINS := pipecat
+
 VENV := .venv
 BIN := $(VENV)/bin
 CODE := $(wildcard platform actors gateway lab helm tests benchmarks scripts)
@@ -21,10 +24,10 @@ CODE := $(wildcard platform actors gateway lab helm tests benchmarks scripts)
 STAMP := $(VENV)/.installed-$(shell (cat pyproject.toml lab/pyproject.toml constraints.txt; pwd) | cksum | tr ' ' '-')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup model run test chart sanitize repeat lint format types check protos dashboards images sbom clean
+.PHONY: help setup model run test integrations chart sanitize repeat lint format types check protos dashboards images sbom clean
 
 help:  ## Show this list.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP)  ## Create .venv and install everything (done by the other targets when needed).
 	@:
@@ -37,6 +40,15 @@ run: model  ## Start the whole platform, hold a scripted conversation over gRPC,
 
 test: model  ## Run all tests. PYTEST_ARGS="-k name" replaces the default arguments.
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+integrations: setup  ## Test the plug-ins for other frameworks, each in an environment of its own.
+	@for each in $(PLUGINS); do \
+	  folder=integrations/$$each; \
+	  test -x $$folder/.venv/bin/python || $(PYTHON) -m venv $$folder/.venv || exit 1; \
+	  $$folder/.venv/bin/python -m pip install --quiet -e "$$folder[test]" || exit 1; \
+	  (cd $$folder && DUOLOGUE_PYTHON=$(abspath $(BIN))/python .venv/bin/python -m pytest && \
+	   .venv/bin/mypy) || exit 1; \
+	done
 
 chart: setup  ## Check the Helm chart: lint, schemas of Kubernetes and KubeRay, policies, names.
 	@$(BIN)/python -m pytest tests/chart
@@ -80,7 +92,7 @@ sbom: setup  ## Write what is in ENVIRONMENT, a virtual environment, to BILL, as
 	@echo "written: $(BILL)"
 
 clean:  ## Remove .venv and the tools' caches. The prepared model stays in its cache folder.
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENV) integrations/*/.venv .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
 
 $(STAMP):
 	@command -v $(PYTHON) >/dev/null || { \

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from drawing import FAINT, INK, Picture
+
 from service import service
 
 QUESTION = ["user:", "Tell", "me", "about", "the", "Moon", ".", "end"]

@@ -101,15 +101,18 @@ class Responses:
         return [] if ended is None else [ended.end(usage)]
 
     def interrupted(self, number: int, heard_chars: int) -> list[Event]:
+        if (response := self._kept.get(number)) is not None:
+            response.is_cut = True
         return self._noted("duologue.interrupted", number, heard_chars=heard_chars)
 
     def paused(self, number: int) -> list[Event]:
         return self._noted("duologue.response_paused", number)
 
     def resumed(self, number: int, from_chars: int) -> list[Event]:
-        """It goes on; one that has ended goes on as another response."""
+        """It goes on. One that was cut has ended, and goes on as another response; one whose text
+        is complete and still being played does not."""
         response = self._kept.get(number)
-        if response is not None and response.reason is None:
+        if response is not None and (response.reason is None or not response.is_cut):
             response.go_on_from(from_chars)
             chars = max(0, from_chars - response.start_chars)
             return self._noted("duologue.response_resumed", number, from_chars=chars)

@@ -33,6 +33,8 @@ class SpokenResponse:
     """Where in the session's response its text begins: behind 0 it goes on with an earlier one."""
     reason: int | None = None
     """Why it ended, once it has."""
+    is_cut: bool = False
+    """Whether the user has cut in, be it after its last text."""
     _texts: list[str] = field(default_factory=list)
 
     @property

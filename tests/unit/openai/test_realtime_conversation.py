@@ -186,6 +186,20 @@ def test_a_pause_is_told_and_the_text_goes_on() -> None:
     assert [event["type"] for event in client.told].count("response.created") == 1
 
 
+def test_a_response_that_is_still_being_played_is_paused_and_goes_on() -> None:
+    """Its text is complete. It stays the same response, of which more is heard later."""
+    client = Client()
+    client.answered(1, "one two three")
+    client.hear(response_paused=events.ResponsePaused(response_id=1))
+    (resumed,) = client.hear(response_resumed=events.ResponseResumed(response_id=1, from_chars=13))[
+        -1:
+    ]
+    assert (resumed["type"], resumed["from_chars"]) == ("duologue.response_resumed", 13)
+    assert [event["type"] for event in client.told].count("response.created") == 1
+    client.send("duologue.playback_ack", item_id=client.item_ids[0], heard_chars=3)
+    assert client.said[-1].playback_ack == events.PlaybackAck(response_id=1, heard_chars=3)
+
+
 def test_a_response_that_is_not_wanted_any_more() -> None:
     client = Client()
     client.say("what?")
