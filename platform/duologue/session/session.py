@@ -103,15 +103,15 @@ class Session:
 
     @property
     def is_silent(self) -> bool:
-        """Nothing to hear and nothing to say, but for a reply that waits until it may go on, or
-        that the caller says."""
+        """Nothing to hear and nothing to say, but for a reply that waits until it may go on, with
+        those that were asked for behind it, or that the caller says."""
         state = self.state
         is_heard_out = state.utterance.is_empty and not state.known_tokens
-        if state.waiting and self.setup.strategy.speaks:
-            return False
+        if self.lane.phase is ReplyPhase.NONE:
+            return is_heard_out and not (state.waiting and self.setup.strategy.speaks)
         response = state.response
         waits = response is not None and (response.pause is not None or response.is_told)
-        return is_heard_out and (self.lane.phase is ReplyPhase.NONE or waits)
+        return is_heard_out and waits
 
     @property
     def response(self) -> Response | None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from duologue.floor_settings import FloorSettings, ListeningSettings
 from duologue.session.setup import SessionSetup
-from duologue.session.transcript import Role
+from duologue.session.transcript import Outcome, Role
 from duologue.settings import ReplySamplingSettings
 from duologue.states import State
 from tests.unit.session.recorded import RecordedStage, fingerprint, play_recorded
@@ -18,6 +18,8 @@ from tests.unit.session.test_properties import decodings, strategies
 
 ALL = tuple(Deed)
 SAFE = tuple(deed for deed in Deed if deed is not Deed.REVISE)
+OF_FEW_BYTES = tuple(deed for deed in Deed if deed not in (Deed.NOTE, Deed.ASK))
+"""Texts of the others stand in an entry as they came."""
 
 
 @settings(max_examples=25)
@@ -96,7 +98,7 @@ def test_a_batcher_lost_at_any_moment_loses_nothing_that_was_said_or_heard(
     )
     assert stage.session.utterance == ""
     for entry in stage.transcript_kept:
-        if entry.role is Role.ASSISTANT:
+        if entry.role is Role.ASSISTANT and entry.outcome is not Outcome.NOTED:
             assert entry.response_id is not None
             has_shown = strategy != "listen"  # else the caller said it
             assert not has_shown or stage.shown(entry.response_id).startswith(entry.text)
@@ -137,7 +139,7 @@ def test_a_reply_is_word_for_word_the_same_whenever_batchers_are_lost(
 
 
 @settings(max_examples=30)
-@given(actions(*ALL), settings_of_sessions, decodings, strategies)
+@given(actions(*OF_FEW_BYTES), settings_of_sessions, decodings, strategies)
 def test_a_journal_entry_takes_few_bytes(
     schedule: list[Action], setting: Setting, decoding: dict[str, Any], strategy: str
 ) -> None:
