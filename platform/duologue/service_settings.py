@@ -129,6 +129,8 @@ class GatewaySettings:
     http_port: int | None = None
     """Port for clients of OpenAI's API, over HTTP and WebSocket; none for no port, 0 for a free
     one."""
+    playground: bool = False
+    """Whether that port has a page to converse on, at `/playground`."""
     tls_certificate: str | None = None
     """PEM file with the server's certificate chain; with `tls_key`, both ports speak TLS."""
     tls_key: str | None = None
@@ -176,6 +178,9 @@ class GatewaySettings:
             is_another = self.http_port == 0 or self.http_port != self.port
             rule = "another port than gateway.port"
             check(is_another, "gateway.http_port", rule, self.http_port)
+        has_place = not self.playground or self.http_port is not None
+        rule = "set together with gateway.http_port, which serves the page"
+        check(has_place, "gateway.playground", rule, self.playground)
         has_both = (self.tls_certificate is None) == (self.tls_key is None)
         check(has_both, "gateway.tls_key", "set together with gateway.tls_certificate", None)
         has_use = self.tls_client_ca is None or self.tls_certificate is not None
