@@ -118,6 +118,9 @@ class SessionSettings:
                 check_range(f"sessions.{name}", value, 1, 2**32 - 1)
 
 
+PLAYGROUND_PATH = "/playground"
+
+
 @dataclass(frozen=True, slots=True)
 class GatewaySettings:
     """Where clients come in, and how much of them."""
@@ -204,6 +207,13 @@ class GatewaySettings:
         )
         check_range("gateway.max_kept_sessions", self.max_kept_sessions, 1, 10**9)
         check_range("gateway.max_kept_mib", self.max_kept_mib, 1, 2**24)
+
+    def playground_url(self, http_address: str | None) -> str | None:
+        """Where the page is, for people; None where there is none."""
+        if http_address is None or not self.playground:
+            return None
+        scheme = "http" if self.tls_certificate is None else "https"
+        return f"{scheme}://{http_address}{PLAYGROUND_PATH}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ async def relay(target: str) -> AsyncIterator[Relay]:
     """It listens for as long as the block."""
     made = Relay(target)
     server = await asyncio.start_server(made.take, "127.0.0.1", 0)
-    made.address = "127.0.0.1:{}".format(server.sockets[0].getsockname()[1])
+    made.address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:
         yield made
     finally:

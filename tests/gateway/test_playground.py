@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,7 @@ import httpx2
 import pytest
 
 from duologue.errors import InvalidSetting
-from duologue.openai.playground.page import PATH
-from duologue.service_settings import GatewaySettings
+from duologue.service_settings import PLAYGROUND_PATH, GatewaySettings
 from duologue.states import State
 from duologue.store.valkey import EmbeddedValkey
 from duologue.wire.sessions import config_from_bytes
@@ -25,7 +25,10 @@ LINK = "document.getElementById('status').dataset.link"
 IS_LIVE = f"{LINK} === 'live'"
 NOTICE = "document.getElementById('notice').textContent"
 RECOGNISER = """
-window.SpeechRecognition = class extends EventTarget { start() { window.recogniser = this; } stop() {} };
+window.SpeechRecognition = class extends EventTarget {
+  start() { window.recogniser = this; }
+  stop() {}
+};
 window.hear = (...told) => {
   const results = told.map(([transcript, isFinal]) => Object.assign([{ transcript }], { isFinal }));
   recogniser.dispatchEvent(Object.assign(new Event("result"), { results }));
@@ -58,8 +61,9 @@ async def home(tmp_path: Path, valkey: EmbeddedValkey) -> AsyncIterator[House]:
 class Person:
     """Who sits before the page. The browser is waited for in a thread: the gateway runs here."""
 
-    def __init__(self, browser: Tab) -> None:
+    def __init__(self, browser: Tab, home: House) -> None:
         self._browser = browser
+        self._home = home
 
     async def do(self, action: Callable[..., Any], *arguments: Any) -> Any:
         return await asyncio.to_thread(action, *arguments)
@@ -75,39 +79,42 @@ class Person:
             raise AssertionError(f"waited for {expression}, and saw {seen}") from error
 
     async def connect(self, address: str, key: str) -> None:
-        await self.do(self._browser.visit, f"http://{address}{PATH}")
+        await self.do(self._browser.visit, f"http://{address}{PLAYGROUND_PATH}")
         await self.value("document.getElementById('key').focus()")
-        await self.do(self._browser.type, key)
+        await self.do(partial(self._browser.do, "Input.insertText", text=key))
         await self.do(self._browser.press, "Enter")
 
     async def write(self, text: str) -> None:
         await self.value("document.getElementById('line').focus()")
         await self.do(self._browser.type, text)
 
-    async def say(self, text: str) -> None:
-        """To its end."""
-        await self.write(text)
+    async def say(self, text: str, state: State = State.QUERY) -> None:
+        """To its end, which alone is judged as that."""
+        self._home.premises.dictate(State.INCOMPLETE)
+        await self.write(text[:-1])
+        self._home.premises.dictate(state)
+        await self.do(self._browser.type, text[-1])
         await self.do(self._browser.press, "Enter")
 
     async def choose(self, field: str, value: str) -> None:
-        await self.value(f"document.getElementById('settings').open = true")
+        await self.value("document.getElementById('settings').open = true")
         await self.value(f"document.getElementById('{field}').value = '{value}'")
         await self.value("document.querySelector('#form button').click()")
 
 
 @pytest.fixture
 async def person(home: House, browser: Tab) -> AsyncIterator[Person]:
-    async with sitting(browser, str(home.gateway.http_address), home.key) as person:
+    async with sitting(browser, home) as person:
         yield person
 
 
 @asynccontextmanager
-async def sitting(browser: Tab, address: str, key: str) -> AsyncIterator[Person]:
+async def sitting(browser: Tab, home: House, address: str = "") -> AsyncIterator[Person]:
     """A person who is connected, in a tab that knows nothing of others."""
-    person = Person(browser)
+    person = Person(browser, home)
     browser.problems.clear()
     browser.requests.clear()
-    await person.connect(address, key)
+    await person.connect(address or str(home.gateway.http_address), home.key)
     await person.until(IS_LIVE)
     try:
         yield person
@@ -127,7 +134,6 @@ async def test_what_is_typed_is_judged_and_answered(
     home.premises.dictate(State.INCOMPLETE)
     await person.write("what is")
     await person.until("document.getElementById('state').textContent.startsWith('incomplete')")
-    home.premises.dictate(State.QUERY)
     await person.say(" it?")
     await person.until(f"{replies()}.length === 1")
     await person.until("document.querySelectorAll('#turns .unheard').length === 0")
@@ -145,7 +151,7 @@ async def test_what_is_typed_is_judged_and_answered(
     assert [url for url in browser.requests if not url.startswith((own, "data:"))] == []
 
 
-async def test_cutting_in(person: Person, home: House) -> None:
+async def test_cutting_in(person: Person) -> None:
     await person.choose("pace", "2")
     await person.say("what is it?")
     await person.until(f"{replies()}.length === 1")
@@ -158,12 +164,11 @@ async def test_cutting_in(person: Person, home: House) -> None:
     assert len(heard or "") < 24
 
 
-async def test_a_backchannel_does_not_cut(person: Person, home: House) -> None:
+async def test_a_backchannel_does_not_cut(person: Person) -> None:
     await person.choose("pace", "8")
     await person.say("what is it?")
     await person.until(f"{replies()}.length === 1")
-    home.premises.dictate(State.NON_QUERY)
-    await person.say("mhm")
+    await person.say("mhm", State.NON_QUERY)
     await person.until("document.querySelectorAll('#turns .user.ignored').length === 1")
     await person.until("document.querySelectorAll('#turns .unheard').length === 0")
     assert len(await person.value(replies())) == 1
@@ -180,27 +185,29 @@ async def test_a_reply_is_stopped_by_a_key(person: Person, browser: Tab) -> None
 
 
 async def test_it_connects_again(home: House, browser: Tab) -> None:
-    async with relay(str(home.gateway.http_address)) as between:
-        async with sitting(browser, between.address, home.key) as person:
-            await person.choose("pace", "0")
-            await person.say("what is it?")
-            await person.until(f"{replies()}.length === 1")
-            await person.until("document.querySelectorAll('#turns .unheard').length === 0")
-            first = await person.value(SESSION)
-            between.cut()
-            await person.until(f"{LINK} !== 'live'")
-            await person.until(IS_LIVE)
-            await person.say("and what is that?")
-            await person.until(f"{replies()}.length === 2")
-            assert await person.value(SESSION) != first
-            record = await home.premises.store.session(TENANT, await person.value(SESSION))
-            history = config_from_bytes(record.config).history
-            assert [turn.role for turn in history] == ["user", "assistant"]
-            assert history[0].text == "what is it?"
+    async with (
+        relay(str(home.gateway.http_address)) as between,
+        sitting(browser, home, between.address) as person,
+    ):
+        await person.choose("pace", "0")
+        await person.say("what is it?")
+        await person.until(f"{replies()}.length === 1")
+        await person.until("document.querySelectorAll('#turns .unheard').length === 0")
+        first = await person.value(SESSION)
+        between.cut()
+        await person.until(f"{LINK} !== 'live'")
+        await person.until(IS_LIVE)
+        await person.say("and what is that?")
+        await person.until(f"{replies()}.length === 2")
+        assert await person.value(SESSION) != first
+        record = await home.premises.store.session(TENANT, await person.value(SESSION))
+        history = config_from_bytes(record.config).history
+        assert [turn.role for turn in history] == ["user", "assistant"]
+        assert history[0].text == "what is it?"
 
 
 async def test_a_wrong_key_is_told(home: House, browser: Tab) -> None:
-    person = Person(browser)
+    person = Person(browser, home)
     await person.connect(str(home.gateway.http_address), "wrong")
     await person.until(f"{LINK} === 'refused'")
     assert await person.value("document.getElementById('entry').hidden") is False
@@ -216,9 +223,9 @@ async def test_settings_reach_the_session(person: Person, home: House) -> None:
     record = await home.premises.store.session(TENANT, await person.value(SESSION))
     config = config_from_bytes(record.config)
     assert (config.strategy, config.system_prompt) == ("turn", "Be brief.")
-    await person.choose("temperature", "9")
+    await person.choose("max-tokens", "99999999")
     await person.until("document.getElementById('notice').className === 'wrong'")
-    assert "temperature" in await person.value(NOTICE)
+    assert "max_output_tokens" in await person.value(NOTICE)
 
 
 async def test_what_is_said_stays_text(person: Person, browser: Tab) -> None:
@@ -232,12 +239,11 @@ async def test_what_is_said_stays_text(person: Person, browser: Tab) -> None:
 
 
 async def test_dictation_writes_into_the_line(home: House, browser: Tab) -> None:
-    browser.do("Page.enable")
     added = await asyncio.to_thread(
-        lambda: browser.do("Page.addScriptToEvaluateOnNewDocument", source=RECOGNISER)
+        partial(browser.do, "Page.addScriptToEvaluateOnNewDocument", source=RECOGNISER)
     )
     try:
-        async with sitting(browser, str(home.gateway.http_address), home.key) as person:
+        async with sitting(browser, home) as person:
             home.premises.dictate(State.INCOMPLETE)
             await person.value("document.getElementById('dictate').click()")
             await person.value("hear(['what is', false])")
@@ -250,7 +256,7 @@ async def test_dictation_writes_into_the_line(home: House, browser: Tab) -> None
             assert await person.value("document.getElementById('line').value") == "and then?"
     finally:
         await asyncio.to_thread(
-            lambda: browser.do("Page.removeScriptToEvaluateOnNewDocument", **added)
+            partial(browser.do, "Page.removeScriptToEvaluateOnNewDocument", **added)
         )
 
 
@@ -292,11 +298,11 @@ async def test_the_tab_key_reaches_everything(person: Person, browser: Tab) -> N
 
 async def test_it_is_served_only_when_it_is_wanted(serve: Serve) -> None:
     async with serve(http_port=0) as gateway, httpx2.AsyncClient() as client:
-        answer = await client.get(f"http://{gateway.http_address}{PATH}")
+        answer = await client.get(f"http://{gateway.http_address}{PLAYGROUND_PATH}")
         assert answer.status_code == 404
         assert answer.json()["error"]["code"] == "unknown_url"
     async with serve(http_port=0, playground=True) as gateway, httpx2.AsyncClient() as client:
-        answer = await client.get(f"http://{gateway.http_address}{PATH}")
+        answer = await client.get(f"http://{gateway.http_address}{PLAYGROUND_PATH}")
         assert answer.status_code == 200
         policy = answer.headers["content-security-policy"]
         assert policy.startswith("default-src 'none'; style-src 'sha256-")

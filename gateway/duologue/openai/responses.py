@@ -101,7 +101,11 @@ class Responses:
         return [] if ended is None else [ended.end(usage)]
 
     def interrupted(self, number: int, heard_chars: int) -> list[Event]:
-        return self._noted("duologue.interrupted", number, heard_chars=heard_chars)
+        """So much stays, counted within the response that is told of."""
+        response = self._kept.get(number)
+        before = 0 if response is None else response.start_chars
+        chars = max(0, heard_chars - before)
+        return self._noted("duologue.interrupted", number, heard_chars=chars)
 
     def paused(self, number: int) -> list[Event]:
         return self._noted("duologue.response_paused", number)

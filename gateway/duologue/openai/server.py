@@ -28,7 +28,7 @@ from duologue.openai.door import Door, answer_of
 from duologue.openai.playground import page as playground
 from duologue.openai.realtime_door import converse
 from duologue.openai.session_fields import PARAMS as REALTIME
-from duologue.service_settings import GatewaySettings
+from duologue.service_settings import PLAYGROUND_PATH, GatewaySettings
 
 _OTHER_CONNECTIONS = 1_000
 """At once, beside those of conversations."""
@@ -72,7 +72,7 @@ def _application(door: Door, chats: ChatDoor, *, has_playground: bool) -> Starle
             Route("/v1/chat/completions", chats.complete, methods=["POST"]),
             Route("/v1/models", chats.models),
             Route("/v1/models/{model:path}", chats.models),
-            *([Route(playground.PATH, playground.show)] if has_playground else []),
+            *([Route(PLAYGROUND_PATH, playground.show)] if has_playground else []),
         ],
         exception_handlers={HTTPException: _elsewhere},
     )

@@ -10,6 +10,7 @@ let line = new Line();
 let conversation;
 let player;
 let isComposing = false;
+let isApplying = false;
 
 const watcher = {
   ready: (sessionId) => view.session(sessionId),
@@ -72,6 +73,10 @@ const link = new Link({
   },
   told: (event) => {
     conversation.told(event, now());
+    if (event.type === "session.updated" && isApplying) {
+      view.notice("applied; what is fixed holds from the next conversation on");
+    }
+    if (["session.updated", "error"].includes(event.type)) isApplying = false;
     view.figures(conversation);
   },
   lost: () => conversation.lost(now()),
@@ -168,7 +173,7 @@ byId("form").addEventListener("submit", (event) => {
   const hasBegun = conversation.sessionId !== null;
   const session = hasBegun ? { ...changes, duologue: own } : settings();
   link.send({ type: "session.update", session });
-  view.notice(hasBegun ? "applied; what is fixed holds from the next conversation on" : "applied");
+  isApplying = link.isLive;
 });
 field.addEventListener("compositionstart", () => (isComposing = true));
 field.addEventListener("compositionend", () => {

@@ -10,8 +10,6 @@ from importlib.resources import files
 from starlette.requests import Request
 from starlette.responses import Response
 
-PATH = "/playground"
-
 _SCRIPTS = (
     "elements.js",
     "line.js",
