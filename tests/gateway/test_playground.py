@@ -200,7 +200,7 @@ async def test_it_connects_again(home: House, browser: Tab) -> None:
         await person.say("and what is that?")
         await person.until(f"{replies()}.length === 2")
         assert await person.value(SESSION) != first
-        record = await home.premises.store.session(TENANT, await person.value(SESSION))
+        record = await home.premises.store.require_session(TENANT, await person.value(SESSION))
         history = config_from_bytes(record.config).history
         assert [turn.role for turn in history] == ["user", "assistant"]
         assert history[0].text == "what is it?"
@@ -220,7 +220,7 @@ async def test_settings_reach_the_session(person: Person, home: House) -> None:
     await person.choose("instructions", "Be brief.")
     await person.say("what is it?")
     await person.until(f"{replies()}.length === 1")
-    record = await home.premises.store.session(TENANT, await person.value(SESSION))
+    record = await home.premises.store.require_session(TENANT, await person.value(SESSION))
     config = config_from_bytes(record.config)
     assert (config.strategy, config.system_prompt) == ("turn", "Be brief.")
     await person.choose("max-tokens", "99999999")
