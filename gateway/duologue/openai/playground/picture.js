@@ -4,12 +4,16 @@ const CHAR_PX = 7.25;
 const IDLE_AFTER_MS = 2500;
 const GAP_PX = 36;
 const MAX_PX = 60000;
-const LANES = { axis: 12, user: [32, 47, 62], userBar: 68, judged: [80, 128], said: 138, words: [156, 171, 186] };
+const LANES = { axis: 12, user: [32, 47, 62], userBar: 68, judged: [78, 120], said: 138, words: [158, 172, 186] };
 const SAID = [{ y: LANES.said, height: 8, class: "said bar" }, "the assistant speaks"];
 
 class Picture {
   constructor(svg, names, scroll) {
-    Object.assign(this, { svg, scroll });
+    Object.assign(this, { svg, scroll, isFollowing: true });
+    // Who has gone back stays there.
+    scroll.addEventListener("scroll", () => {
+      this.isFollowing = scroll.scrollLeft + scroll.clientWidth >= scroll.scrollWidth - 40;
+    });
     for (const [text, y] of [["you", 47], ["judged", 108], ["assistant", 171]]) {
       const name = drawn("text", { x: 6, y, class: "lane-name" });
       name.textContent = text;
@@ -27,7 +31,7 @@ class Picture {
     this.width = 0;
     this.ends = {};
     this.bars = new Map(); // those that still grow, by what they are of
-    this.word = null;
+    this.words = new Map(); // the unfinished one of each lane
     this.grow(this.scroll.clientWidth || 300);
   }
 
@@ -56,12 +60,10 @@ class Picture {
   }
 
   grow(width) {
-    if (width > this.width) {
-      const isAtEnd = this.scroll.scrollLeft + this.scroll.clientWidth >= this.width - 8;
-      this.width = Math.ceil(width);
-      this.svg.setAttribute("width", this.width);
-      if (isAtEnd) this.scroll.scrollLeft = this.width;
-    }
+    if (width <= this.width) return;
+    this.width = Math.ceil(width);
+    this.svg.setAttribute("width", this.width);
+    if (this.isFollowing) this.scroll.scrollLeft = this.width;
   }
 
   put(name, attributes, title) {
@@ -91,34 +93,32 @@ class Picture {
   // More of a lane's text: a word grows until its end, then the next one begins.
   write(rows, ms, text, kind) {
     for (const piece of text.match(/\s+|\S+/g) ?? []) {
+      const word = this.words.get(rows);
       if (/^\s/.test(piece)) {
-        this.word = null;
-        continue;
+        if (word !== undefined) this.ends[word.row] += CHAR_PX / 2;
+        this.words.delete(rows);
+      } else if (word === undefined) {
+        this.words.set(rows, this.place(rows, ms, piece, kind));
+      } else {
+        word.made.append(piece);
+        this.ends[word.row] = word.start + [...word.made.textContent].length * CHAR_PX;
+        this.grow(this.ends[word.row] + 40);
       }
-      if (this.word === null || this.word.rows !== rows) {
-        this.word = { rows, ...this.place(rows, ms, piece, kind) };
-        continue;
-      }
-      this.word.made.append(piece);
-      const end = this.word.start + [...this.word.made.textContent].length * CHAR_PX;
-      this.ends[this.word.row] = end;
-      this.grow(end + 40);
     }
-    for (const row of rows) this.ends[row] = (this.ends[row] ?? 0) + (this.word?.row === row ? 3 : 0);
   }
 
   typed(before, now, ms) {
     this.extend("line", ms, { y: LANES.userBar, height: 5, class: "user bar" }, "the user types");
     if (now.startsWith(before)) this.write(LANES.user, ms, now.slice(before.length), "user");
     else {
-      this.word = null;
+      this.words.delete(LANES.user);
       this.write(LANES.user, ms, `⌫${now.split(/\s+/).at(-1)}`, "user");
     }
   }
 
   newLine() {
     this.end("line");
-    this.word = null;
+    this.words.delete(LANES.user);
   }
 
   judged(event, ms) {
@@ -169,11 +169,11 @@ class Picture {
 
   began(turn, ms) {
     this.end("held", ms);
-    this.word = null;
+    this.words.delete(LANES.words);
     this.begin(turn, ms, ...SAID);
     if (turn.waitMs === undefined) return;
     const [from, to] = [this.x(turn.askedMs), this.x(ms)];
-    this.put("line", { x1: from, x2: to, y1: 134, y2: 134, class: "wait" });
+    this.put("line", { x1: from, x2: to, y1: 133, y2: 133, class: "wait" });
     this.text((from + to) / 2 - 18, 131, `${Math.round(turn.waitMs)} ms`, "wait-name");
   }
 
@@ -195,7 +195,7 @@ class Picture {
   cut(turn, ms) {
     this.end("paused", ms);
     this.end(turn, ms);
-    this.word = null;
+    this.words.delete(LANES.words);
     const x = this.at(ms);
     this.put("line", { x1: x, x2: x, y1: 132, y2: 190, class: "cut-line" });
     this.text(x + 4, LANES.said + 8, "✕ cut off", "cut-name");
