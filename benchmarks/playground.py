@@ -21,11 +21,9 @@ from duologue.settings import DecodingSettings, Settings
 from tests.browser import Tab, tab
 
 KEY_EVERY_S = 0.07
-WIDTH, HEIGHT, SCALE = 1080, 900, 1.5
-NUM_REPLIES = "document.querySelectorAll('#turns .assistant').length"
-SHOWN_CHARS = (
-    "(document.querySelector('#turns .assistant:last-child .text')?.firstChild.length ?? 0)"
-)
+WIDTH, HEIGHT, SCALE = 1080, 1080, 1.5
+REPLIES = "[...document.querySelectorAll('#turns .assistant .text')]"
+SHOWN_CHARS = f"{REPLIES}.at(-1)?.firstChild.length"
 
 
 def main() -> None:
@@ -67,11 +65,11 @@ def _converse(browser: Tab, url: str, key: str) -> None:
     browser.until("document.getElementById('status').dataset.link === 'live'")
     browser.value("document.getElementById('words').open = true")
     _type(browser, "What is the sea made of?")
-    browser.until(f"{NUM_REPLIES} > 0 && {SHOWN_CHARS} > 12")
+    browser.until(f"{REPLIES}.length > 0 && {SHOWN_CHARS} > 12")
     _type(browser, "mhm")
     browser.until(f"{SHOWN_CHARS} > 50")
     _type(browser, "Wait, why is it salty?")
-    browser.until(f"{NUM_REPLIES} > 1 && {SHOWN_CHARS} > 20")
+    browser.until(f"{REPLIES}.length > 1 && {SHOWN_CHARS} > 20")
 
 
 def _type(browser: Tab, text: str) -> None:
