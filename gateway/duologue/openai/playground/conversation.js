@@ -65,11 +65,23 @@ class Conversation {
     if (this.held !== null && event.state === "query" && text === this.held.text) return;
     if (this.held !== null && text.startsWith(this.held.text)) this.withdraw(nowMs);
     if (event.state === "incomplete" || text === "") return;
-    const turn = this.add({ role: "user", text, state: event.state, reason: event.reason });
+    this.replace(text, event.segment_ids);
+    const turn = this.add({
+      role: "user", text, state: event.state, reason: event.reason, segmentIds: event.segment_ids,
+    });
     if (event.state === "query") {
       this.held = turn;
       this.watcher.held(turn, nowMs);
     }
+  }
+
+  // What was decided too early went on: the same words and more are one turn.
+  replace(text, segmentIds) {
+    const last = this.turns.at(-1);
+    if (last?.role !== "user" || !text.startsWith(last.text)) return;
+    if (!last.segmentIds.some((each) => segmentIds.includes(each))) return;
+    this.turns.pop();
+    this.watcher.replaced(last);
   }
 
   // The reply that was held is taken back: nobody has seen it.

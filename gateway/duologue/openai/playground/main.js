@@ -24,6 +24,7 @@ const watcher = {
     picture.judged(event, ms);
     if (event.state !== "incomplete") line.decided(event.segment_ids);
   },
+  replaced: (turn) => view.remove(turn),
   held: (turn, ms) => picture.held(ms),
   withdrawn: (turn, ms) => {
     view.remove(turn);

@@ -198,7 +198,7 @@ class Picture {
     this.words.delete(LANES.words);
     const x = this.at(ms);
     this.put("line", { x1: x, x2: x, y1: 132, y2: 190, class: "cut-line" });
-    this.text(x + 4, LANES.said + 8, "✕ cut off", "cut-name");
+    this.text(x + 4, 131, "✕ cut off", "cut-name");
   }
 
   // Time goes on while somebody speaks, or something is held.
