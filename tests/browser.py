@@ -27,6 +27,9 @@ _OPTIONS = (
     "--remote-debugging-pipe",
 )
 _READ_BYTES = 1 << 16
+_KEYS = {"Tab": (9, {}), "Enter": (13, {"text": "\r"}), "Escape": (27, {})}
+"""Codes of keys that are no characters, and what they write."""
+_LOOK_EVERY_MS = 20
 _REDIRECTED = """
 import os, sys
 os.dup2(int(sys.argv[1]), 3)
@@ -77,8 +80,12 @@ class Tab:
 
     def open(self, path: Path) -> None:
         """Go to a file, and wait until it is there."""
+        self.visit(path.as_uri())
+
+    def visit(self, url: str) -> None:
+        """Go to an address, and wait until it is there."""
         self._is_loaded = False
-        self.do("Page.navigate", url=path.as_uri())
+        self.do("Page.navigate", url=url)
         while not self._is_loaded:
             self._take(self._next("the page"))
 
@@ -88,10 +95,21 @@ class Tab:
         assert "exceptionDetails" not in told, told
         return told["result"].get("value")
 
+    def until(self, expression: str) -> None:
+        """Wait until an expression is true within the page."""
+        look = f"() => ({expression}) ? resolve() : setTimeout(look, {_LOOK_EVERY_MS})"
+        promise = f"new Promise((resolve) => {{ const look = {look}; look(); }})"
+        told = self.do("Runtime.evaluate", expression=promise, awaitPromise=True)
+        assert "exceptionDetails" not in told, told
+
+    def type(self, text: str) -> None:
+        """Press the key of each character."""
+        for character in text:
+            self.press(character)
+
     def press(self, key: str) -> None:
         """A key, down and up."""
-        text = {"text": key} if len(key) == 1 else {}
-        code = {"Tab": 9}.get(key, 0)
+        code, text = _KEYS.get(key, (0, {"text": key} if len(key) == 1 else {}))
         named = {"key": key, "windowsVirtualKeyCode": code}
         self.do("Input.dispatchKeyEvent", type="keyDown", **named, **text)
         self.do("Input.dispatchKeyEvent", type="keyUp", **named)

@@ -118,6 +118,9 @@ class SessionSettings:
                 check_range(f"sessions.{name}", value, 1, 2**32 - 1)
 
 
+PLAYGROUND_PATH = "/playground"
+
+
 @dataclass(frozen=True, slots=True)
 class GatewaySettings:
     """Where clients come in, and how much of them."""
@@ -129,6 +132,8 @@ class GatewaySettings:
     http_port: int | None = None
     """Port for clients of OpenAI's API, over HTTP and WebSocket; none for no port, 0 for a free
     one."""
+    playground: bool = False
+    """Whether that port has a page to converse on, at `/playground`."""
     tls_certificate: str | None = None
     """PEM file with the server's certificate chain; with `tls_key`, both ports speak TLS."""
     tls_key: str | None = None
@@ -176,6 +181,9 @@ class GatewaySettings:
             is_another = self.http_port == 0 or self.http_port != self.port
             rule = "another port than gateway.port"
             check(is_another, "gateway.http_port", rule, self.http_port)
+        has_place = not self.playground or self.http_port is not None
+        rule = "set together with gateway.http_port, which serves the page"
+        check(has_place, "gateway.playground", rule, self.playground)
         has_both = (self.tls_certificate is None) == (self.tls_key is None)
         check(has_both, "gateway.tls_key", "set together with gateway.tls_certificate", None)
         has_use = self.tls_client_ca is None or self.tls_certificate is not None
@@ -199,6 +207,13 @@ class GatewaySettings:
         )
         check_range("gateway.max_kept_sessions", self.max_kept_sessions, 1, 10**9)
         check_range("gateway.max_kept_mib", self.max_kept_mib, 1, 2**24)
+
+    def playground_url(self, http_address: str | None) -> str | None:
+        """Where the page is, for people; None where there is none."""
+        if http_address is None or not self.playground:
+            return None
+        scheme = "http" if self.tls_certificate is None else "https"
+        return f"{scheme}://{http_address}{PLAYGROUND_PATH}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,8 @@ async def _run(settings: Settings, ray_address: str | None, say: Say, pid: int) 
             say(f"address  {cluster.address}")
             if cluster.http_address is not None:
                 say(f"OpenAI's API is at {cluster.http_address}")
+            if (url := settings.gateway.playground_url(cluster.http_address)) is not None:
+                say(f"the playground is at {url}")
             say(f"api key  {key}")
             if path is not None:
                 say(f"both are in {path}, where `duologue chat` finds them")

@@ -97,6 +97,8 @@ def _announce(gateway: Gateway, ready_file: Path | None) -> None:
     # Last: whoever has read it finds the file.
     if gateway.http_address is not None:
         print(f"OpenAI's API is at {gateway.http_address}", flush=True)
+    if gateway.playground_url is not None:
+        print(f"the playground is at {gateway.playground_url}", flush=True)
     print(f"gateway listens at {gateway.address}", flush=True)
 
 

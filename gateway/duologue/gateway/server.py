@@ -64,6 +64,7 @@ class Gateway:
         """Where clients find it."""
         self.http_address = http_address
         """Where clients of OpenAI's API find it, if they do."""
+        self.playground_url = settings.gateway.playground_url(http_address)
 
     @property
     def num_streams(self) -> int:

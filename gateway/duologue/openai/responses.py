@@ -101,9 +101,13 @@ class Responses:
         return [] if ended is None else [ended.end(usage)]
 
     def interrupted(self, number: int, heard_chars: int) -> list[Event]:
-        if (response := self._kept.get(number)) is not None:
+        """So much stays, counted within the response that is told of."""
+        response, before = self._kept.get(number), 0
+        if response is not None:
             response.is_cut = True
-        return self._noted("duologue.interrupted", number, heard_chars=heard_chars)
+            before = response.start_chars
+        chars = max(0, heard_chars - before)
+        return self._noted("duologue.interrupted", number, heard_chars=chars)
 
     def paused(self, number: int) -> list[Event]:
         return self._noted("duologue.response_paused", number)

@@ -25,9 +25,10 @@ from duologue.openai.api_error import ApiError
 from duologue.openai.chat_door import ChatDoor
 from duologue.openai.chat_request import PARAMS as CHAT
 from duologue.openai.door import Door, answer_of
+from duologue.openai.playground import page as playground
 from duologue.openai.realtime_door import converse
 from duologue.openai.session_fields import PARAMS as REALTIME
-from duologue.service_settings import GatewaySettings
+from duologue.service_settings import PLAYGROUND_PATH, GatewaySettings
 
 _OTHER_CONNECTIONS = 1_000
 """At once, beside those of conversations."""
@@ -48,7 +49,8 @@ async def serving_http(
         yield None
         return
     chats = ChatDoor(Door(desk, allowance, CHAT))
-    application = _application(Door(desk, allowance, {**REALTIME, "model": "model"}), chats)
+    door = Door(desk, allowance, {**REALTIME, "model": "model"})
+    application = _application(door, chats, has_playground=settings.playground)
     with _listening(settings) as listener:
         server = _InBackground(_config(application, settings, certificates))
         async with running(server.serve([listener])):
@@ -60,7 +62,7 @@ async def serving_http(
                 await server.stop()
 
 
-def _application(door: Door, chats: ChatDoor) -> Starlette:
+def _application(door: Door, chats: ChatDoor, *, has_playground: bool) -> Starlette:
     async def realtime(websocket: WebSocket) -> None:
         await converse(door, websocket)
 
@@ -70,6 +72,7 @@ def _application(door: Door, chats: ChatDoor) -> Starlette:
             Route("/v1/chat/completions", chats.complete, methods=["POST"]),
             Route("/v1/models", chats.models),
             Route("/v1/models/{model:path}", chats.models),
+            *([Route(PLAYGROUND_PATH, playground.show)] if has_playground else []),
         ],
         exception_handlers={HTTPException: _elsewhere},
     )

@@ -171,6 +171,8 @@ def test_a_response_that_was_cut_by_mistake_goes_on_as_another() -> None:
     assert done["response"]["output"][0]["content"][0]["text"] == "two three"
     client.send("duologue.playback_ack", item_id=client.item_ids[-1], heard_chars=3)
     assert client.said[-1].playback_ack == events.PlaybackAck(response_id=1, heard_chars=7)
+    (told,) = client.hear(interrupted=events.Interrupted(response_id=1, heard_chars=7))
+    assert told["heard_chars"] == 3, "within its own text"
 
 
 def test_a_pause_is_told_and_the_text_goes_on() -> None:

@@ -1,0 +1,1 @@
+"""A page to converse on, which the gateway serves when `gateway.playground` says so."""
