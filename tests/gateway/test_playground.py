@@ -1,6 +1,7 @@
 """The playground in a real browser, before real sessions with a tiny model."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -23,6 +24,8 @@ from tests.gateway.relay import relay
 
 LINK = "document.getElementById('status').dataset.link"
 IS_LIVE = f"{LINK} === 'live'"
+JUDGED = "(document.querySelector('#judgements td')?.textContent ?? '').trim()"
+"""What was judged last."""
 NOTICE = "document.getElementById('notice').textContent"
 RECOGNISER = """
 window.SpeechRecognition = class extends EventTarget {
@@ -92,6 +95,7 @@ class Person:
         """To its end, which alone is judged as that."""
         self._home.premises.dictate(State.INCOMPLETE)
         await self.write(text[:-1])
+        await self.until(f"{JUDGED}.endsWith({json.dumps(text[:-1].strip())})")
         self._home.premises.dictate(state)
         await self.do(self._browser.type, text[-1])
         await self.do(self._browser.press, "Enter")

@@ -103,6 +103,19 @@ def test_it_goes_on_word_for_word_when_the_cut_was_a_mistake() -> None:
     assert stage.trunk == f"[reply: {HELLO}]"
 
 
+def test_it_waits_behind_a_reply_that_keeps_silent_on_demand() -> None:
+    stage = asking()
+    stage.say("How is it?", "a")
+    stage.tick()
+    stage.say("hush", "b")
+    stage.tick()
+    ask(stage, "One moment.")
+    assert story(stage.settle()) == []
+    assert stage.session.is_silent
+    stage.say("go on", "c")
+    assert story(stage.settle())[-3:] == ["2 starts", "2 says: One moment.", "2 done: stop"]
+
+
 def test_one_that_is_cut_in_its_first_slice_is_told_of() -> None:
     stage = asking(Setting(replies=("Fine.",)))
     ask(stage, HELLO)

@@ -13,7 +13,7 @@ from duologue.session_config import SessionConfig
 from duologue.settings import DecodingSettings, Settings
 from duologue.states import State
 from tests.unit.session.stage import DECODING, Setting, Stage, assistant, picture, user
-from tests.unit.session.test_words import words
+from tests.unit.session.test_model_words import words
 from tests.unit.text.tiny_tokenizers import byte_level
 
 TALK = (
