@@ -24,17 +24,9 @@ OUR_OWN = {"closed"}
 """What is no event of the platform's."""
 
 
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[EmbeddedValkey]:
-    server = EmbeddedValkey()
-    asyncio.run(server.start())
-    yield server
-    asyncio.run(server.stop())
-
-
 @pytest.fixture
-async def home(tmp_path: Path, valkey: EmbeddedValkey) -> AsyncIterator[House]:
-    async with house(tmp_path / "house", valkey.url) as home:
+async def home(tmp_path: Path, server: EmbeddedValkey) -> AsyncIterator[House]:
+    async with house(tmp_path / "house", server.url) as home:
         yield home
 
 

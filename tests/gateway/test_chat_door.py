@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -26,20 +26,12 @@ ASKED: Any = [
 ]
 
 
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[EmbeddedValkey]:
-    server = EmbeddedValkey()
-    asyncio.run(server.start())
-    yield server
-    asyncio.run(server.stop())
-
-
 @pytest.fixture
-async def home(tmp_path: Path, valkey: EmbeddedValkey) -> AsyncIterator[House]:
+async def home(tmp_path: Path, server: EmbeddedValkey) -> AsyncIterator[House]:
     """With a store that is empty: a gateway that stops leaves sessions that it was closing."""
-    with Redis.from_url(valkey.url) as redis:
+    with Redis.from_url(server.url) as redis:
         redis.flushall()
-    async with house(tmp_path, valkey.url) as home:
+    async with house(tmp_path, server.url) as home:
         yield home
 
 

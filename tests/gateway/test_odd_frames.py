@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -15,17 +15,9 @@ NUM_FRAMES = 400
 SEED = 7
 
 
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[EmbeddedValkey]:
-    server = EmbeddedValkey()
-    asyncio.run(server.start())
-    yield server
-    asyncio.run(server.stop())
-
-
 @pytest.fixture
-async def home(tmp_path: Path, valkey: EmbeddedValkey) -> AsyncIterator[House]:
-    async with house(tmp_path, valkey.url) as home:
+async def home(tmp_path: Path, server: EmbeddedValkey) -> AsyncIterator[House]:
+    async with house(tmp_path, server.url) as home:
         yield home
 
 

@@ -1,9 +1,8 @@
 """The examples of docs/openai.md, run as shown, against real sessions."""
 
-import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -15,18 +14,10 @@ from tests.programs import running
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[EmbeddedValkey]:
-    server = EmbeddedValkey()
-    asyncio.run(server.start())
-    yield server
-    asyncio.run(server.stop())
-
-
 @pytest.fixture
-async def environment(tmp_path: Path, valkey: EmbeddedValkey) -> AsyncIterator[dict[str, str]]:
+async def environment(tmp_path: Path, server: EmbeddedValkey) -> AsyncIterator[dict[str, str]]:
     """As a reader has it after `duologue up`."""
-    async with house(tmp_path, valkey.url, max_reply_tokens=200) as home:
+    async with house(tmp_path, server.url, max_reply_tokens=200) as home:
         yield {**os.environ, "DUOLOGUE_HTTP": home.url, "DUOLOGUE_API_KEY": home.key}
 
 

@@ -42,22 +42,14 @@ SESSION = "document.getElementById('session').textContent"
 
 
 @pytest.fixture(scope="module")
-def valkey() -> Iterator[EmbeddedValkey]:
-    server = EmbeddedValkey()
-    asyncio.run(server.start())
-    yield server
-    asyncio.run(server.stop())
-
-
-@pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
     with tab(tmp_path_factory.mktemp("browser")) as opened:
         yield opened
 
 
 @pytest.fixture
-async def home(tmp_path: Path, valkey: EmbeddedValkey) -> AsyncIterator[House]:
-    async with house(tmp_path, valkey.url, playground=True) as home:
+async def home(tmp_path: Path, server: EmbeddedValkey) -> AsyncIterator[House]:
+    async with house(tmp_path, server.url, playground=True) as home:
         yield home
 
 

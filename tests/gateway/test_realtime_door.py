@@ -1,7 +1,7 @@
 """The Realtime API as the official client speaks it, before real sessions with a tiny model."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -18,17 +18,9 @@ from tests.gateway.real import MODEL, House, house
 from tests.waiting import waiting_for
 
 
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[EmbeddedValkey]:
-    server = EmbeddedValkey()
-    asyncio.run(server.start())
-    yield server
-    asyncio.run(server.stop())
-
-
 @pytest.fixture
-async def home(tmp_path: Path, valkey: EmbeddedValkey) -> AsyncIterator[House]:
-    async with house(tmp_path, valkey.url) as home:
+async def home(tmp_path: Path, server: EmbeddedValkey) -> AsyncIterator[House]:
+    async with house(tmp_path, server.url) as home:
         yield home
 
 
