@@ -13,6 +13,7 @@
     ├── UnknownTenant           no such tenant
     ├── UnknownKey              no such API key
     ├── UnknownNode             no such node in the cluster
+    ├── UnusableCall            the model called a tool in a way that cannot be followed
     ├── StaleEpoch              the request carries an older epoch than its session's
     ├── LeaseHeld               another process holds the session; says where
     └── StoreUnavailable        the store cannot be reached, or cannot answer now
@@ -80,6 +81,10 @@ class UnknownKey(DuologueError):
 
 class UnknownNode(DuologueError):
     """The cluster has no node of that name that is alive."""
+
+
+class UnusableCall(DuologueError):
+    """The model called a tool in a way that cannot be followed, so that nothing was called."""
 
 
 class StaleEpoch(DuologueError):

@@ -26,10 +26,11 @@ from duologue.errors import (
     UnknownNode,
     UnknownSession,
     UnknownTenant,
+    UnusableCall,
 )
 from duologue.lane.steps import EndReason
 from duologue.session_config import SessionConfig
-from duologue.speaker import Speaker
+from duologue.speaker import FOR_CLIENTS
 from duologue.states import State
 
 # What the client says.
@@ -111,8 +112,8 @@ class ContextAppend:
     """White space around it means nothing."""
 
     def __post_init__(self) -> None:
-        if self.role not in set(Speaker):
-            allowed = ", ".join(map(repr, map(str, Speaker)))
+        if self.role not in FOR_CLIENTS:
+            allowed = ", ".join(map(repr, map(str, FOR_CLIENTS)))
             raise InvalidInput(f"context_append.role must be one of {allowed}, not {self.role!r}")
 
 
@@ -124,6 +125,19 @@ class ResponseCreate:
     """What it is to know or to heed; it stays in the conversation as a note."""
     text: str = ""
     """What it says, word for word; empty to let the model speak on."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What came of a call of a tool. It joins the conversation behind the reply that is being
+    given; when all calls of a response have theirs, the assistant speaks on."""
+
+    call_id: str
+    """That of the `ToolCall`; each has one result."""
+    output: str
+    """White space around it means nothing; it may be empty."""
+    is_silent: bool = False
+    """Whether the assistant does not speak on because of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +161,7 @@ ClientEvent = (
     | AssistantSaid
     | ContextAppend
     | ResponseCreate
+    | ToolResult
     | SessionUpdate
     | SessionClose
 )
@@ -242,6 +257,20 @@ class ResponseResumed:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolCall:
+    """The model calls a tool, which the client is to run: once, whatever happens to the connection,
+    to the session's processes or to the rest of the response. It will not be taken back."""
+
+    call_id: str
+    """Names it in the session; the `ToolResult` is to carry it."""
+    response_id: int
+    name: str
+    """One of the session's tools."""
+    arguments: str
+    """A JSON object as the model wrote it; that it keeps to the tool's schema was not checked."""
+
+
+@dataclass(frozen=True, slots=True)
 class ContextTrimmed:
     """The conversation outgrew the model's context, so its oldest turns were forgotten."""
 
@@ -262,6 +291,7 @@ class ErrorCode(StrEnum):
     UNKNOWN_TENANT = "unknown_tenant"
     UNKNOWN_KEY = "unknown_key"
     UNKNOWN_NODE = "unknown_node"
+    UNUSABLE_CALL = "unusable_call"
     STALE_EPOCH = "stale_epoch"
     LEASE_HELD = "lease_held"
     STORE_UNAVAILABLE = "store_unavailable"
@@ -271,7 +301,8 @@ class ErrorCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Error:
-    """A client event could not be followed; the conversation is as it was before it."""
+    """A client event could not be followed, and the conversation is as it was before it; or the
+    model said something that cannot be."""
 
     code: ErrorCode
     message: str
@@ -295,6 +326,7 @@ _CODES: tuple[tuple[type[DuologueError], ErrorCode], ...] = (
     (UnknownTenant, ErrorCode.UNKNOWN_TENANT),
     (UnknownKey, ErrorCode.UNKNOWN_KEY),
     (UnknownNode, ErrorCode.UNKNOWN_NODE),
+    (UnusableCall, ErrorCode.UNUSABLE_CALL),
     (StaleEpoch, ErrorCode.STALE_EPOCH),
     (LeaseHeld, ErrorCode.LEASE_HELD),
     (StoreUnavailable, ErrorCode.STORE_UNAVAILABLE),
@@ -315,6 +347,7 @@ ServerEvent = (
     | Interrupted
     | ResponsePaused
     | ResponseResumed
+    | ToolCall
     | ContextTrimmed
     | Error
     | SessionClosed

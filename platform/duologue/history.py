@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from duologue.errors import InvalidSetting
 from duologue.setting_checks import check, check_choice
-from duologue.speaker import Speaker
+from duologue.speaker import FOR_CLIENTS
 
 MAX_EARLIER_TURNS = 512
 MAX_HISTORY_BYTES = 131_072
@@ -24,7 +24,7 @@ class EarlierTurn:
     text: str
 
     def __post_init__(self) -> None:
-        check_choice("config.history.role", self.role, tuple(map(str, Speaker)))
+        check_choice("config.history.role", self.role, tuple(map(str, FOR_CLIENTS)))
         is_unicode = not any("\ud800" <= char <= "\udfff" for char in self.text)
         allowed = "valid Unicode without lone surrogates"
         check(is_unicode, "config.history.text", allowed, self.text)

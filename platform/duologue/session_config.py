@@ -14,6 +14,7 @@ from duologue.settings import (
     DecodingSettings,
     ReplySamplingSettings,
 )
+from duologue.tools import Tool, check_tools
 
 Label = str | float | bool
 _Section = TypeVar("_Section", DecodingSettings, ReplySamplingSettings)
@@ -23,7 +24,7 @@ MAX_STOP_STRING_CHARS = 256
 MAX_LABELS = 16
 MAX_LABEL_CHARS = 256
 
-_FIXED = ("model", "strategy", "system_prompt", "history", "labels")
+_FIXED = ("model", "strategy", "system_prompt", "history", "labels", "tools")
 _DECODING = (
     "strategy",
     "system_prompt",
@@ -65,6 +66,8 @@ class SessionConfig:
     """The caller's own."""
     history: tuple[EarlierTurn, ...] = ()
     """What was said before, which the model is to know."""
+    tools: tuple[Tool, ...] = ()
+    """What the model may call, where its chat template has a form for that."""
 
     def __post_init__(self) -> None:
         is_name = self.model is None or MODEL_NAME.fullmatch(self.model) is not None
@@ -77,6 +80,7 @@ class SessionConfig:
             _check_text("labels", name, MAX_LABEL_CHARS)
             _check_text("labels", label if isinstance(label, str) else None, MAX_LABEL_CHARS)
         check_history(self.history)
+        check_tools(self.tools)
         # Each value is within its range, whatever the others are.
         self.decoding(DecodingSettings())
         self.sampling(ReplySamplingSettings())

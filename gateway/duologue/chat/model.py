@@ -18,6 +18,7 @@ from duologue.events import (
     ResponseResumed,
     ResponseStarted,
     SessionClosed,
+    ToolCall,
 )
 from duologue.lane.steps import EndReason
 from duologue.notices import Backpressure, GoAway, Queued, QuotaReached, SessionMoved, SessionReady
@@ -119,6 +120,8 @@ class ChatModel:
                 self.notice = "the reply falls silent"
             case ResponseResumed(response_id, from_chars):
                 self._resume(response_id, from_chars)
+            case ToolCall(call_id, _, name):
+                self.notice = f"the model calls {name} ({call_id})"
             case ContextTrimmed(dropped_turns):
                 self.notice = f"the {dropped_turns} oldest turns were forgotten"
             case Error(_, message):

@@ -49,6 +49,7 @@ from duologue.events import (
     ResponseStarted,
     SessionClosed,
     StateReason,
+    ToolCall,
 )
 from duologue.history import EarlierTurn
 from duologue.notices import (
@@ -61,6 +62,7 @@ from duologue.notices import (
     SessionReady,
 )
 from duologue.session_config import SessionConfig
+from duologue.tools import Tool
 from duologue.usage import Usage
 
 __all__ = [
@@ -110,6 +112,8 @@ __all__ = [
     "StateReason",
     "Timing",
     "Told",
+    "Tool",
+    "ToolCall",
     "Unauthenticated",
     "Unreachable",
     "Usage",

@@ -24,6 +24,7 @@ _ROLES = {
     pb.ROLE_USER: Role.USER,
     pb.ROLE_ASSISTANT: Role.ASSISTANT,
     pb.ROLE_SYSTEM: Role.SYSTEM,
+    pb.ROLE_TOOL: Role.TOOL,
 }
 
 

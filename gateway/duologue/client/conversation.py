@@ -26,6 +26,7 @@ from duologue.events import (
     ResponseCreate,
     SessionClose,
     SessionUpdate,
+    ToolResult,
 )
 from duologue.notices import Notice, Queued, SessionReady
 from duologue.session_config import SessionConfig
@@ -193,6 +194,11 @@ class Conversation:
         (a greeting, a filler), or what the model says. `instructions` are for it to heed, and stay
         in the conversation."""
         await self.send(ResponseCreate(instructions, text))
+
+    async def tool_result(self, call_id: str, output: str = "", *, is_silent: bool = False) -> None:
+        """What came of a ToolCall. When all calls of a response have their results the assistant
+        speaks on, unless the last one `is_silent`."""
+        await self.send(ToolResult(call_id, output, is_silent))
 
     async def update(self, config: SessionConfig) -> None:
         """From now on other settings; what was fixed at the start is refused by an Error event."""

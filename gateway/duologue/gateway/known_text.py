@@ -46,6 +46,8 @@ class KnownText:
             case "response_create":
                 create = event.response_create
                 return len(create.text) + len(create.instructions)
+            case "tool_result":
+                return len(event.tool_result.output)
             case "session_update":
                 return event.ByteSize()
             case _:

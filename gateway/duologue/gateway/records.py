@@ -25,6 +25,7 @@ _ROLES = {
     Role.USER: pb.ROLE_USER,
     Role.ASSISTANT: pb.ROLE_ASSISTANT,
     Role.SYSTEM: pb.ROLE_SYSTEM,
+    Role.TOOL: pb.ROLE_TOOL,
 }
 
 

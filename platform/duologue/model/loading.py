@@ -1,5 +1,6 @@
 """Loading a model: weights, tokenizer, chat format and sizes, ready for the engine."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,8 @@ from duologue.model.turn_markup import KNOWN_ENDS, turn_markup, with_markup
 from duologue.model.whole_network import read_whole_network
 from duologue.text.chat import ChatFormat, Messages, Render
 from duologue.text.tokenizer import Tokenizer
+from duologue.text.tool_markup import ToolMarkup
+from duologue.text.tool_template import Message, derive_tools
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
@@ -183,7 +186,36 @@ def _chat_format(
         return _renderer(words, thinks=thinks)([{"role": "user", "content": "Hello"}], True)
 
     require_no_thoughts(template, prompt)
-    return replace(chat, stop_strings=(*chat.stop_strings, *thought_strings(template, vocabulary)))
+    return replace(
+        chat,
+        stop_strings=(*chat.stop_strings, *thought_strings(template, vocabulary)),
+        tools=_tool_markup(words, chat, tokenizer),
+    )
+
+
+def _tool_markup(
+    words: "PreTrainedTokenizerFast", chat: ChatFormat, tokenizer: Tokenizer
+) -> ToolMarkup | None:
+    """None for a template that has no place for tools, or none that fits a conversation here."""
+
+    def render(
+        messages: Sequence[Message], tools: Sequence[Mapping[str, Any]], asks_for_reply: bool
+    ) -> str:
+        return str(
+            words.apply_chat_template(
+                list(messages),
+                tools=[dict(tool) for tool in tools] or None,
+                tokenize=False,
+                add_generation_prompt=asks_for_reply,
+                tools_in_user_message=False,  # of the templates that would put them there
+                **SWITCHED_OFF,
+            )
+        )
+
+    try:
+        return derive_tools(render, chat, tokenizer)
+    except ModelUnavailable:
+        return None
 
 
 def _stop_tokens(network: "PreTrainedModel", words: "PreTrainedTokenizerFast") -> frozenset[int]:

@@ -49,4 +49,5 @@ def asked(
         is_confirmed=True,
         given=given,
         instructions=note,
+        calls=None if given else setup.new_call_text(),
     )

@@ -14,6 +14,7 @@ from duologue.events import (
     InputAppend,
     InputRevise,
     ResponseCreate,
+    ToolResult,
 )
 from duologue.lane.slices import Slice, SliceResult
 from duologue.lane.state import LaneState
@@ -154,6 +155,8 @@ class Chronicle:
             self._pending_chars += len(event.text)
         if isinstance(event, ResponseCreate):
             self._pending_chars += len(event.text) + len(event.instructions)
+        if isinstance(event, ToolResult):
+            self._pending_chars += len(event.output)
         return self._happen(Received(client_seq, event, now_ms, tick, source))
 
     def pending(self, now_ms: float, *, may_speak: bool = True) -> Pending:

@@ -12,6 +12,7 @@ from duologue.events import (
     StateReason,
 )
 from duologue.lane.steps import EndReason, Promotion
+from duologue.session.calling import may_send, send_calls
 from duologue.session.response import Pause, Response
 from duologue.session.setup import SessionSetup
 from duologue.session.state import Decision, SessionState
@@ -161,7 +162,8 @@ class Floor:
             events.append(ResponseStarted(response.response_id))
         if more and not response.is_told:
             events.append(ResponseDelta(response.response_id, more))
-        if response.end is not None:
+        if response.end is not None and may_send(response, state):
+            events += send_calls(response, state, self._setup)
             events += self.done(response, response.end)
             if self._is_complete(response, now_ms):
                 self.remember(response, len(response.text), Outcome.COMPLETE)
@@ -183,7 +185,7 @@ class Floor:
 
     def remember(self, response: Response, heard_chars: int, outcome: Outcome) -> None:
         """A reply stands in the transcript, once, as far as it was heard."""
-        was_said = bool(response.text) or not response.is_told
+        was_said = bool(response.text) or not (response.is_told or response.is_calling)
         if response.place is None and was_said:
             text, state = response.text[:heard_chars], self._state
             response.place = state.enter(Role.ASSISTANT, text, outcome, response.response_id)

@@ -53,6 +53,7 @@ class ModelWords:
             knows_languages=True,
             words_digest=self.words_digest,
             history=config.history,
+            tools=config.tools,
         )
         self._check(setup)
         return setup
@@ -68,14 +69,28 @@ class ModelWords:
                 f"config.strategy must be 'turn' with the model {self.model}, which has no state "
                 f"head, not {setup.decoding.strategy!r}"
             )
+        if setup.tools:
+            self._check_tools(setup)
         num_tokens, limit = len(setup.opening), setup.profile.context_limit_tokens // 2
         if num_tokens > limit:
             raise InvalidSetting(
                 f"config.system_prompt must fill at most half of the context, {limit} tokens, "
-                f"not {num_tokens}"
+                f"{'with the tools ' if setup.tools else ''}not {num_tokens}"
             )
         if setup.history:
             _check_history(setup)
+
+    def _check_tools(self, setup: SessionSetup) -> None:
+        if self.chat.tools is None:
+            raise InvalidSetting(
+                f"config.tools must be empty with the model {self.model}, whose chat template has "
+                f"no form for tools that is known here, not {len(setup.tools)} tools"
+            )
+        if setup.decoding.strategy not in ("duo", "turn"):
+            raise InvalidSetting(
+                f"config.tools must be empty with the strategy {setup.decoding.strategy!r}; they "
+                "go with 'duo' and 'turn'"
+            )
 
 
 def _check_history(setup: SessionSetup) -> None:

@@ -134,12 +134,13 @@ class Narrator:
         if self._state.waiting and is_told:
             return self._state.waiting.pop(0)
         acked, stops = 0 if self._setup.reports_playback else None, self._flight.stop_strings
-        return Response(StopStrings(stops), acked_chars=acked, is_told=is_told)
+        calls = self._setup.new_call_text()
+        return Response(StopStrings(stops), acked_chars=acked, is_told=is_told, calls=calls)
 
     def _note(self) -> None:
         """The model knows something."""
         self._state.enter_note(self._state.notes.pop(0))
-        self._keep_decision()
+        self._state.keep_decision()
 
     def _begin(self, is_turn: bool) -> None:
         """A reply that nobody asked for; the client knows already of one of its own."""
@@ -150,13 +151,7 @@ class Narrator:
             state.response.response_id = state.num_responses
             self._events.append(ResponseStarted(state.num_responses))
         if is_turn:
-            self._keep_decision()
-
-    def _keep_decision(self) -> None:
-        """The last query cannot be taken back any more: something stands behind it."""
-        decision = self._state.decision
-        if decision is not None and decision.state is State.QUERY:
-            self._state.decision = None
+            state.keep_decision()
 
     def _withdraw(self) -> None:
         """The last query went on: what was answered to its beginning is taken back."""

@@ -19,6 +19,8 @@ class ContextNote:
     speaker: Speaker
     text: str
     tokens: tuple[int, ...]
+    is_call: bool = False
+    """Whether it is the assistant's call of a tool."""
 
     @property
     def step(self) -> Note:
@@ -40,7 +42,27 @@ def noted(
     text = event.text.strip()
     if not text:
         raise InvalidInput(f"{field} must be more than white space")
-    tokens = tuple(encode(text))
+    return _fitting(
+        ContextNote(Speaker(event.role), text, tuple(encode(text))), waiting, max_tokens, field
+    )
+
+
+def result_noted(
+    output: str,
+    waiting: Sequence[ContextNote],
+    encode: Callable[[str], Sequence[int]],
+    max_tokens: int,
+) -> ContextNote:
+    """The same of what came of a call of a tool, which may be nothing."""
+    text = output.strip()
+    note = ContextNote(Speaker.TOOL, text, tuple(encode(text)))
+    return _fitting(note, waiting, max_tokens, "tool_result.output")
+
+
+def _fitting(
+    note: ContextNote, waiting: Sequence[ContextNote], max_tokens: int, field: str
+) -> ContextNote:
+    tokens = note.tokens
     if len(tokens) > max_tokens:
         raise InvalidInput(
             f"{field} must have at most {max_tokens} tokens, which is what the model's "
@@ -52,4 +74,4 @@ def noted(
             f"at most {MAX_WAITING_NOTES} notes of {max_tokens} tokens together may wait for the "
             "end of a reply; send it again when that is over"
         )
-    return ContextNote(Speaker(event.role), text, tokens)
+    return note

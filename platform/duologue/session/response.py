@@ -7,10 +7,11 @@ from enum import StrEnum
 from duologue.floor_settings import FloorSettings
 from duologue.lane.slices import Heard
 from duologue.lane.steps import EndReason
+from duologue.session.call_text import CallText
 from duologue.session.noting import ContextNote
 from duologue.session.pace import Listener
 from duologue.session.stopping import StopStrings
-from duologue.text.detokenizer import StreamState, TextStream
+from duologue.text.detokenizer import HeardSplit, StreamState, TextStream
 from duologue.text.tokenizer import Tokenizer
 
 
@@ -61,6 +62,8 @@ class Response:
     """What joins the conversation before it begins."""
     is_told: bool = False
     """Whether the caller says it, with a model of its own: its text comes from there."""
+    calls: CallText | None = None
+    """Its part that calls tools; None where it cannot."""
 
     @property
     def num_tokens(self) -> int:
@@ -76,6 +79,15 @@ class Response:
     def is_awaited(self) -> bool:
         """Whether the caller, who is to say it, has not begun."""
         return self.is_told and not self.text and self.end is None
+
+    @property
+    def is_calling(self) -> bool:
+        """Whether it calls tools from here on: nothing more of it is to be shown."""
+        return self.calls is not None and self.calls.is_begun
+
+    @property
+    def has_unsent_calls(self) -> bool:
+        return self.calls is not None and self.calls.is_begun and not self.calls.is_read
 
     @property
     def shown_text(self) -> str:
@@ -146,13 +158,21 @@ class Response:
         """More of it was generated; the idle token of time division is none of what was given."""
         for token in tokens if self.given else ():
             self.num_given += self.given[self.num_given : self.num_given + 1] == (token,)
-        self.text += self.stops.push(TextStream(tokenizer, self.stream).push(tokens))
+        stream = TextStream(tokenizer, self.stream)
+        place = self.calls.place_in(tokens) if self.calls is not None else None
+        if self.calls is not None and place is not None:
+            self._take(stream.push(tokens[:place]))
+            self.calls.begin(stream.num_tokens, len(self.stream.held))
+            tokens = tokens[place:]
+        self._take(stream.push(tokens))
         if self.stops.is_met and self.end is None:
             self.end = EndReason.STOP_STRING
 
     def finish(self, reason: EndReason, tokenizer: Tokenizer) -> None:
         """It was generated to its end."""
-        self.text += self.stops.push(TextStream(tokenizer, self.stream).flush())
+        self._take(TextStream(tokenizer, self.stream).flush())
+        if self.calls is not None:
+            self.text += self.stops.push(self.calls.flush())
         self.text += self.stops.flush()
         if self.end is None:
             self.end = EndReason.STOP_STRING if self.stops.is_met else reason
@@ -168,10 +188,19 @@ class Response:
 
     def heard(self, heard_chars: int, tokenizer: Tokenizer) -> Heard:
         """The first so many characters in tokens, for the trunk to keep."""
-        if heard_chars >= len(self.text) and self.end is EndReason.STOP:
+        if heard_chars >= len(self.text) and self.end is EndReason.STOP and not self.is_calling:
             return Heard(self.num_tokens)
         split = self.stream.split_at(heard_chars)
+        if self.calls is not None and self.calls.num_tokens_before is not None:
+            # The token that begins a call has no text: it would be kept with what it follows.
+            keep_tokens = min(split.keep_tokens, self.calls.num_tokens_before)
+            split = HeardSplit(keep_tokens, split.tail_text)
         return Heard(split.keep_tokens, _tail(split.tail_text, not split.keep_tokens, tokenizer))
+
+    def _take(self, text: str) -> None:
+        if self.calls is not None:
+            text = self.calls.push(text)
+        self.text += self.stops.push(text)
 
     def _listened(self, chars: int, now_ms: float) -> None:
         """The user was there at this time."""

@@ -20,12 +20,14 @@ from duologue.events import (
     SessionClose,
     SessionClosed,
     SessionUpdate,
+    ToolResult,
 )
 from duologue.lane.lane import Lane
 from duologue.lane.phase import ReplyPhase
 from duologue.lane.slices import Slice, SliceResult
 from duologue.lane.steps import Amend
 from duologue.session.asking import asked
+from duologue.session.calling import take_result
 from duologue.session.floor import Floor
 from duologue.session.hearing import Hearing
 from duologue.session.narrator import Narrator, cut_short
@@ -258,6 +260,9 @@ class Session:
                 self.state.usage += Usage(input_tokens=len(note.tokens))
             case ResponseCreate():
                 self._ask(event)
+            case ToolResult():
+                note = take_result(event, self.state, self.setup, self._max_tokens)
+                self.state.usage += Usage(input_tokens=len(note.tokens))
             case SessionUpdate(config):
                 config.check_changeable()
                 self._change(config)

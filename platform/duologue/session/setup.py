@@ -8,6 +8,7 @@ from duologue.lane.judging import Judge
 from duologue.lane.lane import Lane
 from duologue.lane.profile import LaneProfile, max_told_tokens
 from duologue.lane.steps import Note, Promotion
+from duologue.session.call_text import CallText
 from duologue.session.terms import Terms
 from duologue.speaker import Speaker
 from duologue.strategies.base import Strategy
@@ -50,7 +51,7 @@ class SessionSetup(Terms):
     @property
     def opening(self) -> tuple[int, ...]:
         """The tokens that every trunk starts with."""
-        return self.chat.opening(self.tokenizer, self.decoding.system_prompt)
+        return self.chat.opening(self.tokenizer, self.decoding.system_prompt, self.tools)
 
     @property
     def earlier_notes(self) -> tuple[Note, ...]:
@@ -61,6 +62,13 @@ class SessionSetup(Terms):
             is_turn = speaker is not Speaker.ASSISTANT or not notes
             notes.append(Note(speaker, tuple(tokens), is_turn))
         return tuple(notes)
+
+    def new_call_text(self) -> CallText | None:
+        """What spots the calls of a new reply; None where there is nothing to call."""
+        markup = self.chat.tools
+        if not self.tools or markup is None:
+            return None
+        return CallText(markup.call_start, markup.call_start_token)
 
     def new_lane(self) -> Lane:
         """The lane of a session in which nothing happened yet."""

@@ -127,6 +127,8 @@ class Wants:
         reply = self.reply
         if reply is None or not self.goes_on:
             return 0
+        if reply.is_calling:  # which nobody has to hear
+            return self._num_held_back
         num_due = self._pace.num_due(reply.num_tokens, reply.last_heard, self.now_ms)
         return min(num_due, self._num_held_back)
 
@@ -224,9 +226,9 @@ class Wants:
         reply = self.reply
         if reply is None or not self.goes_on:
             return None
-        return (
-            self._pace.due_at_ms(reply.num_tokens, reply.last_heard, now_ms) if at_pace else now_ms
-        )
+        if reply.is_calling or not at_pace:
+            return now_ms
+        return self._pace.due_at_ms(reply.num_tokens, reply.last_heard, now_ms)
 
     def _judged_at_ms(self, now_ms: float) -> float | None:
         """When silence is to be judged."""
@@ -264,7 +266,7 @@ def depart(wants: Wants, session_id: str, epoch: int, tick: int, now_ms: float) 
         heard=wants.heard(reply, heard_chars) if reply and may_cut else None,
         conclude=conclude,
         # A stop string may end a reply before its last tokens: only the session can tell.
-        holds_reply=setup.reports_playback or has_stops or setup.holds_replies,
+        holds_reply=setup.reports_playback or has_stops or setup.holds_replies or bool(setup.tools),
         sets_aside=setup.strategy.takes_back,
         pauses=not num_reply_tokens,
         settles=bool(state.utterance.parts),

@@ -66,6 +66,14 @@ class Decision:
         return self.place is not None
 
 
+@dataclass(frozen=True, slots=True)
+class OpenCall:
+    """A call of a tool that was sent and has no result yet."""
+
+    call_id: str
+    response_id: int
+
+
 @dataclass(slots=True)
 class SessionState:
     """All that a session is but for its lane. Encoded as it is, it is the session's checkpoint."""
@@ -88,6 +96,10 @@ class SessionState:
     """Replies that the caller has begun of its own accord, and of which the engine is to know."""
     notes: list[ContextNote] = field(default_factory=list)
     """What is to join the conversation as soon as no reply is in the way."""
+    calls: list[OpenCall] = field(default_factory=list)
+    """Of tools, that wait for their results."""
+    num_calls: int = 0
+    """Calls that were sent."""
     amends: bool = False
     """Whether an acknowledgement for the reply that was cut is still to reach the engine."""
     num_responses: int = 0
@@ -132,7 +144,12 @@ class SessionState:
 
     def enter_note(self, note: ContextNote) -> None:
         """Add to the transcript what the model knows now."""
-        self.enter(Role(note.speaker), note.text, Outcome.NOTED)
+        self.enter(Role(note.speaker), note.text, Outcome.CALLED if note.is_call else Outcome.NOTED)
+
+    def keep_decision(self) -> None:
+        """The last query cannot be taken back any more: something stands behind it."""
+        if self.decision is not None and self.decision.state is State.QUERY:
+            self.decision = None
 
     def strike(self, decision: Decision) -> None:
         """Take what a decision entered out of the transcript: with a query, all that followed."""
@@ -152,7 +169,7 @@ class SessionState:
         """Give the first entry of somebody from a place on another text."""
         for at in range(max(0, place - self.num_earlier_entries), len(self.transcript)):
             entry = self.transcript[at]
-            if entry.role is role and entry.outcome is not Outcome.NOTED:
+            if entry.role is role and entry.outcome not in (Outcome.NOTED, Outcome.CALLED):
                 self.transcript[at] = Entry(role, text, entry.outcome, entry.response_id)
                 return
 

@@ -8,6 +8,7 @@ from duologue.floor_settings import FloorSettings, ListeningSettings
 from duologue.session_config import SessionConfig
 from duologue.settings import DecodingSettings, ReplySamplingSettings
 from duologue.states import State
+from duologue.tools import Tool
 
 UNTRAINED_THRESHOLDS: Mapping[State, float] = {State.QUERY: 0.5, State.NON_QUERY: 0.5}
 """For strategies that do not judge."""
@@ -35,6 +36,9 @@ class Terms:
     """Length of an utterance in progress, or of a part of it."""
     reports_playback: bool = False
     """Whether the client reports what of a reply was heard."""
+
+    tools: tuple[Tool, ...] = ()
+    """What the model may call."""
 
     knows_languages: bool = False
     """Whether `listening.foreign` holds. Sessions go on as they began: of those that began before

@@ -9,6 +9,8 @@ class Role(StrEnum):
     ASSISTANT = "assistant"
     SYSTEM = "system"
     """Neither: what the caller let the model know."""
+    TOOL = "tool"
+    """A tool that the assistant called: what came of it."""
 
 
 class Outcome(StrEnum):
@@ -27,6 +29,8 @@ class Outcome(StrEnum):
     """This much was heard, but the model does not remember it: promotion by `branch`."""
     NOTED = "noted"
     """Nobody said it here: the caller let the model know."""
+    CALLED = "called"
+    """The assistant called tools: this is the JSON of the calls."""
 
 
 @dataclass(frozen=True, slots=True)

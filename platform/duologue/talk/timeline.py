@@ -20,6 +20,7 @@ from duologue.events import (
     ServerEvent,
     SessionClosed,
     StateReason,
+    ToolCall,
 )
 from duologue.lane.steps import EndReason
 from duologue.session.transcript import Entry, Role
@@ -159,6 +160,8 @@ def _line(event: ServerEvent) -> Text | None:
             return _said(f"reply {response_id} falls silent", "yellow")
         case ResponseResumed(response_id, from_chars):
             return _said(f"reply {response_id} goes on, from character {from_chars}", "dim")
+        case ToolCall(call_id, response_id, name, arguments):
+            return _said(f"reply {response_id} calls {name} {arguments} ({call_id})", "blue")
         case ContextTrimmed(dropped_turns):
             return _said(f"the context is full: {dropped_turns} oldest turns left it", "magenta")
         case Error(code, message):

@@ -18,6 +18,7 @@ from duologue.events import (
     ResponseStarted,
     SessionUpdate,
     StateReason,
+    ToolCall,
 )
 from duologue.lane.judging import Judgement
 from duologue.lane.slices import Slice, SliceResult
@@ -149,6 +150,9 @@ class SessionSpans:
                 self._note(self._speaking, names.RESPONSE_PAUSED, now_ms)
             case ResponseResumed(response_id):
                 self._resumed(response_id, now_ms)
+            case ToolCall(call_id, _, name):
+                called: Attributes = {names.TOOL_CALL_ID: call_id, names.TOOL_NAME: name}
+                self._note(self._speaking, names.TOOL_CALLED, now_ms, called)
             case ContextTrimmed():
                 self._note(self._speaking, names.CONTEXT_TRIMMED, now_ms)
             case _:

@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass, replace
 from duologue.errors import ModelUnavailable
 from duologue.speaker import Speaker
 from duologue.text.tokenizer import Tokenizer
+from duologue.text.tool_markup import ToolMarkup
+from duologue.tools import Tool
 
 Messages = list[dict[str, str]]
 Render = Callable[[Messages, bool], str]
@@ -43,14 +45,22 @@ class ChatFormat:
     stop_tokens: frozenset[int]
     supports_system: bool
     stop_strings: tuple[str, ...] = ()
+    tools: ToolMarkup | None = None
+    """None where the template knows no tools."""
 
-    def opening(self, tokenizer: Tokenizer, system_prompt: str) -> tuple[int, ...]:
+    def opening(
+        self, tokenizer: Tokenizer, system_prompt: str, tools: Sequence[Tool] = ()
+    ) -> tuple[int, ...]:
         """Tokens before the first user turn; they stay when old turns leave the context.
 
         An empty prompt means no system turn, also where the template would put in a default of its
         own. A template without a system role gets the prompt as a user turn of its own, which
-        nobody answers: so it stays in place whatever happens to the turns behind it.
+        nobody answers: so it stays in place whatever happens to the turns behind it. Tools, which
+        only a format with markup for them takes, stand where the template has them.
         """
+        if tools:
+            assert self.tools is not None, "this chat format knows no tools"
+            return self.tools.opening(tokenizer, system_prompt, tools)
         if not system_prompt:
             return self.bare_opening
         prompt = tuple(tokenizer.encode(system_prompt))
@@ -63,6 +73,9 @@ class ChatFormat:
         system turn must come first, has the user say what would be there."""
         if speaker is Speaker.ASSISTANT:
             return (*self.reply_header, *tokens, *self.reply_end)
+        if speaker is Speaker.TOOL:
+            assert self.tools is not None, "this chat format knows no tools"
+            return (*self.tools.result_header, *tokens, *self.tools.result_end)
         num_bare = len(self.bare_opening)
         is_system = speaker is Speaker.SYSTEM and self.supports_system
         if is_system and self.system_header[:num_bare] == self.bare_opening:
@@ -83,6 +96,8 @@ class ChatFormat:
         """The format as a JSON object, for storing beside a prepared model."""
         fields = asdict(self)
         fields["stop_tokens"] = sorted(self.stop_tokens)
+        if self.tools is None:  # equal formats stay equal texts, also to those of earlier versions
+            del fields["tools"]
         return json.dumps(fields)
 
     @classmethod
@@ -91,10 +106,12 @@ class ChatFormat:
         try:
             fields = json.loads(serialized)
             pieces = {name: tuple(fields[name]) for name in (*_PIECES, "stop_strings")}
+            tools = fields.get("tools")
             return cls(
                 **pieces,
                 stop_tokens=frozenset(fields["stop_tokens"]),
                 supports_system=bool(fields["supports_system"]),
+                tools=ToolMarkup.from_json(tools) if tools is not None else None,
             )
         except (ValueError, KeyError, TypeError) as error:
             raise ModelUnavailable(f"this is not a stored chat format: {error!r}") from error

@@ -12,6 +12,7 @@ from duologue.events import (
     ResponseCreate,
     SessionClose,
     SessionUpdate,
+    ToolResult,
 )
 from duologue.text.segment_names import MAX_SEGMENT_ID_CHARS
 from duologue.v1 import events_pb2 as pb
@@ -56,6 +57,10 @@ def client_event_to_pb(client_seq: int, event: ClientEvent) -> pb.ClientEvent:
             text = unicode("response_create.text", text)
             create = pb.ResponseCreate(instructions=instructions, text=text)
             message.response_create.CopyFrom(create)
+        case ToolResult(call_id, output, is_silent):
+            output = unicode("tool_result.output", output)
+            result = pb.ToolResult(call_id=_call(call_id), output=output, is_silent=is_silent)
+            message.tool_result.CopyFrom(result)
         case SessionUpdate(config):
             message.session_update.config.CopyFrom(config_to_pb(config))
         case SessionClose():
@@ -94,6 +99,10 @@ def _event(message: pb.ClientEvent) -> ClientEvent:
             create = message.response_create
             instructions = unicode("response_create.instructions", create.instructions)
             return ResponseCreate(instructions, unicode("response_create.text", create.text))
+        case "tool_result":
+            result = message.tool_result
+            output = unicode("tool_result.output", result.output)
+            return ToolResult(_call(result.call_id), output, result.is_silent)
         case "session_update":
             return SessionUpdate(config_from_pb(message.session_update.config))
         case "session_close":
@@ -134,6 +143,10 @@ def _seq(client_seq: int) -> int:
 
 def _segment(event: str, segment_id: str) -> str:
     return name(f"{event}.segment_id", segment_id, max_chars=MAX_SEGMENT_ID_CHARS)
+
+
+def _call(call_id: str) -> str:
+    return name("tool_result.call_id", call_id)
 
 
 def _response(event: str, response_id: int) -> int:

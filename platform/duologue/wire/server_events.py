@@ -14,6 +14,7 @@ from duologue.events import (
     ResponseStarted,
     ServerEvent,
     SessionClosed,
+    ToolCall,
 )
 from duologue.v1 import events_pb2 as pb
 from duologue.wire.enums import END_REASONS, STATE_REASONS, STATES, error_code
@@ -55,6 +56,12 @@ def _put(message: pb.ServerEvent, event: ServerEvent) -> None:
         case ResponseResumed(response_id, from_chars):
             message.response_resumed.response_id = response_id
             message.response_resumed.from_chars = from_chars
+        case ToolCall(call_id, response_id, name, arguments):
+            message.tool_call.CopyFrom(
+                pb.ToolCall(
+                    call_id=call_id, response_id=response_id, name=name, arguments=arguments
+                )
+            )
         case ContextTrimmed(dropped_turns):
             message.context_trimmed.dropped_turns = dropped_turns
         case Error(code, text):
@@ -91,6 +98,9 @@ def event_from_pb(message: pb.ServerEvent) -> ServerEvent:
             return ResponseResumed(resumed.response_id, resumed.from_chars)
         case "response_paused":
             return ResponsePaused(message.response_paused.response_id)
+        case "tool_call":
+            call = message.tool_call
+            return ToolCall(call.call_id, call.response_id, call.name, call.arguments)
         case "context_trimmed":
             return ContextTrimmed(message.context_trimmed.dropped_turns)
         case "error":

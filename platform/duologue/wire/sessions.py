@@ -7,6 +7,7 @@ from google.protobuf.struct_pb2 import Struct
 from duologue.history import EarlierTurn
 from duologue.session_config import Label, SessionConfig
 from duologue.settings import Settings
+from duologue.tools import Tool
 from duologue.v1 import events_pb2 as pb
 from duologue.wire.fields import finite, parse, refuse
 
@@ -50,6 +51,7 @@ def config_from_pb(message: pb.SessionConfig) -> SessionConfig:
         stop_strings=tuple(message.stop_strings) or None,
         labels=_labels_from_pb(message.labels),
         history=tuple(EarlierTurn(turn.role, turn.text) for turn in message.history),
+        tools=tuple(map(_tool_from_pb, message.tools)),
     )
 
 
@@ -62,7 +64,17 @@ def config_to_pb(config: SessionConfig) -> pb.SessionConfig:
         message.labels.update(dict(config.labels))
     turns = config.history
     message.history.extend(pb.EarlierTurn(role=turn.role, text=turn.text) for turn in turns)
+    message.tools.extend(
+        pb.Tool(name=tool.name, description=tool.description, parameters=tool.parameters)
+        for tool in config.tools
+    )
     return message
+
+
+def _tool_from_pb(tool: pb.Tool) -> Tool:
+    if not tool.parameters:
+        return Tool(tool.name, tool.description)
+    return Tool(tool.name, tool.description, tool.parameters)
 
 
 def _labels_from_pb(labels: Struct) -> dict[str, Label]:

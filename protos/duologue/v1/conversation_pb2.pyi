@@ -68,6 +68,8 @@ class _RoleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Role.ValueType],
     """The model."""
     ROLE_SYSTEM: _Role.ValueType  # 3
     """Neither: what the caller let the model know."""
+    ROLE_TOOL: _Role.ValueType  # 4
+    """A tool that the model called: what came of it."""
 
 class Role(_Role, metaclass=_RoleEnumTypeWrapper):
     """Who said something."""
@@ -80,6 +82,8 @@ ROLE_ASSISTANT: Role.ValueType  # 2
 """The model."""
 ROLE_SYSTEM: Role.ValueType  # 3
 """Neither: what the caller let the model know."""
+ROLE_TOOL: Role.ValueType  # 4
+"""A tool that the model called: what came of it."""
 Global___Role: _TypeAlias = Role  # noqa: Y015
 
 @_typing.final
@@ -540,7 +544,8 @@ class TranscriptEntry(_message.Message):
     """The text; of a reply, what was heard of it."""
     outcome: _builtins.str
     """What became of it: "answered", "ignored", "held" or "continued"; "complete", "cut" or
-    "forgotten"; or "noted", of what `context_append` brought.
+    "forgotten"; "called", of the JSON of calls of tools; or "noted", of what `context_append` and
+    `tool_result` brought.
     """
     response_id: _builtins.int
     """Which response, for replies."""

@@ -144,6 +144,7 @@ class ClientEvent(_message.Message):
     ASSISTANT_SAID_FIELD_NUMBER: _builtins.int
     CONTEXT_APPEND_FIELD_NUMBER: _builtins.int
     RESPONSE_CREATE_FIELD_NUMBER: _builtins.int
+    TOOL_RESULT_FIELD_NUMBER: _builtins.int
     client_seq: _builtins.int
     """Counts the session's client events from 1 without gaps, across connections."""
     @_builtins.property
@@ -186,6 +187,10 @@ class ClientEvent(_message.Message):
     def response_create(self) -> Global___ResponseCreate:
         """Let the assistant speak unasked."""
 
+    @_builtins.property
+    def tool_result(self) -> Global___ToolResult:
+        """What came of a call of a tool."""
+
     def __init__(
         self,
         *,
@@ -200,12 +205,13 @@ class ClientEvent(_message.Message):
         assistant_said: Global___AssistantSaid | None = ...,
         context_append: Global___ContextAppend | None = ...,
         response_create: Global___ResponseCreate | None = ...,
+        tool_result: Global___ToolResult | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["assistant_said", b"assistant_said", "context_append", b"context_append", "event", b"event", "input_append", b"input_append", "input_commit", b"input_commit", "input_revise", b"input_revise", "playback_ack", b"playback_ack", "response_cancel", b"response_cancel", "response_create", b"response_create", "session_close", b"session_close", "session_update", b"session_update"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["assistant_said", b"assistant_said", "context_append", b"context_append", "event", b"event", "input_append", b"input_append", "input_commit", b"input_commit", "input_revise", b"input_revise", "playback_ack", b"playback_ack", "response_cancel", b"response_cancel", "response_create", b"response_create", "session_close", b"session_close", "session_update", b"session_update", "tool_result", b"tool_result"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assistant_said", b"assistant_said", "client_seq", b"client_seq", "context_append", b"context_append", "event", b"event", "input_append", b"input_append", "input_commit", b"input_commit", "input_revise", b"input_revise", "playback_ack", b"playback_ack", "response_cancel", b"response_cancel", "response_create", b"response_create", "session_close", b"session_close", "session_update", b"session_update"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assistant_said", b"assistant_said", "client_seq", b"client_seq", "context_append", b"context_append", "event", b"event", "input_append", b"input_append", "input_commit", b"input_commit", "input_revise", b"input_revise", "playback_ack", b"playback_ack", "response_cancel", b"response_cancel", "response_create", b"response_create", "session_close", b"session_close", "session_update", b"session_update", "tool_result", b"tool_result"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["input_append", "input_revise", "input_commit", "playback_ack", "response_cancel", "session_update", "session_close", "assistant_said", "context_append", "response_create"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["input_append", "input_revise", "input_commit", "playback_ack", "response_cancel", "session_update", "session_close", "assistant_said", "context_append", "response_create", "tool_result"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
@@ -448,6 +454,40 @@ class ResponseCreate(_message.Message):
 Global___ResponseCreate: _TypeAlias = ResponseCreate  # noqa: Y015
 
 @_typing.final
+class ToolResult(_message.Message):
+    """What came of a call of a tool. It joins the conversation behind the reply that is being given; when
+    all calls of a response have theirs, the assistant speaks on by itself.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALL_ID_FIELD_NUMBER: _builtins.int
+    OUTPUT_FIELD_NUMBER: _builtins.int
+    IS_SILENT_FIELD_NUMBER: _builtins.int
+    call_id: _builtins.str
+    """Required. That of the `tool_call`; each has one result."""
+    output: _builtins.str
+    """The result as text, perhaps JSON; white space around it means nothing, and it may be empty. At
+    most 65536 characters, and what is a single utterance in the model's context.
+    """
+    is_silent: _builtins.bool
+    """The assistant does not speak on because of it."""
+    def __init__(
+        self,
+        *,
+        call_id: _builtins.str = ...,
+        output: _builtins.str = ...,
+        is_silent: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call_id", b"call_id", "is_silent", b"is_silent", "output", b"output"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ToolResult: _TypeAlias = ToolResult  # noqa: Y015
+
+@_typing.final
 class SessionUpdate(_message.Message):
     """Settings that may change while a conversation goes on."""
 
@@ -513,6 +553,7 @@ class SessionConfig(_message.Message):
     MODEL_FIELD_NUMBER: _builtins.int
     REPLY_TOKENS_PER_SECOND_FIELD_NUMBER: _builtins.int
     HISTORY_FIELD_NUMBER: _builtins.int
+    TOOLS_FIELD_NUMBER: _builtins.int
     strategy: _builtins.str
     """"duo"; "listen", where the caller speaks with a model of its own; or for comparison "tdm" or
     "turn". Fixed when the session is created.
@@ -560,6 +601,13 @@ class SessionConfig(_message.Message):
         no room for a reply in the model's context. Fixed when the session is created.
         """
 
+    @_builtins.property
+    def tools(self) -> _containers.RepeatedCompositeFieldContainer[Global___Tool]:
+        """What the model may call, where its chat template has a form for tools; at most 64, and with the
+        system prompt half of the model's context. With the strategies "duo" and "turn". Fixed when the
+        session is created.
+        """
+
     def __init__(
         self,
         *,
@@ -580,10 +628,11 @@ class SessionConfig(_message.Message):
         model: _builtins.str | None = ...,
         reply_tokens_per_second: _builtins.float | None = ...,
         history: _abc.Iterable[Global___EarlierTurn] | None = ...,
+        tools: _abc.Iterable[Global___Tool] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_floor", b"_floor", "_look_ahead_tokens", b"_look_ahead_tokens", "_max_reply_tokens", b"_max_reply_tokens", "_model", b"_model", "_repetition_penalty", b"_repetition_penalty", "_reply_tokens_per_second", b"_reply_tokens_per_second", "_reply_tokens_per_slice", b"_reply_tokens_per_slice", "_reports_playback", b"_reports_playback", "_seed", b"_seed", "_strategy", b"_strategy", "_system_prompt", b"_system_prompt", "_temperature", b"_temperature", "_top_k", b"_top_k", "_top_p", b"_top_p", "floor", b"floor", "labels", b"labels", "look_ahead_tokens", b"look_ahead_tokens", "max_reply_tokens", b"max_reply_tokens", "model", b"model", "repetition_penalty", b"repetition_penalty", "reply_tokens_per_second", b"reply_tokens_per_second", "reply_tokens_per_slice", b"reply_tokens_per_slice", "reports_playback", b"reports_playback", "seed", b"seed", "strategy", b"strategy", "system_prompt", b"system_prompt", "temperature", b"temperature", "top_k", b"top_k", "top_p", b"top_p"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_floor", b"_floor", "_look_ahead_tokens", b"_look_ahead_tokens", "_max_reply_tokens", b"_max_reply_tokens", "_model", b"_model", "_repetition_penalty", b"_repetition_penalty", "_reply_tokens_per_second", b"_reply_tokens_per_second", "_reply_tokens_per_slice", b"_reply_tokens_per_slice", "_reports_playback", b"_reports_playback", "_seed", b"_seed", "_strategy", b"_strategy", "_system_prompt", b"_system_prompt", "_temperature", b"_temperature", "_top_k", b"_top_k", "_top_p", b"_top_p", "floor", b"floor", "history", b"history", "labels", b"labels", "look_ahead_tokens", b"look_ahead_tokens", "max_reply_tokens", b"max_reply_tokens", "model", b"model", "repetition_penalty", b"repetition_penalty", "reply_tokens_per_second", b"reply_tokens_per_second", "reply_tokens_per_slice", b"reply_tokens_per_slice", "reports_playback", b"reports_playback", "seed", b"seed", "stop_strings", b"stop_strings", "strategy", b"strategy", "system_prompt", b"system_prompt", "temperature", b"temperature", "top_k", b"top_k", "top_p", b"top_p"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_floor", b"_floor", "_look_ahead_tokens", b"_look_ahead_tokens", "_max_reply_tokens", b"_max_reply_tokens", "_model", b"_model", "_repetition_penalty", b"_repetition_penalty", "_reply_tokens_per_second", b"_reply_tokens_per_second", "_reply_tokens_per_slice", b"_reply_tokens_per_slice", "_reports_playback", b"_reports_playback", "_seed", b"_seed", "_strategy", b"_strategy", "_system_prompt", b"_system_prompt", "_temperature", b"_temperature", "_top_k", b"_top_k", "_top_p", b"_top_p", "floor", b"floor", "history", b"history", "labels", b"labels", "look_ahead_tokens", b"look_ahead_tokens", "max_reply_tokens", b"max_reply_tokens", "model", b"model", "repetition_penalty", b"repetition_penalty", "reply_tokens_per_second", b"reply_tokens_per_second", "reply_tokens_per_slice", b"reply_tokens_per_slice", "reports_playback", b"reports_playback", "seed", b"seed", "stop_strings", b"stop_strings", "strategy", b"strategy", "system_prompt", b"system_prompt", "temperature", b"temperature", "tools", b"tools", "top_k", b"top_k", "top_p", b"top_p"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__floor: _TypeAlias = _typing.Literal["floor"]  # noqa: Y015
     _WhichOneofArgType__floor: _TypeAlias = _typing.Literal["_floor", b"_floor"]  # noqa: Y015
@@ -645,6 +694,36 @@ class SessionConfig(_message.Message):
 Global___SessionConfig: _TypeAlias = SessionConfig  # noqa: Y015
 
 @_typing.final
+class Tool(_message.Message):
+    """A function of the caller's."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    PARAMETERS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Required. 1 to 64 letters, digits, "_" or "-"; each tool has its own."""
+    description: _builtins.str
+    """What it does, and when to call it."""
+    parameters: _builtins.str
+    """A JSON Schema of an object, as JSON; unset, the function takes nothing."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        description: _builtins.str = ...,
+        parameters: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "name", b"name", "parameters", b"parameters"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Tool: _TypeAlias = Tool  # noqa: Y015
+
+@_typing.final
 class EarlierTurn(_message.Message):
     """What was said before the session began."""
 
@@ -697,6 +776,7 @@ class ServerEvent(_message.Message):
     SESSION_CLOSED_FIELD_NUMBER: _builtins.int
     RESPONSE_PAUSED_FIELD_NUMBER: _builtins.int
     QUOTA_REACHED_FIELD_NUMBER: _builtins.int
+    TOOL_CALL_FIELD_NUMBER: _builtins.int
     server_seq: _builtins.int
     """Counts the session's events from 1 without gaps; resume behind the last one seen. Events about
     this connection only (ready, queued, usage, backpressure, quota, moved, go_away) have 0: they are
@@ -776,6 +856,10 @@ class ServerEvent(_message.Message):
     def quota_reached(self) -> Global___QuotaReached:
         """Replies wait: the tenant has used up what it may for now."""
 
+    @_builtins.property
+    def tool_call(self) -> Global___ToolCall:
+        """The model calls a tool, which the client is to run."""
+
     def __init__(
         self,
         *,
@@ -800,12 +884,13 @@ class ServerEvent(_message.Message):
         session_closed: Global___SessionClosed | None = ...,
         response_paused: Global___ResponsePaused | None = ...,
         quota_reached: Global___QuotaReached | None = ...,
+        tool_call: Global___ToolCall | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["backpressure", b"backpressure", "context_trimmed", b"context_trimmed", "error", b"error", "event", b"event", "go_away", b"go_away", "input_state", b"input_state", "interrupted", b"interrupted", "queued", b"queued", "quota_reached", b"quota_reached", "response_delta", b"response_delta", "response_done", b"response_done", "response_paused", b"response_paused", "response_resumed", b"response_resumed", "response_started", b"response_started", "session_closed", b"session_closed", "session_moved", b"session_moved", "session_ready", b"session_ready", "usage", b"usage"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["backpressure", b"backpressure", "context_trimmed", b"context_trimmed", "error", b"error", "event", b"event", "go_away", b"go_away", "input_state", b"input_state", "interrupted", b"interrupted", "queued", b"queued", "quota_reached", b"quota_reached", "response_delta", b"response_delta", "response_done", b"response_done", "response_paused", b"response_paused", "response_resumed", b"response_resumed", "response_started", b"response_started", "session_closed", b"session_closed", "session_moved", b"session_moved", "session_ready", b"session_ready", "tool_call", b"tool_call", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["backpressure", b"backpressure", "client_seq", b"client_seq", "context_trimmed", b"context_trimmed", "epoch", b"epoch", "error", b"error", "event", b"event", "go_away", b"go_away", "input_state", b"input_state", "interrupted", b"interrupted", "queued", b"queued", "quota_reached", b"quota_reached", "response_delta", b"response_delta", "response_done", b"response_done", "response_paused", b"response_paused", "response_resumed", b"response_resumed", "response_started", b"response_started", "server_seq", b"server_seq", "session_closed", b"session_closed", "session_moved", b"session_moved", "session_ready", b"session_ready", "tick", b"tick", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backpressure", b"backpressure", "client_seq", b"client_seq", "context_trimmed", b"context_trimmed", "epoch", b"epoch", "error", b"error", "event", b"event", "go_away", b"go_away", "input_state", b"input_state", "interrupted", b"interrupted", "queued", b"queued", "quota_reached", b"quota_reached", "response_delta", b"response_delta", "response_done", b"response_done", "response_paused", b"response_paused", "response_resumed", b"response_resumed", "response_started", b"response_started", "server_seq", b"server_seq", "session_closed", b"session_closed", "session_moved", b"session_moved", "session_ready", b"session_ready", "tick", b"tick", "tool_call", b"tool_call", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["session_ready", "input_state", "response_started", "response_delta", "response_done", "interrupted", "response_resumed", "context_trimmed", "error", "usage", "queued", "backpressure", "session_moved", "go_away", "session_closed", "response_paused", "quota_reached"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["session_ready", "input_state", "response_started", "response_delta", "response_done", "interrupted", "response_resumed", "context_trimmed", "error", "usage", "queued", "backpressure", "session_moved", "go_away", "session_closed", "response_paused", "quota_reached", "tool_call"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
@@ -1082,6 +1167,42 @@ class ResponseResumed(_message.Message):
 Global___ResponseResumed: _TypeAlias = ResponseResumed  # noqa: Y015
 
 @_typing.final
+class ToolCall(_message.Message):
+    """The model calls a tool, which the client is to run: once, whatever happens to the connection, to
+    the session's processes or to the rest of the response. It is not taken back any more.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALL_ID_FIELD_NUMBER: _builtins.int
+    RESPONSE_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    ARGUMENTS_FIELD_NUMBER: _builtins.int
+    call_id: _builtins.str
+    """Names it in the session; the `tool_result` is to carry it."""
+    response_id: _builtins.int
+    """The response that calls."""
+    name: _builtins.str
+    """One of the session's tools."""
+    arguments: _builtins.str
+    """A JSON object, as the model wrote it; that it keeps to the tool's schema was not checked."""
+    def __init__(
+        self,
+        *,
+        call_id: _builtins.str = ...,
+        response_id: _builtins.int = ...,
+        name: _builtins.str = ...,
+        arguments: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arguments", b"arguments", "call_id", b"call_id", "name", b"name", "response_id", b"response_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ToolCall: _TypeAlias = ToolCall  # noqa: Y015
+
+@_typing.final
 class ContextTrimmed(_message.Message):
     """The conversation outgrew the model's context, so its oldest turns were forgotten."""
 
@@ -1105,7 +1226,9 @@ Global___ContextTrimmed: _TypeAlias = ContextTrimmed  # noqa: Y015
 
 @_typing.final
 class Error(_message.Message):
-    """A client event could not be followed; the conversation is as it was before it."""
+    """A client event could not be followed, and the conversation is as it was before it; or the model
+    called a tool in a way that cannot be ("unusable_call").
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1115,7 +1238,7 @@ class Error(_message.Message):
     """What kind of thing went wrong, for programs: "invalid_input", "invalid_setting",
     "model_unavailable", "batcher_unavailable", "capacity_exceeded", "quota_exceeded",
     "unknown_session", "session_over", "unknown_tenant", "unknown_key", "unknown_node",
-    "stale_epoch", "lease_held", "store_unavailable", "internal".
+    "unusable_call", "stale_epoch", "lease_held", "store_unavailable", "internal".
     """
     message: _builtins.str
     """What was wrong, and what is allowed."""

@@ -414,7 +414,7 @@ class Note(_message.Message):
     TOKENS_FIELD_NUMBER: _builtins.int
     IS_TURN_FIELD_NUMBER: _builtins.int
     speaker: _builtins.str
-    """In whose voice: "user", "assistant", "system"."""
+    """In whose voice: "user", "assistant", "system", "tool"."""
     is_turn: _builtins.bool
     """Whether it is a turn of its own."""
     @_builtins.property

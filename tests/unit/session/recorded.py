@@ -213,7 +213,8 @@ def play_recorded(
     **decoding: object,
 ) -> RecordedStage:
     """Run a schedule to its end, with harm done after every so many actions."""
-    stage = RecordedStage(setting, model=HashedModel(byte_level()), **decoding)
+    model = HashedModel(byte_level(), calls=bool(setting.tools))
+    stage = RecordedStage(setting, model=model, **decoding)
     done = RecordedPlay(stage, every, checkpoints, harm)
     done.run(schedule)
     done.finish()

@@ -14,8 +14,9 @@ from duologue.history import EarlierTurn
 from duologue.lane.lane import Lane
 from duologue.session.transcript import Outcome
 from duologue.session_config import SessionConfig
-from duologue.speaker import Speaker
+from duologue.speaker import FOR_CLIENTS
 from duologue.text.tokenizer import Tokenizer
+from duologue.tools import Tool
 from tests.unit.session.scripted_engine import Probabilities, state_of
 from tests.unit.session.stage import CONFIRMED, DECODING, EAGER, Setting, Stage, chat_of
 from tests.unit.text.tiny_tokenizers import byte_level
@@ -58,6 +59,8 @@ class Deed(Enum):
     """The caller lets the model know something."""
     ASK = auto()
     """The caller wants the assistant to speak."""
+    RESULT = auto()
+    """A tool that was called has done its work."""
     CHANGE = auto()
     """The client wants the session held in another way."""
 
@@ -91,6 +94,9 @@ HISTORY = (
     EarlierTurn("assistant", "At the weather."),
 )
 
+TOOLS = (Tool("weather", "How it is somewhere."), Tool("clock"))
+CALL = '<call>{"name": "weather", "arguments": {"at": "Köln"}}</call>'
+
 settings_of_sessions = st.builds(
     Setting,
     stop_strings=st.sampled_from([(), (), ("e",), ("###", "th")]),
@@ -98,19 +104,24 @@ settings_of_sessions = st.builds(
     max_positions=st.just(100_000),
     floor=st.sampled_from(FLOORS),
     history=st.sampled_from([(), (), HISTORY]),
+    tools=st.sampled_from([(), (), TOOLS]),
 )
 
 
 class HashedModel:
-    """Says something that depends on every token before it, in whole and in broken characters."""
+    """Says something that depends on every token before it, in whole and in broken characters.
+
+    One that has tools ends half of its replies by calling one.
+    """
 
     _TEXT = "The weather is fine, isn't it? e\u0301 naïve 🙂 👩‍👩‍👧 天气 ### other thing. "
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: Tokenizer, *, calls: bool = False) -> None:
         (stop_token,) = chat_of(tokenizer).stop_tokens
         lone_bytes = list(range(20, 250, 9))
         self._tokenizer = tokenizer
         self._tokens = [*tokenizer.encode(self._TEXT) * 3, *lone_bytes[:8], *[stop_token] * 6]
+        self._call = [*tokenizer.encode(CALL), stop_token] if calls else []
 
     def read(self, lane: Lane) -> Probabilities:
         return state_of(self._tokenizer.decode(lane.utterance))
@@ -119,6 +130,10 @@ class HashedModel:
         return self._pick(lane.trunk.tokens, lane.input.tokens)
 
     def speak(self, lane: Lane) -> int:
+        begins_at = crc32(repr(lane.trunk.tokens).encode()) % 16 - 8
+        place = lane.num_reply_tokens - begins_at
+        if self._call and begins_at >= 0 and place >= 0:
+            return self._call[min(place, len(self._call) - 1)]
         return self._pick(lane.trunk.tokens, lane.output.tokens)
 
     def _pick(self, *past: Sequence[int]) -> int:
@@ -200,13 +215,16 @@ class Play:
             case Deed.TELL if not stage.setup.strategy.speaks:
                 self._tell(place)
             case Deed.NOTE:
-                role = tuple(Speaker)[place % len(Speaker)]
+                role = FOR_CLIENTS[place % len(FOR_CLIENTS)]
                 stage.send(
                     ContextAppend(role, f" n{len(stage.envelopes)}x {'known ' * (place % 9)}")
                 )
             case Deed.ASK if stage.setup.strategy.speaks:
                 text = "" if place % 3 == 0 else f"g{len(stage.envelopes)}x naïve 天气 👩‍👩‍👧."
                 stage.send(ResponseCreate("Be kind." if place % 4 == 0 else "", text))
+            case Deed.RESULT if stage.session.state.calls:
+                call = stage.session.state.calls[place % len(stage.session.state.calls)]
+                stage.result(call.call_id, f" t{len(stage.envelopes)}x", is_silent=place % 3 == 0)
             case Deed.CHANGE:
                 changed = SessionConfig(
                     reply_tokens_per_slice=1 + place % 7, look_ahead_tokens=place % 3
@@ -256,7 +274,8 @@ def play(
     schedule: Sequence[Action], setting: Setting, *, finishes: bool = True, **decoding: object
 ) -> Play:
     """Run a schedule to its end."""
-    done = Play(Stage(setting, model=HashedModel(byte_level()), **decoding))
+    model = HashedModel(byte_level(), calls=bool(setting.tools))
+    done = Play(Stage(setting, model=model, **decoding))
     done.run(schedule)
     if finishes:
         done.finish()
@@ -266,14 +285,18 @@ def play(
 def as_trunk(stage: Stage) -> str:
     """What the trunk should be by the transcript: what was ignored is not in it, nor a call for
     silence where the reply waits."""
-    names = {"user": "user", "assistant": "reply", "system": "note"}
+    names = {"user": "user", "assistant": "reply", "system": "note", "tool": "result"}
     left_out = {Outcome.IGNORED, *([Outcome.HELD] if stage.setup.strategy.takes_back else [])}
     earlier = "".join(f"[{names[each.role]}: {each.text.strip()}]" for each in stage.setup.history)
     return earlier + "".join(
-        f"[{names[role]}: {_kept(stage, text)}]"
+        f"[{names[role]}: {_called(text) if outcome is Outcome.CALLED else _kept(stage, text)}]"
         for role, text, outcome in stage.entries
         if outcome not in left_out and _kept(stage, text)
     )
+
+
+def _called(written: str) -> str:
+    return "".join(f"<call>{line}</call>" for line in written.split("\n"))
 
 
 def _kept(stage: Stage, text: str) -> str:

@@ -26,6 +26,8 @@ from duologue.events import (
     ServerEvent,
     SessionClosed,
     SessionUpdate,
+    ToolCall,
+    ToolResult,
 )
 from duologue.floor_settings import FloorSettings, ListeningSettings
 from duologue.history import EarlierTurn
@@ -42,6 +44,8 @@ from duologue.states import State
 from duologue.text.chat import ChatFormat
 from duologue.text.detokenizer import shows_text
 from duologue.text.tokenizer import Tokenizer
+from duologue.text.tool_markup import ToolMarkup
+from duologue.tools import Tool
 from tests.unit.session.scripted_engine import Model, Probabilities, Script, ScriptedEngine
 from tests.unit.text.tiny_tokenizers import byte_level
 
@@ -78,6 +82,21 @@ def chat_of(tokenizer: Tokenizer) -> ChatFormat:
         reply_end=piece(f"{END}\n"),
         stop_tokens=frozenset(piece(END)),
         supports_system=True,
+        tools=ToolMarkup(
+            head=piece(f"{START}system\n"),
+            middle=piece("\nTools: "),
+            between=piece(", "),
+            tail=piece(f"{END}\n"),
+            prompt_is_first=True,
+            is_nested=False,
+            indent=None,
+            call_start="<call>",
+            call_start_token=None,
+            call_head=piece("<call>"),
+            call_tail=piece("</call>"),
+            result_header=piece(f"{START}tool\n"),
+            result_end=piece(f"{END}\n"),
+        ),
     )
 
 
@@ -96,6 +115,7 @@ class Setting:
     rows_per_forward: int = 1000
     knows_languages: bool = True
     history: tuple[EarlierTurn, ...] = ()
+    tools: tuple[Tool, ...] = ()
 
 
 class Stage:
@@ -107,17 +127,20 @@ class Stage:
         setting = setting or Setting()
         tokenizer = byte_level()
         chat = chat_of(tokenizer)
+        decoding_settings = replace(setting.decoding, **decoding)
+        has_tools = decoding_settings.strategy in ("duo", "turn")  # others refuse them
         self.setup = SessionSetup(
             tokenizer=tokenizer,
             chat=chat,
             max_positions=setting.max_positions,
             thresholds={State.QUERY: 0.5, State.NON_QUERY: 0.5, State.HOLD: 0.5},
-            decoding=replace(setting.decoding, **decoding),
+            decoding=decoding_settings,
             sampling=ReplySamplingSettings(stop_strings=setting.stop_strings),
             floor=setting.floor,
             listening=setting.listening,
             knows_languages=setting.knows_languages,
             history=setting.history,
+            tools=setting.tools if has_tools else (),
         )
         (stop_token,) = chat.stop_tokens
         self.script = Script(
@@ -159,6 +182,9 @@ class Stage:
 
     def cancel(self, response_id: int | None = None) -> list[ServerEvent]:
         return self.send(ResponseCancel(response_id))
+
+    def result(self, call_id: str, output: str, *, is_silent: bool = False) -> list[ServerEvent]:
+        return self.send(ToolResult(call_id, output, is_silent))
 
     def change(self, config: SessionConfig) -> list[ServerEvent]:
         told = self.send(SessionUpdate(config))
@@ -272,7 +298,8 @@ class Stage:
             else:
                 plain.append(token)
         text = "".join([*pieces, tokenizer.decode(plain)]).replace("]\n", "]")
-        for header, name in (("user", "user"), ("assistant", "reply"), ("system", "note")):
+        headers = {"user": "user", "assistant": "reply", "system": "note", "tool": "result"}
+        for header, name in headers.items():
             text = text.replace(f"[{header}\n", f"[{name}: ")
         return text
 
@@ -355,6 +382,8 @@ def _in_words(event: ServerEvent) -> str:
             return f"{number} pauses"
         case ResponseResumed(number):
             return f"{number} resumes"
+        case ToolCall(call_id, number, name, arguments):
+            return f"{number} calls {name} {arguments} as {call_id}"
         case ContextTrimmed(turns):
             return f"trimmed {turns}"
         case Error(code):

@@ -8,7 +8,7 @@ from duologue.events import ContextAppend, Error, Interrupted, ResponseDone, Ser
 from duologue.lane.steps import EndReason, Note, Promote, Reopen
 from duologue.session.noting import MAX_WAITING_NOTES
 from duologue.session.transcript import Outcome, Role
-from duologue.speaker import Speaker
+from duologue.speaker import FOR_CLIENTS
 from tests.unit.session.chronicles import new_chronicle
 from tests.unit.session.stage import CONFIRMED, Setting, Stage, assistant, user
 
@@ -35,7 +35,7 @@ def errors(events: list[ServerEvent]) -> list[str]:
 @pytest.mark.parametrize("strategy", ["duo", "tdm", "turn", "listen"])
 def test_it_joins_the_conversation_at_once(strategy: str) -> None:
     stage = noting(strategy=strategy)
-    for role in Speaker:
+    for role in FOR_CLIENTS:
         assert note(stage, f" {role} knows. ", role) == []
     assert stage.settle() == []
     assert stage.trunk == "[user: user knows.][reply: assistant knows.][note: system knows.]"

@@ -15,12 +15,14 @@ from duologue.events import (
     ResponseResumed,
     ResponseStarted,
     ServerEvent,
+    ToolCall,
 )
 from duologue.floor_settings import FloorSettings
 from duologue.lane.steps import Begin, EndReason, Promote, Say
 from duologue.session.transcript import Role
 from tests.unit.session.schedules import (
     FLOORS,
+    TOOLS,
     Action,
     Deed,
     Play,
@@ -69,10 +71,11 @@ def test_sessions_and_engines_agree_whatever_happens(
 def test_also_when_the_context_is_short(
     schedule: list[Action], setting: Setting, decoding: dict[str, Any], strategy: str
 ) -> None:
-    cramped = replace(setting, max_positions=170)
+    most = 400 if setting.tools else 170  # an opening fills half of it at the most
+    cramped = replace(setting, max_positions=most)
     done = play(schedule, cramped, strategy=strategy, **decoding)
     assert done.stage.session.utterance == ""
-    assert done.stage.session.lane.num_tokens <= 170
+    assert done.stage.session.lane.num_tokens <= most
 
 
 @settings(max_examples=40)
@@ -143,6 +146,7 @@ class Told:
     """Of which more may be told."""
     silent_ids: set[int] = field(default_factory=set)
     """That the player paused."""
+    num_calls: int = 0
     cut_ids: set[int] = field(default_factory=set)
     num_chars: dict[int, int] = field(default_factory=dict)
 
@@ -158,6 +162,10 @@ class Told:
                 assert number in self.open_ids - self.silent_ids
                 assert text
                 self.num_chars[number] += len(text)
+            case ToolCall(call_id, number):
+                assert number in self.open_ids - self.silent_ids
+                self.num_calls += 1
+                assert call_id == f"call_{self.num_calls}"
             case ResponseDone(number):
                 self.open_ids.remove(number)
             case Interrupted(number, heard_chars):
@@ -192,6 +200,7 @@ def test_what_is_shown_is_what_the_tokens_say(
     replies = replies_by_journal(stage)
     for response_id, number in stage.reply_numbers.items():
         text, shown = stage.setup.tokenizer.decode(replies[number]), stage.shown(response_id)
+        text = text.partition("<call>")[0] if stage.setup.tools else text
         match reasons.get(response_id):
             case EndReason.STOP | EndReason.LENGTH:
                 assert shown == text
@@ -241,8 +250,11 @@ def test_every_deed_does_something(deed: Deed) -> None:
     flying = [Action(Deed.DEPART, 0)] if deed is Deed.ARRIVE else []
     after = [Action(deed, 7), Action(Deed.TICK, 0)]
     strategy = "listen" if deed is Deed.TELL else "duo"
-    untouched = play(before + flying, Setting(), finishes=False, strategy=strategy)
-    touched = play(before + flying + after, Setting(), finishes=False, strategy=strategy)
+    setting = Setting(tools=TOOLS if deed is Deed.RESULT else ())
+    if deed is Deed.RESULT:
+        before = [*before, *[Action(Deed.TICK, 0)] * 20]
+    untouched = play(before + flying, setting, finishes=False, strategy=strategy)
+    touched = play(before + flying + after, setting, finishes=False, strategy=strategy)
     assert vars_of(untouched) != vars_of(touched)
 
 

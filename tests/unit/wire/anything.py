@@ -27,6 +27,8 @@ from duologue.events import (
     SessionClosed,
     SessionUpdate,
     StateReason,
+    ToolCall,
+    ToolResult,
 )
 from duologue.forward.sampling_settings import SamplingSettings
 from duologue.history import EarlierTurn
@@ -63,9 +65,10 @@ from duologue.notices import (
 )
 from duologue.session.records import Abandoned, Arrived, Departed, Elapsed, Received
 from duologue.session_config import SessionConfig
-from duologue.speaker import Speaker
+from duologue.speaker import FOR_CLIENTS, Speaker
 from duologue.states import State
 from duologue.text.token_edit import TokenEdit
+from duologue.tools import TOOL_NAME, Tool
 from duologue.usage import Usage
 
 SESSION, EPOCH = "session", 7
@@ -82,7 +85,12 @@ probabilities = st.dictionaries(st.sampled_from(State), st.floats(0, 1))
 
 speakers = st.sampled_from(Speaker)
 wordy = texts.filter(str.strip)
-earlier_turns = st.builds(EarlierTurn, speakers.map(str), wordy)
+voices = st.sampled_from(FOR_CLIENTS).map(str)
+earlier_turns = st.builds(EarlierTurn, voices, wordy)
+tool_names = st.from_regex(TOOL_NAME, fullmatch=True)
+tools = st.builds(Tool, tool_names, texts) | st.builds(
+    Tool, tool_names, texts, st.just('{"type": "object", "required": ["x"]}')
+)
 
 configs = st.builds(
     SessionConfig,
@@ -103,6 +111,7 @@ configs = st.builds(
     reports_playback=st.none() | st.booleans(),
     labels=st.dictionaries(texts, texts | times | st.booleans(), max_size=16),
     history=st.lists(earlier_turns, max_size=3).map(tuple),
+    tools=st.lists(tools, max_size=3, unique_by=lambda tool: tool.name).map(tuple),
 )
 client_events = st.one_of(
     st.builds(InputAppend, names, texts, st.booleans()),
@@ -111,8 +120,9 @@ client_events = st.one_of(
     st.builds(PlaybackAck, numbers, counts),
     st.builds(ResponseCancel, st.none() | numbers),
     st.builds(AssistantSaid, texts, st.none() | numbers, st.booleans(), st.none() | counts),
-    st.builds(ContextAppend, speakers.map(str), texts),
+    st.builds(ContextAppend, voices, texts),
     st.builds(ResponseCreate, texts, texts),
+    st.builds(ToolResult, names, texts, st.booleans()),
     st.builds(SessionUpdate, configs),
     st.just(SessionClose()),
 )
@@ -133,6 +143,7 @@ server_events = st.one_of(
     st.builds(Interrupted, counts, counts),
     st.builds(ResponsePaused, counts),
     st.builds(ResponseResumed, counts, counts),
+    st.builds(ToolCall, names, counts, names, texts),
     st.builds(ContextTrimmed, counts),
     st.builds(Error, st.sampled_from(ErrorCode), texts),
     st.just(SessionClosed()),

@@ -80,6 +80,14 @@ def client_event(**fields: Any) -> events_pb2.ClientEvent:
             client_event(context_append=pb.ContextAppend(role="user", text="x" * 65_537)),
             "context_append.text must have at most 65536 characters, not 65537",
         ),
+        (
+            client_event(tool_result=pb.ToolResult(output="x")),
+            "tool_result.call_id must have 1 to 128 characters, not 0",
+        ),
+        (
+            client_event(tool_result=pb.ToolResult(call_id="call_1", output="x" * 65_537)),
+            "tool_result.output must have at most 65536 characters, not 65537",
+        ),
     ],
 )
 def test_client_events(message: events_pb2.ClientEvent, complaint: str) -> None:
