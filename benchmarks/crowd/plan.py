@@ -31,13 +31,13 @@ class LoadPlan:
 
     def __post_init__(self) -> None:
         if self.sessions < 1:
-            raise InvalidInput(f"sessions must be 1 or more, not {self.sessions}")
+            raise InvalidInput(f"must be 1 or more, not {self.sessions}", field="sessions")
         if not 0 <= self.ramp_s < self.duration_s:
             raise InvalidInput(
-                f"ramp_s must be from 0 to below the duration of {self.duration_s:g} s"
+                f"must be from 0 to below the duration of {self.duration_s:g} s", field="ramp_s"
             )
         if self.stay_s is not None and not self.stay_s > 0:
-            raise InvalidInput(f"stay_s must be above 0, not {self.stay_s}")
+            raise InvalidInput(f"must be above 0, not {self.stay_s}", field="stay_s")
 
     @property
     def platform_settings(self) -> list[str]:

@@ -53,4 +53,4 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise InvalidSetting(f"tls_ca cannot be read: {error}") from error
+        raise InvalidSetting(f"cannot be read: {error}", field="tls_ca") from error

@@ -34,7 +34,7 @@ class PemFile:
 
     def refuse(self, must: str) -> NoReturn:
         """Raise InvalidSetting: the file must be something that it is not."""
-        raise InvalidSetting(f"{self.setting} must {must}: {self.path}")
+        raise InvalidSetting(f"must {must}: {self.path}", field=self.setting)
 
 
 @dataclass(frozen=True, slots=True)

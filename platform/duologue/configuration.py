@@ -8,11 +8,10 @@ A name that no section has is refused wherever it stands: a slip must not pass f
 import difflib
 import json
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from pydantic import ValidationError
 from pydantic_settings import (
@@ -122,11 +121,14 @@ def with_models_beside(settings: Settings) -> tuple[Settings, ...]:
     named = [each.model.name for each in found]
     if len(found) > 1 and None in named:
         raise InvalidSetting(
-            "model.name must be set for each of several models, so that sessions can ask for it"
+            "must be set for each of several models, so that sessions can ask for it",
+            field="model.name",
         )
     for name in named:
         if named.count(name) > 1:
-            raise InvalidSetting(f"model.name must be different for each model, not {name!r} twice")
+            raise InvalidSetting(
+                f"must be different for each model, not {name!r} twice", field="model.name"
+            )
     return tuple(found)
 
 
@@ -155,9 +157,9 @@ def _validated(merged: _Sections, origins: Mapping[str, str]) -> Settings:
     try:
         read = _Reader.model_validate(merged)
     except ValidationError as error:
-        _refuse(_first_problem(error), origins)
+        raise _with_origin(_first_problem(error), origins) from None
     except InvalidSetting as error:
-        _refuse(str(error), origins)
+        raise _with_origin(error, origins) from None
     return Settings(**{field.name: getattr(read, field.name) for field in fields(Settings)})
 
 
@@ -267,14 +269,16 @@ _ALLOWED = {
 }
 
 
-def _first_problem(error: ValidationError) -> str:
+def _first_problem(error: ValidationError) -> InvalidSetting:
     problem = error.errors(include_url=False)[0]
     section, name = (*map(str, problem["loc"]), "")[:2]
     allowed = _ALLOWED.get(problem["type"]) or problem["msg"].removeprefix("Input should be ")
-    return f"{section}.{name} must be {allowed}, not {problem['input']!r}"
+    return InvalidSetting(f"must be {allowed}, not {problem['input']!r}", field=f"{section}.{name}")
 
 
-def _refuse(message: str, origins: Mapping[str, str]) -> NoReturn:
-    found = re.match(r"\w+\.\w+", message)
-    origin = origins.get(found.group()) if found else None
-    raise InvalidSetting(f"{message} (from {origin})" if origin else message) from None
+def _with_origin(error: InvalidSetting, origins: Mapping[str, str]) -> InvalidSetting:
+    """The same, saying where the value comes from."""
+    origin = origins.get(error.field)
+    if origin is None:
+        return error
+    return InvalidSetting(f"{error.problem} (from {origin})", field=error.field)

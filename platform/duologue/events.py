@@ -10,24 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from duologue.brevity import brief
-from duologue.errors import (
-    BatcherUnavailable,
-    CapacityExceeded,
-    DuologueError,
-    InvalidInput,
-    InvalidSetting,
-    LeaseHeld,
-    ModelUnavailable,
-    QuotaExceeded,
-    SessionOver,
-    StaleEpoch,
-    StoreUnavailable,
-    UnknownKey,
-    UnknownNode,
-    UnknownSession,
-    UnknownTenant,
-    UnusableCall,
-)
+from duologue.errors import DuologueError, InvalidInput
 from duologue.lane.steps import EndReason
 from duologue.session_config import SessionConfig
 from duologue.speaker import FOR_CLIENTS
@@ -70,7 +53,7 @@ class PlaybackAck:
 
     def __post_init__(self) -> None:
         if self.heard_chars < 0:
-            raise InvalidInput(f"heard_chars must be 0 or more, not {self.heard_chars}")
+            raise InvalidInput(f"must be 0 or more, not {self.heard_chars}", field="heard_chars")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +81,7 @@ class AssistantSaid:
 
     def __post_init__(self) -> None:
         if self.heard_chars is not None and self.heard_chars < 0:
-            raise InvalidInput(f"heard_chars must be 0 or more, not {self.heard_chars}")
+            raise InvalidInput(f"must be 0 or more, not {self.heard_chars}", field="heard_chars")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +97,9 @@ class ContextAppend:
     def __post_init__(self) -> None:
         if self.role not in FOR_CLIENTS:
             allowed = ", ".join(map(repr, map(str, FOR_CLIENTS)))
-            raise InvalidInput(f"context_append.role must be one of {allowed}, not {self.role!r}")
+            raise InvalidInput(
+                f"must be one of {allowed}, not {self.role!r}", field="context_append.role"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,61 +262,22 @@ class ContextTrimmed:
     dropped_turns: int
 
 
-class ErrorCode(StrEnum):
-    """What kind of thing went wrong, for programs; there is one for each kind of DuologueError."""
-
-    INVALID_INPUT = "invalid_input"
-    INVALID_SETTING = "invalid_setting"
-    MODEL_UNAVAILABLE = "model_unavailable"
-    BATCHER_UNAVAILABLE = "batcher_unavailable"
-    CAPACITY_EXCEEDED = "capacity_exceeded"
-    QUOTA_EXCEEDED = "quota_exceeded"
-    UNKNOWN_SESSION = "unknown_session"
-    SESSION_OVER = "session_over"
-    UNKNOWN_TENANT = "unknown_tenant"
-    UNKNOWN_KEY = "unknown_key"
-    UNKNOWN_NODE = "unknown_node"
-    UNUSABLE_CALL = "unusable_call"
-    STALE_EPOCH = "stale_epoch"
-    LEASE_HELD = "lease_held"
-    STORE_UNAVAILABLE = "store_unavailable"
-    INTERNAL = "internal"
-    """A fault of the platform's own."""
-
-
 @dataclass(frozen=True, slots=True)
 class Error:
     """A client event could not be followed, and the conversation is as it was before it; or the
     model said something that cannot be."""
 
-    code: ErrorCode
+    code: str
+    """What kind of thing went wrong, for programs: the `code` of a kind of DuologueError."""
     message: str
+    field: str = ""
+    """The field that is to be mended, if it is one."""
 
     @classmethod
     def of(cls, error: DuologueError) -> "Error":
         """The event that tells of a deliberate error."""
-        code = next(code for kind, code in _CODES if isinstance(error, kind))
-        return cls(code, brief(str(error)))
-
-
-_CODES: tuple[tuple[type[DuologueError], ErrorCode], ...] = (
-    (InvalidSetting, ErrorCode.INVALID_SETTING),
-    (InvalidInput, ErrorCode.INVALID_INPUT),
-    (ModelUnavailable, ErrorCode.MODEL_UNAVAILABLE),
-    (BatcherUnavailable, ErrorCode.BATCHER_UNAVAILABLE),
-    (QuotaExceeded, ErrorCode.QUOTA_EXCEEDED),
-    (CapacityExceeded, ErrorCode.CAPACITY_EXCEEDED),
-    (UnknownSession, ErrorCode.UNKNOWN_SESSION),
-    (SessionOver, ErrorCode.SESSION_OVER),
-    (UnknownTenant, ErrorCode.UNKNOWN_TENANT),
-    (UnknownKey, ErrorCode.UNKNOWN_KEY),
-    (UnknownNode, ErrorCode.UNKNOWN_NODE),
-    (UnusableCall, ErrorCode.UNUSABLE_CALL),
-    (StaleEpoch, ErrorCode.STALE_EPOCH),
-    (LeaseHeld, ErrorCode.LEASE_HELD),
-    (StoreUnavailable, ErrorCode.STORE_UNAVAILABLE),
-    (DuologueError, ErrorCode.INTERNAL),
-)
+        field = error.field if isinstance(error, InvalidInput) else ""
+        return cls(error.code, brief(str(error)), brief(field))
 
 
 @dataclass(frozen=True, slots=True)

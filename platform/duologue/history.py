@@ -35,10 +35,11 @@ def check_history(turns: Sequence[EarlierTurn]) -> None:
     """Raise InvalidSetting for more than a session takes."""
     if len(turns) > MAX_EARLIER_TURNS:
         raise InvalidSetting(
-            f"config.history must have at most {MAX_EARLIER_TURNS} turns, not {len(turns)}"
+            f"must have at most {MAX_EARLIER_TURNS} turns, not {len(turns)}", field="config.history"
         )
     num_bytes = sum(len(turn.text.encode()) for turn in turns)
     if num_bytes > MAX_HISTORY_BYTES:
         raise InvalidSetting(
-            f"config.history must have at most {MAX_HISTORY_BYTES} bytes of text, not {num_bytes}"
+            f"must have at most {MAX_HISTORY_BYTES} bytes of text, not {num_bytes}",
+            field="config.history",
         )

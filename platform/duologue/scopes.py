@@ -30,7 +30,7 @@ def scopes_named(names: Iterable[str]) -> frozenset[Scope]:
     for name in names:
         if name not in ALL_SCOPES:
             allowed = ", ".join(Scope)
-            raise InvalidInput(f"scopes must be among {allowed}, not {name[:80]!r}")
+            raise InvalidInput(f"must be among {allowed}, not {name[:80]!r}", field="scopes")
     return frozenset(map(Scope, names))
 
 

@@ -106,8 +106,7 @@ class SessionConfig:
         try:
             return replace(present, mode=self.floor)  # type: ignore[arg-type]  # checked there
         except InvalidSetting as error:
-            message = str(error).replace("floor.mode", "config.floor", 1)
-            raise InvalidSetting(message) from None
+            raise error.renamed("config.floor") from None
 
     def merged(self, later: "SessionConfig") -> "SessionConfig":
         """Both in one; what the later one says counts."""
@@ -118,8 +117,9 @@ class SessionConfig:
         for name in _FIXED:
             if getattr(self, name) not in (None, {}, ()):
                 raise InvalidSetting(
-                    f"config.{name} is fixed when the session is created; "
-                    f"{', '.join(_changeable())} can be changed"
+                    f"is fixed when the session is created; "
+                    f"{', '.join(_changeable())} can be changed",
+                    field=f"config.{name}",
                 )
 
     def _given(self, names: tuple[str, ...]) -> dict[str, Any]:
@@ -135,8 +135,7 @@ def _overlaid(present: _Section, given: dict[str, Any]) -> _Section:
     try:
         return replace(present, **given)
     except InvalidSetting as error:
-        _, dot, message = str(error).partition(".")
-        raise InvalidSetting(f"config{dot}{message}") from None
+        raise error.renamed("config." + error.field.rpartition(".")[2]) from None
 
 
 def _check_text(name: str, text: str | None, max_chars: int) -> None:
@@ -146,5 +145,5 @@ def _check_text(name: str, text: str | None, max_chars: int) -> None:
     check(is_unicode, f"config.{name}", "valid Unicode without lone surrogates", text)
     if len(text) > max_chars:
         raise InvalidSetting(
-            f"config.{name} must have at most {max_chars} characters, not {len(text)}"
+            f"must have at most {max_chars} characters, not {len(text)}", field=f"config.{name}"
         )

@@ -16,7 +16,7 @@ def check_session_id(session_id: str) -> str:
     """The name itself; raises InvalidInput unless it is 1 to 64 letters, digits, "-" or "_"."""
     if not _SESSION_ID.fullmatch(session_id):
         allowed = '1 to 64 letters, digits, "-" or "_"'
-        raise InvalidInput(f"session_id must be {allowed}, not {session_id[:80]!r}")
+        raise InvalidInput(f"must be {allowed}, not {session_id[:80]!r}", field="session_id")
     return session_id
 
 

@@ -6,7 +6,7 @@ from duologue.errors import InvalidSetting
 def check(is_allowed: bool, name: str, allowed: str, value: object) -> None:
     """Raise InvalidSetting unless it is allowed."""
     if not is_allowed:
-        raise InvalidSetting(f"{name} must be {allowed}, not {value!r}")
+        raise InvalidSetting(f"must be {allowed}, not {value!r}", field=name)
 
 
 def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:

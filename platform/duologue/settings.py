@@ -173,7 +173,7 @@ class ReplySamplingSettings(SamplingSettings):
         try:
             SamplingSettings.__post_init__(self)
         except InvalidSetting as error:
-            raise InvalidSetting(f"sampling.{error}") from error
+            raise error.within("sampling") from error
         check(
             all(self.stop_strings) and len(self.stop_strings) <= 16,
             "sampling.stop_strings",

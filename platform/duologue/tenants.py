@@ -18,14 +18,16 @@ def check_tenant_id(tenant_id: str) -> str:
     """The name itself; raises InvalidInput unless it is 1 to 63 letters, digits, "-" or "_"."""
     if not _NAME.fullmatch(tenant_id):
         allowed = '1 to 63 letters, digits, "-" or "_"'
-        raise InvalidInput(f"tenant_id must be {allowed}, not {tenant_id[:80]!r}")
+        raise InvalidInput(f"must be {allowed}, not {tenant_id[:80]!r}", field="tenant_id")
     return tenant_id
 
 
 def check_weight(weight: float) -> float:
     """The weight itself; raises InvalidInput for one out of range."""
     if not MIN_WEIGHT <= weight <= MAX_WEIGHT:
-        raise InvalidInput(f"weight must be from {MIN_WEIGHT:g} to {MAX_WEIGHT:g}, not {weight:g}")
+        raise InvalidInput(
+            f"must be from {MIN_WEIGHT:g} to {MAX_WEIGHT:g}, not {weight:g}", field="weight"
+        )
     return weight
 
 
@@ -62,7 +64,7 @@ class Tenant:
         for name in _NUMBERS:
             value = getattr(self, name)
             if not 0 <= value <= MAX_LIMIT:
-                raise InvalidInput(f"{name} must be from 0 to {MAX_LIMIT}, not {value}")
+                raise InvalidInput(f"must be from 0 to {MAX_LIMIT}, not {value}", field=name)
         check_weight(self.weight)
 
 

@@ -56,16 +56,19 @@ class Tool:
 def check_tools(tools: Sequence[Tool]) -> None:
     """Raise InvalidSetting for more than a session takes, or two of one name."""
     if len(tools) > MAX_TOOLS:
-        raise InvalidSetting(f"config.tools must be at most {MAX_TOOLS}, not {len(tools)}")
+        raise InvalidSetting(f"must be at most {MAX_TOOLS}, not {len(tools)}", field="config.tools")
     names = [tool.name for tool in tools]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        raise InvalidSetting(f"config.tools must have names of their own; two are {twice!r}")
+        raise InvalidSetting(
+            f"must have names of their own; two are {twice!r}", field="config.tools"
+        )
     declared = json.dumps([tool.declaration for tool in tools], ensure_ascii=False)
     num_bytes = len(declared.encode())
     if num_bytes > MAX_TOOLS_BYTES:
         raise InvalidSetting(
-            f"config.tools must have at most {MAX_TOOLS_BYTES} bytes of JSON, not {num_bytes}"
+            f"must have at most {MAX_TOOLS_BYTES} bytes of JSON, not {num_bytes}",
+            field="config.tools",
         )
 
 
@@ -74,11 +77,11 @@ def _schema(tool: Tool) -> dict[str, Any]:
         schema = json.loads(tool.parameters)
     except (ValueError, RecursionError) as error:
         raise InvalidSetting(
-            f"config.tools.parameters of {tool.name!r} must be JSON: {error}"
+            f"of {tool.name!r} must be JSON: {error}", field="config.tools.parameters"
         ) from None
     if not isinstance(schema, dict) or schema.get("type") != "object":
         raise InvalidSetting(
-            f"config.tools.parameters of {tool.name!r} must be the JSON Schema of an object, with "
-            '"type": "object"'
+            f'of {tool.name!r} must be the JSON Schema of an object, with "type": "object"',
+            field="config.tools.parameters",
         )
     return schema

@@ -1,6 +1,7 @@
 """A store, batching actors with a tiny model, and session servers, all on real sockets and in one
 process."""
 
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -36,8 +37,16 @@ class Premises:
     """What a session needs around it. The states of utterances are dictated: `head.state`."""
 
     def __init__(
-        self, folder: Path, url: str, stack: AsyncExitStack, *, max_reply_tokens: int = 24
+        self,
+        folder: Path,
+        url: str,
+        stack: AsyncExitStack,
+        *,
+        max_reply_tokens: int = 24,
+        write: Callable[[Path], Path] | None = None,
     ) -> None:
+        """`write` puts a model into a folder, if it is to be another one than a random one."""
+        self._write = write
         self._folder = folder
         self._url = url
         self._stack = stack
@@ -73,7 +82,10 @@ class Premises:
         """A batching actor more, which announces itself; of another vocabulary, if that is said."""
         name = f"batcher-{len(self.batchers)}"
         assembly, head = tiny_assembly(
-            self._folder / name, max_reply_tokens=self._max_reply_tokens, vocab_size=vocab_size
+            self._folder / name,
+            max_reply_tokens=self._max_reply_tokens,
+            vocab_size=vocab_size,
+            write=self._write,
         )
         self.settings = Settings(
             model=ModelSettings(name="tiny"),  # in whatever folder it lies

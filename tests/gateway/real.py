@@ -3,7 +3,7 @@
 Only Ray is left out: the node agent's actors live in this process.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -54,11 +54,18 @@ class House:
 
 @asynccontextmanager
 async def house(
-    folder: Path, store_url: str, *, max_reply_tokens: int = 24, **gateway: Any
+    folder: Path,
+    store_url: str,
+    *,
+    max_reply_tokens: int = 24,
+    write: Callable[[Path], Path] | None = None,
+    **gateway: Any,
 ) -> AsyncIterator[House]:
     """It stands for as long as the block; whatever is said in it is a query."""
     async with AsyncExitStack() as stack:
-        premises = Premises(folder, store_url, stack, max_reply_tokens=max_reply_tokens)
+        premises = Premises(
+            folder, store_url, stack, max_reply_tokens=max_reply_tokens, write=write
+        )
         await premises.open()
         premises.dictate(State.QUERY)
         sessions = replace(premises.settings.sessions, warm_actors=2)

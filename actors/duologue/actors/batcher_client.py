@@ -18,10 +18,11 @@ from duologue.session.model_words import ModelWords
 from duologue.strategies.base import Strategy
 from duologue.v1 import batching_pb2 as pb
 from duologue.v1.batching_pb2_grpc import BatchingServiceStub
+from duologue.wire.errors import error_from_pb
 from duologue.wire.lanes import profile_to_pb
 from duologue.wire.model import words_from_pb
 from duologue.wire.sitting import SeatRequest, load_from_pb, seat_to_pb
-from duologue.wire.slices import error_from_pb, result_from_pb, slice_to_pb
+from duologue.wire.slices import result_from_pb, slice_to_pb
 
 DESCRIBE_WITHIN_S = 10.0
 SEAT_WITHIN_S = 10.0

@@ -89,7 +89,7 @@ class BatchingServer(BatchingServiceServicer):
             case "take_seat":
                 return _take(request.take_seat, stream)
             case _ if not stream.key:
-                raise InvalidInput("take_seat must be the first message of a stream")
+                raise InvalidInput("must be the first message of a stream", field="take_seat")
             case "slice":
                 now_ms = self._present_loop.clock.now_ms()
                 work = slice_from_pb(request.slice, stream.key, stream.epoch)
@@ -99,7 +99,7 @@ class BatchingServer(BatchingServiceServicer):
             case "rest":
                 return GiveCells(stream)
             case _:
-                raise InvalidInput("request must be take_seat, slice, profile or rest")
+                raise InvalidInput("must be take_seat, slice, profile or rest", field="request")
 
     def _post(self, command: Command) -> None:
         self._present_loop.post(command)

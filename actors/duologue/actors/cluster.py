@@ -129,7 +129,8 @@ class LocalCluster:
         url = self.settings.store.url
         if url is None and self.ray_address is not None:
             raise InvalidSetting(
-                "store.url must be set for a cluster of several machines: all of them use it"
+                "must be set for a cluster of several machines: all of them use it",
+                field="store.url",
             )
         if url is None:
             valkey = await self._stack.enter_async_context(

@@ -26,7 +26,7 @@ from duologue.store.store import Store
 from duologue.tenants import check_tenant_id
 from duologue.v1 import node_pb2 as pb
 from duologue.v1.node_pb2_grpc import NodeServiceServicer, add_NodeServiceServicer_to_server
-from duologue.wire.slices import error_to_pb
+from duologue.wire.errors import error_to_pb
 
 log = logging.getLogger(__name__)
 

@@ -37,7 +37,7 @@ from duologue.v1.session_pb2_grpc import (
     add_SessionServiceServicer_to_server,
 )
 from duologue.wire.client_events import client_event_from_pb
-from duologue.wire.slices import error_to_pb
+from duologue.wire.errors import error_to_pb
 
 log = logging.getLogger(__name__)
 
@@ -190,7 +190,7 @@ class SessionServer(SessionServiceServicer):
 
     def _session(self, request: pb.AttachRequest) -> tuple[LiveSession, pb.Hello]:
         if request.WhichOneof("request") != "hello":
-            raise InvalidInput("hello must be the first message of a stream")
+            raise InvalidInput("must be the first message of a stream", field="hello")
         hello = request.hello
         session = self._live.get((hello.tenant_id, hello.session_id))
         if session is None:
@@ -262,7 +262,7 @@ async def _take(request: pb.AttachRequest, session: LiveSession) -> None:
         case "seen":
             session.saw(request.seen.server_seq)
         case _:
-            raise InvalidInput("request must be event or seen, once hello was said")
+            raise InvalidInput("must be event or seen, once hello was said", field="request")
 
 
 def refused(error: DuologueError) -> pb.AttachResponse:

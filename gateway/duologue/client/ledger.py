@@ -74,7 +74,7 @@ class SentLedger:
         try:
             message = client_event_to_pb(client_seq, event)
         except InvalidInput as error:
-            raise InvalidRequest(str(error), str(error).split(" ", 1)[0]) from error
+            raise InvalidRequest(str(error), error.field or None) from error
         if message.ByteSize() > self._max_event_bytes:
             kind = message.WhichOneof("event")
             raise InvalidRequest(

@@ -267,6 +267,18 @@ class Conversation:
         """Stop a response; None stops whichever is in progress."""
         self._thread.run(lambda: self._begun.cancel(response_id))
 
+    def add_context(self, text: str, role: str = "system") -> None:
+        """Let the model know something that nobody says here."""
+        self._thread.run(lambda: self._begun.add_context(text, role))
+
+    def respond(self, text: str = "", *, instructions: str = "") -> None:
+        """Let the assistant speak unasked: this text, or what the model says."""
+        self._thread.run(lambda: self._begun.respond(text, instructions=instructions))
+
+    def tool_result(self, call_id: str, output: str = "", *, is_silent: bool = False) -> None:
+        """What came of a ToolCall."""
+        self._thread.run(lambda: self._begun.tool_result(call_id, output, is_silent=is_silent))
+
     def update(self, config: SessionConfig) -> None:
         """From now on other settings."""
         self._thread.run(lambda: self._begun.update(config))

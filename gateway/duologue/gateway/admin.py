@@ -68,7 +68,7 @@ class AdminServicer(AdminServiceServicer):
         has_grace = request.HasField("grace")
         grace_ms = request.grace.ToMilliseconds() if has_grace else _GRACE_MS
         if grace_ms < 0:
-            raise InvalidInput(f"grace must be 0 or more, not {grace_ms} ms")
+            raise InvalidInput(f"must be 0 or more, not {grace_ms} ms", field="grace")
         node = await self._store.mark_draining(request.node_id)
         drain = node_pb2.DrainRequest()
         drain.grace.FromMilliseconds(grace_ms)
@@ -91,7 +91,7 @@ class AdminServicer(AdminServiceServicer):
     async def PutTenant(self, request: pb.PutTenantRequest, context: Any) -> pb.PutTenantResponse:
         """Makes or changes a tenant."""
         if not request.HasField("tenant"):
-            raise InvalidInput("tenant must be set")
+            raise InvalidInput("must be set", field="tenant")
         tenant = await self._store.put_tenant(tenant_from_pb(request.tenant))
         return pb.PutTenantResponse(tenant=tenant_to_pb(tenant))
 
@@ -117,7 +117,7 @@ class AdminServicer(AdminServiceServicer):
     async def RevokeKey(self, request: pb.RevokeKeyRequest, context: Any) -> pb.RevokeKeyResponse:
         """Takes an API key back."""
         if not request.key_id:
-            raise InvalidInput("key_id must be set")
+            raise InvalidInput("must be set", field="key_id")
         await self._store.revoke_key(request.key_id)
         return pb.RevokeKeyResponse()
 
@@ -134,7 +134,7 @@ class AdminServicer(AdminServiceServicer):
         """Tells what tenants used, by day."""
         if not 0 <= request.page_size <= _MAX_TENANTS:
             raise InvalidInput(
-                f"page_size must be from 0 to {_MAX_TENANTS}, not {request.page_size}"
+                f"must be from 0 to {_MAX_TENANTS}, not {request.page_size}", field="page_size"
             )
         since = _day(request.since) if request.HasField("since") else None
         if request.tenant_id:
@@ -153,4 +153,4 @@ def _day(stamp: Timestamp) -> date:
     try:
         return stamp.ToDatetime().date()
     except (ValueError, OverflowError) as error:
-        raise InvalidInput("since must be a time") from error
+        raise InvalidInput("must be a time", field="since") from error

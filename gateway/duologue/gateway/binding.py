@@ -19,7 +19,7 @@ from duologue.errors import (
     UnknownSession,
 )
 from duologue.gateway.channels import Channels
-from duologue.gateway.errors import NoRoom, SessionLost, error_told
+from duologue.gateway.errors import NoRoom, SessionLost
 from duologue.gateway.placement import by_load
 from duologue.gateway.quotas import Quotas
 from duologue.gateway.waiting_room import Ticket, WaitingRoom
@@ -28,6 +28,7 @@ from duologue.store.store import Store
 from duologue.tenants import Tenant
 from duologue.v1 import node_pb2 as pb
 from duologue.v1.node_pb2_grpc import NodeServiceStub
+from duologue.wire.errors import error_from_pb
 
 BIND_S = 15.0
 """A node may have to start an actor and replay a long journal."""
@@ -173,7 +174,7 @@ class Binder:
                 words = f"{error.code().name.lower()} {error.details()}"
                 raise SessionLost(f"node {node.node_id} does not answer: {words}") from error
         if answer.HasField("error"):
-            raise error_told(answer.error)
+            raise error_from_pb(answer.error)
         return Route(answer.address, answer.epoch)
 
 

@@ -22,7 +22,7 @@ from duologue.gateway.backoff import Attempts
 from duologue.gateway.binding import Binder, Route
 from duologue.gateway.channels import Channels
 from duologue.gateway.credits import Credits
-from duologue.gateway.errors import EventsGone, Replaced, SessionLost, error_told
+from duologue.gateway.errors import EventsGone, Replaced, SessionLost
 from duologue.gateway.inner_places import without_places
 from duologue.gateway.notices import Announcer
 from duologue.gateway.outbox import Outbox
@@ -32,6 +32,7 @@ from duologue.tenants import Tenant
 from duologue.usage import Usage
 from duologue.v1 import events_pb2
 from duologue.v1 import session_pb2 as pb
+from duologue.wire.errors import error_from_pb
 
 log = logging.getLogger(__name__)
 
@@ -260,7 +261,7 @@ class Carrier:
 
 def _refused(error: events_pb2.Error) -> DuologueError:
     """What a refusal by an actor means to the client's stream."""
-    told = error_told(error)
+    told = error_from_pb(error)
     if isinstance(told, CapacityExceeded):
         return EventsGone(str(told))
     if isinstance(told, (InvalidInput, SessionOver, ModelUnavailable, *_PASSING)):

@@ -117,7 +117,9 @@ class Conversing:
         within_s = self._desk.settings.gateway.unary_ms / 1e3
         done, _ = await asyncio.wait({self._first}, timeout=within_s)
         if not done:
-            raise InvalidInput(f"request must be start or resume, and none came in {within_s:g} s")
+            raise InvalidInput(
+                f"must be start or resume, and none came in {within_s:g} s", field="request"
+            )
         return self._first.result()
 
     async def _read(self, requests: AsyncIterator[pb.ConverseRequest]) -> None:
@@ -158,7 +160,9 @@ class Conversing:
     async def _leave(self) -> None:
         """The client ended its side: the session has what was said, and stays."""
         if not self._first.done():
-            raise InvalidInput("request must be start or resume, and the stream ended without one")
+            raise InvalidInput(
+                "must be start or resume, and the stream ended without one", field="request"
+            )
         carrier = await self._ready_carrier()
         with suppress(TimeoutError):
             async with asyncio.timeout(self._desk.settings.gateway.unary_ms / 1e3):

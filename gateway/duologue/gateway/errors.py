@@ -1,25 +1,13 @@
-"""From the tree of `duologue.errors` to gRPC statuses with google.rpc details: the one place.
+"""What the gateway adds to the tree of `duologue.errors`, and how a call ends by each of them.
 
-    InvalidInput, InvalidSetting        INVALID_ARGUMENT     BadRequest naming the field
-    Unauthenticated, KeyExpired, TokenExpired   UNAUTHENTICATED
-    NotAllowed, MissingScope            PERMISSION_DENIED    MissingScope: which, in ErrorInfo
-    UnknownSession, -Tenant, -Key, -Node    NOT_FOUND        ResourceInfo
-    SessionOver, ModelUnavailable       FAILED_PRECONDITION
-    EventsGone                          OUT_OF_RANGE
-    QuotaExceeded                       RESOURCE_EXHAUSTED   RetryInfo, QuotaFailure
-    NoRoom, CapacityExceeded            RESOURCE_EXHAUSTED   RetryInfo
-    StaleEpoch, LeaseHeld, Replaced     ABORTED
-    TooLate                             DEADLINE_EXCEEDED
-    Draining, StoreUnavailable, BatcherUnavailable, SessionLost, IssuerUnavailable
-                                        UNAVAILABLE          RetryInfo
-    anything else                       INTERNAL
-
-Each also has an ErrorInfo with the domain "duologue" and a reason for programs.
+The gRPC status is by the error's code, which in capitals is the reason in ErrorInfo too. Programs
+also find, as google.rpc details: the field of invalid input (BadRequest), what is not known
+(ResourceInfo), whose quota it is (QuotaFailure), which scope is missing (ErrorInfo), and for what
+may pass, when to try again (RetryInfo).
 """
 
 import logging
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -29,17 +17,23 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2 as rpc
 from google.rpc import status_pb2
 
-from duologue import errors as tree
 from duologue.brevity import brief
-from duologue.errors import DuologueError
+from duologue.errors import (
+    CapacityExceeded,
+    DuologueError,
+    InvalidInput,
+    QuotaExceeded,
+    UnknownKey,
+    UnknownNode,
+    UnknownSession,
+    UnknownTenant,
+)
 from duologue.gateway.inner_places import without_places
-from duologue.v1 import events_pb2
 
 DETAILS_KEY = "grpc-status-details-bin"
 DOMAIN = "duologue"
 
 _RETRY_MS = 1_000
-_FIELD = re.compile(r"([a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*) (?:must|is|has)\b")
 
 log = logging.getLogger(__name__)
 
@@ -47,21 +41,31 @@ log = logging.getLogger(__name__)
 class Unauthenticated(DuologueError):
     """No valid API key or token came with the call."""
 
+    code = "unauthenticated"
+
 
 class KeyExpired(Unauthenticated):
     """The API key was good until lately."""
+
+    code = "key_expired"
 
 
 class TokenExpired(Unauthenticated):
     """The token was good until lately: the same call with a new one may be made."""
 
+    code = "token_expired"
+
 
 class NotAllowed(DuologueError):
     """The key, or the resume token, does not give this right."""
 
+    code = "not_allowed"
+
 
 class MissingScope(NotAllowed):
     """The key or token is not for such calls."""
+
+    code = "missing_scope"
 
     def __init__(self, message: str, scope: str = "") -> None:
         super().__init__(message)
@@ -71,17 +75,25 @@ class MissingScope(NotAllowed):
 class IssuerUnavailable(DuologueError):
     """Whether a token is good cannot be said now: its issuer's keys are not at hand."""
 
+    code = "issuer_unavailable"
+
 
 class Replaced(DuologueError):
     """Another connection took the session over."""
+
+    code = "replaced"
 
 
 class EventsGone(DuologueError):
     """The events to resume from are no longer kept."""
 
+    code = "events_gone"
 
-class NoRoom(tree.CapacityExceeded):
+
+class NoRoom(CapacityExceeded):
     """No node takes another session now."""
+
+    code = "no_room"
 
     def __init__(self, message: str, retry_after_ms: int = _RETRY_MS) -> None:
         super().__init__(message)
@@ -91,71 +103,58 @@ class NoRoom(tree.CapacityExceeded):
 class Draining(DuologueError):
     """This gateway takes no new calls: another one does."""
 
+    code = "draining"
+
 
 class SessionLost(DuologueError):
     """No live process could be found or made for the session, within bounds."""
+
+    code = "session_lost"
 
 
 class TooLate(DuologueError):
     """A call took longer than its deadline."""
 
+    code = "deadline_exceeded"
 
-_Kind = type[DuologueError]
-_Code = grpc.StatusCode
-_CODES: tuple[tuple[_Kind, grpc.StatusCode, str], ...] = (
-    (tree.InvalidSetting, _Code.INVALID_ARGUMENT, "INVALID_SETTING"),
-    (tree.InvalidInput, _Code.INVALID_ARGUMENT, "INVALID_INPUT"),
-    (KeyExpired, _Code.UNAUTHENTICATED, "KEY_EXPIRED"),
-    (TokenExpired, _Code.UNAUTHENTICATED, "TOKEN_EXPIRED"),
-    (Unauthenticated, _Code.UNAUTHENTICATED, "UNAUTHENTICATED"),
-    (MissingScope, _Code.PERMISSION_DENIED, "MISSING_SCOPE"),
-    (NotAllowed, _Code.PERMISSION_DENIED, "NOT_ALLOWED"),
-    (tree.UnknownSession, _Code.NOT_FOUND, "UNKNOWN_SESSION"),
-    (tree.UnknownTenant, _Code.NOT_FOUND, "UNKNOWN_TENANT"),
-    (tree.UnknownKey, _Code.NOT_FOUND, "UNKNOWN_KEY"),
-    (tree.UnknownNode, _Code.NOT_FOUND, "UNKNOWN_NODE"),
-    (tree.SessionOver, _Code.FAILED_PRECONDITION, "SESSION_OVER"),
-    (tree.ModelUnavailable, _Code.FAILED_PRECONDITION, "MODEL_UNAVAILABLE"),
-    (EventsGone, _Code.OUT_OF_RANGE, "EVENTS_GONE"),
-    (tree.QuotaExceeded, _Code.RESOURCE_EXHAUSTED, "QUOTA_EXCEEDED"),
-    (NoRoom, _Code.RESOURCE_EXHAUSTED, "NO_ROOM"),
-    (tree.CapacityExceeded, _Code.RESOURCE_EXHAUSTED, "CAPACITY_EXCEEDED"),
-    (tree.StaleEpoch, _Code.ABORTED, "STALE_EPOCH"),
-    (tree.LeaseHeld, _Code.ABORTED, "LEASE_HELD"),
-    (Replaced, _Code.ABORTED, "REPLACED"),
-    (TooLate, _Code.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED"),
-    (Draining, _Code.UNAVAILABLE, "DRAINING"),
-    (SessionLost, _Code.UNAVAILABLE, "SESSION_LOST"),
-    (tree.StoreUnavailable, _Code.UNAVAILABLE, "STORE_UNAVAILABLE"),
-    (tree.BatcherUnavailable, _Code.UNAVAILABLE, "BATCHER_UNAVAILABLE"),
-    (IssuerUnavailable, _Code.UNAVAILABLE, "ISSUER_UNAVAILABLE"),
-    (DuologueError, _Code.INTERNAL, "INTERNAL"),
+
+_Status = grpc.StatusCode
+_STATUSES: Mapping[str, grpc.StatusCode] = {
+    "invalid_setting": _Status.INVALID_ARGUMENT,
+    "invalid_input": _Status.INVALID_ARGUMENT,
+    "key_expired": _Status.UNAUTHENTICATED,
+    "token_expired": _Status.UNAUTHENTICATED,
+    "unauthenticated": _Status.UNAUTHENTICATED,
+    "missing_scope": _Status.PERMISSION_DENIED,
+    "not_allowed": _Status.PERMISSION_DENIED,
+    "unknown_session": _Status.NOT_FOUND,
+    "unknown_tenant": _Status.NOT_FOUND,
+    "unknown_key": _Status.NOT_FOUND,
+    "unknown_node": _Status.NOT_FOUND,
+    "session_over": _Status.FAILED_PRECONDITION,
+    "unusable_call": _Status.FAILED_PRECONDITION,
+    "model_unavailable": _Status.FAILED_PRECONDITION,
+    "events_gone": _Status.OUT_OF_RANGE,
+    "quota_exceeded": _Status.RESOURCE_EXHAUSTED,
+    "no_room": _Status.RESOURCE_EXHAUSTED,
+    "capacity_exceeded": _Status.RESOURCE_EXHAUSTED,
+    "stale_epoch": _Status.ABORTED,
+    "lease_held": _Status.ABORTED,
+    "replaced": _Status.ABORTED,
+    "deadline_exceeded": _Status.DEADLINE_EXCEEDED,
+    "draining": _Status.UNAVAILABLE,
+    "session_lost": _Status.UNAVAILABLE,
+    "store_unavailable": _Status.UNAVAILABLE,
+    "batcher_unavailable": _Status.UNAVAILABLE,
+    "issuer_unavailable": _Status.UNAVAILABLE,
+    "internal": _Status.INTERNAL,
+}
+_MAY_PASS = (_Status.RESOURCE_EXHAUSTED, _Status.UNAVAILABLE)
+"""With these a call is told when it may be tried again."""
+REASONS: tuple[tuple[str, str], ...] = tuple(
+    (status.name, code.upper()) for code, status in _STATUSES.items()
 )
-REASONS: tuple[tuple[str, str], ...] = tuple((code.name, reason) for _, code, reason in _CODES)
 """How calls can end: gRPC's code by its name, and our reason."""
-
-_TOLD: dict[str, _Kind] = {
-    "invalid_input": tree.InvalidInput,
-    "invalid_setting": tree.InvalidSetting,
-    "model_unavailable": tree.ModelUnavailable,
-    "batcher_unavailable": tree.BatcherUnavailable,
-    "capacity_exceeded": tree.CapacityExceeded,
-    "quota_exceeded": tree.QuotaExceeded,
-    "unknown_session": tree.UnknownSession,
-    "session_over": tree.SessionOver,
-    "unknown_tenant": tree.UnknownTenant,
-    "unknown_key": tree.UnknownKey,
-    "unknown_node": tree.UnknownNode,
-    "stale_epoch": tree.StaleEpoch,
-    "lease_held": tree.LeaseHeld,
-    "store_unavailable": tree.StoreUnavailable,
-}
-_RESOURCES: dict[_Kind, str] = {
-    tree.UnknownSession: "session",
-    tree.UnknownTenant: "tenant",
-    tree.UnknownKey: "key",
-    tree.UnknownNode: "node",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +165,10 @@ class Refusal:
     reason: str
     message: str
     details: tuple[Message, ...]
+    field: str = ""
+    """Of what was sent: the one that is to be mended, if it is one."""
+    retry_after_ms: int = 0
+    """When the same may be asked again; 0 says nothing of it."""
 
     @property
     def trailers(self) -> tuple[tuple[str, bytes], ...]:
@@ -185,17 +188,22 @@ def refusal_of(error: Exception, tenant_id: str = "", *, for_operator: bool = Fa
     if not isinstance(error, DuologueError):
         log.error("a call failed", exc_info=error)
         error = DuologueError("an internal error; it is in the gateway's log")
-    code, reason = next((code, reason) for kind, code, reason in _CODES if isinstance(error, kind))
     message = str(error)
-    if not (for_operator or isinstance(error, tree.InvalidInput)):
+    if not (for_operator or isinstance(error, InvalidInput)):
         message = without_places(message)
         if message != str(error):
             log.info("a call of %r ends: %s", tenant_id, error)
     message = brief(message)
+    status = _STATUSES[error.code]
+    field = brief(error.field) if isinstance(error, InvalidInput) else ""
+    retry_after_ms = _retry_after_ms(error) if status in _MAY_PASS else 0
     told = {"scope": error.scope} if isinstance(error, MissingScope) else None
-    info = rpc.ErrorInfo(reason=reason, domain=DOMAIN, metadata=told)
-    details = (info, *_details(error, message, tenant_id))
-    return Refusal(code, reason, message, details)
+    info = rpc.ErrorInfo(reason=error.code.upper(), domain=DOMAIN, metadata=told)
+    details: list[Message] = [info]
+    if retry_after_ms:
+        details.append(_retry(retry_after_ms))
+    details += _details(error, field, message, tenant_id)
+    return Refusal(status, info.reason, message, tuple(details), field, retry_after_ms)
 
 
 async def refuse(context: Any, refusal: Refusal) -> NoReturn:
@@ -204,38 +212,24 @@ async def refuse(context: Any, refusal: Refusal) -> NoReturn:
     raise AssertionError("abort raises")
 
 
-def error_told(error: events_pb2.Error) -> DuologueError:
-    """The error that another process of the platform tells of."""
-    return _TOLD.get(error.code, DuologueError)(error.message)
-
-
-def _details(error: DuologueError, message: str, tenant_id: str) -> Iterator[Message]:
+def _details(error: DuologueError, field: str, message: str, tenant_id: str) -> Iterator[Message]:
     match error:
-        case tree.InvalidInput():
-            named = _FIELD.match(message)
-            violation = rpc.BadRequest.FieldViolation(
-                field=named[1] if named else "", description=message
-            )
+        case InvalidInput():
+            violation = rpc.BadRequest.FieldViolation(field=field, description=message)
             yield rpc.BadRequest(field_violations=[violation])
-        case tree.QuotaExceeded(retry_after_ms=retry_after_ms):
-            yield _retry(retry_after_ms or _RETRY_MS)
+        case QuotaExceeded():
             quota = rpc.QuotaFailure.Violation(subject=f"tenant:{tenant_id}", description=message)
             yield rpc.QuotaFailure(violations=[quota])
-        case NoRoom(retry_after_ms=retry_after_ms):
-            yield _retry(retry_after_ms)
-        case (
-            tree.CapacityExceeded()
-            | Draining()
-            | SessionLost()
-            | IssuerUnavailable()
-            | tree.StoreUnavailable()
-            | tree.BatcherUnavailable()
-        ):
-            yield _retry(_RETRY_MS)
-        case _ if type(error) in _RESOURCES:
-            yield rpc.ResourceInfo(resource_type=_RESOURCES[type(error)], description=message)
+        case UnknownSession() | UnknownTenant() | UnknownKey() | UnknownNode():
+            what = error.code.removeprefix("unknown_")
+            yield rpc.ResourceInfo(resource_type=what, description=message)
         case _:
             pass
+
+
+def _retry_after_ms(error: DuologueError) -> int:
+    asked_ms = error.retry_after_ms if isinstance(error, (QuotaExceeded, NoRoom)) else 0
+    return asked_ms or _RETRY_MS
 
 
 def _retry(after_ms: int) -> rpc.RetryInfo:

@@ -167,7 +167,7 @@ class Guard(grpc.aio.ServerInterceptor):
 async def _only(data: AsyncIterator[bytes]) -> bytes:
     async for each in data:
         return each
-    raise InvalidInput("request must be one message, and there was none")
+    raise InvalidInput("must be one message, and there was none", field="request")
 
 
 def _parsed(handler: Handler, data: bytes) -> Any:
@@ -175,4 +175,4 @@ def _parsed(handler: Handler, data: bytes) -> Any:
     try:
         return handler.request_deserializer(data)
     except DecodeError as error:
-        raise InvalidInput(f"request must be a message of this method: {error}") from None
+        raise InvalidInput(f"must be a message of this method: {error}", field="request") from None

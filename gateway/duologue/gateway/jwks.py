@@ -38,7 +38,7 @@ class KeySet:
         """Read them for the first time; raises InvalidSetting if that fails and must not."""
         problem = await self._read()
         if problem and must_be_there:
-            raise InvalidSetting(f"jwt.jwks must be a JWKS document: {problem}")
+            raise InvalidSetting(f"must be a JWKS document: {problem}", field="jwt.jwks")
 
     async def watch_once(self) -> None:
         """Read them again if they have changed, or if it is time."""

@@ -62,7 +62,7 @@ class JwksUrl:
         try:
             context = ssl.create_default_context(cafile=ca_file)
         except OSError as error:
-            raise InvalidSetting(f"jwt.jwks_ca must be a PEM file: {error}") from error
+            raise InvalidSetting(f"must be a PEM file: {error}", field="jwt.jwks_ca") from error
         self._url = url
         self._opener = OpenerDirector()
         handlers = (

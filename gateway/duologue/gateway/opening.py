@@ -51,7 +51,8 @@ class Doorkeeper:
                 return await self._resume(tenant, request.resume)
             case kind:
                 raise InvalidInput(
-                    f"request must be start or resume in the first message, not {kind or 'empty'}"
+                    f"must be start or resume in the first message, not {kind or 'empty'}",
+                    field="request",
                 )
 
     async def create(self, tenant: Tenant, config: events_pb2.SessionConfig) -> NewSession:
@@ -81,7 +82,9 @@ class Doorkeeper:
         served = {batcher.model for batcher in await self.store.batchers()}
         if served and model not in served:
             allowed = " or ".join(repr(name) for name in sorted(served))
-            raise InvalidInput(f"config.model must be {allowed}, by what is served, not {model!r}")
+            raise InvalidInput(
+                f"must be {allowed}, by what is served, not {model!r}", field="config.model"
+            )
 
     async def _resume(self, tenant: Tenant, resume: pb.SessionResume) -> Ticket:
         session_id = _session_id("resume", resume.session_id)
@@ -104,7 +107,7 @@ def _session_id(where: str, session_id: str) -> str:
     try:
         return check_session_id(session_id)
     except InvalidInput as error:
-        raise InvalidInput(f"{where}.{error}") from None
+        raise error.within(where) from None
 
 
 def digest_of(token: str) -> bytes:

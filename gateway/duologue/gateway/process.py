@@ -46,7 +46,7 @@ def run(
 async def _serve(settings: Settings, ready_file: Path | None, parent: int | None) -> None:
     if settings.store.url is None:
         raise InvalidSetting(
-            "store.url must be set for a gateway: `duologue up` brings a store of its own"
+            "must be set for a gateway: `duologue up` brings a store of its own", field="store.url"
         )
     stopping = _Stop()
     async with (

@@ -47,11 +47,12 @@ def session_to_pb(record: SessionRecord, settings: StoreSettings) -> pb.Session:
 
 
 def listed_to_pb(record: SessionRecord, settings: StoreSettings) -> pb.Session:
-    """The same in a list: without prompt and history, which may be long and are rarely wanted
-    there."""
+    """The same in a list: without prompt, history and tools, which may be long and are rarely
+    wanted there."""
     session = session_to_pb(record, settings)
     session.config.ClearField("system_prompt")
     session.config.ClearField("history")
+    session.config.ClearField("tools")
     return session
 
 

@@ -65,15 +65,15 @@ class Relay:
         """Whether it is to be taken: not a repeat. Raises InvalidInput naming the field."""
         seq, expected = event.client_seq, self.last_client_seq + 1
         if seq < 1:
-            raise InvalidInput(f"event.client_seq must be 1 or more, not {seq}")
+            raise InvalidInput(f"must be 1 or more, not {seq}", field="event.client_seq")
         if seq < expected:
             return False
         if seq > expected:
             raise InvalidInput(
-                f"event.client_seq must be {expected}, the one after the last, not {seq}"
+                f"must be {expected}, the one after the last, not {seq}", field="event.client_seq"
             )
         if event.WhichOneof("event") is None:
-            raise InvalidInput(f"event.event must be set to one of {', '.join(_KINDS)}")
+            raise InvalidInput(f"must be set to one of {', '.join(_KINDS)}", field="event.event")
         return True
 
     def take(self, event: pb.ClientEvent) -> None:

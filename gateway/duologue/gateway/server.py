@@ -208,7 +208,8 @@ def _listen(
         return server.add_secure_port(where, server_credentials(certificates))
     except RuntimeError as error:
         raise InvalidSetting(
-            f"gateway.port must be free, and gateway.host of this machine: cannot listen at {where}"
+            f"must be free, and gateway.host of this machine: cannot listen at {where}",
+            field="gateway.port",
         ) from error
 
 

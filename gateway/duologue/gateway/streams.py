@@ -129,5 +129,5 @@ def event_of(request: Any) -> events_pb2.ClientEvent:
     assert isinstance(request, pb.ConverseRequest)
     if not request.HasField("event"):
         kind = request.WhichOneof("request") or "empty"
-        raise InvalidInput(f"request must be event after the first message, not {kind}")
+        raise InvalidInput(f"must be event after the first message, not {kind}", field="request")
     return request.event

@@ -59,7 +59,7 @@ async def converse(door: Door, socket: WebSocket) -> None:
 
 async def _model(door: Door, socket: WebSocket) -> str | None:
     if socket.query_params.get("intent", "realtime") not in ("", "realtime"):
-        raise InvalidInput("intent must be realtime: there is no audio to transcribe here")
+        raise InvalidInput("must be realtime: there is no audio to transcribe here", field="intent")
     return await door.model_named(socket.query_params.get("model"))
 
 

@@ -3,11 +3,9 @@
 import math
 from collections.abc import Mapping
 
-from google.rpc import error_details_pb2 as rpc
-
 from duologue.gateway.errors import Refusal
 from duologue.openai.api_error import INVALID_REQUEST, ApiError
-from duologue.openai.session_fields import refused
+from duologue.openai.session_fields import in_clients_words
 
 _KINDS: Mapping[str, tuple[int, str]] = {
     "INVALID_ARGUMENT": (400, INVALID_REQUEST),
@@ -36,13 +34,12 @@ def error_of(refusal: Refusal, params: Mapping[str, str]) -> ApiError:
     code = _CODES.get(refusal.reason, refusal.reason.lower())
     if refusal.reason == "QUOTA_EXCEEDED":  # the tenant's own; the platform is full otherwise
         status, kind = 429, "rate_limit_error"
-    message, param = refusal.message, _field(refusal)
+    message, param = refusal.message, refusal.field or None
     if param == "config.model":
         status, code = 404, "model_not_found"
-    if param is not None and param.startswith("config."):
-        told = refused(ValueError(message), params).error
-        message, param = told.message, told.param
-    return ApiError(message, code, param, kind, status, _retry_after_ms(refusal))
+    if refusal.field.startswith("config."):
+        param, message = in_clients_words(refusal.field, message, params)
+    return ApiError(message, code, param, kind, status, refusal.retry_after_ms)
 
 
 def retry_headers(error: ApiError) -> dict[str, str]:
@@ -53,17 +50,3 @@ def retry_headers(error: ApiError) -> dict[str, str]:
         "retry-after": str(math.ceil(error.retry_after_ms / 1e3)),
         "retry-after-ms": str(error.retry_after_ms),
     }
-
-
-def _field(refusal: Refusal) -> str | None:
-    for detail in refusal.details:
-        if isinstance(detail, rpc.BadRequest) and detail.field_violations:
-            return detail.field_violations[0].field or None
-    return None
-
-
-def _retry_after_ms(refusal: Refusal) -> int:
-    for detail in refusal.details:
-        if isinstance(detail, rpc.RetryInfo):
-            return detail.retry_delay.ToMilliseconds()
-    return 0

@@ -129,8 +129,9 @@ def _listening(settings: GatewaySettings) -> Iterator[socket.socket]:
             listener.bind((host, settings.http_port or 0))
         except OSError as error:
             raise InvalidSetting(
-                "gateway.http_port must be free, and gateway.host of this machine: cannot listen "
-                f"at {settings.host}:{settings.http_port}"
+                "must be free, and gateway.host of this machine: cannot listen "
+                f"at {settings.host}:{settings.http_port}",
+                field="gateway.http_port",
             ) from error
         yield listener
     finally:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from duologue.errors import InvalidSetting
+from duologue.errors import InvalidInput, InvalidSetting
 from duologue.openai.api_error import Unusable, unsupported, unusable
 from duologue.openai.fields import Fields
 from duologue.session_config import Label, SessionConfig
@@ -100,14 +100,19 @@ def set_during(config: SessionConfig, changes: Mapping[str, Any]) -> SessionConf
     return change
 
 
-def refused(error: Exception, params: Mapping[str, str] = PARAMS) -> Unusable:
+def refused(error: InvalidInput, params: Mapping[str, str] = PARAMS) -> Unusable:
     """The same in a client's words: our settings are named as it names them."""
-    message = str(error)
-    name = message.removeprefix("config.").partition(" ")[0] if "config." in message else ""
-    if not name:
-        return unusable(None, message)
-    param = param_of(name, params)
-    return unusable(param, message.replace(f"config.{name}", param, 1))
+    return unusable(*in_clients_words(error.field, str(error), params))
+
+
+def in_clients_words(
+    field: str, message: str, params: Mapping[str, str] = PARAMS
+) -> tuple[str | None, str]:
+    """What a client calls the field of a config, and a message that begins with its name."""
+    if not field.startswith("config."):
+        return None, message
+    param = param_of(field.removeprefix("config."), params)
+    return param, param + message.removeprefix(field)
 
 
 def param_of(name: str, params: Mapping[str, str] = PARAMS) -> str:

@@ -72,14 +72,14 @@ def evenly_drawn(rows: Sequence[Row], limit: int, seed: int) -> list[Row]:
 def _sample(fields: Mapping[str, Any]) -> Sample:
     text, label = fields.get("text"), fields.get("label")
     if not isinstance(text, str) or not text.strip():
-        raise InvalidInput(f"text must be a text that is not blank, not {text!r}")
+        raise InvalidInput(f"must be a text that is not blank, not {text!r}", field="text")
     if label not in list(State):
-        raise InvalidInput(f"label must be one of {', '.join(State)}, not {label!r}")
+        raise InvalidInput(f"must be one of {', '.join(State)}, not {label!r}", field="label")
     category, speaking = fields.get("category"), fields.get("speaking")
     if not isinstance(category, str | None):
-        raise InvalidInput(f"category must be a text, not {category!r}")
+        raise InvalidInput(f"must be a text, not {category!r}", field="category")
     if not isinstance(speaking, bool | None):
-        raise InvalidInput(f"speaking must be true or false, not {speaking!r}")
+        raise InvalidInput(f"must be true or false, not {speaking!r}", field="speaking")
     return Sample(
         text=text,
         label=State(label),
@@ -93,16 +93,18 @@ def _context(turns: Any) -> tuple[Turn, ...]:
     if turns is None:
         return ()
     if not isinstance(turns, list):
-        raise InvalidInput(f"context must be a list of {{role, text}}, not {turns!r}")
+        raise InvalidInput(f"must be a list of {{role, text}}, not {turns!r}", field="context")
     return tuple(_turn(turn, f"context[{place}]") for place, turn in enumerate(turns))
 
 
 def _turn(turn: Any, name: str) -> Turn:
     if not isinstance(turn, Mapping):
-        raise InvalidInput(f"{name} must be an object of role and text, not {turn!r}")
+        raise InvalidInput(f"must be an object of role and text, not {turn!r}", field=name)
     role, text = turn.get("role"), turn.get("text")
     if role not in _ROLES:
-        raise InvalidInput(f"{name}.role must be one of {', '.join(_ROLES)}, not {role!r}")
+        raise InvalidInput(
+            f"must be one of {', '.join(_ROLES)}, not {role!r}", field=f"{name}.role"
+        )
     if not isinstance(text, str):
-        raise InvalidInput(f"{name}.text must be a text, not {text!r}")
+        raise InvalidInput(f"must be a text, not {text!r}", field=f"{name}.text")
     return Turn(role, text)

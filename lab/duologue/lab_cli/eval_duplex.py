@@ -179,7 +179,7 @@ def _kinds(names: Sequence[str]) -> "list[Act]":
     try:
         return [Act(name) for name in names]
     except ValueError as error:
-        raise InvalidSetting(f"kind must be one of {', '.join(Act)}: {error}") from error
+        raise InvalidSetting(f"must be one of {', '.join(Act)}: {error}", field="kind") from error
 
 
 @contextmanager

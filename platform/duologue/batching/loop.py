@@ -221,7 +221,9 @@ class BatchLoop:
     def _begin(self, sitting: Sitting, work: Work) -> None:
         """Start a slice. One that cannot be run is answered at once; a second one is too much."""
         if sitting.is_busy:
-            raise InvalidInput("slice must wait until the result of the one before was sent")
+            raise InvalidInput(
+                "must wait until the result of the one before was sent", field="slice"
+            )
         asked = work.slice
         try:
             self._seating.check_slice(asked)

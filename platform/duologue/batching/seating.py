@@ -78,7 +78,9 @@ class Seating:
         nothing has changed.
         """
         if self.roster.at(take.stream) is not None:
-            raise InvalidInput("take_seat must be the first message of a stream, and the only one")
+            raise InvalidInput(
+                "must be the first message of a stream, and the only one", field="take_seat"
+            )
         self.roster.check_epoch(take.key, take.epoch)
         self._vetting.check_strategy(take.strategy)
         self._vetting.check_lane(take.lane)

@@ -29,8 +29,9 @@ class Vetting:
         """The strategy of a seat."""
         if strategy.judges and not self.can_judge:
             raise InvalidInput(
-                f"take_seat.strategy must be one that does not judge, such as 'turn', not "
-                f"'{strategy.name}': the model has no state head"
+                f"must be one that does not judge, such as 'turn', not "
+                f"'{strategy.name}': the model has no state head",
+                field="take_seat.strategy",
             )
 
     def check_lane(self, lane: LaneState) -> None:
@@ -43,15 +44,16 @@ class Vetting:
         num_tokens = len(lane.trunk) + len(lane.input) + len(lane.output)
         if num_tokens > self.max_positions:
             raise InvalidInput(
-                f"lane has {num_tokens} tokens; the model can hold {self.max_positions}"
+                f"has {num_tokens} tokens; the model can hold {self.max_positions}", field="lane"
             )
 
     def check_profile(self, profile: LaneProfile) -> None:
         """The ways of a session."""
         if profile.context_limit_tokens > self.max_positions:
             raise InvalidInput(
-                f"profile.context_limit_tokens must be at most {self.max_positions}, which the "
-                f"model can hold, not {profile.context_limit_tokens}"
+                f"must be at most {self.max_positions}, which the "
+                f"model can hold, not {profile.context_limit_tokens}",
+                field="profile.context_limit_tokens",
             )
         if profile.idle_token is not None:
             self._check_tokens("profile.idle_token", (profile.idle_token,))
@@ -72,10 +74,10 @@ class Vetting:
         if lowest < 0 or highest >= self.vocab_size:
             wrong = lowest if lowest < 0 else highest
             raise InvalidInput(
-                f"{field} must hold tokens from 0 to {self.vocab_size - 1}, not {wrong}"
+                f"must hold tokens from 0 to {self.vocab_size - 1}, not {wrong}", field=field
             )
 
 
 def _check_count(field: str, tokens: int) -> None:
     if not 0 <= tokens <= MAX_SLICE_TOKENS:
-        raise InvalidInput(f"{field} must be from 0 to {MAX_SLICE_TOKENS}, not {tokens}")
+        raise InvalidInput(f"must be from 0 to {MAX_SLICE_TOKENS}, not {tokens}", field=field)

@@ -40,7 +40,7 @@ def drain(
 
     url = settings.store.url
     if url is None:
-        raise InvalidSetting("store.url must be set: the platform's own")
+        raise InvalidSetting("must be set: the platform's own", field="store.url")
 
     async def run() -> int:
         async with await Store.connect(url, settings.store) as store:

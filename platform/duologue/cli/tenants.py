@@ -236,7 +236,9 @@ async def _make_operator_key(settings: "StoreSettings") -> "NewKey":
     from duologue.tenants import Tenant
 
     if settings.url is None:
-        raise InvalidSetting("store.url must be set: the key is made at the platform's store")
+        raise InvalidSetting(
+            "must be set: the key is made at the platform's store", field="store.url"
+        )
     async with await Store.connect(settings.url, settings) as store:
         tenant = await store.tenant(OPERATOR_TENANT) or Tenant(OPERATOR_TENANT)
         await store.put_tenant(replace(tenant, is_operator=True))

@@ -33,7 +33,7 @@ class SamplingSettings:
         _check_integer("top_k", self.top_k, 2**31 - 1)
         _check_number("top_p", self.top_p, 0.0, 1.0, "above 0 and")
         if self.top_p <= 0:
-            raise InvalidSetting(f"top_p must be above 0, not {self.top_p}")
+            raise InvalidSetting(f"must be above 0, not {self.top_p}", field="top_p")
         _check_number("repetition_penalty", self.repetition_penalty, 0.1, 10.0)
         _check_integer("seed", self.seed, MAX_SEED)
 
@@ -53,9 +53,9 @@ def _check_number(name: str, value: object, low: float, high: float, also: str =
     # Written so that a NaN is refused too.
     if not (is_number and low <= value <= high):  # type: ignore[operator]
         allowed = f"{also} from {low:g} to {high:g}".strip()
-        raise InvalidSetting(f"{name} must be {allowed}, not {value!r}")
+        raise InvalidSetting(f"must be {allowed}, not {value!r}", field=name)
 
 
 def _check_integer(name: str, value: object, high: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= high:
-        raise InvalidSetting(f"{name} must be a whole number from 0 to {high}, not {value!r}")
+        raise InvalidSetting(f"must be a whole number from 0 to {high}, not {value!r}", field=name)

@@ -29,7 +29,7 @@ class Audience:
         """It has read so far; raises InvalidInput for what it cannot have read."""
         if not 0 <= server_seq <= last_seq:
             allowed = f"from 0 to {last_seq}, the last event so far"
-            raise InvalidInput(f"seen.server_seq must be {allowed}, not {server_seq}")
+            raise InvalidInput(f"must be {allowed}, not {server_seq}", field="seen.server_seq")
         self._seen_seq = max(self._seen_seq, server_seq)
 
     def num_unseen(self, last_seq: int) -> int:

@@ -23,11 +23,14 @@ def choose_device(name: str) -> torch.device:
     kind, _, index = name.partition(":")
     if kind not in DEVICE_KINDS or (index and not index.isdecimal()):
         raise InvalidSetting(
-            f"model.device is '{name}'; allowed are auto, {', '.join(DEVICE_KINDS)},"
-            " and a numbered one such as cuda:0"
+            f"is '{name}'; allowed are auto, {', '.join(DEVICE_KINDS)},"
+            " and a numbered one such as cuda:0",
+            field="model.device",
         )
     if not _is_present(kind, int(index or 0)):
-        raise InvalidSetting(f"model.device is '{name}', but this machine has no such device")
+        raise InvalidSetting(
+            f"is '{name}', but this machine has no such device", field="model.device"
+        )
     return torch.device(name)
 
 
@@ -39,7 +42,9 @@ def choose_dtype(name: str, device: torch.device) -> torch.dtype:
     if name == "auto":
         return torch.bfloat16 if computes_in_bfloat16(device) else torch.float32
     if name not in DTYPES:
-        raise InvalidSetting(f"model.dtype is '{name}'; allowed are auto, {', '.join(DTYPES)}")
+        raise InvalidSetting(
+            f"is '{name}'; allowed are auto, {', '.join(DTYPES)}", field="model.dtype"
+        )
     return DTYPES[name]
 
 

@@ -18,8 +18,9 @@ def asked(
     """The response, to wait until it can begin. Raises InvalidInput and CapacityExceeded."""
     if not setup.strategy.speaks:
         raise InvalidInput(
-            "response_create is not for sessions with the strategy 'listen', in which the caller "
-            "speaks: tell what is said by assistant_said"
+            "is not for sessions with the strategy 'listen', in which the caller "
+            "speaks: tell what is said by assistant_said",
+            field="response_create",
         )
     if len(state.waiting) >= MAX_WAITING_RESPONSES:
         raise CapacityExceeded(
@@ -27,11 +28,11 @@ def asked(
         )
     given, most = tuple(setup.tokenizer.encode(event.text.strip())), setup.decoding.max_reply_tokens
     if event.text and not given:
-        raise InvalidInput("response_create.text must be more than white space")
+        raise InvalidInput("must be more than white space", field="response_create.text")
     if len(given) > most:
         raise InvalidInput(
-            f"response_create.text must have at most {most} tokens, which is max_reply_tokens, not "
-            f"{len(given)}"
+            f"must have at most {most} tokens, which is max_reply_tokens, not {len(given)}",
+            field="response_create.text",
         )
     note = None
     if event.instructions:

@@ -67,8 +67,8 @@ def take_result(
     if call is None:
         names = ", ".join(each.call_id for each in state.calls) or "and there are none"
         raise InvalidInput(
-            f"tool_result.call_id must be one of the calls that wait for their results, {names}; "
-            f"not {event.call_id!r}"
+            f"must be one of the calls that wait for their results, {names}; not {event.call_id!r}",
+            field="tool_result.call_id",
         )
     note = result_noted(event.output, state.notes, setup.tokenizer.encode, max_tokens)
     state.calls.remove(call)

@@ -148,8 +148,9 @@ class Chronicle:
             raise SessionOver(f"session {self.session.session_id} is closed")
         if client_seq != self.last_client_seq + 1:
             raise InvalidInput(
-                f"client_seq must be {self.last_client_seq + 1}, the one after the last that was "
-                f"taken, not {client_seq}"
+                f"must be {self.last_client_seq + 1}, the one after the last that was "
+                f"taken, not {client_seq}",
+                field="client_seq",
             )
         if isinstance(event, InputAppend | InputRevise | AssistantSaid | ContextAppend):
             self._pending_chars += len(event.text)
@@ -273,8 +274,9 @@ class Chronicle:
         """
         if not 0 <= server_seq <= self.last_server_seq:
             raise InvalidInput(
-                f"last_server_seq must be from 0 to {self.last_server_seq}, the last event so "
-                f"far, not {server_seq}"
+                f"must be from 0 to {self.last_server_seq}, the last event so "
+                f"far, not {server_seq}",
+                field="last_server_seq",
             )
         num_missed = self.last_server_seq - server_seq
         if num_missed > len(self._told):

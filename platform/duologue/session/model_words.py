@@ -66,16 +66,18 @@ class ModelWords:
     def _check(self, setup: SessionSetup) -> None:
         if setup.strategy.judges and not self.thresholds:
             raise InvalidSetting(
-                f"config.strategy must be 'turn' with the model {self.model}, which has no state "
-                f"head, not {setup.decoding.strategy!r}"
+                f"must be 'turn' with the model {self.model}, which has no state "
+                f"head, not {setup.decoding.strategy!r}",
+                field="config.strategy",
             )
         if setup.tools:
             self._check_tools(setup)
         num_tokens, limit = len(setup.opening), setup.profile.context_limit_tokens // 2
         if num_tokens > limit:
             raise InvalidSetting(
-                f"config.system_prompt must fill at most half of the context, {limit} tokens, "
-                f"{'with the tools ' if setup.tools else ''}not {num_tokens}"
+                f"must fill at most half of the context, {limit} tokens, "
+                f"{'with the tools ' if setup.tools else ''}not {num_tokens}",
+                field="config.system_prompt",
             )
         if setup.history:
             _check_history(setup)
@@ -83,13 +85,15 @@ class ModelWords:
     def _check_tools(self, setup: SessionSetup) -> None:
         if self.chat.tools is None:
             raise InvalidSetting(
-                f"config.tools must be empty with the model {self.model}, whose chat template has "
-                f"no form for tools that is known here, not {len(setup.tools)} tools"
+                f"must be empty with the model {self.model}, whose chat template has no form for "
+                f"tools that is known here, not {len(setup.tools)} tools",
+                field="config.tools",
             )
         if setup.decoding.strategy not in ("duo", "turn"):
             raise InvalidSetting(
-                f"config.tools must be empty with the strategy {setup.decoding.strategy!r}; they "
-                "go with 'duo' and 'turn'"
+                f"must be empty with the strategy {setup.decoding.strategy!r}; they go with 'duo' "
+                "and 'turn'",
+                field="config.tools",
             )
 
 
@@ -100,12 +104,14 @@ def _check_history(setup: SessionSetup) -> None:
     num_tokens, room = len(lane.trunk), setup.context_limit_tokens - most_said - RESERVE_TOKENS
     if num_tokens > room:
         raise InvalidSetting(
-            f"config.history must leave room for a reply in the context: together with the system "
-            f"prompt it must have at most {room} tokens, not {num_tokens}"
+            f"must leave room for a reply in the context: together with the system "
+            f"prompt it must have at most {room} tokens, not {num_tokens}",
+            field="config.history",
         )
     num_last = lane.num_fixed_tokens - lane.num_opening_tokens
     most = setup.max_part_tokens(lane.num_opening_tokens) + most_said
     if num_last > most:
         raise InvalidSetting(
-            f"config.history must have at most {most} tokens in its last turn, not {num_last}"
+            f"must have at most {most} tokens in its last turn, not {num_last}",
+            field="config.history",
         )

@@ -41,7 +41,7 @@ def noted(
     """
     text = event.text.strip()
     if not text:
-        raise InvalidInput(f"{field} must be more than white space")
+        raise InvalidInput("must be more than white space", field=field)
     return _fitting(
         ContextNote(Speaker(event.role), text, tuple(encode(text))), waiting, max_tokens, field
     )
@@ -65,8 +65,9 @@ def _fitting(
     tokens = note.tokens
     if len(tokens) > max_tokens:
         raise InvalidInput(
-            f"{field} must have at most {max_tokens} tokens, which is what the model's "
-            f"context has room for, not {len(tokens)}"
+            f"must have at most {max_tokens} tokens, which is what the model's "
+            f"context has room for, not {len(tokens)}",
+            field=field,
         )
     num_waiting = sum(len(note.tokens) for note in waiting)
     if len(waiting) >= MAX_WAITING_NOTES or num_waiting + len(tokens) > max_tokens:

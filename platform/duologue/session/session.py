@@ -304,8 +304,9 @@ class Session:
         """
         if not self.setup.strategy.speaks:
             raise InvalidInput(
-                "response_cancel is not for sessions with the strategy 'listen', in which the "
-                "caller speaks: end the response by assistant_said"
+                "is not for sessions with the strategy 'listen', in which the "
+                "caller speaks: end the response by assistant_said",
+                field="response_cancel",
             )
         if response_id is None:
             self._cancel_waiting()

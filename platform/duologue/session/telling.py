@@ -59,14 +59,16 @@ class Telling:
     def _check(self, event: AssistantSaid) -> None:
         if self._setup.strategy.speaks:
             raise InvalidInput(
-                "assistant_said is for sessions with the strategy 'listen', in which the caller "
-                f"speaks; this one has {self._setup.decoding.strategy!r}"
+                "is for sessions with the strategy 'listen', in which the caller "
+                f"speaks; this one has {self._setup.decoding.strategy!r}",
+                field="assistant_said",
             )
         latest = self._state.num_responses
         if event.response_id is not None and not 1 <= event.response_id <= latest + 1:
             raise InvalidInput(
-                f"response_id must be from 1 to {latest + 1}, the one after the latest, not "
-                f"{event.response_id}"
+                f"must be from 1 to {latest + 1}, the one after the latest, not "
+                f"{event.response_id}",
+                field="response_id",
             )
 
     def _check_room(self, reply: Response | None, text: str) -> None:

@@ -204,4 +204,4 @@ def _or(choices: list[str]) -> str:
 
 
 def _refusal(what: str, hint: str = "") -> InvalidSetting:
-    return InvalidSetting(f"store.url must {what}" + (f" ({hint})" if hint else ""))
+    return InvalidSetting(f"must {what}" + (f" ({hint})" if hint else ""), field="store.url")

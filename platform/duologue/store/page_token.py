@@ -33,4 +33,6 @@ class PageToken:
                 raise ValueError(created_ms)
             return cls(created_ms, check_tenant_id(tenant_id), check_session_id(session_id))
         except (ValueError, TypeError, binascii.Error, InvalidInput) as error:
-            raise InvalidInput("page_token must be the next_page_token of a page") from error
+            raise InvalidInput(
+                "must be the next_page_token of a page", field="page_token"
+            ) from error

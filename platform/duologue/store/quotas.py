@@ -39,9 +39,11 @@ class QuotaStore(StorePart):
         sessions have more bytes, and CapacityExceeded when the store is nearly full.
         """
         if not 1 <= amount <= _MAX_AMOUNT:
-            raise InvalidInput(f"amount must be from 1 to {_MAX_AMOUNT}, not {amount}")
+            raise InvalidInput(f"must be from 1 to {_MAX_AMOUNT}, not {amount}", field="amount")
         if not 1 <= per_minute <= _MAX_RATE:
-            raise InvalidInput(f"per_minute must be from 1 to {_MAX_RATE}, not {per_minute}")
+            raise InvalidInput(
+                f"must be from 1 to {_MAX_RATE}, not {per_minute}", field="per_minute"
+            )
         arguments: tuple[Argument, ...] = (self._connection.now, amount, per_minute)
         realm = await self._realms.of(tenant_id)
         keys = [rate_key(realm, what)]

@@ -193,7 +193,7 @@ class SessionStore(StorePart):
 
 def _page_size(given: int, default: int) -> int:
     if not 0 <= given <= _MAX_PAGE:
-        raise InvalidInput(f"page_size must be from 0 to {_MAX_PAGE}, not {given}")
+        raise InvalidInput(f"must be from 0 to {_MAX_PAGE}, not {given}", field="page_size")
     return given or default
 
 
@@ -202,7 +202,7 @@ def _entry_place(page_token: str) -> int:
     if not page_token:
         return 0
     if not (page_token.isascii() and page_token.isdecimal() and len(page_token) < 16):
-        raise InvalidInput("page_token must be the next_page_token of a page")
+        raise InvalidInput("must be the next_page_token of a page", field="page_token")
     return int(page_token)
 
 

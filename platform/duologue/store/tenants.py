@@ -96,11 +96,11 @@ class TenantStore(StorePart):
         has no end or is over.
         """
         if not scopes:
-            raise InvalidInput("scopes must name one at least")
+            raise InvalidInput("must name one at least", field="scopes")
         if expires_in_ms is not None and not 1 <= expires_in_ms <= MAX_KEY_LIFE_S * 1_000:
             raise InvalidInput(
-                f"expires_in must be above 0 and at most {MAX_KEY_LIFE_S} s, not"
-                f" {expires_in_ms / 1e3:g} s"
+                f"must be above 0 and at most {MAX_KEY_LIFE_S} s, not {expires_in_ms / 1e3:g} s",
+                field="expires_in",
             )
         key_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
         key, limit = f"duo_{key_id}_{secret}", self._limits.max_keys

@@ -40,16 +40,22 @@ def check(run: SliceRun) -> None:
     if run.work.reopens:  # then a reply that was set aside is the one
         has_reply, num_tokens = lane.aside is not None, lane.num_aside_tokens
     if heard is not None and has_reply and not 0 <= heard.keep <= num_tokens:
-        raise InvalidInput(f"heard.keep is {heard.keep}; the reply has {num_tokens} tokens")
+        raise InvalidInput(
+            f"is {heard.keep}; the reply has {num_tokens} tokens", field="heard.keep"
+        )
     if run.work.reopens and run.work.conclude is not None:
         raise InvalidInput("conclude and reopens must not be asked for in one slice")
     if run.work.reopens and not lane.can_reopen:
         raise InvalidInput("there is no utterance to reopen")
     amends, most = run.work.amends, lane.num_aside_tokens
     if amends is not None and (lane.aside is None or not 0 <= amends.keep <= most):
-        raise InvalidInput(f"amends.keep is {amends.keep}; the reply set aside has {most} tokens")
+        raise InvalidInput(
+            f"is {amends.keep}; the reply set aside has {most} tokens", field="amends.keep"
+        )
     if run.work.begins and (run.work.reopens or lane.phase is not ReplyPhase.NONE):
-        raise InvalidInput("begins must not be asked for while there is a reply, or one returns")
+        raise InvalidInput(
+            "must not be asked for while there is a reply, or one returns", field="begins"
+        )
 
 
 def conclude_if_asked(run: SliceRun) -> None:
@@ -114,7 +120,8 @@ def hear_edit(run: SliceRun) -> None:
         return
     if not 0 <= edit.keep <= run.lane.num_utterance_tokens:
         raise InvalidInput(
-            f"edit.keep is {edit.keep}; the utterance has {run.lane.num_utterance_tokens} tokens"
+            f"is {edit.keep}; the utterance has {run.lane.num_utterance_tokens} tokens",
+            field="edit.keep",
         )
     room = run.profile.context_limit_tokens - RESERVE_TOKENS
     shortest = run.lane.num_fixed_tokens + edit.keep + len(edit.append)

@@ -30,5 +30,7 @@ def strategy_named(name: str) -> Strategy:
     """The strategy of that name; raises InvalidSetting, naming those that there are."""
     found = _STRATEGIES.get(name)
     if found is None:
-        raise InvalidSetting(f"strategy must be one of {', '.join(_STRATEGIES)}, not {name!r}")
+        raise InvalidSetting(
+            f"must be one of {', '.join(_STRATEGIES)}, not {name!r}", field="strategy"
+        )
     return found

@@ -233,7 +233,7 @@ class MetricsPort:
                 self._thread.start()
         except OSError as error:
             raise InvalidSetting(
-                f"metrics_port must be a port that is free, not {port}: {error}"
+                f"must be a port that is free, not {port}: {error}", field="metrics_port"
             ) from error
 
     @classmethod

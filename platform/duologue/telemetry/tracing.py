@@ -164,7 +164,8 @@ def _exporter(settings: TelemetrySettings, service: str) -> SpanExporter:
         return FileExporter(folder, service)
     except OSError as error:
         raise InvalidSetting(
-            f"telemetry.trace_dir must be a folder that can be written to, not {folder}: {error}"
+            f"must be a folder that can be written to, not {folder}: {error}",
+            field="telemetry.trace_dir",
         ) from error
 
 
@@ -174,8 +175,9 @@ def otlp_exporter(endpoint: str, clock: Clock | None = None) -> SpanExporter:
         from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
     except ImportError as error:
         raise InvalidSetting(
-            "telemetry.otlp_endpoint must be none unless the extra 'otlp' is installed "
-            f"(pip install 'duologue[otlp]'), not {endpoint!r}"
+            "must be none unless the extra 'otlp' is installed "
+            f"(pip install 'duologue[otlp]'), not {endpoint!r}",
+            field="telemetry.otlp_endpoint",
         ) from error
     # They are typed as one pair of texts there.
     options: Any = (*_RECONNECTING, *proxy_options(endpoint))

@@ -59,7 +59,7 @@ class StreamState:
         if `heard_chars` is negative.
         """
         if heard_chars < 0:
-            raise InvalidInput(f"heard_chars must be 0 or more, not {heard_chars}")
+            raise InvalidInput(f"must be 0 or more, not {heard_chars}", field="heard_chars")
         heard_chars = min(heard_chars, len(self.text))
         keep = bisect_right(self.token_ends, heard_chars)
         kept_chars = self.token_ends[keep - 1] if keep else 0

@@ -91,5 +91,5 @@ def _encode(tokenizer: tokenizers.Tokenizer, text: str) -> list[int]:
         return list(tokenizer.encode(text, add_special_tokens=False).ids)
     except (UnicodeEncodeError, TypeError) as error:
         raise InvalidInput(
-            f"text must be valid Unicode without lone surrogates: {error}"
+            f"must be valid Unicode without lone surrogates: {error}", field="text"
         ) from error

@@ -175,7 +175,9 @@ class Utterance:
     def _changeable(self, segment_id: str) -> Segment | None:
         """The segment, None if it is new; raises InvalidInput if it takes no changes."""
         if not 0 < len(segment_id) <= MAX_SEGMENT_ID_CHARS:
-            raise InvalidInput(f"segment_id must have 1 to {MAX_SEGMENT_ID_CHARS} characters")
+            raise InvalidInput(
+                f"must have 1 to {MAX_SEGMENT_ID_CHARS} characters", field="segment_id"
+            )
         segment = self.segments.get(segment_id)
         if segment is not None and segment.is_final:
             raise InvalidInput(f"segment {segment_id!r} is final and takes no further changes")
@@ -254,5 +256,5 @@ def _checked_text(text: str) -> str:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise InvalidInput("text must be valid Unicode without lone surrogates") from error
+        raise InvalidInput("must be valid Unicode without lone surrogates", field="text") from error
     return text

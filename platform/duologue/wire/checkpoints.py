@@ -52,7 +52,9 @@ def checkpoint_from_bytes(data: bytes) -> Checkpoint:
     try:
         state = _STATES.validate_json(_with_slow_pause(message.session))
     except ValidationError as error:
-        raise InvalidInput(f"session must be the JSON of a session's state: {error}") from None
+        raise InvalidInput(
+            f"must be the JSON of a session's state: {error}", field="session"
+        ) from None
     return Checkpoint(
         lane=lane_state_from_pb(message.lane),
         state=state,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Generic, TypeVar
 
-from duologue.events import ErrorCode, StateReason
+from duologue.events import StateReason
 from duologue.lane.judging import Patience
 from duologue.lane.steps import EndReason, Promotion
 from duologue.states import State
@@ -72,11 +72,3 @@ PROMOTIONS = Codes(
         Promotion.REBASE: lane_pb2.PROMOTION_REBASE,
     }
 )
-
-
-def error_code(text: str) -> ErrorCode:
-    """Codes are texts on the wire; one that is not known yet is a fault of the platform's own."""
-    try:
-        return ErrorCode(text)
-    except ValueError:
-        return ErrorCode.INTERNAL

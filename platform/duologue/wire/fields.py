@@ -17,18 +17,18 @@ INT64 = 2**63 - 1
 
 def refuse(field: str, allowed: str, value: object) -> NoReturn:
     """Raise InvalidInput."""
-    raise InvalidInput(f"{field} must be {allowed}, not {value!r}")
+    raise InvalidInput(f"must be {allowed}, not {value!r}", field=field)
 
 
 def missing(field: str, choices: Iterable[str]) -> NoReturn:
     """Raise InvalidInput for a choice that was not made, or is not known here."""
-    raise InvalidInput(f"{field} must be set to one of {', '.join(choices)}")
+    raise InvalidInput(f"must be set to one of {', '.join(choices)}", field=field)
 
 
 def required(message: Message, name: str, field: str) -> None:
     """A message inside another one."""
     if not message.HasField(name):
-        raise InvalidInput(f"{field} must be set")
+        raise InvalidInput("must be set", field=field)
 
 
 def whole(field: str, value: int, *, low: int = 0, high: int = UINT32) -> int:
@@ -48,18 +48,20 @@ def finite(field: str, value: float) -> float:
 def unicode(field: str, text: str, *, max_chars: int = MAX_TEXT_CHARS) -> str:
     """Text that can be sent; it may be empty."""
     if len(text) > max_chars:
-        raise InvalidInput(f"{field} must have at most {max_chars} characters, not {len(text)}")
+        raise InvalidInput(
+            f"must have at most {max_chars} characters, not {len(text)}", field=field
+        )
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
-        raise InvalidInput(f"{field} must be valid Unicode without lone surrogates") from None
+        raise InvalidInput("must be valid Unicode without lone surrogates", field=field) from None
     return text
 
 
 def name(field: str, text: str, *, max_chars: int = MAX_NAME_CHARS) -> str:
     """Text that names something: it is not empty."""
     if not 0 < len(text) <= max_chars:
-        raise InvalidInput(f"{field} must have 1 to {max_chars} characters, not {len(text)}")
+        raise InvalidInput(f"must have 1 to {max_chars} characters, not {len(text)}", field=field)
     return unicode(field, text, max_chars=max_chars)
 
 

@@ -135,7 +135,7 @@ def profile_from_pb(message: pb.LaneProfile) -> LaneProfile:
 def _judge(message: pb.LaneProfile) -> Judge:
     thresholds = probabilities_from_pb("profile.thresholds", message.thresholds)
     if not set(thresholds) - {State.INCOMPLETE}:
-        raise InvalidInput("profile.thresholds must have one for a state that is acted on")
+        raise InvalidInput("must have one for a state that is acted on", field="profile.thresholds")
     return Judge(thresholds, finite("profile.low_patience_scale", message.low_patience_scale))
 
 
@@ -149,4 +149,4 @@ def _sampling(message: pb.LaneProfile) -> SamplingSettings:
             seed=message.seed,
         )
     except InvalidInput as error:
-        raise InvalidInput(f"profile.{error}") from None
+        raise error.within("profile") from None

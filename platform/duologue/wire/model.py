@@ -54,7 +54,7 @@ def words_from_pb(message: pb.DescribeResponse) -> ModelWords:
     if not message.tokenizer or not message.chat_format:
         raise InvalidInput("tokenizer and chat_format must be set: nothing is known of this digest")
     if message.digest != _digest(message):
-        raise InvalidInput("digest must be that of the other fields")
+        raise InvalidInput("must be that of the other fields", field="digest")
     try:
         tokenizer = Tokenizer(message.tokenizer.decode("utf-8"), Path("tokenizer.json"))
         chat = ChatFormat.from_json(message.chat_format)

@@ -83,7 +83,7 @@ def _event(message: pb.ServerEvent) -> NoticeEvent:
         case "go_away":
             return GoAway(message.go_away.time_left.ToMilliseconds())
         case _:
-            raise InvalidInput(f"event must be a notice about the connection, not {kind}")
+            raise InvalidInput(f"must be a notice about the connection, not {kind}", field="event")
 
 
 def usage_to_pb(usage: Usage) -> pb.Usage:

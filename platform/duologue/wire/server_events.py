@@ -17,7 +17,8 @@ from duologue.events import (
     ToolCall,
 )
 from duologue.v1 import events_pb2 as pb
-from duologue.wire.enums import END_REASONS, STATE_REASONS, STATES, error_code
+from duologue.wire.enums import END_REASONS, STATE_REASONS, STATES
+from duologue.wire.errors import error_event_from_pb, error_event_to_pb
 from duologue.wire.fields import missing, whole
 from duologue.wire.probabilities import probabilities_from_pb, probabilities_to_pb
 
@@ -64,9 +65,8 @@ def _put(message: pb.ServerEvent, event: ServerEvent) -> None:
             )
         case ContextTrimmed(dropped_turns):
             message.context_trimmed.dropped_turns = dropped_turns
-        case Error(code, text):
-            message.error.code = code
-            message.error.message = text
+        case Error():
+            message.error.CopyFrom(error_event_to_pb(event))
         case SessionClosed():
             message.session_closed.SetInParent()
 
@@ -104,13 +104,15 @@ def event_from_pb(message: pb.ServerEvent) -> ServerEvent:
         case "context_trimmed":
             return ContextTrimmed(message.context_trimmed.dropped_turns)
         case "error":
-            return Error(error_code(message.error.code), message.error.message)
+            return error_event_from_pb(message.error)
         case "session_closed":
             return SessionClosed()
         case None:
             missing("event", _KINDS)
         case _:
-            raise InvalidInput(f"event must be one of the session's own, not a notice: {kind}")
+            raise InvalidInput(
+                f"must be one of the session's own, not a notice: {kind}", field="event"
+            )
 
 
 def _input_state_to_pb(event: InputState) -> pb.InputState:

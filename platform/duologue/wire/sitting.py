@@ -13,6 +13,7 @@ from duologue.strategies.registry import strategy_named
 from duologue.tenants import check_weight
 from duologue.v1 import batching_pb2 as pb
 from duologue.wire.enums import Codes
+from duologue.wire.errors import error_to_pb
 from duologue.wire.fields import UINT64, name, refuse, whole
 from duologue.wire.lanes import (
     lane_state_from_pb,
@@ -20,7 +21,7 @@ from duologue.wire.lanes import (
     profile_from_pb,
     profile_to_pb,
 )
-from duologue.wire.slices import error_to_pb, result_to_pb
+from duologue.wire.slices import result_to_pb
 
 MAX_TRACEPARENT_CHARS = 256
 

@@ -3,23 +3,12 @@
 Who a slice is of, and under which epoch, is known from where it comes, and not sent with it.
 """
 
-from duologue.errors import (
-    BatcherUnavailable,
-    CapacityExceeded,
-    DuologueError,
-    InvalidInput,
-    InvalidSetting,
-    ModelUnavailable,
-    StaleEpoch,
-    UnknownSession,
-)
-from duologue.events import Error, ErrorCode
 from duologue.lane.judging import Judgement
 from duologue.lane.slices import Slice, SliceResult
 from duologue.text.token_edit import TokenEdit
-from duologue.v1 import events_pb2
 from duologue.v1 import lane_pb2 as pb
-from duologue.wire.enums import END_REASONS, PATIENCES, STATES, error_code
+from duologue.wire.enums import END_REASONS, PATIENCES, STATES
+from duologue.wire.errors import error_from_pb, error_to_pb
 from duologue.wire.probabilities import probabilities_from_pb, probabilities_to_pb
 from duologue.wire.steps import (
     heard_from_pb,
@@ -29,17 +18,6 @@ from duologue.wire.steps import (
     steps_from_pb,
     steps_to_pb,
 )
-
-_ERRORS: dict[ErrorCode, type[DuologueError]] = {
-    ErrorCode.INVALID_INPUT: InvalidInput,
-    ErrorCode.INVALID_SETTING: InvalidSetting,
-    ErrorCode.MODEL_UNAVAILABLE: ModelUnavailable,
-    ErrorCode.BATCHER_UNAVAILABLE: BatcherUnavailable,
-    ErrorCode.CAPACITY_EXCEEDED: CapacityExceeded,
-    ErrorCode.UNKNOWN_SESSION: UnknownSession,
-    ErrorCode.STALE_EPOCH: StaleEpoch,
-    ErrorCode.INTERNAL: DuologueError,
-}
 
 
 def slice_to_pb(work: Slice) -> pb.Slice:
@@ -127,16 +105,6 @@ def result_from_pb(message: pb.SliceResult, session_id: str, epoch: int) -> Slic
         error=error_from_pb(message.error) if has_error else None,
         source=message.SerializeToString(),
     )
-
-
-def error_to_pb(error: DuologueError) -> events_pb2.Error:
-    told = Error.of(error)
-    return events_pb2.Error(code=told.code, message=told.message)
-
-
-def error_from_pb(message: events_pb2.Error) -> DuologueError:
-    """An error of the kind that its code stands for."""
-    return _ERRORS.get(error_code(message.code), DuologueError)(message.message)
 
 
 def _judgement_to_pb(judgement: Judgement) -> pb.Judgement:

@@ -1234,6 +1234,7 @@ class Error(_message.Message):
 
     CODE_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
+    FIELD_FIELD_NUMBER: _builtins.int
     code: _builtins.str
     """What kind of thing went wrong, for programs: "invalid_input", "invalid_setting",
     "model_unavailable", "batcher_unavailable", "capacity_exceeded", "quota_exceeded",
@@ -1242,15 +1243,18 @@ class Error(_message.Message):
     """
     message: _builtins.str
     """What was wrong, and what is allowed."""
+    field: _builtins.str
+    """With invalid input or an invalid setting: the field that is to be mended, if it is one."""
     def __init__(
         self,
         *,
         code: _builtins.str = ...,
         message: _builtins.str = ...,
+        field: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "message", b"message"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "field", b"field", "message", b"message"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -6,13 +6,14 @@ import grpc
 import pytest
 from google.rpc import error_details_pb2 as rpc
 from google.rpc import status_pb2
+from hypothesis import given
+from hypothesis import strategies as st
 
 from duologue import errors as tree
+from duologue.brevity import brief
 from duologue.errors import DuologueError
-from duologue.events import Error, ErrorCode
 from duologue.gateway import errors
-from duologue.gateway.errors import Refusal, error_told, refusal_of
-from duologue.v1 import events_pb2
+from duologue.gateway.errors import Refusal, refusal_of
 
 
 def _below(kind: type[DuologueError]) -> Iterator[type[DuologueError]]:
@@ -47,21 +48,30 @@ def test_who_may_try_again_is_told_when(kind: type[DuologueError]) -> None:
     assert bool(told) == may_try
 
 
-@pytest.mark.parametrize(
-    ("message", "field"),
-    [
-        ("client_seq must be 1 or more, not 0", "client_seq"),
-        ("config.temperature must be a number", "config.temperature"),
-        ("input_append.text has 9 characters", "input_append.text"),
-        ("these bytes are no message", ""),
-    ],
+@given(
+    st.sampled_from([tree.InvalidInput, tree.InvalidSetting]),
+    st.text(min_size=1, max_size=80),
+    st.text(max_size=80),
 )
-def test_bad_input_names_its_field(message: str, field: str) -> None:
-    refusal = refusal_of(tree.InvalidInput(message))
+def test_bad_input_names_the_field_that_was_raised(
+    kind: type[tree.InvalidInput], problem: str, field: str
+) -> None:
+    """Whatever the words of the problem: it is not found in them."""
+    error = kind(problem, field=field)
+    refusal = refusal_of(error)
     (violation,) = next(
         detail.field_violations for detail in refusal.details if isinstance(detail, rpc.BadRequest)
     )
-    assert (violation.field, violation.description) == (field, message)
+    assert violation.field == refusal.field == brief(field)
+    assert violation.description == refusal.message == brief(str(error))
+
+
+def test_the_field_is_named_by_the_words_too() -> None:
+    error = tree.InvalidInput("must be 1 or more, not 0", field="client_seq")
+    assert str(error) == "client_seq must be 1 or more, not 0"
+    assert str(error.within("event")) == "event.client_seq must be 1 or more, not 0"
+    assert error.within("event").field == "event.client_seq"
+    assert refusal_of(error.renamed("number")).field == "number"
 
 
 def test_a_quota_says_whose_and_when() -> None:
@@ -90,15 +100,3 @@ def test_the_trailer_is_a_status() -> None:
     assert key == "grpc-status-details-bin"
     assert status.code == grpc.StatusCode.NOT_FOUND.value[0]
     assert len(status.details) == len(refusal.details) == 2
-
-
-@pytest.mark.parametrize("code", [code for code in ErrorCode if code is not ErrorCode.INTERNAL])
-def test_what_another_process_tells_is_the_same_error_here(code: ErrorCode) -> None:
-    told = error_told(events_pb2.Error(code=code, message="words"))
-    assert Error.of(told).code is code
-    assert str(told) == "words"
-
-
-def test_an_error_that_is_not_known_yet_is_internal() -> None:
-    told = error_told(events_pb2.Error(code="of_tomorrow", message="words"))
-    assert type(told) is DuologueError

@@ -2,7 +2,7 @@
 
 import pytest
 
-from duologue.events import Error, ErrorCode, SessionClose
+from duologue.events import Error, SessionClose
 from duologue.lane.judging import Patience
 from duologue.states import State
 from tests.unit.session.stage import TICK_MS, Setting, Stage, assistant, story, user
@@ -16,7 +16,7 @@ def test_an_unknown_segment_is_refused() -> None:
     stage = Stage()
     (told,) = stage.revise("How", "nowhere")
     assert isinstance(told, Error)
-    assert told.code is ErrorCode.INVALID_INPUT
+    assert told.code == "invalid_input"
     assert "'nowhere'" in told.message
     assert stage.session.is_silent
     assert stage.tick(20) == []

@@ -1,6 +1,6 @@
 """A whole platform in one process on a tiny random model, with states that a test dictates."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -37,10 +37,20 @@ class DictatedHead(StateHead):
 
 
 def tiny_assembly(
-    folder: Path, *, max_reply_tokens: int = 12, vocab_size: int = VOCAB_SIZE
+    folder: Path,
+    *,
+    max_reply_tokens: int = 12,
+    vocab_size: int = VOCAB_SIZE,
+    write: Callable[[Path], Path] | None = None,
 ) -> tuple[Assembly, DictatedHead]:
-    """An assembly of a tiny Llama; its replies are random words of a fixed length."""
-    written = write_tiny_model(folder, "llama", vocab_size=vocab_size)
+    """An assembly of a tiny Llama; its replies are random words of a fixed length.
+
+    Or of another model, which `write` puts into a folder.
+    """
+    if write is None:
+        written = write_tiny_model(folder, "llama", vocab_size=vocab_size)
+    else:
+        written = write(folder)
     model = load_model(written, device="cpu", dtype="float32")
     head = DictatedHead(model.geometry.hidden_size)
     setup = SessionSetup(

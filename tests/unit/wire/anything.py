@@ -2,14 +2,14 @@
 
 from hypothesis import strategies as st
 
-from duologue.errors import CapacityExceeded, DuologueError, InvalidInput, ModelUnavailable
+from duologue import errors as tree
+from duologue.errors import DuologueError, InvalidInput, InvalidSetting
 from duologue.events import (
     AssistantSaid,
     ContextAppend,
     ContextTrimmed,
     Envelope,
     Error,
-    ErrorCode,
     InputAppend,
     InputCommit,
     InputRevise,
@@ -126,6 +126,13 @@ client_events = st.one_of(
     st.builds(SessionUpdate, configs),
     st.just(SessionClose()),
 )
+kinds_of_errors = [
+    kind
+    for kind in vars(tree).values()
+    if isinstance(kind, type) and issubclass(kind, DuologueError) and "code" in vars(kind)
+]
+"""Those that go by a code of their own."""
+codes = [kind.code for kind in kinds_of_errors]
 server_events = st.one_of(
     st.builds(
         InputState,
@@ -145,7 +152,7 @@ server_events = st.one_of(
     st.builds(ResponseResumed, counts, counts),
     st.builds(ToolCall, names, counts, names, texts),
     st.builds(ContextTrimmed, counts),
-    st.builds(Error, st.sampled_from(ErrorCode), texts),
+    st.builds(Error, st.sampled_from(codes), texts, texts),
     st.just(SessionClosed()),
 )
 envelopes = st.builds(Envelope, st.integers(1, 2**64 - 1), ticks, bigs, server_events)
@@ -212,13 +219,14 @@ slices = st.builds(
     reply_tokens=counts,
     look_ahead_tokens=counts,
 )
-kinds_of_errors: list[type[DuologueError]] = [
-    DuologueError,
-    InvalidInput,
-    CapacityExceeded,
-    ModelUnavailable,
-]
-errors = st.builds(lambda kind, text: kind(text), st.sampled_from(kinds_of_errors), texts)
+errors = st.one_of(
+    st.builds(lambda kind, text: kind(text), st.sampled_from(kinds_of_errors), texts),
+    st.builds(
+        lambda kind, text, field: kind(text, field=field),
+        st.sampled_from([InvalidInput, InvalidSetting]),
+        *(texts, texts),
+    ),
+)
 judgements = st.builds(
     Judgement, st.sampled_from(State), probabilities, counts, st.sampled_from(Patience)
 )

@@ -7,8 +7,15 @@ from typing import Any
 
 import pytest
 
-from duologue.errors import InvalidInput, InvalidSetting
-from duologue.events import AssistantSaid, ClientEvent, InputAppend, PlaybackAck, ResponseCancel
+from duologue.errors import DuologueError, InvalidInput, InvalidSetting
+from duologue.events import (
+    AssistantSaid,
+    ClientEvent,
+    Error,
+    InputAppend,
+    PlaybackAck,
+    ResponseCancel,
+)
 from duologue.lane.lane import Lane
 from duologue.lane.phase import ReplyPhase
 from duologue.lane.state import AsideState, LaneState
@@ -17,7 +24,7 @@ from duologue.settings import Settings
 from duologue.states import State
 from duologue.v1 import batching_pb2, events_pb2, journal_pb2, lane_pb2
 from duologue.wire.checkpoints import checkpoint_from_bytes
-from duologue.wire.enums import error_code
+from duologue.wire.errors import error_event_from_pb, error_from_pb
 from duologue.wire.events import client_event_from_pb, client_event_to_pb, server_event_from_pb
 from duologue.wire.journal import entry_from_bytes
 from duologue.wire.lanes import lane_state_from_pb, lane_state_to_pb, profile_from_pb
@@ -320,7 +327,15 @@ def test_a_checkpoint_without_its_session() -> None:
 
 
 def test_a_code_that_is_not_known_yet_is_a_fault_of_the_platform() -> None:
-    assert error_code("too_warm") == "internal"
+    message = events_pb2.Error(code="too_warm", message="words")
+    assert error_event_from_pb(message) == Error("internal", "words")
+    assert type(error_from_pb(message)) is DuologueError
+
+
+def test_invalid_input_of_a_process_that_does_not_tell_the_field() -> None:
+    told = error_from_pb(events_pb2.Error(code="invalid_input", message="tenant must be set"))
+    assert isinstance(told, InvalidInput)
+    assert (str(told), told.field) == ("tenant must be set", "")
 
 
 # The words of a model.

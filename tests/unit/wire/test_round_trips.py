@@ -17,6 +17,7 @@ from duologue.session.records import Arrived, Received, Record
 from duologue.session_config import SessionConfig
 from duologue.usage import Usage
 from duologue.v1.journal_pb2 import JournalEntry
+from duologue.wire.errors import error_from_pb, error_to_pb
 from duologue.wire.events import (
     client_event_from_pb,
     client_event_to_pb,
@@ -36,8 +37,6 @@ from duologue.wire.lanes import (
 from duologue.wire.notices import usage_from_pb, usage_to_pb
 from duologue.wire.sessions import config_from_bytes, config_to_bytes
 from duologue.wire.slices import (
-    error_from_pb,
-    error_to_pb,
     result_from_pb,
     result_to_pb,
     slice_from_pb,
@@ -107,6 +106,7 @@ def test_results(result: SliceResult) -> None:
 def test_errors(error: DuologueError) -> None:
     again = error_from_pb(sent(error_to_pb(error)))
     assert (type(again), str(again)) == (type(error), str(error))
+    assert getattr(again, "field", None) == getattr(error, "field", None)
 
 
 @given(anything.lane_states())

@@ -41,4 +41,4 @@ class Playback:
 
 def _check(name: str, value: int, least: int, most: int) -> None:
     if not least <= value <= most:
-        raise InvalidInput(f"{name} must be from {least} to {most}, not {value}")
+        raise InvalidInput(f"must be from {least} to {most}, not {value}", field=name)

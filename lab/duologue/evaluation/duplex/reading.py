@@ -114,12 +114,12 @@ def _expectation(entry: Any, place: str) -> Expectation:
     for name in _WINDOWS:
         if name in given and not _is_count(given[name], 1):
             raise InvalidInput(
-                f"{place}.{name} must be 1 to {_MOST} milliseconds, not {given[name]!r}"
+                f"must be 1 to {_MOST} milliseconds, not {given[name]!r}", field=f"{place}.{name}"
             )
     for name in _COUNTS:
         if name in given and not _is_count(given[name], 0):
             raise InvalidInput(
-                f"{place}.{name} must be a number from 0 to {_MOST}, not {given[name]!r}"
+                f"must be a number from 0 to {_MOST}, not {given[name]!r}", field=f"{place}.{name}"
             )
     if "respond" in given and {"carry_on", "stay_silent"} & set(given):
         raise InvalidInput(f"{place}: to respond goes with neither carry_on nor stay_silent")

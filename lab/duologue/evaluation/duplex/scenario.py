@@ -34,12 +34,12 @@ class Line:
         if self.at_ms is not None and (self.after is not After.PREVIOUS or self.delay_ms):
             raise InvalidInput("either at_ms, or after and delay_ms")
         if self.at_ms is not None and self.at_ms < 0:
-            raise InvalidInput(f"at_ms must be 0 or more, not {self.at_ms}")
+            raise InvalidInput(f"must be 0 or more, not {self.at_ms}", field="at_ms")
         if self.delay_ms < 0:
-            raise InvalidInput(f"delay_ms must be 0 or more, not {self.delay_ms}")
+            raise InvalidInput(f"must be 0 or more, not {self.delay_ms}", field="delay_ms")
         if not 20 <= self.words_per_minute <= 600:
             raise InvalidInput(
-                f"words_per_minute must be from 20 to 600, not {self.words_per_minute}"
+                f"must be from 20 to 600, not {self.words_per_minute}", field="words_per_minute"
             )
         _ = self.speech  # refuses unreadable marks
         needed = _missing_mark(self.does, self)
@@ -112,7 +112,9 @@ class Scenario:
         if not self.lines:
             raise InvalidInput("a scenario needs lines")
         if not 1 <= self.max_reply_tokens <= 4096:
-            raise InvalidInput(f"max_reply_tokens must be from 1 to 4096: {self.max_reply_tokens}")
+            raise InvalidInput(
+                f"must be from 1 to 4096: {self.max_reply_tokens}", field="max_reply_tokens"
+            )
         if self.lines[0].after is not After.PREVIOUS:
             raise InvalidInput("the first line cannot wait for a reply")
         if self.lines[0].has_echo:

@@ -37,7 +37,9 @@ class StreamingSettings:
         if min(self.word_ms, self.num_sessions, *self.rates_ms) < 1:
             raise InvalidSetting("word_ms, rates and the number of sessions must be 1 or more")
         if not self.alphas or min(self.alphas) < 0 or len(set(self.alphas)) < len(self.alphas):
-            raise InvalidSetting(f"alphas must be different numbers from 0, not {self.alphas}")
+            raise InvalidSetting(
+                f"must be different numbers from 0, not {self.alphas}", field="alphas"
+            )
 
 
 @dataclass(frozen=True, slots=True)
