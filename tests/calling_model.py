@@ -14,11 +14,22 @@ from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from tests.tiny_models import tiny_config, tiny_tokenizer
 
-LOOKING = "Let me look."
+_SAID_FIRST = (
+    "Let me",
+    " look",
+    " that",
+    " up",
+    " for",
+    " you,",
+    " which",
+    " takes",
+    " a",
+    " moment.",
+)
+LOOKING = "".join(_SAID_FIRST)
 ARGUMENTS = '{"place": "K\u00f6ln"}'
 ANSWER = "It pours there."
 
-_SAID_FIRST = ("Let me", " look.")
 _CALL = ('<tool_call>\n{"name": "get_weather", ', f'"arguments": {ARGUMENTS}}}', "\n</tool_call>")
 _SAID_THEN = ("It pours", " there.")
 _RESULT = "<|result|>"

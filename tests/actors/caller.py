@@ -1,6 +1,7 @@
 """A guest who finds its session's place as a gateway does, and what its platform is set to."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -29,10 +30,16 @@ from tests.waiting import RAY_WITHIN_S, waiting_for
 TENANT = "acme"
 
 
-def tiny_settings(folder: Path, url: str | None = None, *, num_batchers: int = 1) -> Settings:
-    """Turn by turn, since the tiny model has no state head."""
+def tiny_settings(
+    folder: Path,
+    url: str | None = None,
+    *,
+    num_batchers: int = 1,
+    write: Callable[[Path], Path] = write_tiny_model,
+) -> Settings:
+    """Turn by turn, since the tiny model, which `write` puts into the folder, has no state head."""
     return Settings(
-        model=ModelSettings(source=str(write_tiny_model(folder)), device="cpu", dtype="float32"),
+        model=ModelSettings(source=str(write(folder)), device="cpu", dtype="float32"),
         decoding=DecodingSettings(
             strategy="turn",
             tick_ms=100,

@@ -16,13 +16,21 @@ import pytest_asyncio
 
 from duologue.actors.cluster import LocalCluster
 from duologue.events import (
+    ContextAppend,
+    ResponseCreate,
     ResponseDone,
     ResponseStarted,
     SessionClose,
     SessionClosed,
+    ToolCall,
+    ToolResult,
 )
+from duologue.session.transcript import Outcome
+from duologue.session_config import SessionConfig
 from duologue.store.valkey import EmbeddedValkey
+from duologue.tools import Tool
 from tests.actors.caller import TENANT, Caller, process_at, tiny_settings
+from tests.calling_model import ANSWER, ARGUMENTS, LOOKING, write_calling_model
 from tests.waiting import RAY_WITHIN_S, waiting_for
 
 pytestmark = [
@@ -32,6 +40,9 @@ pytestmark = [
     # 20 s for a test where nobody else is at work.
     pytest.mark.timeout(300),
 ]
+
+
+GREETING = "Hello, who is there?"
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +65,10 @@ async def cluster(
 ) -> AsyncIterator[LocalCluster]:
     async with EmbeddedValkey() as valkey:
         settings = tiny_settings(
-            tmp_path_factory.mktemp("model") / "tiny", valkey.url, num_batchers=2
+            tmp_path_factory.mktemp("model") / "tiny",
+            valkey.url,
+            num_batchers=2,
+            write=write_calling_model,
         )
         async with LocalCluster(settings, ray_address, with_gateway=False) as cluster:
             yield cluster
@@ -100,6 +114,47 @@ async def test_kill_9_of_the_batching_actor(cluster: LocalCluster) -> None:
     await client.ask()
     await client.until_event(ResponseDone, 2)
     await client.detach()
+
+
+async def test_kill_9_with_a_note_a_greeting_and_a_call(cluster: LocalCluster) -> None:
+    """All that a session knows and owes besides its microphone outlives its processes, once."""
+    config = SessionConfig(tools=(Tool("get_weather", "How it is."),), temperature=0.0)
+    client = await Caller.create(cluster.store, "knows-more", config)
+
+    async def kill_and_come_back() -> None:
+        process_at(client.bound.address).kill()
+        await client.until_over()
+        await client.bind()
+
+    await client.bind()
+    await client.send(ContextAppend("system", "It is Monday."))
+    await client.send(ResponseCreate("Be kind.", GREETING))
+    await client.until_event(ResponseStarted)
+    await kill_and_come_back()
+    await client.until_event(ResponseDone)
+    await client.ask()
+    await client.until_event(ResponseStarted, 2)
+    await kill_and_come_back()
+    await client.until_event(ToolCall)
+    await client.send(ToolResult("call_1", "It pours."))
+    await kill_and_come_back()
+    for batcher in await cluster.store.batchers():
+        process_at(batcher.address).kill()
+    await client.until_event(ResponseDone, 3)
+    await client.close()
+    assert client.text == GREETING + LOOKING + ANSWER
+    assert sum(isinstance(event, ToolCall) for event in client.events) == 1
+    entries = await cluster.store.transcript(TENANT, client.session_id)
+    assert [(entry.text, entry.outcome) for entry in entries] == [
+        ("It is Monday.", Outcome.NOTED),
+        ("Be kind.", Outcome.NOTED),
+        (GREETING, Outcome.COMPLETE),
+        ("what is it?", Outcome.ANSWERED),
+        (LOOKING, Outcome.COMPLETE),
+        (f'{{"name": "get_weather", "arguments": {ARGUMENTS}}}', Outcome.CALLED),
+        ("It pours.", Outcome.NOTED),
+        (ANSWER, Outcome.COMPLETE),
+    ]
 
 
 async def test_kill_9_of_the_node_agent(cluster: LocalCluster) -> None:
