@@ -14,8 +14,9 @@ BUSY ?= 2
 ENVIRONMENT ?= $(VENV)
 BILL ?= build/duologue.cdx.json
 
-# Of `make integrations`: a framework's plug-ins have an environment of their own, beside them.
-PLUGINS := pipecat
+# Of `make integrations`: a framework's plug-ins have an environment of their own, beside them. What
+# they share comes first.
+PLUGINS := realtime pipecat livekit
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -45,7 +46,7 @@ integrations: setup  ## Test the plug-ins for other frameworks, each in an envir
 	@for each in $(PLUGINS); do \
 	  folder=integrations/$$each; \
 	  test -x $$folder/.venv/bin/python || $(PYTHON) -m venv $$folder/.venv || exit 1; \
-	  $$folder/.venv/bin/python -m pip install --quiet -e "$$folder[test]" || exit 1; \
+	  $$folder/.venv/bin/python -m pip install --quiet -e integrations/realtime -e "$$folder[test]" || exit 1; \
 	  (cd $$folder && DUOLOGUE_PYTHON=$(abspath $(BIN))/python .venv/bin/python -m pytest && \
 	   .venv/bin/mypy) || exit 1; \
 	done

@@ -12,7 +12,7 @@ export interface SessionSettings {
   temperature?: number;
   /** Fields of a session's config that OpenAI's API has no word for. */
   duologue?: {
-    strategy?: "duo" | "tdm" | "turn";
+    strategy?: "duo" | "listen" | "tdm" | "turn";
     temperature?: number;
     top_p?: number;
     top_k?: number;
@@ -34,6 +34,7 @@ export type ClientEvent =
   | { type: "duologue.input_text.revise"; segment_id: string; text: string; is_final?: boolean }
   | { type: "duologue.input_text.commit" }
   | { type: "duologue.playback_ack"; item_id: string; heard_chars: number }
+  | { type: "duologue.assistant_said"; text?: string; response_id?: string; is_end?: boolean; heard_chars?: number }
   | { type: "conversation.item.create"; item: Record<string, unknown> }
   | { type: "conversation.item.truncate"; item_id: string; content_index: 0; audio_end_ms: number; heard_chars?: number }
   | { type: "response.create"; response?: Record<string, unknown> }

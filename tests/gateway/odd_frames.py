@@ -43,6 +43,8 @@ _EVENTS: tuple[dict[str, Any], ...] = (
     {"type": "duologue.input_text.revise", "text": "who is ", "segment_id": "s"},
     {"type": "duologue.input_text.commit"},
     {"type": "duologue.playback_ack", "item_id": "item_1", "heard_chars": 3},
+    {"type": "session.update", "session": {"duologue": {"strategy": "listen"}}},
+    {"type": "duologue.assistant_said", "text": "It is", "is_end": True, "heard_chars": 2},
     {"type": "input_audio_buffer.append", "audio": "AAAA"},
 )
 _VALUES: tuple[Any, ...] = (

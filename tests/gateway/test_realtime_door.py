@@ -169,6 +169,49 @@ async def test_what_wants_no_answer_gets_an_empty_response(
         assert (done.response.status, done.response.output) == ("completed", [])
 
 
+async def test_the_client_answers_with_a_model_of_its_own(client: AsyncOpenAI, home: House) -> None:
+    listen = {"type": "realtime", "duologue": {"strategy": "listen"}}
+    async with talking(client) as talk:
+        await talk.send(type="session.update", session=listen)
+        await talk.send(type="duologue.input_text.append", text="what is it?")
+        await talk.send(type="duologue.input_text.commit")
+        assert (await talk.until("duologue.input_state")).state == "query"
+        first = (await talk.until("response.created")).response.id
+        await talk.send(type="duologue.assistant_said", response_id=first, text="It is a")
+        more = {"text": " long story.", "heard_chars": 7}
+        await talk.send(type="duologue.assistant_said", response_id=first, **more)
+        await talk.send(type="duologue.input_text.append", text="and what else?")
+        await talk.send(type="duologue.input_text.commit")
+        assert (await talk.until("duologue.interrupted")).heard_chars == 7
+        assert (await talk.until("response.done")).response.status == "cancelled"
+        second = (await talk.until("response.created")).response.id
+        last = {"text": "Nothing.", "is_end": True, "heard_chars": 8}
+        await talk.send(type="duologue.assistant_said", response_id=second, **last)
+        done = await talk.until("response.done")
+        assert done.response.output[0].content[0].text == "Nothing."
+        assert done.response.usage.output_tokens == 0
+        assert talk.text == "", "nothing is said by the platform"
+        told = next(event for event in talk.told if event.type == "duologue.session_ready")
+        page = await home.premises.store.transcript_page(TENANT, told.session_id, 9, "")
+    assert [(entry.role.value, entry.text) for entry in page.entries] == [
+        ("user", "what is it?"),
+        ("assistant", "It is a"),
+        ("user", "and what else?"),
+        ("assistant", "Nothing."),
+    ]
+
+
+async def test_the_clients_own_assistant_speaks_first(client: AsyncOpenAI) -> None:
+    async with talking(client) as talk:
+        listen = {"type": "realtime", "duologue": {"strategy": "listen"}}
+        await talk.send(type="session.update", session=listen)
+        await talk.send(type="duologue.assistant_said", text="Hello.", is_end=True)
+        done = await talk.until("response.done")
+        assert done.response.output[0].content[0].text == "Hello."
+        await talk.connection.response.create()
+        assert "the client speaks" in (await talk.until("error")).error.message
+
+
 async def test_what_was_heard_is_what_stays(client: AsyncOpenAI, home: House) -> None:
     async with talking(client) as talk:
         await talk.say("what is it?")

@@ -75,6 +75,17 @@ class CommitText:
     """The user's turn is over."""
 
 
+@dataclass(frozen=True, slots=True)
+class TellSaid:
+    """What the client's own assistant says, where the session only listens."""
+
+    text: str = ""
+    response_id: str | None = None
+    """None is the one that is being said, or a new one."""
+    is_end: bool = False
+    heard_chars: int | None = None
+
+
 Wish = (
     UpdateSession
     | CreateItem
@@ -84,6 +95,7 @@ Wish = (
     | AppendText
     | ReviseText
     | CommitText
+    | TellSaid
 )
 
 
@@ -248,6 +260,17 @@ def _commit(_event: Fields) -> CommitText:
     return CommitText()
 
 
+def _tell_said(event: Fields) -> TellSaid:
+    text, response_id = event.text("text") or "", event.text("response_id")
+    is_end, heard_chars = event.truth("is_end") or False, event.integer("heard_chars")
+    if not (text or is_end or heard_chars is not None):
+        told = "text, is_end or heard_chars must be given"
+        raise unusable("text", told, "missing_required_parameter")
+    if heard_chars is not None:
+        heard_chars = _count(heard_chars)
+    return TellSaid(text, response_id, is_end=is_end, heard_chars=heard_chars)
+
+
 def _not_kept(event: Fields) -> Wish:
     raise unsupported("type", "items stay as they are; the transcript has them (GetTranscript)")
 
@@ -272,4 +295,5 @@ _KINDS: Mapping[str, Callable[[Fields], Wish]] = {
     "duologue.input_text.revise": _revise,
     "duologue.input_text.commit": _commit,
     "duologue.playback_ack": _heard,
+    "duologue.assistant_said": _tell_said,
 }

@@ -23,6 +23,11 @@ from duologue.v1 import events_pb2
 from duologue.wire.notices import usage_from_pb
 from duologue.wire.sessions import config_to_pb
 
+_CLIENT_SPEAKS = (
+    "in a session whose duologue.strategy is 'listen' the client speaks: tell what is said, and its"
+    " end, by duologue.assistant_said"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -155,6 +160,8 @@ class RealtimeConversation:
                 return self._say(events_pb2.ClientEvent(input_revise=revise))
             case asks.CommitText():
                 return self._commit()
+            case asks.TellSaid():
+                return self._tell_said(wish)
             case _:
                 assert_never(wish)
 
@@ -206,6 +213,29 @@ class RealtimeConversation:
             told = [{**truncated, **where}]
         return Outcome([self._event(events_pb2.ClientEvent(playback_ack=ack))], told)
 
+    def _tell_said(self, wish: asks.TellSaid) -> Outcome:
+        if not self._listens:
+            raise unusable(
+                "type",
+                "duologue.assistant_said is for sessions whose duologue.strategy is 'listen', in"
+                " which the client speaks",
+                "unsupported",
+            )
+        response = self._responses.being_said
+        if wish.response_id is not None:
+            response = self._responses.named(wish.response_id)
+            if response is None:
+                raise unusable("response_id", "response_id must be that of one of the last ones")
+        said = events_pb2.AssistantSaid(text=wish.text, is_end=wish.is_end)
+        if response is not None:
+            said.response_id = response.number
+        if wish.heard_chars is not None:
+            before = 0 if response is None else response.start_chars
+            said.heard_chars = min(before + wish.heard_chars, 2**32 - 1)
+        requests, _ = self._begin_with_what_waits()
+        self._responses.tell(response, wish.text, is_end=wish.is_end)
+        return Outcome([*requests, self._event(events_pb2.ClientEvent(assistant_said=said))])
+
     def _create_response(self, wish: asks.CreateResponse) -> Outcome:
         """Answer what the user said; with nothing said, the assistant speaks unasked."""
         is_asked = self._has_open_text or self._said.has_users_turn
@@ -215,6 +245,8 @@ class RealtimeConversation:
                 "response.instructions are followed only where the user has said nothing to answer",
                 "unsupported",
             )
+        if self._listens and not is_asked:
+            raise unusable("type", _CLIENT_SPEAKS, "unsupported")
         requests, segment_ids = self._begin_with_what_waits()
         self._responses.await_one(Awaited(wish.metadata, segment_ids))
         if is_asked:
@@ -225,6 +257,8 @@ class RealtimeConversation:
         return Outcome([*requests, self._event(events_pb2.ClientEvent(response_create=create))])
 
     def _cancel(self, response_id: str | None) -> Outcome:
+        if self._listens:
+            raise unusable("type", _CLIENT_SPEAKS, "unsupported")
         active = self._responses.active
         if response_id is not None and (active is None or active.response_id != response_id):
             raise unusable(
@@ -280,6 +314,11 @@ class RealtimeConversation:
         return pb.ConverseRequest(event=event)
 
     # What is told.
+
+    @property
+    def _listens(self) -> bool:
+        """Whether the session only judges what the user says."""
+        return self.config.strategy == "listen"
 
     @property
     def _session(self) -> dict[str, Any]:

@@ -23,6 +23,14 @@ class Awaited:
     """What it is to answer; empty is whatever comes first."""
 
 
+@dataclass(slots=True)
+class ToldAhead:
+    """What the client's own assistant says of a response that the session did not begin yet."""
+
+    text: str
+    is_end: bool
+
+
 class Responses:
     """Each method gives what the client is to be told, in order.
 
@@ -36,6 +44,7 @@ class Responses:
         self._ended: SpokenResponse | None = None
         """Its last event is still to come."""
         self._used = Usage()
+        self._told_ahead: deque[ToldAhead] = deque(maxlen=MAX_AWAITED)
 
     # From the client's side.
 
@@ -56,6 +65,25 @@ class Responses:
     def of_item(self, item_id: str) -> SpokenResponse | None:
         return next((each for each in self._kept.values() if each.item_id == item_id), None)
 
+    def named(self, response_id: str) -> SpokenResponse | None:
+        return next((each for each in self._kept.values() if each.response_id == response_id), None)
+
+    @property
+    def being_said(self) -> SpokenResponse | None:
+        """The one that the client's own assistant is in the midst of, as far as it was begun."""
+        open_ = (each for each in self._kept.values() if each.goes_on)
+        return None if self._told_ahead else next(open_, None)
+
+    def tell(self, response: SpokenResponse | None, text: str, *, is_end: bool) -> None:
+        """The client's own assistant says this; None is a response that the session is to begin."""
+        if response is not None:
+            response.tell(text, is_end=is_end)
+        elif self._told_ahead and not self._told_ahead[-1].is_end:
+            self._told_ahead[-1].text += text
+            self._told_ahead[-1].is_end = is_end
+        else:
+            self._told_ahead.append(ToldAhead(text, is_end))
+
     def cancelled(self) -> list[Event]:
         """Those that did not begin will not."""
         events = [
@@ -69,7 +97,11 @@ class Responses:
     # From the session's side.
 
     def started(self, number: int) -> list[Event]:
-        return self._begin(number, self._wanted_metadata())
+        events = self._begin(number, self._wanted_metadata())
+        if self._told_ahead:
+            ahead = self._told_ahead.popleft()
+            self._kept[number].tell(ahead.text, is_end=ahead.is_end)
+        return events
 
     def delta(self, number: int, text: str) -> list[Event]:
         response = self._kept.get(number)
@@ -123,7 +155,10 @@ class Responses:
         metadata = dict(self._wanted_metadata() or {})
         if response is not None:
             metadata["duologue.resumes"] = response.response_id
-        return self._begin(number, metadata or None, from_chars)
+        events = self._begin(number, metadata or None, from_chars)
+        if response is not None and response.is_told:
+            self._kept[number].tell(response.text_from(from_chars), is_end=response.is_told_whole)
+        return events
 
     def judged(self, state: pb.InputState) -> list[Event]:
         """What was said was found to want no answer: so a response that was asked for is silent."""

@@ -35,6 +35,10 @@ class SpokenResponse:
     """Why it ended, once it has."""
     is_cut: bool = False
     """Whether the user has cut in, be it after its last text."""
+    is_told: bool = False
+    """Whether its text comes from the client, whose own assistant speaks."""
+    is_told_whole: bool = False
+    """Whether the client has said that no more follows."""
     _texts: list[str] = field(default_factory=list)
 
     @property
@@ -54,9 +58,26 @@ class SpokenResponse:
         self._texts.append(text)
         return self._of_part("response.output_text.delta", delta=text)
 
+    def tell(self, text: str, *, is_end: bool) -> None:
+        """The client's own assistant says this of it."""
+        self.is_told = True
+        self.is_told_whole = self.is_told_whole or is_end
+        if self.reason is None:
+            self._texts.append(text)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the client's own assistant may say more of it."""
+        return self.reason is None and not self.is_cut and not self.is_told_whole
+
+    def text_from(self, chars: int) -> str:
+        """What stands behind that place of the session's response."""
+        return self.text[max(0, chars - self.start_chars) :]
+
     def go_on_from(self, chars: int) -> None:
-        """What stood behind that place comes again."""
-        self._texts = [self.text[: max(0, chars - self.start_chars)]]
+        """What stood behind that place comes again, unless it is the client's own."""
+        if not self.is_told:
+            self._texts = [self.text[: max(0, chars - self.start_chars)]]
 
     def finish_text(self, reason: int) -> list[Event]:
         """No more text will come."""

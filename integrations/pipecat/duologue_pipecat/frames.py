@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from pipecat.frames.frames import LLMFullResponseStartFrame
 
-from duologue_pipecat.heard_text import HeardText
+from duologue_realtime import HeardText
 
 
 @dataclass(slots=True)

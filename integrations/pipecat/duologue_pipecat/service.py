@@ -34,12 +34,18 @@ from pipecat.services.settings import LLMSettings
 from pipecat.utils.time import time_now_iso8601
 from pipecat.utils.types import NOT_GIVEN, NotGiven
 
-from duologue_pipecat.connection import Connection, ConnectionClosed, Event, Refused, converse
 from duologue_pipecat.frames import Reply
-from duologue_pipecat.messages import item_of
 from duologue_pipecat.playback import DuologuePlayback
 from duologue_pipecat.replies import Replies
-from duologue_pipecat.utterances import Utterances
+from duologue_realtime import (
+    Connection,
+    ConnectionClosed,
+    Event,
+    Refused,
+    Utterances,
+    converse,
+    item_of,
+)
 
 _SAMPLING = ("temperature", "top_p", "top_k", "seed")
 _NOT_THERE = ("frequency_penalty", "presence_penalty")

@@ -224,6 +224,94 @@ def test_a_silent_response_answers_what_needs_no_answer() -> None:
     assert (done["response"]["status"], done["response"]["output"]) == ("completed", [])
 
 
+def listening(**settings: Any) -> Client:
+    client = Client()
+    client.send("session.update", session={"duologue": {"strategy": "listen", **settings}})
+    return client
+
+
+def started(client: Client, number: int) -> str:
+    """The session lets the client's own assistant speak; the name of the response."""
+    told = client.hear(response_started=events.ResponseStarted(response_id=number))
+    name: str = told[0]["response"]["id"]
+    return name
+
+
+def ended(client: Client, number: int) -> str:
+    """All of a response's text, as it is told with its end."""
+    done = events.ResponseDone(response_id=number, reason=events.END_REASON_STOP)
+    text = client.hear(response_done=done)[0]["text"]
+    assert client.used(1, 0)[0]["response"]["output"][0]["content"][0]["text"] == text
+    return str(text)
+
+
+def test_what_the_clients_own_assistant_says() -> None:
+    client = listening()
+    client.send("duologue.input_text.append", text="what is it?")
+    name = started(client, 1)
+    client.send("duologue.assistant_said", response_id=name, text="It is")
+    client.send("duologue.assistant_said", text=" a sea.", is_end=True, heard_chars=3)
+    first, second = (event.assistant_said for event in client.said[-2:])
+    assert first == events.AssistantSaid(response_id=1, text="It is")
+    assert second == events.AssistantSaid(response_id=1, text=" a sea.", is_end=True, heard_chars=3)
+    assert ended(client, 1) == "It is a sea."
+
+
+def test_the_clients_own_assistant_speaks_unasked() -> None:
+    client = listening()
+    for text, is_end in (("Hel", False), ("lo.", True), ("Well", False)):
+        client.send("duologue.assistant_said", text=text, is_end=is_end)
+    assert client.asked[0].HasField("start")
+    assert not any(event.assistant_said.HasField("response_id") for event in client.said)
+    started(client, 1)
+    assert ended(client, 1) == "Hello."
+    started(client, 2)
+    client.send("duologue.assistant_said", text=" then.", is_end=True)
+    assert client.said[-1].assistant_said.response_id == 2
+    assert ended(client, 2) == "Well then."
+
+
+def test_the_clients_own_assistant_is_cut_by_mistake_and_goes_on() -> None:
+    client = listening()
+    name = started(client, 1)
+    client.send("duologue.assistant_said", response_id=name, text="one two ")
+    client.hear(interrupted=events.Interrupted(response_id=1, heard_chars=4))
+    cut = events.ResponseDone(response_id=1, reason=events.END_REASON_INTERRUPTED)
+    client.hear(response_done=cut)
+    client.send("duologue.assistant_said", response_id=name, text="lost")
+    assert client.said[-1].assistant_said.response_id == 1
+    told = client.hear(response_resumed=events.ResponseResumed(response_id=1, from_chars=4))
+    resumed = next(each for each in told if each["type"] == "response.created")["response"]["id"]
+    client.send("duologue.assistant_said", response_id=resumed, text="three", heard_chars=2)
+    assert client.said[-1].assistant_said.heard_chars == 6
+    assert ended(client, 1) == "two three"
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "param"),
+    [
+        ("duologue.assistant_said", {}, "text"),
+        ("duologue.assistant_said", {"text": "a", "response_id": "resp_9"}, "response_id"),
+        ("duologue.assistant_said", {"text": "a", "heard_chars": -1}, "heard_chars"),
+        ("response.create", {}, "type"),
+        ("response.cancel", {}, "type"),
+    ],
+)
+def test_what_makes_no_sense_where_the_client_speaks(
+    kind: str, fields: dict[str, Any], param: str
+) -> None:
+    client = listening()
+    client.send(kind, **fields)
+    assert client.error()["param"] == param
+    assert client.asked == []
+
+
+def test_where_the_platform_speaks_the_client_does_not() -> None:
+    client = Client()
+    client.send("duologue.assistant_said", text="It is")
+    assert (client.error()["param"], client.asked) == ("type", [])
+
+
 def test_a_limit_that_is_reached() -> None:
     client = Client()
     reached = events.QuotaReached(quota="output_tokens")

@@ -14,6 +14,10 @@ Event = dict[str, Any]
 class Refused(Exception):
     """The platform does not take the conversation; the message says why."""
 
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(f"{message} ({status})")
+        self.status = status
+
 
 class Connection:
     """Of one conversation: when it ends, the platform closes the session."""
@@ -44,16 +48,15 @@ async def converse(base_url: str, api_key: str, model: str) -> Connection:
     try:
         socket = await connect(url, additional_headers={"Authorization": f"Bearer {api_key}"})
     except InvalidStatus as error:
-        raise Refused(_reason(error)) from error
+        raise Refused(_reason(error), error.response.status_code) from error
     return Connection(socket)
 
 
 def _reason(error: InvalidStatus) -> str:
-    status, body = error.response.status_code, error.response.body or b""
     try:
-        return f"{json.loads(body)['error']['message']} ({status})"
+        return str(json.loads(error.response.body or b"")["error"]["message"])
     except (ValueError, KeyError, TypeError):
-        return f"the platform answered with status {status}"
+        return "the platform says no more"
 
 
 __all__ = ["Connection", "ConnectionClosed", "Event", "Refused", "converse"]

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from duologue_pipecat.heard_text import HeardText
-from duologue_pipecat.messages import item_of
-from duologue_pipecat.utterances import Utterances
+from duologue_realtime.heard_text import HeardText
+from duologue_realtime.messages import item_of
+from duologue_realtime.utterances import Utterances
 
 
 def replayed(events: list[dict[str, Any]]) -> dict[str, tuple[str, bool]]:
