@@ -100,4 +100,5 @@ def _network(words: PreTrainedTokenizerFast) -> LlamaForCausalLM:
         for script in (first, then):
             for piece, following in zip(script, (*script[1:], None), strict=True):
                 scores[token(following) if following else end, token(piece)] = 1e6
-    return network.eval()
+    network.eval()
+    return network

@@ -45,6 +45,11 @@ _EVENTS: tuple[dict[str, Any], ...] = (
     {"type": "duologue.playback_ack", "item_id": "item_1", "heard_chars": 3},
     {"type": "session.update", "session": {"duologue": {"strategy": "listen"}}},
     {"type": "duologue.assistant_said", "text": "It is", "is_end": True, "heard_chars": 2},
+    {"type": "session.update", "session": {"tools": [{"type": "function", "name": "f"}]}},
+    {
+        "type": "conversation.item.create",
+        "item": {"type": "function_call_output", "call_id": "call_1", "output": "x"},
+    },
     {"type": "input_audio_buffer.append", "audio": "AAAA"},
 )
 _VALUES: tuple[Any, ...] = (

@@ -234,7 +234,7 @@ async def test_errors_name_the_event_and_its_field(client: AsyncOpenAI) -> None:
         assert (await talk.until("error")).error.code == "audio_not_supported"
         await talk.send(type="session.update", event_id="mine", session={"tools": [{}]})
         error = (await talk.until("error")).error
-        assert (error.type, error.param) == ("invalid_request_error", "session.tools")
+        assert (error.type, error.param) == ("invalid_request_error", "session.tools[0].name")
         assert error.event_id == "mine"
         await talk.send(type="session.update", session={"duologue": {"temperature": -1}})
         error = (await talk.until("error")).error

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,8 +26,10 @@ from duologue.states import State
 from duologue.store.valkey import EmbeddedValkey
 from tests.actors.premises import TENANT, Premises
 from tests.calling_model import ANSWER, ARGUMENTS, LOOKING, write_calling_model
+from tests.gateway.real import house
 from tests.gateway.talking import Api
 from tests.gateway.test_real_sessions import Building, building, client, valkey
+from tests.gateway.test_realtime_door import talking
 from tests.waiting import waiting_for
 
 __all__ = ["building", "client", "valkey"]
@@ -144,11 +147,9 @@ async def test_the_user_is_answered_while_a_call_waits(caller: Client) -> None:
         assert said(await until_done(conversation, 3)) == ANSWER
         await conversation.tool_result(first.call_id, "It pours.")
         async with waiting_for("the refusal"):
-            async for event in conversation:
-                if isinstance(event, Error):
-                    break
+            told = await anext(event async for event in conversation if isinstance(event, Error))
         await conversation.close()
-    assert (event.code, event.field) == ("invalid_input", "tool_result.call_id")
+    assert (told.code, told.field) == ("invalid_input", "tool_result.call_id")
 
 
 @pytest.mark.parametrize(
@@ -164,3 +165,29 @@ async def test_tools_that_cannot_be_are_refused(
     with pytest.raises(InvalidRequest, match=complaint):
         async with caller.converse(config):
             pass
+
+
+async def test_the_official_client_calls_a_function(tmp_path: Path, valkey: EmbeddedValkey) -> None:
+    function: Any = {"type": "function", **WEATHER.declaration["function"]}
+    async with (
+        house(tmp_path, valkey.url, write=write_calling_model) as home,
+        home.openai() as client,
+        talking(client) as talk,
+    ):
+        own = {"duologue": {"temperature": 0}}
+        session: Any = {"type": "realtime", "tools": [function], **own}
+        await talk.connection.session.update(session=session)
+        await talk.say("Does it rain?")
+        called = await talk.until("response.function_call_arguments.done")
+        assert (called.name, called.arguments) == ("get_weather", ARGUMENTS)
+        done = await talk.until("response.done")
+        assert [item.type for item in done.response.output] == ["message", "function_call"]
+        output: Any = {
+            "type": "function_call_output",
+            "call_id": called.call_id,
+            "output": "It pours.",
+        }
+        await talk.connection.conversation.item.create(item=output)
+        await talk.connection.response.create()
+        done = await talk.until("response.done")
+    assert done.response.output[0].content[0].text == ANSWER

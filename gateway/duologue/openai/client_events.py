@@ -6,7 +6,13 @@ from typing import Any
 
 from duologue.openai.api_error import Unusable, unsupported, unusable
 from duologue.openai.fields import Fields, parsed
-from duologue.openai.session_fields import NO_TOOLS, TEXT_ONLY, changes_asked, most_tokens
+from duologue.openai.session_fields import (
+    ALL_AT_ONCE,
+    ONLY_AUTO,
+    TEXT_ONLY,
+    changes_asked,
+    most_tokens,
+)
 
 MAX_ID_CHARS = 128
 MAX_METADATA = 16
@@ -25,6 +31,16 @@ class CreateItem:
 
     role: str
     text: str
+    item_id: str | None = None
+    previous_item_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CreateOutput:
+    """What came of a call of a function joins the conversation."""
+
+    call_id: str
+    output: str
     item_id: str | None = None
     previous_item_id: str | None = None
 
@@ -89,6 +105,7 @@ class TellSaid:
 Wish = (
     UpdateSession
     | CreateItem
+    | CreateOutput
     | Heard
     | CreateResponse
     | CancelResponse
@@ -140,13 +157,16 @@ def _update(event: Fields) -> UpdateSession:
     return UpdateSession(changes_asked(session))
 
 
-def _create_item(event: Fields) -> CreateItem:
+def _create_item(event: Fields) -> CreateItem | CreateOutput:
     item = event.object("item")
     if item is None:
         raise unusable("item", "item must be given", "missing_required_parameter")
     kind = item.needed_text("type")
+    if kind == "function_call_output":
+        return _output(item, _id(event, "previous_item_id"))
     if kind != "message":
-        raise unsupported("item.type", f'only items of the type "message": {NO_TOOLS}')
+        allowed = 'items are of the type "message" or "function_call_output"'
+        raise unsupported("item.type", allowed)
     role = item.needed_text("role")
     if role not in ("user", "assistant", "system"):
         raise unusable("item.role", 'item.role must be "user", "assistant" or "system"')
@@ -155,6 +175,14 @@ def _create_item(event: Fields) -> CreateItem:
     text = _content(item, "output_text" if role == "assistant" else "input_text")
     item.end()
     return CreateItem(role, text, item_id, _id(event, "previous_item_id"))
+
+
+def _output(item: Fields, previous_item_id: str | None) -> CreateOutput:
+    call_id, output = item.needed_text("call_id"), item.needed_text("output")
+    item_id = _id(item, "id")
+    item.pass_over(("status", "object"))
+    item.end()
+    return CreateOutput(call_id, output, item_id, previous_item_id)
 
 
 def _content(item: Fields, kind: str) -> str:
@@ -214,11 +242,11 @@ def _create_response(event: Fields) -> CreateResponse:
     response.only("input", ([],), "a response answers the conversation: create items instead")
     response.only("output_modalities", (["text"],), TEXT_ONLY)
     response.only("audio", (), TEXT_ONLY)
-    response.only("tools", ([],), NO_TOOLS)
-    response.only("tool_choice", ("auto", "none"), NO_TOOLS)
+    response.only("tools", ([],), "they are the session's: set them by session.update")
+    response.only("tool_choice", ("auto",), ONLY_AUTO)
     response.only("prompt", (), "prompt templates are not kept here")
     response.only("reasoning", (), "models that reason aloud are not held here")
-    response.only("parallel_tool_calls", (True, False), NO_TOOLS)
+    response.only("parallel_tool_calls", (True,), ALL_AT_ONCE)
     if most_tokens(response).get("max_reply_tokens") is not None:
         name = "response.max_output_tokens"
         raise unsupported(name, "it is the session's: set it by session.update")

@@ -17,6 +17,7 @@ from duologue.openai.responses import Awaited, Responses
 from duologue.openai.said_before import Message, SaidBefore
 from duologue.openai.session_fields import refused, session_told, set_before, set_during
 from duologue.openai.spoken_response import Event
+from duologue.openai.tools import output_told
 from duologue.session_config import SessionConfig
 from duologue.v1 import conversation_pb2 as pb
 from duologue.v1 import events_pb2
@@ -107,6 +108,9 @@ class RealtimeConversation:
             case "response_delta":
                 delta = event.response_delta
                 told = responses.delta(delta.response_id, delta.text)
+            case "tool_call":
+                told = responses.called(event.tool_call)
+                self._know_item()
             case "response_done":
                 done = event.response_done
                 # What it took is told right behind it: its last event waits for that.
@@ -144,6 +148,8 @@ class RealtimeConversation:
                 return self._update(changes)
             case asks.CreateItem():
                 return self._create_item(wish)
+            case asks.CreateOutput():
+                return self._create_output(wish)
             case asks.Heard():
                 return self._heard(wish)
             case asks.CreateResponse():
@@ -194,6 +200,25 @@ class RealtimeConversation:
         item = _item_told(message)
         return Outcome(
             requests,
+            [
+                {"type": "conversation.item.added", "previous_item_id": before, "item": item},
+                {"type": "conversation.item.done", "previous_item_id": before, "item": item},
+            ],
+        )
+
+    def _create_output(self, wish: asks.CreateOutput) -> Outcome:
+        """What came of a call is known then; `response.create` lets the assistant tell of it."""
+        item_id, before = wish.item_id or self.names.new("item"), self._said.last_item_id
+        self._said.check_place(item_id, wish.previous_item_id)
+        if not self._responses.answer(wish.call_id):
+            raise unusable(
+                "item.call_id", "item.call_id must be that of a call of which nothing came yet"
+            )
+        self._said.know(item_id)
+        result = events_pb2.ToolResult(call_id=wish.call_id, output=wish.output, is_silent=True)
+        item = output_told(item_id, wish.call_id, wish.output)
+        return Outcome(
+            [self._event(events_pb2.ClientEvent(tool_result=result))],
             [
                 {"type": "conversation.item.added", "previous_item_id": before, "item": item},
                 {"type": "conversation.item.done", "previous_item_id": before, "item": item},
@@ -335,7 +360,7 @@ class RealtimeConversation:
 
     def _know_item(self) -> None:
         if (active := self._responses.active) is not None:
-            self._said.know(active.item_id)
+            self._said.know(active.last_item_id)
 
     def _dated(self, events: Sequence[Event]) -> list[Event]:
         """Each under a name of its own."""

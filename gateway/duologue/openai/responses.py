@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from duologue.openai.names import Names
 from duologue.openai.spoken_response import Event, SpokenResponse
+from duologue.openai.tools import FunctionCall
 from duologue.usage import Usage
 from duologue.v1 import events_pb2 as pb
 
@@ -44,6 +45,8 @@ class Responses:
         self._ended: SpokenResponse | None = None
         """Its last event is still to come."""
         self._used = Usage()
+        self._open_calls: set[str] = set()
+        """Of which nothing came yet; the session bounds their number."""
         self._told_ahead: deque[ToldAhead] = deque(maxlen=MAX_AWAITED)
 
     # From the client's side.
@@ -67,6 +70,12 @@ class Responses:
 
     def named(self, response_id: str) -> SpokenResponse | None:
         return next((each for each in self._kept.values() if each.response_id == response_id), None)
+
+    def answer(self, call_id: str) -> bool:
+        """Whether a call of that name waits; it does no longer."""
+        is_open = call_id in self._open_calls
+        self._open_calls.discard(call_id)
+        return is_open
 
     @property
     def being_said(self) -> SpokenResponse | None:
@@ -108,6 +117,12 @@ class Responses:
         if response is None or response.reason is not None:
             return []
         return [response.delta(text)]
+
+    def called(self, call: pb.ToolCall) -> list[Event]:
+        """A response calls a function, which waits for what comes of it."""
+        self._open_calls.add(call.call_id)
+        response = self._kept.get(call.response_id)
+        return [] if response is None else response.call(FunctionCall.of(call, self._names))
 
     def done(self, number: int, reason: int) -> list[Event]:
         response = self._kept.get(number)

@@ -29,10 +29,7 @@ class SaidBefore:
 
     def add(self, message: Message, previous_item_id: str | None, *, waits: bool = True) -> None:
         """Put it behind all others; raises Unusable. One that does not wait is said already."""
-        if message.item_id in self._known:
-            raise unusable("item.id", f"there is an item {message.item_id!r} already")
-        if previous_item_id not in (None, next(reversed(self._known), "root")):
-            raise unusable("previous_item_id", "items can be put only behind the last one")
+        self.check_place(message.item_id, previous_item_id)
         num_chars = sum(len(each.text) for each in self._waiting) + len(message.text)
         if len(self._waiting) >= MAX_ITEMS or num_chars > MAX_CHARS:
             told = f"at most {MAX_ITEMS} items of {MAX_CHARS} characters may wait for an answer"
@@ -40,6 +37,13 @@ class SaidBefore:
         if waits:
             self._waiting.append(message)
         self.know(message.item_id)
+
+    def check_place(self, item_id: str, previous_item_id: str | None) -> None:
+        """Raise Unusable unless an item of that name can be put there."""
+        if item_id in self._known:
+            raise unusable("item.id", f"there is an item {item_id!r} already")
+        if previous_item_id not in (None, next(reversed(self._known), "root")):
+            raise unusable("previous_item_id", "items can be put only behind the last one")
 
     def know(self, item_id: str) -> None:
         """An item joins the conversation."""

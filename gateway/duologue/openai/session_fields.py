@@ -7,19 +7,23 @@ from typing import Any
 from duologue.errors import InvalidInput, InvalidSetting
 from duologue.openai.api_error import Unusable, unsupported, unusable
 from duologue.openai.fields import Fields
+from duologue.openai.tools import declared, declared_told
 from duologue.session_config import Label, SessionConfig
 
 OWN = "duologue"
 """The object that holds what OpenAI's API has no words for."""
 
 TEXT_ONLY = 'this platform speaks text: set output_modalities to ["text"], and no audio'
-NO_TOOLS = "tools are not supported here"
+NO_TOOLS = "functions cannot be called by chat completions: use the Realtime API"
+ONLY_AUTO = 'the model chooses by itself what it calls: "auto"'
+ALL_AT_ONCE = "a response may call several functions"
 
 PARAMS: Mapping[str, str] = {
     "model": "session.model",
     "system_prompt": "session.instructions",
     "history": "item",
     "max_reply_tokens": "session.max_output_tokens",
+    "tools": "session.tools",
 }
 """Of our settings that have a name of OpenAI's."""
 _PASSED_OVER = ("id", "object", "expires_at", "include", "tracing", "truncation", "client_secret")
@@ -51,11 +55,12 @@ def changes_asked(session: Fields) -> dict[str, Any]:
     changes |= most_tokens(session)
     session.only("output_modalities", (["text"],), TEXT_ONLY)
     _check_audio(session)
-    session.only("tools", ([],), NO_TOOLS)
-    session.only("tool_choice", ("auto", "none"), NO_TOOLS)
+    if (tools := declared(session)) is not None:
+        changes["tools"] = tools
+    session.only("tool_choice", ("auto",) if tools else ("auto", "none"), ONLY_AUTO)
     session.only("prompt", (), "prompt templates are not kept here")
     session.only("reasoning", (), "models that reason aloud are not held here")
-    session.only("parallel_tool_calls", (True, False), NO_TOOLS)
+    session.only("parallel_tool_calls", (True,) if tools else (True, False), ALL_AT_ONCE)
     session.pass_over(_PASSED_OVER)
     if (own := session.object(OWN)) is not None:
         changes |= _own(own)
@@ -133,8 +138,8 @@ def session_told(session_id: str, model: str, config: SessionConfig) -> dict[str
         "instructions": config.system_prompt,
         "output_modalities": ["text"],
         "max_output_tokens": config.max_reply_tokens or "inf",
-        "tools": [],
-        "tool_choice": "none",
+        "tools": declared_told(config.tools),
+        "tool_choice": "auto" if config.tools else "none",
         "truncation": "auto",
         OWN: {name: value for name, value in own.items() if value not in (None, {})},
     }

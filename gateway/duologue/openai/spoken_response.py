@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from duologue.openai.tools import FunctionCall
 from duologue.usage import Usage
 from duologue.v1 import events_pb2 as pb
 
@@ -21,7 +22,7 @@ _ENDINGS: Mapping[int, tuple[str, str | None]] = {
 
 @dataclass(slots=True)
 class SpokenResponse:
-    """It has one item, with one part of text."""
+    """It has one item with one part of text, and one for each call of a function."""
 
     number: int
     """Which of the session's responses it is; 0 is one that says nothing."""
@@ -40,6 +41,7 @@ class SpokenResponse:
     is_told_whole: bool = False
     """Whether the client has said that no more follows."""
     _texts: list[str] = field(default_factory=list)
+    _calls: list[FunctionCall] = field(default_factory=list)
 
     @property
     def text(self) -> str:
@@ -58,12 +60,21 @@ class SpokenResponse:
         self._texts.append(text)
         return self._of_part("response.output_text.delta", delta=text)
 
+    def call(self, call: FunctionCall) -> list[Event]:
+        """It calls a function."""
+        self._calls.append(call)
+        return call.told(self.response_id, len(self._calls))
+
     def tell(self, text: str, *, is_end: bool) -> None:
         """The client's own assistant says this of it."""
         self.is_told = True
         self.is_told_whole = self.is_told_whole or is_end
         if self.reason is None:
             self._texts.append(text)
+
+    @property
+    def last_item_id(self) -> str:
+        return self._calls[-1].item_id if self._calls else self.item_id
 
     @property
     def goes_on(self) -> bool:
@@ -118,6 +129,7 @@ class SpokenResponse:
         output = []
         if is_over and says_something:
             output = [self._item("completed" if status == "completed" else "incomplete")]
+            output += [call.item() for call in self._calls]
         return {
             "object": "realtime.response",
             "id": self.response_id,

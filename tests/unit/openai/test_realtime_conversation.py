@@ -312,6 +312,94 @@ def test_where_the_platform_speaks_the_client_does_not() -> None:
     assert (client.error()["param"], client.asked) == ("type", [])
 
 
+WEATHER = {
+    "type": "function",
+    "name": "get_weather",
+    "description": "How it is.",
+    "parameters": {"type": "object", "properties": {"place": {"type": "string"}}},
+}
+CALL = events.ToolCall(
+    call_id="call_1", response_id=1, name="get_weather", arguments='{"place": "Köln"}'
+)
+
+
+def test_a_function_is_declared_called_and_answered() -> None:
+    client = Client()
+    (updated,) = client.send("session.update", session={"tools": [WEATHER], "tool_choice": "auto"})
+    assert updated["session"]["tools"] == [WEATHER]
+    client.say("rain?")
+    client.send("response.create")
+    (tool,) = client.asked[0].start.config.tools
+    assert (tool.name, tool.description) == ("get_weather", "How it is.")
+    assert json.loads(tool.parameters) == WEATHER["parameters"]
+    client.hear(response_started=events.ResponseStarted(response_id=1))
+    client.hear(response_delta=events.ResponseDelta(response_id=1, text="Let me look."))
+    called = client.hear(tool_call=CALL)
+    assert [event["type"] for event in called] == [
+        "response.output_item.added",
+        "conversation.item.added",
+        "response.function_call_arguments.delta",
+        "response.function_call_arguments.done",
+        "response.output_item.done",
+        "conversation.item.done",
+    ]
+    assert {event.get("output_index", 1) for event in called} == {1}
+    done = events.ResponseDone(response_id=1, reason=events.END_REASON_STOP)
+    client.hear(response_done=done)
+    (end,) = client.used(3, 5)
+    message, call = end["response"]["output"]
+    assert message["content"][0]["text"] == "Let me look."
+    assert (call["type"], call["call_id"]) == ("function_call", "call_1")
+    assert json.loads(call["arguments"]) == {"place": "Köln"}
+    output = {"type": "function_call_output", "call_id": "call_1", "output": "It pours."}
+    added, _ = client.send("conversation.item.create", item=output, previous_item_id=call["id"])
+    assert added["item"] == {**output, **{k: added["item"][k] for k in ("id", "object", "status")}}
+    assert added["previous_item_id"] == call["id"]
+    result = client.said[-1].tool_result
+    assert (result.call_id, result.output, result.is_silent) == ("call_1", "It pours.", True)
+    client.send("response.create")
+    assert client.said[-1].HasField("response_create")
+
+
+def test_an_output_belongs_to_a_call_that_waits() -> None:
+    client = Client()
+    output = {"type": "function_call_output", "call_id": "call_1", "output": "It pours."}
+    client.send("conversation.item.create", item=output)
+    assert client.error()["param"] == "item.call_id"
+    client.say("rain?")
+    client.send("response.create")
+    client.hear(response_started=events.ResponseStarted(response_id=1))
+    client.hear(tool_call=CALL)
+    client.send("conversation.item.create", item=output)
+    client.send("conversation.item.create", item=output)
+    assert client.error()["param"] == "item.call_id"
+    assert [event.HasField("tool_result") for event in client.said].count(True) == 1
+
+
+@pytest.mark.parametrize(
+    ("session", "param"),
+    [
+        ({"tools": [{"type": "mcp", "name": "x"}]}, "session.tools[0].type"),
+        ({"tools": [{"type": "function"}]}, "session.tools[0].name"),
+        ({"tools": [{**WEATHER, "name": "get weather"}]}, "session.tools[0].name"),
+        ({"tools": [{**WEATHER, "parameters": {"type": "string"}}]}, "session.tools[0].parameters"),
+        ({"tools": [{**WEATHER, "strict": True}]}, "session.tools[0].strict"),
+        ({"tools": [WEATHER, WEATHER]}, "session.tools"),
+        ({"tools": "get_weather"}, "session.tools"),
+        ({"tools": [WEATHER], "tool_choice": "required"}, "session.tool_choice"),
+        ({"tools": [WEATHER], "tool_choice": "none"}, "session.tool_choice"),
+        ({"tools": [WEATHER], "parallel_tool_calls": False}, "session.parallel_tool_calls"),
+    ],
+)
+def test_functions_that_cannot_be(session: dict[str, Any], param: str) -> None:
+    client = Client()
+    client.send("session.update", session=session)
+    assert client.error()["param"] == param
+    client.say("rain?")
+    client.send("response.create")
+    assert not client.asked[0].start.config.tools
+
+
 def test_a_limit_that_is_reached() -> None:
     client = Client()
     reached = events.QuotaReached(quota="output_tokens")
