@@ -1,5 +1,7 @@
 """Tools through the gateway, with a model that was built to call one, by the client."""
 
+import os
+import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -30,10 +32,12 @@ from tests.gateway.real import house
 from tests.gateway.talking import Api
 from tests.gateway.test_real_sessions import Building, building, client, valkey
 from tests.gateway.test_realtime_door import talking
+from tests.programs import running
 from tests.waiting import waiting_for
 
 __all__ = ["building", "client", "valkey"]
 
+ROOT = Path(__file__).resolve().parent.parent.parent
 WEATHER = Tool(
     "get_weather",
     "How the weather is at a place.",
@@ -191,3 +195,16 @@ async def test_the_official_client_calls_a_function(tmp_path: Path, valkey: Embe
         await talk.connection.response.create()
         done = await talk.until("response.done")
     assert done.response.output[0].content[0].text == ANSWER
+
+
+async def test_the_example(client: Api) -> None:
+    (_, bearer), *_ = client.metadata
+    environment = {
+        **os.environ,
+        "DUOLOGUE_API_KEY": bearer.removeprefix("Bearer "),
+        "DUOLOGUE_ADDRESS": client.address,
+    }
+    program = (sys.executable, "docs/examples/tools.py")
+    async with running(*program, environment=environment, cwd=ROOT) as example:
+        assert await example.ended() == 0, example.errors
+    assert example.output == f"{LOOKING}\n[get_weather {ARGUMENTS}]\n{ANSWER}\n"

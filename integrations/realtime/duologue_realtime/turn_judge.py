@@ -8,7 +8,6 @@ from duologue_realtime.connection import Connection, ConnectionClosed, Event
 from duologue_realtime.listening import Judgement, Turn, judgement_of, listen, said
 from duologue_realtime.utterances import APPEND, COMMIT, REVISE
 
-
 MAX_TURNS_TOLD = 16
 """Of the earlier ones, when a session begins: what was said long ago does not tell."""
 
