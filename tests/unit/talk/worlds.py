@@ -37,7 +37,11 @@ class DictatedHead(StateHead):
 
 
 def tiny_assembly(
-    folder: Path, *, max_reply_tokens: int = 12, vocab_size: int = VOCAB_SIZE
+    folder: Path,
+    *,
+    max_reply_tokens: int = 12,
+    vocab_size: int = VOCAB_SIZE,
+    tick_ms: int = TICK_MS,
 ) -> tuple[Assembly, DictatedHead]:
     """An assembly of a tiny Llama; its replies are random words of a fixed length."""
     written = write_tiny_model(folder, "llama", vocab_size=vocab_size)
@@ -49,7 +53,7 @@ def tiny_assembly(
         max_positions=model.geometry.max_positions,
         thresholds=THRESHOLDS,
         decoding=DecodingSettings(
-            tick_ms=TICK_MS, max_reply_tokens=max_reply_tokens, system_prompt="hi"
+            tick_ms=tick_ms, max_reply_tokens=max_reply_tokens, system_prompt="hi"
         ),
         sampling=ReplySamplingSettings(temperature=1.0, seed=7),
     )
