@@ -1,5 +1,6 @@
 """Time as a parameter: clocks that run, clocks that tests move, and ticks as a function of time."""
 
+import asyncio
 import time
 from dataclasses import dataclass
 from typing import Protocol
@@ -20,6 +21,11 @@ class MonotonicClock:
     def now_ms(self) -> float:
         """Milliseconds since this machine's monotonic zero."""
         return time.monotonic_ns() / 1e6
+
+
+async def sleep_ms(duration_ms: float) -> None:
+    """Let real time pass."""
+    await asyncio.sleep(duration_ms / 1e3)
 
 
 class UnixClock:

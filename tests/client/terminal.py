@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from tests.waiting import News, waiting_for
+from tests.waiting import WITHIN_S, News, waiting_for
 
 _CONTROLS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]")
 # Takes the terminal as its own, so that Ctrl-C reaches it, and becomes the command.
@@ -56,9 +56,11 @@ class Terminal:
         """Ask the command to end, as service managers do."""
         self._process.terminate()
 
-    async def until(self, text: str) -> str:
+    async def until(self, text: str, *, within_s: float = WITHIN_S) -> str:
         """Wait until it is shown; fails with what is shown instead."""
-        await self._news.until(lambda: text in self.shown, repr(text), self._last_shown)
+        await self._news.until(
+            lambda: text in self.shown, repr(text), self._last_shown, within_s=within_s
+        )
         return self.shown
 
     async def until_raw(self, *sequences: bytes) -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from duologue.chat.scripted import hold_scripted
 from duologue.client import SessionConfig, connect
-from duologue.client.options import sleep_ms
-from duologue.clock import MonotonicClock
+from duologue.client.remote_conversations import RemoteConversations
+from duologue.clock import MonotonicClock, sleep_ms
 from duologue.talk.script import After, Line, Script
+from duologue.talk.scripted import hold_scripted
 from tests.client.service import (
     KEY,
     EchoService,
@@ -130,8 +130,7 @@ async def test_a_script_is_played_and_printed() -> None:
     paper = StringIO()
     async with client_of(service) as client:
         timeline = await hold_scripted(
-            client,
-            SessionConfig(),
+            RemoteConversations(client, SessionConfig()),
             Script("Two lines", (FIRST, SECOND)),
             Console(file=paper, width=160),
             clock=MonotonicClock(),
@@ -151,8 +150,7 @@ async def test_the_script_says_so_when_the_connection_breaks() -> None:
     paper = StringIO()
     async with serving(service) as address, connect(address, api_key=KEY) as client:
         await hold_scripted(
-            client,
-            SessionConfig(),
+            RemoteConversations(client, SessionConfig()),
             Script("One line", (FIRST,)),
             Console(file=paper, width=160),
             clock=MonotonicClock(),

@@ -8,13 +8,13 @@ from rich.console import Console
 
 from duologue.actors.cluster import LocalCluster, Say
 from duologue.actors.foreground import development_key
-from duologue.chat.scripted import hold_scripted
 from duologue.client import SessionConfig, connect
-from duologue.client.options import sleep_ms
-from duologue.clock import MonotonicClock
+from duologue.client.remote_conversations import RemoteConversations
+from duologue.clock import MonotonicClock, sleep_ms
 from duologue.errors import DuologueError
 from duologue.settings import Settings
 from duologue.talk.script import Script
+from duologue.talk.scripted import hold_scripted
 from duologue.telemetry.span_files import trace_folder
 from duologue.telemetry.span_reading import newest_session, read_trace
 from duologue.telemetry.waterfall import waterfall
@@ -35,8 +35,7 @@ async def demonstrate(settings: Settings, script: Script, console: Console, say:
         key = await development_key(cluster.store)
         async with connect(cluster.address, api_key=key) as client:
             await hold_scripted(
-                client,
-                SessionConfig(),
+                RemoteConversations(client, SessionConfig()),
                 script,
                 console,
                 clock=MonotonicClock(),

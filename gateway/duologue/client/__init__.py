@@ -32,7 +32,6 @@ from duologue.client.errors import (
     Unreachable,
     UsedElsewhere,
 )
-from duologue.client.events import ConnectionLost, Event, Told
 from duologue.client.link import LinkStats, Phase
 from duologue.client.options import ClientOptions, Timing
 from duologue.client.patience import Patience
@@ -62,6 +61,7 @@ from duologue.notices import (
     SessionReady,
 )
 from duologue.session_config import SessionConfig
+from duologue.told import ConnectionLost, Event, Told
 from duologue.tools import Tool
 from duologue.usage import Usage
 

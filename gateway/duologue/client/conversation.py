@@ -7,7 +7,6 @@ from typing import Self
 
 from duologue.client.credentials import Credentials
 from duologue.client.errors import SessionOver, Unreachable
-from duologue.client.events import Event, Told, event_of
 from duologue.client.inbox import Inbox
 from duologue.client.ledger import SeenEvents, SentLedger
 from duologue.client.link import Link, LinkStats, Phase
@@ -30,6 +29,7 @@ from duologue.events import (
 )
 from duologue.notices import Notice, Queued, SessionReady
 from duologue.session_config import SessionConfig
+from duologue.told import Event, Told, event_of
 from duologue.v1 import conversation_pb2 as pb
 
 

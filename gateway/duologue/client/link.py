@@ -17,7 +17,7 @@ from duologue.client.errors import (
     SessionNotFound,
     SessionOver,
 )
-from duologue.client.events import ConnectionLost, Told, event_of, told_from_pb
+from duologue.client.events import told_from_pb
 from duologue.client.inbox import Inbox
 from duologue.client.ledger import Arrival, SeenEvents, SentLedger
 from duologue.client.options import ClientOptions, Timing
@@ -27,6 +27,7 @@ from duologue.client.status import error_of, is_token_expired, is_worth_resuming
 from duologue.errors import InvalidInput
 from duologue.events import SessionClosed
 from duologue.notices import GoAway, SessionReady
+from duologue.told import ConnectionLost, Told, event_of
 from duologue.v1 import conversation_pb2 as pb
 from duologue.v1 import events_pb2
 from duologue.v1.conversation_pb2_grpc import ConversationServiceStub

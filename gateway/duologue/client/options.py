@@ -1,17 +1,11 @@
 """How a client behaves: its patience, its limits, and where it takes time and chance from."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from random import Random
 
 from duologue.client.patience import Patience
-from duologue.clock import Clock, MonotonicClock
-
-
-async def sleep_ms(duration_ms: float) -> None:
-    """Let real time pass."""
-    await asyncio.sleep(duration_ms / 1e3)
+from duologue.clock import Clock, MonotonicClock, sleep_ms
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,11 +26,11 @@ from duologue.client.belonging import Belonging
 from duologue.client.conversation import Conversation as AwaitedConversation
 from duologue.client.credentials import Credential
 from duologue.client.errors import ClientError, InvalidRequest, UsedElsewhere
-from duologue.client.events import Event
 from duologue.client.options import ClientOptions, Timing
 from duologue.events import ClientEvent
 from duologue.session.transcript import Entry
 from duologue.session_config import SessionConfig
+from duologue.told import Event
 from duologue.v1 import conversation_pb2 as pb
 
 _Result = TypeVar("_Result")

@@ -1,4 +1,4 @@
-"""Whether the user has finished, for callers that tell the whole conversation each time they ask."""
+"""Whether the user has finished, for callers that tell the whole conversation each time."""
 
 import asyncio
 from collections.abc import Mapping, Sequence

@@ -1,22 +1,20 @@
 """`duologue chat`: a conversation with a running platform."""
 
 import asyncio
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from duologue.cli.conversing import ScriptOption, StrategyOption, chosen_script, hold
 from duologue.cli.endpoint import find_endpoint
 from duologue.cli.remote import PANEL, AddressOption, ApiKeyOption, TlsOption, open_client
-from duologue.cli.terminal import messages, output
+from duologue.cli.terminal import messages
 
 if TYPE_CHECKING:
     from duologue.cli.endpoint import Endpoint
     from duologue.session_config import SessionConfig
     from duologue.talk.script import Script
 
-_TOUR = Path(__file__).parent.parent / "talk" / "scripts" / "tour.yaml"
 _EPILOG = (
     "[b]Examples[/b]\n\n"
     "duologue chat                              with the platform of this machine\n\n"
@@ -26,21 +24,12 @@ _EPILOG = (
 
 
 def chat(
-    script: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE",
-            help="A timed script (YAML), or [b]tour[/b]. Without a terminal, the tour is played.",
-            show_default=False,
-        ),
-    ] = None,
+    script: ScriptOption = None,
     model: Annotated[
         str | None,
         typer.Option(help="One of those that are served there, by its name.", show_default=False),
     ] = None,
-    strategy: Annotated[
-        str | None, typer.Option(help="[b]duo[/b], tdm or turn.", show_default=False)
-    ] = None,
+    strategy: StrategyOption = None,
     system_prompt: Annotated[
         str | None, typer.Option(help="What the model is told first.", show_default=False)
     ] = None,
@@ -57,7 +46,6 @@ def chat(
     """
     from duologue.session_config import SessionConfig
     from duologue.strategies.registry import speaking_strategy
-    from duologue.talk.script import Script
 
     if strategy is not None:
         speaking_strategy(strategy)
@@ -69,24 +57,16 @@ def chat(
         temperature=temperature,
         max_reply_tokens=max_reply_tokens,
     )
-    is_live = script is None and sys.stdin.isatty() and sys.stdout.isatty()
-    chosen = None if is_live else Script.load(_TOUR if script in (None, "tour") else Path(script))
+    chosen = chosen_script(script)
     messages().print(f"connecting to {endpoint.address}")
     asyncio.run(_hold(endpoint, config, chosen))
 
 
 async def _hold(endpoint: "Endpoint", config: "SessionConfig", script: "Script | None") -> None:
-    from duologue.chat.live import hold_live
-    from duologue.chat.scripted import hold_scripted
-    from duologue.client.options import sleep_ms
-    from duologue.clock import MonotonicClock
+    from duologue.client.remote_conversations import RemoteConversations
 
     async with open_client(endpoint) as client:
-        if script is None:
-            await hold_live(client, config, output())
-        else:
-            clock = MonotonicClock()
-            await hold_scripted(client, config, script, output(), clock=clock, sleep_ms=sleep_ms)
+        await hold(RemoteConversations(client, config), script)
 
 
 def register(app: typer.Typer) -> None:

@@ -5,10 +5,9 @@ from typing import Annotated
 
 import typer
 
+from duologue.cli.conversing import TOUR
 from duologue.cli.options import ConfigOption, ModelOption, SetOption, read_options
 from duologue.cli.terminal import messages, output
-
-_TOUR = Path(__file__).parent.parent / "talk" / "scripts" / "tour.yaml"
 
 
 def demo(
@@ -35,7 +34,7 @@ def demo(
     asyncio.run(
         demonstrate(
             settings,
-            Script.load(script or _TOUR),
+            Script.load(script or TOUR),
             output(),
             lambda line: console.print(line, highlight=False),
         )

@@ -55,7 +55,7 @@ _COMMANDS = (
 _EPILOG = (
     "[b]Start here[/b]\n\n"
     "duologue demo             the whole platform, for one scripted conversation\n\n"
-    "duologue talk             a conversation in this process\n\n"
+    "duologue talk             the same screen as chat, over a model in this process\n\n"
     "duologue up               the whole platform, until Ctrl-C; then [b]duologue chat[/b]\n\n"
     "duologue model show       what the bundled model is\n\n"
     "duologue config show      every setting, and where it comes from\n\n"

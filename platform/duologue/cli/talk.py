@@ -1,11 +1,10 @@
-"""`duologue talk`: a conversation in this process."""
+"""`duologue talk`: a conversation with an engine in this process."""
 
-import sys
-from pathlib import Path
-from typing import Annotated
+import asyncio
 
 import typer
 
+from duologue.cli.conversing import ScriptOption, StrategyOption, chosen_script, hold
 from duologue.cli.options import (
     ConfigOption,
     DeviceOption,
@@ -14,9 +13,8 @@ from duologue.cli.options import (
     SetOption,
     read_options,
 )
-from duologue.cli.terminal import messages, model_progress, output
+from duologue.cli.terminal import messages, model_progress
 
-_TOUR = Path(__file__).parent.parent / "talk" / "scripts" / "tour.yaml"
 _EPILOG = (
     "[b]Examples[/b]\n\n"
     "duologue talk                               type while the model speaks\n\n"
@@ -27,29 +25,19 @@ _EPILOG = (
 
 
 def talk(
-    script: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE",
-            help="A timed script (YAML), or [b]tour[/b]. Without a terminal, the tour is played.",
-            show_default=False,
-        ),
-    ] = None,
-    strategy: Annotated[
-        str | None,
-        typer.Option(help="[b]duo[/b], tdm or turn.", show_default=False),
-    ] = None,
+    script: ScriptOption = None,
+    strategy: StrategyOption = None,
     model: ModelOption = None,
     device: DeviceOption = None,
     dtype: DtypeOption = None,
     config: ConfigOption = None,
     assignments: SetOption = None,
 ) -> None:
-    """Talk with the model: it listens while it speaks.
+    """Talk with a model in this process: it listens while it speaks, and so may you.
 
-    At a terminal you type, at any time, and see what the model makes of it. A script plays a timed
-    conversation and prints it as a timeline: tick, channel, state probabilities, decision, text,
-    and the latency of every reply.
+    This is [b]duologue chat[/b] without a platform: the same screen, the same keys, the same
+    scripts. A script plays a timed conversation and prints it as a timeline: tick, channel, state
+    probabilities, decision, text, and the latency of every reply.
     """
     settings = read_options(
         config,
@@ -61,23 +49,17 @@ def talk(
     ).settings
     from duologue.runtime.assembly import assemble
     from duologue.strategies.registry import speaking_strategy
-    from duologue.talk.live import hold_live
-    from duologue.talk.script import Script
-    from duologue.talk.scripted import hold_scripted
+    from duologue.talk.local import LocalConversations
 
     speaking_strategy(settings.decoding.strategy)
-    is_live = script is None and sys.stdin.isatty() and sys.stdout.isatty()
-    chosen = None if is_live else Script.load(_TOUR if script in (None, "tour") else Path(script))
+    chosen = chosen_script(script)
     with model_progress() as progress:
         assembly = assemble(settings, progress)
     messages().print(
         f"{assembly.model.name} on {assembly.model.device} in {assembly.model.dtype}, "
         f"strategy {settings.decoding.strategy}, tick {settings.decoding.tick_ms} ms"
     )
-    if chosen is None:
-        hold_live(assembly)
-    else:
-        hold_scripted(assembly, chosen, output())
+    asyncio.run(hold(LocalConversations(assembly), chosen))
 
 
 def register(app: typer.Typer) -> None:

@@ -1,127 +1,134 @@
-"""A live conversation: type at any time, also while the model speaks."""
+"""A conversation at the terminal: one task reads what is told, one the keyboard, one draws."""
 
-from collections.abc import Callable, Sequence
+import asyncio
+import signal
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
 
 from rich.console import Console
 from rich.live import Live
 
-from duologue.clock import MonotonicClock
-from duologue.events import Envelope, InputAppend, InputCommit, InputRevise, ResponseCancel
-from duologue.runtime.assembly import Assembly
-from duologue.runtime.local import LocalRuntime
-from duologue.talk.keys import Key, Keys, raw_keyboard
-from duologue.talk.screen import Screen
+from duologue.background import first_of
+from duologue.clock import Clock, MonotonicClock
+from duologue.events import ClientEvent, Envelope, InputState
+from duologue.states import State
+from duologue.talk.conversation import ConversationSource, OpenConversation
+from duologue.talk.keys import Key, Keyboard, raw_keyboard
+from duologue.talk.model import ChatModel, Link
+from duologue.talk.picture import draw, latency_line
+from duologue.talk.typist import Typist
 
-SESSION_ID = "talk"
-PAST_LINES = 12
-
-
-class Typist:
-    """Turns key presses into client events: one segment per line, revised by backspace."""
-
-    def __init__(self, runtime: LocalRuntime) -> None:
-        self._runtime = runtime
-        self._num_lines = 0
-        self._pressed_ms = 0.0
-        self.text = ""
-        self.is_gone = False
-
-    def press(self, key: str | Key) -> bool:
-        """Take one key; returns whether it changed the text."""
-        self._pressed_ms = self._runtime.clock.now_ms()
-        match key:
-            case Key.END:
-                self.is_gone = True
-            case Key.ESCAPE:
-                self._runtime.send(SESSION_ID, ResponseCancel())
-            case Key.ENTER:
-                self._runtime.send(SESSION_ID, InputCommit())
-                self.new_line()
-            case Key.BACKSPACE:
-                return self._erase()
-            case str(text):
-                self.text += text
-                self._runtime.send(SESSION_ID, InputAppend(self._segment_id, text))
-                return True
-        return False
-
-    def new_line(self) -> None:
-        """What is typed next belongs to something new."""
-        self.text = ""
-        self._num_lines += 1
-
-    def rest(self, continues_within_ms: float) -> None:
-        """What was typed is decided: begin a new line, unless more may follow at once."""
-        if self.text and self._runtime.clock.now_ms() - self._pressed_ms > continues_within_ms:
-            self.new_line()
-
-    @property
-    def _segment_id(self) -> str:
-        return f"line-{self._num_lines}"
-
-    def _erase(self) -> bool:
-        if not self.text:
-            return False
-        self.text = self.text[:-1]
-        self._runtime.send(SESSION_ID, InputRevise(self._segment_id, self.text))
-        return True
+DRAW_EVERY_MS = 50.0
 
 
-def hold_live(assembly: Assembly, console: Console | None = None) -> None:
-    """Converse at the terminal until the user leaves; prints the latencies then."""
-    clock = MonotonicClock()
-    screens: list[Screen] = []
+class LiveChat:
+    """Wires a conversation, a keyboard and a screen together."""
 
-    def listen(session_id: str, envelopes: Sequence[Envelope], now_ms: float) -> None:
-        for screen in screens:
-            screen.told(envelopes, now_ms)
+    def __init__(self, console: Console, keyboard: Keyboard, clock: Clock) -> None:
+        self._console = console
+        self._keyboard = keyboard
+        self._clock = clock
+        self._dirty = asyncio.Event()
+        self._keys: asyncio.Queue[list[str | Key]] = asyncio.Queue()
+        self._leaving = asyncio.Event()
+        self._is_interrupted = False
+        self._typist = Typist()
+        self.model = ChatModel()
 
-    tick_ms = assembly.setup.decoding.tick_ms
-    runtime = LocalRuntime(assembly.engine, clock, tick_ms=tick_ms, listener=listen)
-    session = runtime.open(SESSION_ID, assembly.setup)
-    screen = Screen(session, height=PAST_LINES)
-    screens.append(screen)
-    typist = Typist(runtime)
-    console = console or Console()
-    try:
-        with (
-            raw_keyboard() as keyboard,
-            Live(console=console, auto_refresh=False, screen=True) as live,
-        ):
+    async def hold(self, source: ConversationSource) -> None:
+        """Converse until the user leaves or the session is over; raises what the source raises."""
+        async with AsyncExitStack() as stack:
+            live = stack.enter_context(Live(console=self._console, auto_refresh=False, screen=True))
+            self._listen_to_keys(stack)
+            await first_of(self._draw(live), self._converse(source), self._left())
 
-            def draw() -> None:
-                live.update(screen.draw(typist.text), refresh=True)
+    async def _converse(self, source: ConversationSource) -> None:
+        async with source.begin(self._queued) as conversation:
+            await first_of(self._read(conversation), self._write(conversation))
 
-            while not typist.is_gone:
-                run_tick(runtime, typist, keyboard, screen, draw)
-                if not session.utterance:
-                    typist.rest(assembly.setup.decoding.continues_within_ms)
-                draw()
-    except KeyboardInterrupt:
-        pass
-    finally:
-        runtime.close(SESSION_ID)
-    for reply in screen.meter.replies:
-        if reply.first_text_ms is not None:
-            console.print(f"reply {reply.response_id}: first text {reply.first_text_ms:.0f} ms")
+    async def _read(self, conversation: OpenConversation) -> None:
+        async for told in conversation.told():
+            self.model.told(told, self._clock.now_ms())
+            event = told.event if isinstance(told, Envelope) else None
+            if isinstance(event, InputState) and event.state is not State.INCOMPLETE:
+                self._typist.decided(event.segment_ids)
+            self._dirty.set()
+
+    async def _write(self, conversation: OpenConversation) -> None:
+        """Send what is typed, until the user leaves."""
+        while not self._typist.is_gone:
+            keys = await self._next_keys()
+            now_ms = self._clock.now_ms()
+            before = self._typist.text
+            events: Sequence[ClientEvent] = self._typist.rest(now_ms) if not keys else []
+            for key in keys:
+                events = [*events, *self._typist.press(key, now_ms)]
+            if self._typist.text != before and keys:
+                self.model.typed(now_ms)
+            for event in events:
+                await conversation.send(event)
+            self._dirty.set()
+
+    async def _next_keys(self) -> list[str | Key]:
+        """What was pressed; nothing, when it is time for the typist to be asked."""
+        due_ms = self._typist.due_ms
+        left_s = None if due_ms is None else max(0.0, due_ms - self._clock.now_ms()) / 1e3
+        try:
+            async with asyncio.timeout(left_s):
+                return await self._keys.get()
+        except TimeoutError:
+            return []
+
+    async def _draw(self, live: Live) -> None:
+        while True:
+            width, height = self._console.size
+            picture = draw(
+                self.model,
+                self._typist.text,
+                num_lost=self._typist.num_lost,
+                width=width,
+                height=height,
+            )
+            live.update(picture, refresh=True)
+            await asyncio.sleep(DRAW_EVERY_MS / 1e3)
+            await self._dirty.wait()
+            self._dirty.clear()
+
+    def _listen_to_keys(self, stack: AsyncExitStack) -> None:
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self._keyboard.file_descriptor, self._pressed)
+        stack.callback(loop.remove_reader, self._keyboard.file_descriptor)
+        loop.add_signal_handler(signal.SIGINT, self._interrupt)
+        stack.callback(loop.remove_signal_handler, signal.SIGINT)
+
+    def _pressed(self) -> None:
+        keys = self._keyboard.pressed(0)
+        if Key.END in keys:
+            self._interrupt()
+        if keys:
+            self._keys.put_nowait(keys)
+
+    def _interrupt(self) -> None:
+        """Close in good order; at once if the conversation has not begun, or if asked again."""
+        if self._is_interrupted or self.model.link in (Link.CONNECTING, Link.QUEUED):
+            self._leaving.set()
+        self._is_interrupted = True
+        self._keys.put_nowait([Key.END])
+
+    async def _left(self) -> None:
+        await self._leaving.wait()
+
+    def _queued(self, position: int) -> None:
+        self.model.queued(position)
+        self._dirty.set()
 
 
-def run_tick(
-    runtime: LocalRuntime,
-    typist: Typist,
-    keyboard: Keys,
-    screen: Screen,
-    draw: Callable[[], None],
-) -> None:
-    """Run a tick, then listen to the keyboard until the next; draw what comes up meanwhile."""
-    runtime.run_tick()
-    tick, num_told = runtime.tick, screen.num_told
-    while runtime.tick == tick and not typist.is_gone:
-        if screen.num_told != num_told:
-            num_told = screen.num_told
-            draw()
-        keys = keyboard.pressed(runtime.idle_ms())
-        changes = [typist.press(key) for key in keys]
-        if any(changes):
-            screen.meter.heard(runtime.clock.now_ms())
-        runtime.poll()
+async def hold_live(source: ConversationSource, console: Console) -> ChatModel:
+    """Converse at this process's terminal; prints the latencies at the end."""
+    with raw_keyboard() as keyboard:
+        chat = LiveChat(console, keyboard, MonotonicClock())
+        await chat.hold(source)
+    console.print(
+        f"{chat.model.session_id} closed; last key to first text: {latency_line(chat.model)}"
+    )
+    return chat.model

@@ -186,3 +186,15 @@ def test_other_settings_reach_the_engine(world: Theatre) -> None:
     world.run_ticks(6)
     said = sum(len(step.tokens) for step in world.steps if isinstance(step, Say))
     assert said == 2
+
+
+def test_text_that_follows_at_once_takes_a_decision_back(tmp_path: Path) -> None:
+    assembly, head = tiny_assembly(tmp_path)
+    world = Theatre(assembly)
+    head.state = State.QUERY
+    world.runtime.send("s", InputAppend("a", "what is"))
+    world.run_ticks(2)
+    world.runtime.send("s", InputAppend("a", " the train"))
+    world.run_ticks(8)
+    assert world.session.transcript[0].text == "what is the train"
+    assert len(world.session.transcript) == 2

@@ -1,12 +1,14 @@
 """Whatever a terminal sends, and in whatever pieces: keys are keys, and pastes are whole."""
 
+import os
+import pty
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from duologue.talk.keys import Key, KeyReader
+from duologue.talk.keys import Key, Keyboard, KeyReader
 
 FAMILY = "👩‍👩‍👧"
 PASTE = "\x1b[200~{}\x1b[201~"
@@ -70,3 +72,20 @@ def test_pieces_make_no_difference(text: str, cuts: list[int]) -> None:
     places = sorted({0, len(sent), *(cut % len(sent) for cut in cuts)})
     pieces = [sent[start:end] for start, end in pairwise(places)]
     assert read(*pieces) == ["x", *([text] if text else []), "y", "z"]
+
+
+def test_keys_are_read_one_by_one() -> None:
+    master, slave = pty.openpty()
+    try:
+        keyboard = Keyboard(master)
+        os.write(slave, "hé".encode())
+        assert keyboard.pressed(1000) == ["h", "é"]
+        os.write(slave, b"\x7f\x04\x1b[A")
+        pressed = keyboard.pressed(1000)
+        assert pressed[:2] == [Key.BACKSPACE, Key.END]
+        os.write(slave, b"\x1b[A")
+        assert keyboard.pressed(1000) == []
+        assert keyboard.pressed(0) == []
+    finally:
+        os.close(master)
+        os.close(slave)

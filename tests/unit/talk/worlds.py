@@ -42,6 +42,7 @@ def tiny_assembly(
     max_reply_tokens: int = 12,
     vocab_size: int = VOCAB_SIZE,
     write: Callable[[Path], Path] | None = None,
+    tick_ms: int = TICK_MS,
 ) -> tuple[Assembly, DictatedHead]:
     """An assembly of a tiny Llama; its replies are random words of a fixed length.
 
@@ -59,7 +60,7 @@ def tiny_assembly(
         max_positions=model.geometry.max_positions,
         thresholds=THRESHOLDS,
         decoding=DecodingSettings(
-            tick_ms=TICK_MS, max_reply_tokens=max_reply_tokens, system_prompt="hi"
+            tick_ms=tick_ms, max_reply_tokens=max_reply_tokens, system_prompt="hi"
         ),
         sampling=ReplySamplingSettings(temperature=1.0, seed=7),
     )

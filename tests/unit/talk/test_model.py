@@ -5,9 +5,6 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from duologue.chat.model import ChatModel, Link, percentile
-from duologue.chat.picture import draw
-from duologue.client.events import ConnectionLost
 from duologue.events import (
     Envelope,
     InputState,
@@ -24,6 +21,9 @@ from duologue.lane.steps import EndReason
 from duologue.notices import GoAway, Notice, NoticeEvent, SessionMoved, SessionReady
 from duologue.session.transcript import Entry, Outcome, Role
 from duologue.states import State
+from duologue.talk.model import ChatModel, Link, percentile
+from duologue.talk.picture import draw
+from duologue.told import ConnectionLost
 
 
 class Stage:

@@ -1,13 +1,15 @@
-"""A chat's model, drawn."""
+"""What the screen shows, drawn."""
+
+from collections.abc import Mapping
 
 from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.text import Text
 
-from duologue.chat.model import ChatModel, Link, percentile
+from duologue.session.transcript import Entry, Outcome, Role
 from duologue.states import State
-from duologue.talk.screen import STATE_COLOURS, past_line, state_bars
+from duologue.talk.model import ChatModel, Link, percentile
 
 HELP = "type at any time · Enter: I have finished · Esc, Ctrl-X: stop the reply · Ctrl-C: close"
 OTHER_ROWS = 12
@@ -15,6 +17,13 @@ OTHER_ROWS = 12
 MIN_PAST_ROWS = 5
 REPLY_ROWS = 4
 
+_BAR_CELLS = 12
+_COLOURS: Mapping[State, str] = {
+    State.QUERY: "green",
+    State.NON_QUERY: "yellow",
+    State.INCOMPLETE: "grey50",
+    State.HOLD: "magenta",
+}
 _WORDS = {
     State.QUERY: "a query: it is answered",
     State.NON_QUERY: "not a query: carry on",
@@ -79,7 +88,7 @@ def _head(model: ChatModel, width: int) -> Text:
 
 def _past(model: ChatModel, rows: int) -> Text:
     """The last entries that fit, one line each."""
-    lines = [past_line(entry) for entry in list(model.past)[-rows:]]
+    lines = [_past_line(entry) for entry in list(model.past)[-rows:]]
     return Text("\n", no_wrap=True, overflow="ellipsis").join(lines)
 
 
@@ -89,7 +98,27 @@ def _state(model: ChatModel) -> Text:
         return Text("nothing heard yet", style="dim")
     line = Text(no_wrap=True, overflow="ellipsis")
     state = model.state.state
-    line.append(f"{_WORDS[state]}  ", style=f"bold {STATE_COLOURS[state]}")
+    line.append(f"{_WORDS[state]}  ", style=f"bold {_COLOURS[state]}")
     if model.state.is_foreign:
         line.append("not English: marks and silence tell its end  ", style="dim")
-    return line + state_bars(model.state.probabilities)
+    return line + _bars(model.state.probabilities)
+
+
+def _bars(probabilities: Mapping[State, float]) -> Text:
+    """A bar for each state's probability."""
+    line = Text()
+    for state, probability in probabilities.items():
+        cells = round(probability * _BAR_CELLS)
+        line.append(f"{state} ", style=_COLOURS[state])
+        line.append("█" * cells + "·" * (_BAR_CELLS - cells) + "  ", style=_COLOURS[state])
+    return line
+
+
+def _past_line(entry: Entry) -> Text:
+    """An entry in one line; its outcome is said where it is not the usual one."""
+    style = "cyan" if entry.role is Role.USER else "orange3"
+    line = Text(f"{entry.role:>9}  ", style=style, no_wrap=True, overflow="ellipsis")
+    is_plain = entry.outcome in (Outcome.ANSWERED, Outcome.COMPLETE)
+    line.append(" ".join(entry.text.split()), style="" if is_plain else "dim")
+    line.append("" if is_plain else f"  ({entry.outcome})", style="dim")
+    return line

@@ -7,8 +7,6 @@ from typing import cast
 import pytest
 from rich.console import Console
 
-from duologue.chat.scripted import Follower
-from duologue.client import Conversation
 from duologue.clock import ManualClock
 from duologue.events import (
     Envelope,
@@ -22,6 +20,8 @@ from duologue.events import (
 )
 from duologue.lane.steps import EndReason
 from duologue.states import State
+from duologue.talk.conversation import OpenConversation
+from duologue.talk.scripted import Follower
 from duologue.talk.timeline import Timeline
 
 
@@ -64,5 +64,5 @@ async def test_a_reply_is_over_when_none_is_shown_or_to_be_expected(
 ) -> None:
     clock = ManualClock()
     follower = Follower(Timeline(Console(file=StringIO()), 0.0), clock)
-    await follower.read(cast(Conversation, Told(*events)))
+    await follower.read(cast(OpenConversation, Told(*events)))
     assert follower.is_reply_over is is_over

@@ -1,11 +1,13 @@
-"""What a chat shows, as it follows from what was told and typed. Pure: no terminal, no network."""
+"""What the screen shows, as it follows from what was told and typed.
+
+Pure: no terminal, no network.
+"""
 
 import math
 from collections import deque
 from collections.abc import Sequence
 from enum import StrEnum
 
-from duologue.client.events import ConnectionLost, Event, Told, event_of
 from duologue.events import (
     ContextTrimmed,
     Envelope,
@@ -25,6 +27,7 @@ from duologue.notices import Backpressure, GoAway, Queued, QuotaReached, Session
 from duologue.session.transcript import Entry, Outcome, Role
 from duologue.states import State
 from duologue.talk.latency import LatencyMeter
+from duologue.told import ConnectionLost, Event, Told, event_of
 from duologue.usage import Usage
 
 MAX_PAST = 200

@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from duologue.chat.typist import (
+from duologue.events import ClientEvent, InputAppend, InputCommit, InputRevise, ResponseCancel
+from duologue.talk.keys import Key
+from duologue.talk.typist import (
     CONTINUES_WITHIN_MS,
     MAX_EVENT_CHARS,
     MAX_LINE_CHARS,
     PAUSE_MS,
     Typist,
 )
-from duologue.events import ClientEvent, InputAppend, InputCommit, InputRevise, ResponseCancel
-from duologue.talk.keys import Key
 
 
 def typed(typist: Typist, text: str, now_ms: float = 0.0) -> list[ClientEvent]:

@@ -1,1 +1,0 @@
-"""A conversation with a running platform at a terminal: typed while it speaks, or scripted."""
