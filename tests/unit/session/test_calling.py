@@ -278,13 +278,13 @@ def test_a_result_that_never_fits_is_refused_and_another_one_taken() -> None:
         ('<call>["weather"]</call>', "it names no tool"),
         (call("snow"), "there is no tool 'snow', only clock, weather"),
         ('<call>{"name": "clock", "arguments": [1]}</call>', "its arguments are no JSON object"),
-        ("<call>" + '{"a":' * 3000, "it is no JSON"),
+        ("<call>" + "[" * 1_200, "it is no JSON"),
     ],
 )
 def test_what_cannot_be_followed_is_told_and_not_called(reply: str, reason: str) -> None:
-    stage = calling(reply + RAIN if "snow" in reply else reply, max_reply_tokens=4_000)
+    stage = calling(reply + RAIN if "snow" in reply else reply, max_reply_tokens=1_500, reply_tokens_per_slice=64)
     stage.say("Rain?")
-    (told,) = errors(stage.settle(max_ticks=1500))
+    (told,) = errors(stage.settle())
     assert told.startswith("unusable_call: ")
     assert reason in told
     assert len(calls(stage.events)) == ("snow" in reply)
