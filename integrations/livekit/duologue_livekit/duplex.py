@@ -79,8 +79,13 @@ class Duplex:
         self._is_giving = False
         self.link: Link | None = None
         """While there is one."""
-        self._query: str | None = None
-        """What the user has asked, until it is answered."""
+        self._query: Event | None = None
+        """The judgement of what the user has asked, until it is answered."""
+        self._answered: Event | None = None
+        """The one before."""
+        self._silenced: asyncio.Future[None] | None = None
+        """Is done when what was cut last is silent."""
+        self._speaking: set[asyncio.Task[None]] = set()
         self._talking = asyncio.create_task(self._talk(), name="duologue")
         self._talking.add_done_callback(_tell_of_failure)
         session.on("user_input_transcribed", self._transcribed)
@@ -233,7 +238,7 @@ class Duplex:
                 self._model.emit("session_ready", event)
             case "duologue.input_state":
                 if event["state"] == "query":
-                    self._query = event["text"]
+                    self._query = event
                 self._model.emit("input_state", event)
             case "response.created" if KEY in (event["response"]["metadata"] or {}):
                 self._query = None  # the agent has put the question itself
@@ -253,10 +258,20 @@ class Duplex:
         """The platform takes the floor: LiveKit is to speak, and asks its model for the words."""
         asked, self._query = self._query, None
         message = None
-        if asked and "duologue.resumes" not in (response["metadata"] or {}):
-            message = llm.ChatMessage(role="user", content=[asked.strip()])
+        if asked is not None and "duologue.resumes" not in (response["metadata"] or {}):
+            text = _news_in(asked, self._answered)
+            self._answered = asked
+            message = llm.ChatMessage(role="user", content=[text])
             self._known.add(message.id)
         self._fall_silent()
+        speaking = asyncio.create_task(self._speak(reply, message))
+        self._speaking.add(speaking)
+        speaking.add_done_callback(self._speaking.discard)
+
+    async def _speak(self, reply: Reply, message: llm.ChatMessage | None) -> None:
+        """Behind whatever is being silenced, so that LiveKit's history has both in order."""
+        if self._silenced is not None:
+            await self._silenced
         token, self._is_giving = _given.set(reply), True
         try:
             speech = self._session.generate_reply(
@@ -265,6 +280,8 @@ class Duplex:
                 input_modality="audio",
             )
             self._say(speech, reply)
+            if reply.is_cut:
+                speech.interrupt(force=True)
         except RuntimeError as error:  # it is closing
             _log.info("a reply is not said: %s", error)
             self._tell({"type": "response.cancel", "response_id": reply.response_id})
@@ -281,7 +298,7 @@ class Duplex:
 
     def _fall_silent(self) -> None:
         if self._session.current_speech is not None:
-            self._session.interrupt(force=True)
+            self._silenced = self._session.interrupt(force=True)
         self._pause(is_paused=False)
 
     def _pause(self, *, is_paused: bool) -> None:
@@ -292,6 +309,14 @@ class Duplex:
                 audio.pause()
             else:
                 audio.resume()
+
+
+def _news_in(asked: Event, answered: Event | None) -> str:
+    """What LiveKit has not of it: somebody who goes on at once goes on with what was answered."""
+    text: str = asked["text"].strip()
+    if answered is None or not set(answered["segment_ids"]) <= set(asked["segment_ids"]):
+        return text
+    return text.removeprefix(answered["text"].strip()).strip() or text
 
 
 def _tell_of_failure(talking: asyncio.Task[None]) -> None:

@@ -58,6 +58,13 @@ class Stage(io.TextOutput):
         if is_final:
             self.recogniser.hear(text, is_final=True)
 
+    async def ask(self, text: str) -> None:
+        """A question that is over for sure: what follows at once is another utterance."""
+        num_states = len(self.states)
+        self.recognise(text)
+        await self.until(lambda: len(self.states) > num_states, "judgement")
+        self.model.commit()
+
     def let_speak(self, words: int) -> None:
         for _ in range(words):
             self._words.release()
