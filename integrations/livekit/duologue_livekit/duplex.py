@@ -4,18 +4,15 @@ when the agent speaks and when it falls silent."""
 import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
 from livekit.agents import (
-    NOT_GIVEN,
     AgentSession,
     APIError,
     CloseEvent,
-    SpeechCreatedEvent,
     TurnHandlingOptions,
     UserInputTranscribedEvent,
     llm,
@@ -25,6 +22,7 @@ from livekit.agents.voice import SpeechHandle
 from duologue_livekit.context import Said, said_in, turns_of
 from duologue_livekit.link import KEY, Link
 from duologue_livekit.reply import Reply
+from duologue_livekit.speaker import Speaker
 from duologue_realtime import Event, Utterances, item_of
 
 TURN_HANDLING = TurnHandlingOptions(
@@ -37,18 +35,15 @@ TURN_HANDLING = TurnHandlingOptions(
 AGAIN_AFTER_S = 1.0
 """A platform that does not answer is asked again then, if there is something to say."""
 
-_given: ContextVar[Reply | None] = ContextVar("given", default=None)
-"""The reply for which LiveKit asks its model. It asks in a task that begins with this."""
-
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, eq=False, slots=True)
 class _Asking:
     """A reply that the agent asks for, to the conversation as it is then."""
 
-    def __init__(self, reply: Reply, chat_ctx: llm.ChatContext) -> None:
-        self.reply = reply
-        self.chat_ctx = chat_ctx
+    reply: Reply
+    chat_ctx: llm.ChatContext
 
 
 _Told = Event | _Asking | Said
@@ -66,30 +61,28 @@ class Duplex:
     ) -> None:
         self._model = model
         self._session = session
+        self._speaker = Speaker(session, self._said)
         self._where = where
         self._settings = settings
         self._utterances = Utterances()
         self._to_tell: asyncio.Queue[_Told] = asyncio.Queue()
         self._known: set[str] = set()
         """Messages that the platform has, by LiveKit's names."""
-        self._replies: dict[str, Reply] = {}
-        """By the name of the speech that says it."""
-        self._unclaimed: deque[SpeechHandle] = deque()
-        """Speeches for which LiveKit will ask of its own accord."""
-        self._is_giving = False
         self.link: Link | None = None
         """While there is one."""
-        self._query: str | None = None
-        """What the user has asked, until it is answered."""
+        self._query: Event | None = None
+        """The judgement of what the user has asked, until it is answered."""
+        self._answered: Event | None = None
+        """The one before."""
+        self._speaking: set[asyncio.Task[None]] = set()
         self._talking = asyncio.create_task(self._talk(), name="duologue")
         self._talking.add_done_callback(_tell_of_failure)
         session.on("user_input_transcribed", self._transcribed)
-        session.on("speech_created", self._speech_created)
         session.on("close", self._closed)
 
     async def close(self) -> None:
         self._session.off("user_input_transcribed", self._transcribed)
-        self._session.off("speech_created", self._speech_created)
+        self._speaker.close()
         self._talking.cancel()
         await asyncio.gather(self._talking, return_exceptions=True)
 
@@ -103,8 +96,7 @@ class Duplex:
 
     def heard(self, text: str) -> None:
         """These words of the agent's were played."""
-        speech = self._session.current_speech
-        reply = None if speech is None else self._replies.get(speech.id)
+        reply = self._speaker.current
         if reply is not None and not reply.is_cut:
             heard_chars = reply.heard.spoke(text)
             ack = {"type": "duologue.playback_ack", "item_id": reply.item_id}
@@ -118,15 +110,11 @@ class Duplex:
 
     def reply_to(self, chat_ctx: llm.ChatContext) -> Reply:
         """The reply for which LiveKit asks: the one that is being given to it, or another one."""
-        given = _given.get()
+        given = self._speaker.given()
         if given is not None:
             return given
         reply = Reply()
-        while self._unclaimed:
-            speech = self._unclaimed.popleft()
-            if not speech.done():
-                self._say(speech, reply)
-                break
+        self._speaker.claim(reply)
         self._to_tell.put_nowait(_Asking(reply, chat_ctx))
         return reply
 
@@ -138,12 +126,6 @@ class Duplex:
     def _transcribed(self, event: UserInputTranscribedEvent) -> None:
         hear = self._utterances.final if event.is_final else self._utterances.interim
         self._tell(*hear(event.transcript, event.speaker_id or ""))
-
-    def _speech_created(self, event: SpeechCreatedEvent) -> None:
-        if event.source == "say":
-            event.speech_handle.add_done_callback(self._said)
-        elif not self._is_giving:
-            self._unclaimed.append(event.speech_handle)
 
     def _said(self, speech: SpeechHandle) -> None:
         """The agent has said words of its own; so much of them as was heard."""
@@ -233,16 +215,16 @@ class Duplex:
                 self._model.emit("session_ready", event)
             case "duologue.input_state":
                 if event["state"] == "query":
-                    self._query = event["text"]
+                    self._query = event
                 self._model.emit("input_state", event)
             case "response.created" if KEY in (event["response"]["metadata"] or {}):
                 self._query = None  # the agent has put the question itself
             case "duologue.response_paused":
-                self._pause(is_paused=True)
+                self._speaker.pause(is_paused=True)
             case "duologue.response_resumed":
-                self._pause(is_paused=False)
+                self._speaker.pause(is_paused=False)
             case "duologue.interrupted":
-                self._fall_silent()
+                self._speaker.fall_silent()
                 self._model.emit("interrupted", event)
             case "error" if event["error"].get("code") != "response_cancel_not_active":
                 _log.warning("Duologue: %s", event["error"]["message"])
@@ -253,45 +235,30 @@ class Duplex:
         """The platform takes the floor: LiveKit is to speak, and asks its model for the words."""
         asked, self._query = self._query, None
         message = None
-        if asked and "duologue.resumes" not in (response["metadata"] or {}):
-            message = llm.ChatMessage(role="user", content=[asked.strip()])
+        if asked is not None and "duologue.resumes" not in (response["metadata"] or {}):
+            text = _news_in(asked, self._answered)
+            self._answered = asked
+            message = llm.ChatMessage(role="user", content=[text])
             self._known.add(message.id)
-        self._fall_silent()
-        token, self._is_giving = _given.set(reply), True
+        self._speaker.fall_silent()
+        speaking = asyncio.create_task(self._speak(reply, message))
+        self._speaking.add(speaking)
+        speaking.add_done_callback(self._speaking.discard)
+
+    async def _speak(self, reply: Reply, message: llm.ChatMessage | None) -> None:
         try:
-            speech = self._session.generate_reply(
-                user_input=NOT_GIVEN if message is None else message,
-                allow_interruptions=False,
-                input_modality="audio",
-            )
-            self._say(speech, reply)
-        except RuntimeError as error:  # it is closing
+            await self._speaker.say(reply, message)
+        except RuntimeError as error:  # the session is closing
             _log.info("a reply is not said: %s", error)
-            self._tell({"type": "response.cancel", "response_id": reply.response_id})
-        finally:
-            _given.reset(token)
-            self._is_giving = False
+            await self.leave(reply)
 
-    def _say(self, speech: SpeechHandle, reply: Reply) -> None:
-        self._replies[speech.id] = reply
-        speech.add_done_callback(self._was_said)
 
-    def _was_said(self, speech: SpeechHandle) -> None:
-        self._replies.pop(speech.id, None)
-
-    def _fall_silent(self) -> None:
-        if self._session.current_speech is not None:
-            self._session.interrupt(force=True)
-        self._pause(is_paused=False)
-
-    def _pause(self, *, is_paused: bool) -> None:
-        """Where the loudspeaker can. Elsewhere what it has is played on, and only text waits."""
-        audio = self._session.output.audio
-        if audio is not None and audio.can_pause:
-            if is_paused:
-                audio.pause()
-            else:
-                audio.resume()
+def _news_in(asked: Event, answered: Event | None) -> str:
+    """What LiveKit has not of it: somebody who goes on at once goes on with what was answered."""
+    text: str = asked["text"].strip()
+    if answered is None or not set(answered["segment_ids"]) <= set(asked["segment_ids"]):
+        return text
+    return text.removeprefix(answered["text"].strip()).strip() or text
 
 
 def _tell_of_failure(talking: asyncio.Task[None]) -> None:

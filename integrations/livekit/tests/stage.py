@@ -4,9 +4,9 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Protocol
 
-from livekit.agents import Agent, AgentSession, ConversationItemAddedEvent, llm
+from livekit.agents import NOT_GIVEN, Agent, AgentSession, ConversationItemAddedEvent, llm, tts
 from livekit.agents.voice import io
 
 from duologue_livekit import LLM, TURN_HANDLING, LLMSettings
@@ -17,15 +17,27 @@ WORD = re.compile(r".{1,2}", re.DOTALL)
 """What counts for a word: the tiny model seldom says blanks."""
 
 
+class Speech(Protocol):
+    """What speaks in the place of the voice."""
+
+    tts: tts.TTS[Any]
+
+    def connect(self, session: AgentSession[None], playback: io.TextOutput) -> None: ...
+
+
 class Stage(io.TextOutput):
     """One session. The voice says a word whenever `let_speak` allows it one more."""
 
-    def __init__(self, model: LLM) -> None:
+    def __init__(self, model: LLM, speech: Speech | None) -> None:
         super().__init__(label="Stage", next_in_chain=None)
         self.model = model
         self.recogniser = Recogniser()
         self.session = AgentSession[None](
-            stt=self.recogniser, vad=None, llm=model, turn_handling=TURN_HANDLING
+            stt=self.recogniser,
+            vad=None,
+            llm=model,
+            tts=NOT_GIVEN if speech is None else speech.tts,
+            turn_handling=TURN_HANDLING,
         )
         self.spoken: list[str] = []
         self.items: list[Any] = []
@@ -42,7 +54,11 @@ class Stage(io.TextOutput):
         model.on("session_ready", lambda event: self._keep(self.session_ids, event["session_id"]))
         model.on("error", lambda error: self._keep(self.errors, error))
         self.session.on("conversation_item_added", self._added)
-        self.session.output.transcription = Voice(self._words.acquire, model.playback(self), WORD)
+        playback = model.playback(self)
+        if speech is not None:
+            speech.connect(self.session, playback)
+        else:
+            self.session.output.transcription = Voice(self._words.acquire, playback, WORD)
 
     async def capture_text(self, text: str) -> None:
         self._keep(self.spoken, text)
@@ -57,6 +73,13 @@ class Stage(io.TextOutput):
             self.recogniser.hear(" ".join(words[:count]), is_final=False)
         if is_final:
             self.recogniser.hear(text, is_final=True)
+
+    async def ask(self, text: str) -> None:
+        """A question that is over for sure: what follows at once is another utterance."""
+        num_states = len(self.states)
+        self.recognise(text)
+        await self.until(lambda: len(self.states) > num_states, "judgement")
+        self.model.commit()
 
     def let_speak(self, words: int) -> None:
         for _ in range(words):
@@ -93,11 +116,13 @@ class Stage(io.TextOutput):
 
 
 @asynccontextmanager
-async def staged(url: str, key: str, **settings: Any) -> AsyncIterator[Stage]:
+async def staged(
+    url: str, key: str, *, speech: Speech | None = None, **settings: Any
+) -> AsyncIterator[Stage]:
     """A session that runs as long as the block."""
     settings = {"seed": 1, **settings}
     model = LLM(base_url=url, api_key=key, settings=LLMSettings(**settings))
-    stage = Stage(model)
+    stage = Stage(model, speech)
     await stage.session.start(Agent(instructions="Be kind."))
     try:
         yield stage

@@ -61,9 +61,23 @@ async def test_a_query_cuts_the_reply_where_it_was_heard(platform: Platform) -> 
         assert stage.errors == []
 
 
-async def test_a_backchannel_leaves_the_reply_alone(platform: Platform) -> None:
+async def test_a_question_that_goes_on_at_once_stands_in_the_history_once(
+    platform: Platform,
+) -> None:
+    """The platform answers it as a whole."""
     async with staged(platform.url, platform.key) as stage:
         stage.recognise("what is it?")
+        stage.let_speak(3)
+        await stage.until_spoken(3)
+        stage.recognise("and who made it?")
+        await stage.until_told(3)
+        assert stage.told[0] == ("user", "what is it?")
+        assert stage.told[2] == ("user", "and who made it?")
+
+
+async def test_a_backchannel_leaves_the_reply_alone(platform: Platform) -> None:
+    async with staged(platform.url, platform.key) as stage:
+        await stage.ask("what is it?")
         stage.let_speak(3)
         await stage.until_spoken(3)
         await platform.dictate("non_query")
@@ -79,7 +93,7 @@ async def test_a_backchannel_leaves_the_reply_alone(platform: Platform) -> None:
 
 async def test_hold_on_keeps_text_back_and_go_on_gives_it(platform: Platform) -> None:
     async with staged(platform.url, platform.key) as stage:
-        stage.recognise("what is it?")
+        await stage.ask("what is it?")
         stage.let_speak(3)
         await stage.until_spoken(3)
         await platform.dictate("hold")
@@ -131,7 +145,7 @@ async def test_what_needs_no_answer_gets_none(platform: Platform) -> None:
 
 async def test_the_agent_silences_itself(platform: Platform) -> None:
     async with staged(platform.url, platform.key) as stage:
-        stage.recognise("what is it?")
+        await stage.ask("what is it?")
         stage.let_speak(3)
         await stage.until_spoken(3)
         await stage.session.interrupt(force=True)

@@ -7,11 +7,13 @@ pipeline = Pipeline([transport.input(), stt, llm, tts, transport.output(), llm.p
 from duologue_pipecat.frames import Reply, ReplyStartFrame
 from duologue_pipecat.playback import DuologuePlayback
 from duologue_pipecat.service import DuologueLLMService, DuologueLLMSettings
+from duologue_pipecat.turns import DuologueTurns
 
 __all__ = [
     "DuologueLLMService",
     "DuologueLLMSettings",
     "DuologuePlayback",
+    "DuologueTurns",
     "Reply",
     "ReplyStartFrame",
 ]
