@@ -20,6 +20,8 @@ GRID = torch.arange(0.20, 0.951, 0.01)
 COARSE_STEP = 5
 MAX_ROUNDS = 20
 SURE_STEPS = 1000
+WORST_STEP = 0.1
+"""Worst multiples that differ by less are alike: a few validation rows make as much."""
 
 
 def best_temperature(logits: Tensor, labels: Tensor) -> float:
@@ -74,7 +76,7 @@ def choose_thresholds(
     """The thresholds with which all targets are as near as possible together.
 
     Every error share is taken as a multiple of what its target allows, and the worst multiple is
-    made as small as it gets; among equals the sum decides. So no target is bought with another
+    made as small as it gets; among such as are alike (`WORST_STEP`) the sum decides. So no target is bought with another
     one, and what cannot be met is missed evenly. `beginnings` holds the probabilities of the
     beginnings of queries, word by word; without it the unfinished rows stand for them. An answer to
     one of them counts as begun too early only where `cannot_be_whole` is true; without it,
@@ -124,8 +126,8 @@ class _Trial:
     order: tuple[State, ...]
     limits: TriggerLimits
 
-    def shortfall(self, thresholds: Sequence[float]) -> tuple[float, float]:
-        """The worst multiple of an allowed share, and the sum of them all."""
+    def shortfall(self, thresholds: Sequence[float]) -> tuple[int, float]:
+        """The worst multiple of an allowed share, in steps, and the sum of them all."""
         decided = self._decided(self.probabilities, thresholds)
         multiples = []
         for column, state in enumerate(self.order):
@@ -140,7 +142,7 @@ class _Trial:
             for wrong in (answered[self.cannot_be_whole], dropped):
                 share = float(wrong.float().mean()) if len(wrong) else 0.0
                 multiples.append(share / self.limits.premature)
-        return max(multiples, default=0.0), sum(multiples)
+        return ceil(max(multiples, default=0.0) / WORST_STEP), sum(multiples)
 
     def _decided(self, probabilities: Tensor, thresholds: Sequence[float]) -> Tensor:
         """Columns as `duologue.states.decide` chooses them, `[rows]`."""
