@@ -76,11 +76,11 @@ def choose_thresholds(
     """The thresholds with which all targets are as near as possible together.
 
     Every error share is taken as a multiple of what its target allows, and the worst multiple is
-    made as small as it gets; among such as are alike (`WORST_STEP`) the sum decides. So no target is bought with another
-    one, and what cannot be met is missed evenly. `beginnings` holds the probabilities of the
-    beginnings of queries, word by word; without it the unfinished rows stand for them. An answer to
-    one of them counts as begun too early only where `cannot_be_whole` is true; without it,
-    everywhere. The same rows give the same thresholds.
+    made as small as it gets; among such as are alike (`WORST_STEP`) the sum decides. So no target
+    is bought with another one, and what cannot be met is missed evenly. `beginnings` holds the
+    probabilities of the beginnings of queries, word by word; without it the unfinished rows stand
+    for them. An answer to one of them counts as begun too early only where `cannot_be_whole` is
+    true; without it, everywhere. The same rows give the same thresholds.
     """
     if beginnings is None:
         beginnings = probabilities[labels == order.index(State.INCOMPLETE)]
