@@ -30,7 +30,8 @@ def adapter_card(card: AdapterCard, command: str, data_note: str) -> str:
         "Expected calibration error: "
         f"{figures.get('calibration_error', 0):.3f}. Share of the words inside unfinished queries "
         f"at which it would answer: {figures.get('premature_trigger_share', 0):.1%} (an upper "
-        "bound: some beginnings are whole queries). "
+        "bound: some beginnings are whole queries); "
+        f"{figures.get('unfinished_trigger_share', 0):.1%} of those that cannot pass for one. "
         f"{_confirmation(card)}",
         "## Limits",
         "English. Talk meant for others, vocal tics and requests for silence were learned from "

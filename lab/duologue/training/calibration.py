@@ -20,6 +20,8 @@ GRID = torch.arange(0.20, 0.951, 0.01)
 COARSE_STEP = 5
 MAX_ROUNDS = 20
 SURE_STEPS = 1000
+WORST_STEP = 0.1
+"""Worst multiples that differ by less are alike: a few validation rows make as much."""
 
 
 def best_temperature(logits: Tensor, labels: Tensor) -> float:
@@ -45,9 +47,9 @@ def calibration_error(probabilities: Tensor, labels: Tensor) -> float:
 @dataclass(frozen=True, slots=True)
 class TriggerLimits:
     """Shares of errors that the targets allow: what may be missed of each label; `premature`, the
-    share of unfinished queries whose answer may be begun before their end, and as many again that
-    may be dropped for something that needs no answer; `shown_early`, the share of turns whose
-    answer may be shown before their end.
+    share of the beginnings of queries, such as cannot pass for whole ones, at which an answer may
+    be begun, and of all beginnings that may be dropped for something that needs no answer;
+    `shown_early`, the share of turns whose answer may be shown before their end.
     """
 
     query: float = 0.05
@@ -69,18 +71,22 @@ def choose_thresholds(
     order: Sequence[State],
     limits: TriggerLimits,
     beginnings: Tensor | None = None,
+    cannot_be_whole: Tensor | None = None,
 ) -> Mapping[State, float]:
     """The thresholds with which all targets are as near as possible together.
 
     Every error share is taken as a multiple of what its target allows, and the worst multiple is
-    made as small as it gets; among equals the sum decides. So no target is bought with another
-    one, and what cannot be met is missed evenly. `beginnings` holds the probabilities of unfinished
-    queries, word by word; without it the unfinished rows stand for them. The same rows give the
-    same thresholds.
+    made as small as it gets; among such as are alike (`WORST_STEP`) the sum decides. So no target
+    is bought with another one, and what cannot be met is missed evenly. `beginnings` holds the
+    probabilities of the beginnings of queries, word by word; without it the unfinished rows stand
+    for them. An answer to one of them counts as begun too early only where `cannot_be_whole` is
+    true; without it, everywhere. The same rows give the same thresholds.
     """
     if beginnings is None:
         beginnings = probabilities[labels == order.index(State.INCOMPLETE)]
-    trial = _Trial(probabilities, labels, beginnings, tuple(order), limits)
+    if cannot_be_whole is None:
+        cannot_be_whole = torch.ones(len(beginnings), dtype=torch.bool)
+    trial = _Trial(probabilities, labels, beginnings, cannot_be_whole, tuple(order), limits)
     coarse = GRID[::COARSE_STEP].tolist()
     best = min(product(coarse, repeat=len(ACTED_ON)), key=trial.shortfall)
     for _ in range(MAX_ROUNDS):
@@ -116,11 +122,12 @@ class _Trial:
     probabilities: Tensor
     labels: Tensor
     beginnings: Tensor
+    cannot_be_whole: Tensor
     order: tuple[State, ...]
     limits: TriggerLimits
 
-    def shortfall(self, thresholds: Sequence[float]) -> tuple[float, float]:
-        """The worst multiple of an allowed share, and the sum of them all."""
+    def shortfall(self, thresholds: Sequence[float]) -> tuple[int, float]:
+        """The worst multiple of an allowed share, in steps, and the sum of them all."""
         decided = self._decided(self.probabilities, thresholds)
         multiples = []
         for column, state in enumerate(self.order):
@@ -132,9 +139,10 @@ class _Trial:
             early = self._decided(self.beginnings, thresholds)
             answered = early == self.order.index(State.QUERY)
             dropped = ~answered & (early != self.order.index(State.INCOMPLETE))
-            for share in (answered, dropped):
-                multiples.append(float(share.float().mean()) / self.limits.premature)
-        return max(multiples, default=0.0), sum(multiples)
+            for wrong in (answered[self.cannot_be_whole], dropped):
+                share = float(wrong.float().mean()) if len(wrong) else 0.0
+                multiples.append(share / self.limits.premature)
+        return ceil(max(multiples, default=0.0) / WORST_STEP), sum(multiples)
 
     def _decided(self, probabilities: Tensor, thresholds: Sequence[float]) -> Tensor:
         """Columns as `duologue.states.decide` chooses them, `[rows]`."""

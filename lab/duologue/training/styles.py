@@ -16,7 +16,7 @@ CAPITAL_SHARE = 0.75
 ALL_SMALL_SHARE = 0.7
 MARK_SHARE = 0.8
 MARK_SHARE_WITHOUT_CAPITAL = 0.5
-SHOUTED_SHARE = 0.03
+SHOUTED_SHARE = 0.08
 
 _DIGITS = re.compile(r"(\d{1,4}(?=(?:st|nd|rd|th)\b)|\d+)(st\b|nd\b|rd\b|th\b)?")
 _QUESTION_WORDS = word_set(

@@ -1,6 +1,6 @@
 """Training a state head: features, fit, temperature, thresholds, figures, adapter."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +16,14 @@ from duologue.training.calibration import (
     sure_above,
 )
 from duologue.training.corpora.records import Split
+from duologue.training.cuts import cut_at, word_ends
 from duologue.training.feature_store import FeatureStore
 from duologue.training.features import Advance
 from duologue.training.figures import Judged, word_beginnings
 from duologue.training.head_fit import FitSettings, Report, cooled, fit_head
 from duologue.training.lora_settings import LoraSettings
 from duologue.training.sample import Sample
+from duologue.training.supervision import complete_texts
 
 if TYPE_CHECKING:
     from duologue.model.loading import LoadedModel
@@ -103,6 +105,16 @@ def _first_queries(samples: Sequence[Sample]) -> list[Sample]:
     return [sample for sample in samples if sample.label is State.QUERY][:NUM_STREAMED_QUERIES]
 
 
+def cannot_be_whole(samples: Sequence[Sample], known: Set[str]) -> Tensor:
+    """Which of `first_beginnings` cannot pass for whole queries, bool `[beginnings]`.
+
+    They are those that training calls unfinished; `known` are texts that are whole.
+    """
+    texts = [" ".join(query.text.split()) for query in _first_queries(samples)]
+    cuts = [cut_at(text, place, known) for text in texts for place in word_ends(text)]
+    return torch.tensor([cut is not None and not cut.is_doubtful for cut in cuts], dtype=torch.bool)
+
+
 def turns_of_beginnings(samples: Sequence[Sample]) -> list[int]:
     """Which query each of `first_beginnings` is of."""
     queries = _first_queries(samples)
@@ -125,8 +137,13 @@ def finished(
     temperature = best_temperature(scores.val, labels)
     probabilities = torch.softmax(scores.val / temperature, dim=-1)
     streamed = torch.softmax(scores.beginnings / temperature, dim=-1)
+    unfinished = cannot_be_whole(val, complete_texts([*splits["train"], *val]))
     thresholds = choose_thresholds(
-        probabilities, labels, order, settings.limits, streamed if len(streamed) else None
+        probabilities,
+        labels,
+        order,
+        settings.limits,
+        *((streamed, unfinished) if len(streamed) else ()),
     )
     query = order.index(State.QUERY)
     sure = sure_above(streamed[:, query], turns_of_beginnings(val), settings.limits)
@@ -142,7 +159,7 @@ def finished(
             **({} if before is None else {"before": dict(before)}),
         },
         metrics={
-            **_figures(val, probabilities, streamed, order, thresholds),
+            **_figures(val, probabilities, streamed, unfinished, order, thresholds),
             **_confirmed_figures(probabilities, labels, order, sure),
         },
     )
@@ -184,6 +201,7 @@ def _figures(
     samples: Sequence[Sample],
     probabilities: Tensor,
     streamed: Tensor,
+    unfinished: Tensor,
     order: tuple[State, ...],
     thresholds: Mapping[State, float],
 ) -> dict[str, Any]:
@@ -192,4 +210,8 @@ def _figures(
     if beginnings:
         judged = Judged.of(beginnings, streamed, order, thresholds)
         figures["premature_trigger_share"] = round(judged.trigger_share(), 4)
+        answered = [state is State.QUERY for state in judged.decided]
+        surely_early = torch.tensor(answered)[unfinished].float()
+        if len(surely_early):
+            figures["unfinished_trigger_share"] = round(float(surely_early.mean()), 4)
     return figures

@@ -19,6 +19,7 @@ from duologue.training.calibration import (
 from duologue.training.figures import Judged, word_beginnings
 from duologue.training.head_fit import FitSettings, fit_head
 from duologue.training.sample import Sample, Turn
+from duologue.training.trainer import cannot_be_whole, first_beginnings
 
 ORDER = tuple(State)
 
@@ -153,6 +154,29 @@ def test_beginnings_that_would_be_dropped_raise_the_threshold_too() -> None:
     dropped = torch.tensor([[0.1, 0.7, 0.15, 0.05]]).repeat(500, 1)
     chosen = choose_thresholds(probabilities, labels, ORDER, TriggerLimits(), dropped)
     assert chosen[State.NON_QUERY] > 0.7
+
+
+def test_beginnings_that_could_be_whole_may_be_answered_but_not_dropped() -> None:
+    probabilities, labels = noisy_rows(1.2)
+    limits, could_be_whole = TriggerLimits(), torch.zeros(500, dtype=torch.bool)
+    for column, state in ((0, State.QUERY), (1, State.NON_QUERY)):
+        rows = torch.full((500, 4), 0.1).index_fill(1, torch.tensor([column]), 0.7)
+        strict = choose_thresholds(probabilities, labels, ORDER, limits, rows)
+        lenient = choose_thresholds(probabilities, labels, ORDER, limits, rows, could_be_whole)
+        assert strict[state] > 0.7
+        assert (lenient[state] > 0.7) == (state is State.NON_QUERY)
+
+
+def test_only_beginnings_that_training_calls_unfinished_cannot_be_whole() -> None:
+    samples = [
+        Sample("what time is it in paris", State.QUERY),
+        Sample("uh huh", State.NON_QUERY),
+        Sample("book  a table for two", State.QUERY),
+    ]
+    unfinished = cannot_be_whole(samples, {"what time is it"})
+    texts = [sample.text for sample in first_beginnings(samples)]
+    could_be = {text for text, no in zip(texts, unfinished.tolist(), strict=True) if not no}
+    assert could_be == {"what time", "what time is it", "book a table"}
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0, -0.1])
