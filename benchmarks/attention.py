@@ -26,7 +26,7 @@ from duologue.forward.few import FewRows
 from duologue.forward.many import ManyRows
 from duologue.forward.native.attention import NativePlan
 from duologue.forward.native.library import load_library
-from duologue.forward.native.structures import TYPES, LayerStruct
+from duologue.forward.native.structures import TYPES, AttentionLayerStruct
 from duologue.forward.native.variants import runnable_variants
 from duologue.forward.plan import MAX_FEW_ROWS
 from duologue.forward.slot_rows import SlotRows, SlotWork
@@ -158,7 +158,7 @@ def _native_layer(plan: NativePlan, pool: BlockPool, fused: Tensor) -> Callable[
     results = torch.empty(len(fused), HEADS * DIM, dtype=DTYPE)
     visible = plan.visible(None)
     layers = [
-        LayerStruct(
+        AttentionLayerStruct(
             keys=keys.data_ptr(),
             values=values.data_ptr(),
             visible=visible.data_ptr(),

@@ -26,7 +26,7 @@ from pathlib import Path
 import psutil
 import uvloop
 
-from duologue.actors.batcher_client import Seat, describe
+from duologue.actors.batcher_client import RemoteSeat, describe
 from duologue.clock import TickClock, UnixClock
 from duologue.configuration import read_configuration
 from duologue.events import InputAppend, ResponseDone, ResponseStarted
@@ -60,7 +60,7 @@ class Player:
     """A session with a user who asks, listens, pauses, and asks again."""
 
     session: Session
-    seat: Seat
+    seat: RemoteSeat
     ticks: TickClock
     clock: UnixClock
     questions: Iterator[str]
@@ -155,7 +155,7 @@ async def players(
     found = []
     for number in range(count):
         session = Session(f"s{number}", setup)
-        seat = await Seat.take(
+        seat = await RemoteSeat.take(
             address,
             tenant_id="bench",
             session_id=session.session_id,

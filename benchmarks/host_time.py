@@ -22,8 +22,8 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from duologue.batching.loop import BatchLoop
 from duologue.batching.messages import Delivery, Take, Work
+from duologue.batching.model_limits import ModelLimits
 from duologue.batching.seating import Seating
-from duologue.batching.vetting import Vetting
 from duologue.clock import ManualClock, TickClock
 from duologue.engine.engine import Engine, EngineSettings
 from duologue.lane.judging import Judge
@@ -65,7 +65,7 @@ class Crowd:
         engine = Engine(model, cast(Any, QueryHead()), settings)
         vocab_size, max_positions = model.geometry.vocab_size, model.geometry.max_positions
         self._loop = BatchLoop(
-            Seating(engine, model.chat, Vetting(vocab_size, max_positions, True), num_sessions),
+            Seating(engine, model.chat, ModelLimits(vocab_size, max_positions, True), num_sessions),
             self._clock,
             self._ticks,
             BatchingSettings(gather_ms=0, max_sessions=num_sessions),

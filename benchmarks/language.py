@@ -20,7 +20,7 @@ from typing import get_args
 import regex
 
 from duologue.evaluation.rows import Row
-from duologue.evaluation.streaming.course import Course
+from duologue.evaluation.streaming.course import StreamedText
 from duologue.evaluation.streaming.play import StreamingSettings, play
 from duologue.floor_settings import ForeignName
 from duologue.runtime.assembly import Assembly, assemble
@@ -121,7 +121,7 @@ def _print_courses(texts: Sequence[str]) -> None:
             print(f"{len(rows)} said {name}, listening.foreign = {foreign}: {told}", flush=True)
 
 
-def _said(assembly: Assembly, rows: Sequence[Row], foreign: ForeignName) -> Sequence[Course]:
+def _said(assembly: Assembly, rows: Sequence[Row], foreign: ForeignName) -> Sequence[StreamedText]:
     setup = assembly.setup
     heard = replace(
         setup,
@@ -132,7 +132,7 @@ def _said(assembly: Assembly, rows: Sequence[Row], foreign: ForeignName) -> Sequ
     return play(assembly.engine, heard, rows, settings, alpha=0).courses
 
 
-def _fate(course: Course) -> str:
+def _fate(course: StreamedText) -> str:
     """What became of an utterance that wants an answer."""
     lost = [each for each in course.premature if not each.was_taken_back]
     if course.last is None:

@@ -9,11 +9,13 @@ from transformers import PreTrainedModel
 from duologue.forward.kernels.native_kernels import NativeKernels
 from duologue.forward.native.int8 import rounded
 from duologue.forward.native.library import NotLoaded, load_library
-from duologue.forward.native.variants import Variant
+from duologue.forward.native.variants import LibraryVariant
 
 
 @cache
-def native_kernels(variant: Variant | None = None, *, is_int8: bool = False) -> NativeKernels:
+def native_kernels(
+    variant: LibraryVariant | None = None, *, is_int8: bool = False
+) -> NativeKernels:
     """The native set, of the best variant or of this one."""
     return NativeKernels(load_library(variant), is_int8=is_int8)
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from random import Random
 
 from duologue.forward.native.build import compile_sources, compilers
-from duologue.forward.native.variants import Variant, runnable_variants
+from duologue.forward.native.variants import LibraryVariant, runnable_variants
 
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g", "-O1")
 STAGE = "DUOLOGUE_SANITIZED"
@@ -66,7 +66,7 @@ def fuzz(folder: Path, seconds: float) -> None:
         )
 
 
-def _fuzz_variant(folder: Path, variant: Variant, seconds: float) -> int:
+def _fuzz_variant(folder: Path, variant: LibraryVariant, seconds: float) -> int:
     # Not at the top: torch is for the process inside of the sanitizer.
     from duologue.forward.native.library import open_library
     from tests.unit.forward.attention_fuzz import random_attention

@@ -75,3 +75,20 @@ def test_the_server_imports_nothing_of_the_lab(source_root: str) -> None:
     for module in (ROOT / source_root).rglob("*.py"):
         found = {tuple(name.split(".")[:2]) for name in _imported(module)}
         assert not found & of_the_lab, module
+
+
+def _public_classes(source_root: str) -> Iterator[tuple[str, str]]:
+    """Each with the module that defines it; protobuf's own are of another namespace, the API's."""
+    for path in sorted((ROOT / source_root).rglob("*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                yield node.name, str(path.relative_to(ROOT))
+
+
+def test_the_name_of_a_public_class_stands_for_one_thing() -> None:
+    places: dict[str, list[str]] = {}
+    for source_root in (*SERVER, "lab"):
+        for name, place in _public_classes(source_root):
+            places.setdefault(name, []).append(place)
+    assert len(places) > 400
+    assert {name: where for name, where in places.items() if len(where) > 1} == {}

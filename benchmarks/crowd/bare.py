@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Protocol, Self
 
-from duologue.actors.batcher_client import Seat, describe
+from duologue.actors.batcher_client import RemoteSeat, describe
 from duologue.batching.load_plan import Load
 from duologue.clock import TickClock, UnixClock
 from duologue.configuration import read_configuration
@@ -29,7 +29,7 @@ from duologue.events import (
     ServerEvent,
     SessionClose,
 )
-from duologue.hosting.beat import Beat
+from duologue.hosting.session_ticks import SessionTicks
 from duologue.lane.slices import Slice, SliceResult
 from duologue.lane.state import LaneState
 from duologue.session.model_words import ModelWords
@@ -65,7 +65,7 @@ class BareConversation:
         self._sit = sit
         self._clock = UnixClock()
         self._ticks = TickClock(0.0, tick_ms)
-        self._beat = Beat(self._ticks)
+        self._session_ticks = SessionTicks(self._ticks)
         self._told: asyncio.Queue[ServerEvent] = asyncio.Queue()
         self._changed = asyncio.Event()
 
@@ -125,15 +125,15 @@ class BareConversation:
             if pending.elapse_ms is not None and pending.elapse_ms <= now_ms:
                 self._tell(self._session.elapse(now_ms, tick))
                 pending = self._session.pending(now_ms)
-            if self._beat.may_submit(pending.slice_ms, now_ms):
+            if self._session_ticks.may_submit(pending.slice_ms, now_ms):
                 work = self._session.next_slice(now_ms, tick)
                 if work is not None:
-                    self._beat.submitted(now_ms)
+                    self._session_ticks.submitted(now_ms)
                     await self._seat.submit(work)
                     continue
             dues = [pending.elapse_ms] if pending.elapse_ms is not None else []
             if pending.slice_ms is not None:
-                dues.append(self._beat.next_ms(pending.slice_ms, now_ms))
+                dues.append(self._session_ticks.next_ms(pending.slice_ms, now_ms))
             await self._wait(min(dues) - now_ms if dues else None)
 
     async def _wait(self, for_ms: float | None) -> None:
@@ -165,8 +165,8 @@ class BareClient:
         self._sessions[session.session_id] = session
         return BareConversation(session, self._sit, self._settings.decoding.tick_ms)
 
-    async def _sit(self, session: Session) -> Seat:
-        return await Seat.take(
+    async def _sit(self, session: Session) -> RemoteSeat:
+        return await RemoteSeat.take(
             self._address,
             tenant_id="bench",
             session_id=session.session_id,

@@ -15,11 +15,11 @@ import torch
 from benchmarks.crowd.bare import BareConversation
 from duologue.batching.load_plan import Load
 from duologue.batching.loop import BatchLoop
-from duologue.batching.messages import Answer, Delivery, Leave, Take, Unseated, Work
-from duologue.batching.observer import Observer
+from duologue.batching.messages import Answer, Delivery, StreamEnded, Take, Unseated, Work
+from duologue.batching.model_limits import ModelLimits
+from duologue.batching.observer import LoopObserver
 from duologue.batching.seating import Seating
 from duologue.batching.tenant_turns import Served, TenantTurns
-from duologue.batching.vetting import Vetting
 from duologue.clock import TickClock, UnixClock
 from duologue.lane.slices import Slice, SliceResult
 from duologue.lane.state import LaneState
@@ -30,7 +30,7 @@ from duologue.session_config import SessionConfig
 from duologue.settings import Settings
 
 
-class ForwardMeter(Observer):
+class ForwardMeter(LoopObserver):
     """Adds up the time of forwards by tenant; written by the loop's thread."""
 
     def __init__(self) -> None:
@@ -70,7 +70,7 @@ class InnerSeat:
                 yield answer
 
     async def close(self) -> None:
-        self._loop.post(Leave(self))
+        self._loop.post(StreamEnded(self))
 
 
 class InnerPlatform:
@@ -82,9 +82,9 @@ class InnerPlatform:
         self._words = assembly.setup
         self._clock = UnixClock()
         geometry = assembly.model.geometry
-        vetting = Vetting(geometry.vocab_size, geometry.max_positions, True)
+        limits = ModelLimits(geometry.vocab_size, geometry.max_positions, True)
         seating = Seating(
-            assembly.engine, assembly.model.chat, vetting, settings.batching.max_sessions
+            assembly.engine, assembly.model.chat, limits, settings.batching.max_sessions
         )
         self.turns = TenantTurns.of(seating.roster, settings)
         self.loop = BatchLoop(

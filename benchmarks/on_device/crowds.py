@@ -16,13 +16,13 @@ from benchmarks.on_device.forwards import free_bytes, room_bytes
 from benchmarks.on_device.watch import Watch
 from duologue.engine.engine import Engine, EngineSettings
 from duologue.forward.state_head import AdapterCard, StateHead
-from duologue.lane.judging import Judge, Patience
+from duologue.lane.judging import Judge, JudgingPatience
 from duologue.lane.lane import Lane
 from duologue.lane.profile import LaneProfile
 from duologue.lane.slices import Slice
 from duologue.model.loading import LoadedModel
 from duologue.states import State
-from duologue.strategies.duo import Duo
+from duologue.strategies.duo import DuoStrategy
 from duologue.text.token_edit import TokenEdit
 
 TICK_MS = 160
@@ -72,7 +72,7 @@ class Talker:
         self._left_to_say = 0
         self._pause = self._random.randint(0, PAUSE_TICKS[1])
         self._was_speaking = False
-        engine.open(name, 1, lane, profile, Duo())
+        engine.open(name, 1, lane, profile, DuoStrategy())
 
     def first_slice(self) -> Slice:
         """A word, so that what was said before is computed."""
@@ -101,13 +101,13 @@ class Talker:
             self._left_to_say -= count
             edit = TokenEdit(len(lane.utterance), self._said(count)) if count else None
             return self._sliced(tick, edit) if edit else None
-        return self._sliced(tick, None, Patience.OUT)
+        return self._sliced(tick, None, JudgingPatience.OUT)
 
     def _said(self, count: int) -> tuple[int, ...]:
         return tuple(self._random.choices(VOCABULARY, k=count))
 
     def _sliced(
-        self, tick: int, edit: TokenEdit | None, patience: Patience = Patience.NORMAL
+        self, tick: int, edit: TokenEdit | None, patience: JudgingPatience = JudgingPatience.NORMAL
     ) -> Slice:
         return Slice(self.name, 1, tick, edit=edit, patience=patience, reply_tokens=REPLY_TOKENS)
 

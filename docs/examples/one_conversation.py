@@ -21,14 +21,14 @@ from duologue.lane.slices import Heard, Slice, SliceResult
 from duologue.lane.steps import Promotion
 from duologue.model.loading import LoadedModel, load_model
 from duologue.states import State
-from duologue.strategies.duo import Duo
+from duologue.strategies.duo import DuoStrategy
 from duologue.text.token_edit import token_edit
 
 LABELS = (State.QUERY, State.NON_QUERY, State.INCOMPLETE)
 
 
 @dataclass(frozen=True, slots=True)
-class Beat:
+class ScriptedTick:
     """What happens in one tick: the user's utterance so far, and what the head reads in it."""
 
     utterance: str = ""
@@ -39,13 +39,13 @@ class Beat:
 
 QUERY, NON_QUERY, INCOMPLETE = LABELS
 SCRIPT = (
-    Beat("Tell me", (INCOMPLETE,) * 4),
-    Beat("Tell me about the Moon.", (INCOMPLETE, QUERY)),
-    Beat(),
-    Beat("uh-huh", (NON_QUERY,)),
-    Beat("And what", (INCOMPLETE,) * 4),
-    Beat("And what about Mars?", (QUERY,), heard=Heard(keep=9)),
-    Beat(),
+    ScriptedTick("Tell me", (INCOMPLETE,) * 4),
+    ScriptedTick("Tell me about the Moon.", (INCOMPLETE, QUERY)),
+    ScriptedTick(),
+    ScriptedTick("uh-huh", (NON_QUERY,)),
+    ScriptedTick("And what", (INCOMPLETE,) * 4),
+    ScriptedTick("And what about Mars?", (QUERY,), heard=Heard(keep=9)),
+    ScriptedTick(),
 )
 
 
@@ -74,31 +74,33 @@ def story(model: LoadedModel) -> Iterator[str]:
     judge = Judge({State.QUERY: 0.5, State.NON_QUERY: 0.5})
     for policy in Promotion:
         profile = LaneProfile(judge, model.chat.stop_tokens, promotion=policy)
-        engine.open(policy, 1, Lane(model.chat, opening), profile, Duo())
-    for tick, beat in enumerate(SCRIPT, start=1):
-        head.readings = list(beat.readings)
+        engine.open(policy, 1, Lane(model.chat, opening), profile, DuoStrategy())
+    for tick, scripted in enumerate(SCRIPT, start=1):
+        head.readings = list(scripted.readings)
         for policy in Promotion:
-            engine.submit(_slice(model, engine.lane(policy), policy, tick, beat))
+            engine.submit(_slice(model, engine.lane(policy), policy, tick, scripted))
         before = engine.num_forwards
         results = {result.session_id: result for result in engine.run()}
         engine.check_integrity()
         shown = Promotion if tick >= len(SCRIPT) - 1 else (Promotion.REBASE,)
-        utterance = repr(beat.utterance) if beat.utterance else "nothing new"
+        utterance = repr(scripted.utterance) if scripted.utterance else "nothing new"
         yield f"slice {tick}: {utterance}"
         yield f"  {engine.num_forwards - before} forwards for both sessions"
         for policy in shown:
             yield from _told(model, engine.lane(policy), policy, results[policy])
 
 
-def _slice(model: LoadedModel, lane: Lane, session_id: str, tick: int, beat: Beat) -> Slice:
-    edit = token_edit(lane.utterance, model.tokenizer.encode(beat.utterance))
+def _slice(
+    model: LoadedModel, lane: Lane, session_id: str, tick: int, scripted: ScriptedTick
+) -> Slice:
+    edit = token_edit(lane.utterance, model.tokenizer.encode(scripted.utterance))
     is_same = not edit.append and edit.keep == len(lane.utterance)
     return Slice(
         session_id,
         epoch=1,
         tick=tick,
         edit=None if is_same else edit,
-        heard=beat.heard,
+        heard=scripted.heard,
         reply_tokens=4,
         look_ahead_tokens=3,
     )

@@ -329,7 +329,7 @@ def multiplexing() -> Picture:
 PURE, TORCH = "#eef6ee", "#f2effa"
 TIERS = (
     ("client", "the terminal or a script today: talk/, runtime/", "#ffffff"),
-    ("session", "Session, Utterance, Silence, Response, Narrator: session/, text/", PURE),
+    ("session", "Session, Utterance, Silence, Response, StepInterpreter: session/, text/", PURE),
     ("engine", "Engine, Seat, Job, Passage, Readers: engine/", TORCH),
     ("forward", "MergedForward, AttentionPlan, sampling, state head: forward/", TORCH),
     ("model", "a transformers network, as it comes: model/", TORCH),
@@ -355,7 +355,7 @@ def layers() -> Picture:
             picture.text(x0 + 312, y + tall + 28, UP[number], size=12)
     beside = (
         (1, "lane/", ("the conversation as tokens:", "Lane, steps, Judge"), PURE),
-        (2, "strategies/", ("what a slice does, as a", "generator: Duo, Tdm, Turn"), PURE),
+        (2, "strategies/", ("what a slice does, as a", "generator: duo, tdm, turn"), PURE),
         (3, "kv/", ("slots of cells, their owners", "and positions: KVMemory"), TORCH),
     )
     for number, name, lines, color in beside:

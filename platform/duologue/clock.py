@@ -62,7 +62,7 @@ class ManualClock:
 
 @dataclass(frozen=True, slots=True)
 class TickClock:
-    """The shared beat: tick n lasts from `epoch_ms + n * period_ms` until tick n + 1 starts.
+    """The shared ticks: tick n lasts from `epoch_ms + n * period_ms` until tick n + 1 starts.
 
     A pure function, so that everyone who knows the epoch and the period agrees on the tick
     without a message. Times before the epoch have negative ticks.

@@ -7,9 +7,9 @@
     ├── BatcherUnavailable      a batching actor cannot be reached, or is gone with its cells
     ├── CapacityExceeded        a limit was reached; nothing that already runs is disturbed
     │   ├── KVMemoryExhausted   no room for more cells within the memory budget
-    │   └── QuotaExceeded       a tenant's own limit; says when it may try again
+    │   └── QuotaUsedUp       a tenant's own limit; says when it may try again
     ├── UnknownSession          no such session here
-    ├── SessionOver             the session was closed and cannot be talked to any more
+    ├── SessionEnded             the session was closed and cannot be talked to any more
     ├── UnknownTenant           no such tenant
     ├── UnknownKey              no such API key
     ├── UnknownNode             no such node in the cluster
@@ -86,7 +86,7 @@ class KVMemoryExhausted(CapacityExceeded):
     """The memory budget has no room for the cells that a session needs."""
 
 
-class QuotaExceeded(CapacityExceeded):
+class QuotaUsedUp(CapacityExceeded):
     """A tenant's own limit was reached; after `retry_after_ms` it may be different."""
 
     code = "quota_exceeded"
@@ -102,7 +102,7 @@ class UnknownSession(DuologueError):
     code = "unknown_session"
 
 
-class SessionOver(DuologueError):
+class SessionEnded(DuologueError):
     """The session was closed: its transcript can be read for a while, and nothing else."""
 
     code = "session_over"

@@ -307,7 +307,7 @@ class Envelope:
     server_seq: int
     """Counts the session's events from 1 without gaps; a client resumes behind the last it saw."""
     tick: int
-    """The beat of the shared clock at which it happened."""
+    """The tick of the shared clock in which it happened."""
     epoch: int
     """Under which ownership of the session it happened."""
     event: ServerEvent

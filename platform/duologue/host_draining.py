@@ -15,7 +15,7 @@ _Status = TypeVar("_Status", NodeStatus, BatcherStatus)
 Sleep = Callable[[float], Awaitable[None]]
 
 
-class Directory(Protocol):
+class NodeDirectory(Protocol):
     """Who is alive, and who is to be drained; `duologue.store.store.Store` is one."""
 
     async def nodes(self) -> tuple[NodeStatus, ...]: ...
@@ -25,7 +25,7 @@ class Directory(Protocol):
 
 
 async def drain_host(
-    directory: Directory,
+    directory: NodeDirectory,
     host: str,
     *,
     within_ms: float,

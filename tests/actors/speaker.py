@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from duologue.actors.batcher_client import Seat
+from duologue.actors.batcher_client import RemoteSeat
 from duologue.clock import ManualClock, TickClock
 from duologue.events import ClientEvent, Envelope
 from duologue.lane.slices import SliceResult
@@ -15,7 +15,9 @@ from tests.waiting import waiting_for
 class Speaker:
     """One session, its seat, and what its client was told."""
 
-    def __init__(self, session: Session, seat: Seat, clock: ManualClock, tick_ms: float) -> None:
+    def __init__(
+        self, session: Session, seat: RemoteSeat, clock: ManualClock, tick_ms: float
+    ) -> None:
         self.session = session
         self.seat = seat
         self.clock = clock
@@ -74,10 +76,10 @@ async def sit(
     epoch: int = 1,
     session: Session | None = None,
     had_seat: bool = False,
-) -> Seat:
+) -> RemoteSeat:
     """A seat for a session as it stands; for a new one, if none is given."""
     session = session or Session(session_id, setup)
-    return await Seat.take(
+    return await RemoteSeat.take(
         address,
         tenant_id="t",
         session_id=session_id,

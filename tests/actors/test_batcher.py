@@ -15,10 +15,10 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-un
 
 from duologue.actors import batcher as batcher_module
 from duologue.actors.batcher import BatcherProcess
-from duologue.actors.batcher_client import Seat, describe
+from duologue.actors.batcher_client import RemoteSeat, describe
 from duologue.actors.batcher_options import BatcherOptions
 from duologue.batching.load_plan import Load
-from duologue.batching.observer import Observer
+from duologue.batching.observer import LoopObserver
 from duologue.clock import ManualClock
 from duologue.cluster_status import BatcherStatus, Shedding
 from duologue.errors import (
@@ -57,7 +57,7 @@ class House:
         *,
         listen: str = "127.0.0.1:0",
         max_sessions: int = 4,
-        observer: Observer | None = None,
+        observer: LoopObserver | None = None,
         announcer: "Notes | None" = None,
     ) -> BatcherProcess:
         settings = Settings(
@@ -169,14 +169,14 @@ async def test_the_model_is_described_once_and_then_known_by_its_digest(house: H
 async def test_a_newer_epoch_takes_over_and_the_older_ones_result_is_dropped(
     house: House,
 ) -> None:
-    class Held(Observer):
+    class Held(LoopObserver):
         """The forwards of the first slice wait until the second owner has come."""
 
         def forward_over(self, took_ms: float, num_rows: int) -> None:
             if not has_waited:
                 has_waited.append(True)
                 is_under_way.set_soon()
-                batcher.loop.inbox.wait(WITHIN_S * 1e3)
+                batcher.loop.queue.wait(WITHIN_S * 1e3)
 
     has_waited: list[bool] = []
     is_under_way = _ThreadedEvent()
@@ -223,7 +223,7 @@ async def test_a_stream_that_breaks_leaves_its_seat_and_cells_to_others(house: H
     house.assembly.engine.check_integrity()
 
 
-async def _sit_when_free(address: str, house: House, session_id: str) -> Seat:
+async def _sit_when_free(address: str, house: House, session_id: str) -> RemoteSeat:
     """Each attempt is a call over the network, so that this does not spin."""
     async with waiting_for("a free seat"):
         while True:
@@ -241,14 +241,14 @@ async def test_an_orderly_end_frees_the_seat_too(house: House) -> None:
 
 
 async def test_a_late_slice_joins_the_running_forwards(house: House) -> None:
-    class WaitsOnce(Observer):
+    class WaitsOnce(LoopObserver):
         """After its first forward, the loop waits for the late one's slice to come in."""
 
         def forward_over(self, took_ms: float, num_rows: int) -> None:
             if not has_waited:
                 has_waited.append(True)
                 first_forward.set_soon()
-                batcher.loop.inbox.wait(WITHIN_S * 1e3)
+                batcher.loop.queue.wait(WITHIN_S * 1e3)
 
     has_waited: list[bool] = []
     first_forward = _ThreadedEvent()
@@ -282,7 +282,7 @@ class _ThreadedEvent:
             await self._event.wait()
 
 
-class _Slow(Observer):
+class _Slow(LoopObserver):
     """Lets every forward take a while, by the clock of the batching actor."""
 
     def __init__(self, clock: ManualClock, forward_ms: float) -> None:
@@ -402,9 +402,9 @@ async def test_bytes_that_are_no_message_cost_only_their_own_stream(house: House
 
 
 async def test_a_second_slice_before_the_result_of_the_first_costs_the_seat(house: House) -> None:
-    class Held(Observer):
+    class Held(LoopObserver):
         def forward_over(self, took_ms: float, num_rows: int) -> None:
-            batcher.loop.inbox.wait(WITHIN_S * 1e3)
+            batcher.loop.queue.wait(WITHIN_S * 1e3)
 
     batcher = await house.start(observer=Held())
     house.head.state = State.QUERY
@@ -453,7 +453,7 @@ async def test_everybody_is_told_when_the_batching_actor_stops(house: House) -> 
     with pytest.raises(BatcherUnavailable):
         await one.seat.submit(Slice("s", 1, 0))
     with pytest.raises(BatcherUnavailable):
-        await Seat.take(
+        await RemoteSeat.take(
             batcher.address,
             tenant_id="t",
             session_id="s",

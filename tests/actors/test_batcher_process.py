@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from duologue.actors import batcher_host
-from duologue.actors.batcher_client import Seat, describe
+from duologue.actors.batcher_client import RemoteSeat, describe
 from duologue.actors.batcher_host import BatcherHost, _load
 from duologue.actors.batcher_options import BatcherOptions
 from duologue.errors import (
@@ -20,7 +20,7 @@ from duologue.errors import (
     ModelUnavailable,
     StoreUnavailable,
 )
-from duologue.lane.judging import Patience
+from duologue.lane.judging import JudgingPatience
 from duologue.lane.slices import Slice, SliceResult
 from duologue.lane.state import LaneState
 from duologue.runtime.assembly import Assembly
@@ -51,7 +51,7 @@ async def converse(address: str, settings: Settings, epoch: int = 1) -> SliceRes
     """One slice of a new session."""
     setup = (await describe(address, within_s=RAY_WITHIN_S, waits=True)).setup(settings)
     session = Session("s", setup)
-    seat = await Seat.take(
+    seat = await RemoteSeat.take(
         address,
         tenant_id="t",
         session_id="s",
@@ -61,7 +61,7 @@ async def converse(address: str, settings: Settings, epoch: int = 1) -> SliceRes
         profile=setup.profile,
     )
     words = TokenEdit(0, tuple(setup.tokenizer.encode("what is it")))
-    await seat.submit(Slice("s", epoch, 1, edit=words, patience=Patience.OUT))
+    await seat.submit(Slice("s", epoch, 1, edit=words, patience=JudgingPatience.OUT))
     async with waiting_for("the result of a slice"):
         async for response in seat:
             if isinstance(response, SliceResult):

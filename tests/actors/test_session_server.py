@@ -9,13 +9,13 @@ from typing import NoReturn
 import pytest
 from opentelemetry.trace import format_trace_id
 
-from duologue.actors.attachment import Attachment
+from duologue.actors.event_cursor import EventCursor
 from duologue.actors.session_server import Bound, SessionServer, take_all
 from duologue.errors import (
     CapacityExceeded,
     LeaseHeld,
     ModelUnavailable,
-    SessionOver,
+    SessionEnded,
     StaleEpoch,
     UnknownSession,
 )
@@ -30,7 +30,7 @@ from duologue.events import (
     SessionClose,
     SessionClosed,
 )
-from duologue.hosting.actions import Ending
+from duologue.hosting.actions import EndOfHosting
 from duologue.service_settings import SessionSettings, StoreSettings
 from duologue.session.transcript import Role
 from duologue.session_record import SessionStatus
@@ -46,7 +46,7 @@ from tests.tiny_models import VOCAB_SIZE
 from tests.waiting import waiting_for
 
 
-async def next_ending(server: SessionServer) -> Ending:
+async def next_ending(server: SessionServer) -> EndOfHosting:
     """How the next session of the server ends."""
     async with waiting_for("the end of a session"):
         return (await server.ends.get()).ending
@@ -122,7 +122,7 @@ async def test_a_process_that_dies_is_replaced_and_every_event_comes_once(
     assert again.epoch == bound.epoch + 1
     await guest.attach(again)
     await guest.until_event(ResponseDone)
-    assert await next_ending(server) is Ending.OVERTAKEN
+    assert await next_ending(server) is EndOfHosting.OVERTAKEN
     await guest.send(SessionClose())
     await guest.until_event(SessionClosed)
     said = await premises.store.transcript(TENANT, guest.session_id)
@@ -372,8 +372,8 @@ async def test_a_closed_session_is_over(premises: Premises, stack: AsyncExitStac
     await guest.until_over()
     assert isinstance(guest.events[-1], SessionClosed)
     assert guest.farewell is None
-    assert await next_ending(server) is Ending.CLOSED
-    with pytest.raises(SessionOver):
+    assert await next_ending(server) is EndOfHosting.CLOSED
+    with pytest.raises(SessionEnded):
         await server.bind(TENANT, guest.session_id, 1)
 
 
@@ -428,7 +428,7 @@ async def test_a_store_that_lost_the_session_ends_it(
     await guest.say("what is it?")
     await guest.until_over()
     assert guest.told == []
-    assert await next_ending(server) is Ending.OVERTAKEN
+    assert await next_ending(server) is EndOfHosting.OVERTAKEN
     with pytest.raises(StaleEpoch):
         await premises.store.renew_lease(
             type(thief)(TENANT, guest.session_id, "x", bound.epoch, 3000)
@@ -459,7 +459,7 @@ async def test_a_session_that_cannot_go_on_is_given_up(
     await guest.until_over()
     assert guest.farewell is not None
     assert guest.farewell.leaving.reason == "a fault of the platform's own"
-    assert await next_ending(server) is Ending.MOVING
+    assert await next_ending(server) is EndOfHosting.MOVING
     record = await premises.store.require_session(TENANT, guest.session_id)
     assert record.status is SessionStatus.ASLEEP
 
@@ -474,7 +474,7 @@ async def test_a_session_that_cannot_take_leave_in_order_is_gone_all_the_same(
     await guest.until_over()
     assert guest.farewell is not None
     assert guest.farewell.leaving.reason == "it has to go"
-    assert await next_ending(server) is Ending.MOVING
+    assert await next_ending(server) is EndOfHosting.MOVING
     assert not server.sessions
 
 
@@ -485,7 +485,7 @@ async def test_a_connection_that_was_replaced_is_not_listened_to_any_more(
     server = await premises.server()
     await come(premises, server, stack)
     (session,) = server.sessions.values()
-    older = Attachment(0, session.host.events_after)
+    older = EventCursor(0, session.host.events_after)
     older.end(pb.AttachResponse(replaced=pb.Replaced()))
 
     async def requests() -> AsyncIterator[pb.AttachRequest]:
@@ -508,7 +508,7 @@ async def test_the_log_names_the_trace_of_a_session(
         monkeypatch.setattr(session, "receive", _fail_later)
         await guest.say("what is it?")
         await guest.until_over()
-        assert await next_ending(server) is Ending.MOVING
+        assert await next_ending(server) is EndOfHosting.MOVING
     trace_id = format_trace_id(trace_id_of(guest.session_id))
     assert log.entry("what a client said could not be taken")["trace_id"] == trace_id
     assert log.entry("leaves: ")["trace_id"] == trace_id

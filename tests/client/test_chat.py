@@ -10,7 +10,7 @@ from rich.console import Console
 from duologue.client import SessionConfig, connect
 from duologue.client.remote_conversations import RemoteConversations
 from duologue.clock import MonotonicClock, sleep_ms
-from duologue.talk.script import After, Line, Script
+from duologue.talk.script import After, Script, ScriptLine
 from duologue.talk.scripted import hold_scripted
 from tests.client.service import (
     KEY,
@@ -121,8 +121,8 @@ async def test_where_nothing_runs_the_terminal_is_left_as_it_was(tmp_path: Path)
             assert await terminal.ended() == 2
 
 
-FIRST = Line("say this again", word_ms=1, note="the first")
-SECOND = Line("and that too", After.REPLY_END, word_ms=1)
+FIRST = ScriptLine("say this again", word_ms=1, note="the first")
+SECOND = ScriptLine("and that too", After.REPLY_END, word_ms=1)
 
 
 async def test_a_script_is_played_and_printed() -> None:

@@ -21,7 +21,7 @@ from tests.client.service import KEY, EchoService, serving
 HELLO = "Hello wide world"
 
 
-def text_of(conversation: sync.Conversation) -> str:
+def text_of(conversation: sync.SyncConversation) -> str:
     """Of the next reply."""
     text = ""
     for event in conversation:

@@ -12,7 +12,7 @@ from grpc_reflection.v1alpha import reflection_pb2_grpc
 
 from duologue.errors import CapacityExceeded, DuologueError, InvalidSetting, StoreUnavailable
 from duologue.gateway import server as server_module
-from duologue.gateway.health import Health
+from duologue.gateway.health import GatewayHealth
 from duologue.gateway.server import Gateway
 from duologue.health_board import MAX_WATCHERS
 from duologue.store.store import Store
@@ -44,7 +44,7 @@ async def test_health_needs_no_key(client: Api) -> None:
 async def test_without_a_store_it_is_alive_and_not_ready(
     store: Store, monkeypatch: pytest.MonkeyPatch, cause: type[DuologueError]
 ) -> None:
-    health = Health(store)
+    health = GatewayHealth(store)
     await health.start()
     assert health.board.told(READINESS)
 

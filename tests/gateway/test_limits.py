@@ -6,7 +6,7 @@ from itertools import pairwise
 import grpc
 import pytest
 
-from duologue.errors import CapacityExceeded, QuotaExceeded
+from duologue.errors import CapacityExceeded, QuotaUsedUp
 from duologue.store.store import Store
 from duologue.tenants import Tenant
 from duologue.v1 import conversation_pb2 as pb
@@ -178,7 +178,7 @@ async def test_too_many_cells_are_no_reason_to_wait_in_the_line(
 ) -> None:
     """As a batching actor refuses a seat, and the node tells of it."""
     key = await _key(store, Tenant("acme"))
-    scripted.refuses = QuotaExceeded("the tenant's sessions hold 110 cells, at most 100", 1_000)
+    scripted.refuses = QuotaUsedUp("the tenant's sessions hold 110 cells, at most 100", 1_000)
     async with serve() as gateway, api(gateway.address, key) as client:
         talk = client.converse()
         await talk.write(START)

@@ -14,7 +14,7 @@ from duologue.errors import (
     DuologueError,
     InvalidInput,
     LeaseHeld,
-    SessionOver,
+    SessionEnded,
     StaleEpoch,
     StoreUnavailable,
 )
@@ -168,7 +168,7 @@ async def test_the_least_loaded_node_is_asked_first(
 @pytest.mark.parametrize(
     ("refusal", "code"),
     [
-        (SessionOver("it is closed"), grpc.StatusCode.FAILED_PRECONDITION),
+        (SessionEnded("it is closed"), grpc.StatusCode.FAILED_PRECONDITION),
         (InvalidInput("config.seed must be another"), grpc.StatusCode.INVALID_ARGUMENT),
     ],
 )

@@ -20,7 +20,7 @@ from duologue.actors.live_session import LiveSession
 from duologue.actors.node_agent import NodeAgent
 from duologue.cli.main import app
 from duologue.clock import UnixClock
-from duologue.gateway.attachment import Attachment
+from duologue.gateway.attachment import AttachedStream
 from duologue.gateway.server import serving
 from duologue.gateway.watching import Watcher
 from duologue.lane.slices import SliceResult
@@ -121,7 +121,7 @@ def delay(
     elif fault is Component.SESSION:
         monkeypatch.setattr(LiveSession, "receive", later(LiveSession.receive, delay_s))
     elif fault is Component.GATEWAY:
-        monkeypatch.setattr(Attachment, "_write", later(Attachment._write, delay_s))
+        monkeypatch.setattr(AttachedStream, "_write", later(AttachedStream._write, delay_s))
     else:
         engine = platform.premises.batchers[0].assembly.engine
         forward = engine.forward

@@ -4,7 +4,7 @@ What the users say is real, what the head makes of it is not: it is a random one
 decision comes about.
 """
 
-from duologue.lane.judging import Patience
+from duologue.lane.judging import JudgingPatience
 from duologue.lane.steps import Promotion
 from duologue.text.tokenizer import Tokenizer
 from tests.rules.schedules import Action, Edit, Limits, Plan, Report, Schedule
@@ -37,11 +37,11 @@ class Script:
             actions=(
                 self.says("What is the"),
                 self.says(" capital of France?"),
-                Action(patience=Patience.LOW),
-                Action(patience=Patience.OUT),
+                Action(patience=JudgingPatience.LOW),
+                Action(patience=JudgingPatience.OUT),
                 self.says("uh-huh", delay_forwards=1),
                 Action(),
-                Action(patience=Patience.OUT),
+                Action(patience=JudgingPatience.OUT),
                 Action(),
             ),
             promotion=Promotion.BRANCH,
@@ -54,14 +54,14 @@ class Script:
             strategy="duo",
             first_tick=1,
             actions=(
-                self.says("Tell me a story about a lighthouse.", patience=Patience.OUT),
+                self.says("Tell me a story about a lighthouse.", patience=JudgingPatience.OUT),
                 Action(),
                 self.says("Wait, make it", report=self.heard(0.6, " up")),
                 self.says(" a mountain", keep=0.5, report=self.heard(0.4)),
-                Action(patience=Patience.OUT, report=self.heard(0.9)),
+                Action(patience=JudgingPatience.OUT, report=self.heard(0.9)),
                 Action(report=self.heard(1.0), concludes=True),
                 self.says(" actually, a river", reopens=True),
-                Action(patience=Patience.OUT),
+                Action(patience=JudgingPatience.OUT),
             ),
             holds_reply=True,
             reply_tokens=3,
@@ -77,8 +77,8 @@ class Script:
                 self.says("Recognise speech"),
                 self.says("Wreck a nice beach", keep=0.0),
                 self.says("", keep=0.0),
-                self.says("How do I recognise speech?", patience=Patience.LOW),
-                Action(patience=Patience.OUT),
+                self.says("How do I recognise speech?", patience=JudgingPatience.LOW),
+                Action(patience=JudgingPatience.OUT),
                 Action(),
             ),
             reply_tokens=2,
@@ -90,11 +90,11 @@ class Script:
             strategy="tdm",
             first_tick=2,
             actions=(
-                self.says("Why is the sky blue?", patience=Patience.OUT),
+                self.says("Why is the sky blue?", patience=JudgingPatience.OUT),
                 Action(),
                 self.says("yeah"),
                 self.says(" and the sea?"),
-                Action(patience=Patience.OUT),
+                Action(patience=JudgingPatience.OUT),
             ),
             reply_tokens=2,
             look_ahead_tokens=1,

@@ -10,7 +10,7 @@ from duologue.lane.slices import Slice, SliceResult
 from duologue.lane.steps import Say
 from duologue.states import State
 from duologue.strategies.base import Strategy
-from duologue.strategies.duo import Duo
+from duologue.strategies.duo import DuoStrategy
 from duologue.text.token_edit import TokenEdit
 from tests.rules.worlds import JUDGE, SetHead, World, as_head, tiny_world
 
@@ -19,7 +19,7 @@ from tests.rules.worlds import JUDGE, SetHead, World, as_head, tiny_world
 class Crowd:
     """Sessions by name; each is opened with its first slice."""
 
-    strategy: Strategy = field(default_factory=Duo)
+    strategy: Strategy = field(default_factory=DuoStrategy)
     settings: EngineSettings = field(default_factory=lambda: EngineSettings(kv_bytes=8 << 20))
     stop_tokens: frozenset[int] = frozenset()
     """None, so that replies go on."""

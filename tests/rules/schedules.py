@@ -9,7 +9,7 @@ from enum import Enum, auto
 from random import Random
 
 from duologue.forward.sampling_settings import SamplingSettings
-from duologue.lane.judging import Patience
+from duologue.lane.judging import JudgingPatience
 from duologue.lane.steps import Note, Promotion
 from duologue.speaker import Speaker
 from tests.rules.worlds import FIRST_WORD, MOODS
@@ -50,7 +50,7 @@ class Action:
     is_absent: bool = False
     """It has nothing to do and submits no slice."""
     edit: Edit | None = None
-    patience: Patience = Patience.NORMAL
+    patience: JudgingPatience = JudgingPatience.NORMAL
     report: Report | None = None
     concludes: bool = False
     reopens: bool = False
@@ -210,9 +210,9 @@ def _sampling(random: Random) -> SamplingSettings:
 
 def _action(random: Random, strategy: str) -> Action:
     has_edit = random.random() < 0.6
-    patience = Patience.NORMAL
+    patience = JudgingPatience.NORMAL
     if random.random() < (0.35 if has_edit else 0.75):
-        patience = random.choice((Patience.LOW, Patience.LOW, Patience.OUT))
+        patience = random.choice((JudgingPatience.LOW, JudgingPatience.LOW, JudgingPatience.OUT))
     return Action(
         is_absent=random.random() < 0.1,
         edit=_edit(random) if has_edit else None,

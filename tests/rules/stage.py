@@ -25,20 +25,20 @@ from duologue.lane.steps import (
 )
 from duologue.states import State
 from duologue.strategies.base import Strategy
-from duologue.strategies.duo import Duo
-from duologue.strategies.listen import Listen
-from duologue.strategies.tdm import Tdm
-from duologue.strategies.turn import Turn
+from duologue.strategies.duo import DuoStrategy
+from duologue.strategies.listen import ListenStrategy
+from duologue.strategies.tdm import TdmStrategy
+from duologue.strategies.turn import TurnStrategy
 from duologue.text.token_edit import TokenEdit
 from tests.rules.schedules import Action, Disturbance, Plan, Report, Schedule
 from tests.rules.witness import Witness
 from tests.rules.worlds import JUDGE, LinearHead, World, as_head
 
 STRATEGIES: dict[str, Strategy] = {
-    "duo": Duo(),
-    "tdm": Tdm(),
-    "turn": Turn(),
-    "listen": Listen(),
+    "duo": DuoStrategy(),
+    "tdm": TdmStrategy(),
+    "turn": TurnStrategy(),
+    "listen": ListenStrategy(),
 }
 INSTRUCTIONS = tuple(30 + number % 7 * 11 for number in range(80))
 """Of which openings have more or less."""

@@ -8,11 +8,11 @@ it is to return then. Counted for seven sessions at once.
 import pytest
 
 from duologue.engine.engine import EngineSettings
-from duologue.lane.judging import Patience
+from duologue.lane.judging import JudgingPatience
 from duologue.states import State
 from duologue.strategies.moves import BEGINNING_TOKENS
-from duologue.strategies.tdm import Tdm
-from duologue.strategies.turn import Turn
+from duologue.strategies.tdm import TdmStrategy
+from duologue.strategies.turn import TurnStrategy
 from tests.rules.crowd import Crowd, hear, wait
 from tests.rules.worlds import WORDS
 
@@ -89,8 +89,10 @@ def test_non_query_costs_a_speaking_session_nothing() -> None:
     assert crowd.count({name: hear(50, k=4, ahead=4) for name in NAMES}) == 4
 
 
-@pytest.mark.parametrize("patience", [Patience.NORMAL, Patience.LOW, Patience.OUT])
-def test_silence_is_judged_without_a_forward(patience: Patience) -> None:
+@pytest.mark.parametrize(
+    "patience", [JudgingPatience.NORMAL, JudgingPatience.LOW, JudgingPatience.OUT]
+)
+def test_silence_is_judged_without_a_forward(patience: JudgingPatience) -> None:
     """Of what was read before; that the user asks for silence, once patience is low."""
     crowd = Crowd()
     crowd.head.script = [State.HOLD] * 3
@@ -99,7 +101,7 @@ def test_silence_is_judged_without_a_forward(patience: Patience) -> None:
     results = crowd.do({name: {"patience": patience} for name in NAMES})
     assert {result.num_forwards for result in results.values()} == {0}
     is_open = {crowd.engine.lane(name).is_listening for name in NAMES}
-    assert is_open == {patience is Patience.NORMAL}
+    assert is_open == {patience is JudgingPatience.NORMAL}
 
 
 def test_tick_takes_the_longest_slice_not_the_sum() -> None:
@@ -120,17 +122,20 @@ def test_tick_takes_the_longest_slice_not_the_sum() -> None:
 
 @pytest.mark.parametrize(("k", "ahead"), K_AND_AHEAD)
 def test_time_division_takes_the_sum(k: int, ahead: int) -> None:
-    crowd = Crowd(strategy=Tdm())
+    crowd = Crowd(strategy=TdmStrategy())
     crowd.start_replies(*NAMES)
     assert crowd.count({name: hear(50, k=k, ahead=ahead) for name in NAMES}) == 1 + ahead + k
 
 
 def test_turn_based_assistant_takes_a_forward_per_token() -> None:
-    crowd = Crowd(strategy=Turn())
+    crowd = Crowd(strategy=TurnStrategy())
     wish = hear(50, 51, k=4, ahead=3)
     assert crowd.count(dict.fromkeys(NAMES, wish)) == 0
     assert (
-        crowd.count({name: wait(k=4, ahead=3) | {"patience": Patience.OUT} for name in NAMES}) == 4
+        crowd.count(
+            {name: wait(k=4, ahead=3) | {"patience": JudgingPatience.OUT} for name in NAMES}
+        )
+        == 4
     )
 
 

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from duologue.kv.channel import Channel
-from duologue.lane.judging import Patience
+from duologue.lane.judging import JudgingPatience
 from duologue.lane.slices import Heard
 from duologue.lane.steps import Begin, Conclude, EndReason, Hear, Promote
 from duologue.states import State
-from duologue.strategies.listen import Listen
+from duologue.strategies.listen import ListenStrategy
 from tests.rules.census import census
 from tests.rules.checks import check_channels, check_company, check_losses
 from tests.rules.crowd import Crowd, hear
@@ -59,7 +59,7 @@ def test_what_listeners_do_happens_in_these_schedules() -> None:
 
 
 def listeners(*script: State) -> Crowd:
-    crowd = Crowd(strategy=Listen())
+    crowd = Crowd(strategy=ListenStrategy())
     crowd.head.script = list(script)
     return crowd
 
@@ -117,6 +117,6 @@ def test_silence_is_judged_without_a_forward() -> None:
     crowd = listeners()
     crowd.head.probability = 0.4
     crowd.do({"a": hear(50, 51, k=4, ahead=0)})
-    result = crowd.do({"a": {"patience": Patience.OUT}})["a"]
+    result = crowd.do({"a": {"patience": JudgingPatience.OUT}})["a"]
     assert result.num_forwards == 0
     assert result.judgement is not None

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from duologue.forward.kernels.native_kernels import NativeKernels
-from duologue.forward.native.variants import Variant, runnable_variants
+from duologue.forward.native.variants import LibraryVariant, runnable_variants
 from tests.native import native_kernels, needs_native
 from tests.rules.checks import check_channels, check_company, check_losses
 from tests.rules.profile import BUSY_SEEDS, many
@@ -48,7 +48,7 @@ def test_busy_schedules(check: Callable[..., None], is_adapted: bool, seed: int)
 
 @pytest.mark.parametrize("seed", BUSY_SEEDS[:4])
 @pytest.mark.parametrize("variant", runnable_variants()[1:], ids=lambda variant: variant.name)
-def test_variants_for_older_processors(variant: Variant, seed: int) -> None:
+def test_variants_for_older_processors(variant: LibraryVariant, seed: int) -> None:
     random = Random(seed)
     schedule = random_schedule(random, max_sessions=6)
     world = random_world(random, native_kernels(variant), is_adapted=True)

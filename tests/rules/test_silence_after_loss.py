@@ -7,7 +7,7 @@ on meanwhile: it would say more before it is cut off.
 
 import pytest
 
-from duologue.lane.judging import Patience
+from duologue.lane.judging import JudgingPatience
 from duologue.lane.slices import SliceResult
 from duologue.states import State
 from tests.rules.crowd import Crowd, hear, wait
@@ -16,7 +16,7 @@ CLEAR_IN_SILENCE = 0.4
 """A probability that decides when patience is low, and not before."""
 
 
-def silent_slice(read: list[State], patience: Patience, *, loses_cells: bool) -> SliceResult:
+def silent_slice(read: list[State], patience: JudgingPatience, *, loses_cells: bool) -> SliceResult:
     """The slice in which patience runs low over an utterance that was heard during a reply."""
     crowd = Crowd()
     crowd.start_replies("a")
@@ -29,10 +29,10 @@ def silent_slice(read: list[State], patience: Patience, *, loses_cells: bool) ->
     return crowd.do({"a": wait(k=4, ahead=2) | {"patience": patience}})["a"]
 
 
-@pytest.mark.parametrize("patience", [Patience.LOW, Patience.OUT])
+@pytest.mark.parametrize("patience", [JudgingPatience.LOW, JudgingPatience.OUT])
 @pytest.mark.parametrize("state", [State.QUERY, State.NON_QUERY, State.HOLD, State.INCOMPLETE])
 @pytest.mark.parametrize("num_ahead", [0, 2])
-def test_steps_are_the_same(num_ahead: int, state: State, patience: Patience) -> None:
+def test_steps_are_the_same(num_ahead: int, state: State, patience: JudgingPatience) -> None:
     read = [*[State.INCOMPLETE] * num_ahead, state]
     calm = silent_slice(read, patience, loses_cells=False)
     shaken = silent_slice(read, patience, loses_cells=True)

@@ -4,7 +4,7 @@ import pytest
 from redis import Redis
 
 from duologue.clock import ManualClock
-from duologue.errors import QuotaExceeded
+from duologue.errors import QuotaUsedUp
 from duologue.session_record import SessionRecord, TranscriptEdit
 from duologue.store.keys import TenantKeys
 from duologue.store.store import Store
@@ -58,19 +58,19 @@ async def test_what_is_forgotten_does_not_count(
     clock.advance(1)
     await store.check_room("acme", "new", 0, *WIDE)
     assert _kept(raw) == BARE + 400
-    with pytest.raises(QuotaExceeded):
+    with pytest.raises(QuotaUsedUp):
         await store.check_room("acme", "new", 0, 1, 2**30)
 
 
 async def test_another_session_is_refused(store: Store) -> None:
     await _make(store, "one")
     await _make(store, "two")
-    with pytest.raises(QuotaExceeded, match="2 sessions are kept") as caught:
+    with pytest.raises(QuotaUsedUp, match="2 sessions are kept") as caught:
         await store.check_room("acme", "new", 10, 2, 2**30)
     assert caught.value.retry_after_ms > 0
     full = 2 * (BARE + 400) + BARE + 10
     await store.check_room("acme", "new", 10, 3, full)
-    with pytest.raises(QuotaExceeded, match=f"{full} bytes"):
+    with pytest.raises(QuotaUsedUp, match=f"{full} bytes"):
         await store.check_room("acme", "new", 11, 3, full)
     await store.check_room("acme", "one", 11, 2, 1)  # it is there
     await store.check_room("other", "new", 11, 2, full)
@@ -79,7 +79,7 @@ async def test_another_session_is_refused(store: Store) -> None:
 async def test_more_input_is_refused(store: Store) -> None:
     await _make(store, "one")
     assert await store.allow("acme", "chars", 1, 100, max_kept_bytes=BARE + 400) == 0
-    with pytest.raises(QuotaExceeded, match="close some"):
+    with pytest.raises(QuotaUsedUp, match="close some"):
         await store.allow("acme", "chars", 1, 100, max_kept_bytes=BARE + 399)
     await store.close_session("acme", "one")
     assert await store.allow("acme", "chars", 1, 100, max_kept_bytes=BARE + 399) == 0

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from duologue.clock import ManualClock
-from duologue.errors import LeaseHeld, QuotaExceeded, SessionOver, StaleEpoch, UnknownSession
+from duologue.errors import LeaseHeld, QuotaUsedUp, SessionEnded, StaleEpoch, UnknownSession
 from duologue.session_lease import Lease
 from duologue.session_record import SessionStatus
 from duologue.store.store import Store
@@ -89,7 +89,7 @@ async def test_a_closed_session_is_held_by_nobody(store: Store, known_epoch: int
     lease = await new_lease(store)
     await store.release_lease(lease, SessionStatus.CLOSED)
     assert (await store.require_session("acme", "one")).status is SessionStatus.CLOSED
-    with pytest.raises(SessionOver, match="'one' is closed"):
+    with pytest.raises(SessionEnded, match="'one' is closed"):
         await take(store, known_epoch=known_epoch)
 
 
@@ -182,7 +182,7 @@ async def test_no_more_are_admitted_than_may_be_live(store: Store, clock: Manual
     attempts = await asyncio.gather(*map(admit, names), return_exceptions=True)
     refusals = [attempt for attempt in attempts if attempt is not None]
     assert len(refusals) == 7
-    assert isinstance(refusals[0], QuotaExceeded)
+    assert isinstance(refusals[0], QuotaUsedUp)
     assert str(refusals[0]) == "tenant 'acme' has 3 live sessions, at most 3"
     assert refusals[0].retry_after_ms > 0
     admitted = names[attempts.index(None)]

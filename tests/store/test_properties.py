@@ -19,7 +19,7 @@ from hypothesis.stateful import (
 )
 
 from duologue.clock import ManualClock
-from duologue.errors import DuologueError, LeaseHeld, SessionOver, StaleEpoch
+from duologue.errors import DuologueError, LeaseHeld, SessionEnded, StaleEpoch
 from duologue.service_settings import StoreSettings
 from duologue.session.transcript import Entry
 from duologue.session_lease import Lease
@@ -107,7 +107,7 @@ class StoreMachine(RuleBasedStateMachine):
         known_epoch = max(0, model.epoch - behind)
         outcome = self.outcome_of(take(self.store, name, known_epoch=known_epoch))
         if model.status is SessionStatus.CLOSED:
-            assert isinstance(outcome, SessionOver)
+            assert isinstance(outcome, SessionEnded)
             return Lease("acme", name, "nobody", model.epoch, LEASE_MS)
         if model.is_alive(now_ms) and known_epoch < model.epoch:
             assert isinstance(outcome, LeaseHeld)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from duologue.errors import SessionOver
+from duologue.errors import SessionEnded
 from duologue.store.keys import SessionKeys
 from duologue.store.resuming import Resumption
 from duologue.store.scripts import RESUME, SETTLE_TOKEN
@@ -70,7 +70,7 @@ async def test_who_has_a_token_learns_how_the_session_stands(store: Store) -> No
     await store.create_session(a_session())
     await store.close_session("acme", "one")
     assert await _resume(store, _digest(9), _digest(1)) is None
-    with pytest.raises(SessionOver):
+    with pytest.raises(SessionEnded):
         await _resume(store, FIRST, _digest(1))
 
 

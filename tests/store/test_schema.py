@@ -14,7 +14,7 @@ from duologue.errors import StoreIncompatible
 from duologue.service_settings import StoreSettings
 from duologue.session_record import TranscriptEdit
 from duologue.store.connection import Connection
-from duologue.store.scripts import Script
+from duologue.store.scripts import LuaScript
 from duologue.store.store import Store
 from duologue.tenants import Tenant
 from duologue.usage import Usage
@@ -98,7 +98,7 @@ async def test_every_script_stays_on_one_node_of_a_cluster(
 ) -> None:
     run, used = Connection.run, set()
 
-    async def watched(self: Connection, script: Script, keys: tuple[str, ...], *rest: object):  # type: ignore[no-untyped-def]
+    async def watched(self: Connection, script: LuaScript, keys: tuple[str, ...], *rest: object):  # type: ignore[no-untyped-def]
         used.add(script.name)
         assert len({key_slot(key.encode()) for key in keys}) == 1, (script.name, keys)
         return await run(self, script, keys, *rest)  # type: ignore[arg-type]
@@ -117,7 +117,7 @@ def test_nothing_else_in_the_product_imports_redis() -> None:
 
 
 def test_every_script_is_loaded() -> None:
-    loaded = {value.name for value in vars(scripts).values() if isinstance(value, Script)}
+    loaded = {value.name for value in vars(scripts).values() if isinstance(value, LuaScript)}
     files = {path.stem for path in (ROOT / "lua").glob("*.lua")}
     assert files - loaded == {"prelude"}
     assert loaded <= files

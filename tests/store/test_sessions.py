@@ -6,7 +6,7 @@ import pytest
 from redis import Redis
 
 from duologue.clock import ManualClock
-from duologue.errors import CapacityExceeded, InvalidInput, SessionOver, UnknownSession
+from duologue.errors import CapacityExceeded, InvalidInput, SessionEnded, UnknownSession
 from duologue.session_record import SessionRecord, SessionStatus
 from duologue.store.resuming import Resumption
 from duologue.store.store import Store
@@ -86,7 +86,7 @@ async def test_touching_tells_that_it_was_used(store: Store, clock: ManualClock)
     await store.touch("acme", "one")
     assert (await store.require_session("acme", "one")).active_ms == START_MS + 5_000
     await store.close_session("acme", "one")
-    with pytest.raises(SessionOver):
+    with pytest.raises(SessionEnded):
         await store.touch("acme", "one")
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from duologue.cluster_status import Shedding
 from duologue.errors import DuologueError
-from duologue.gateway.errors import NoRoom
+from duologue.gateway.errors import ClusterFull
 from tests.telemetry_rules.alerts import RULES, read_rules
 from tests.telemetry_rules.evaluation import Scrapes
 from tests.telemetry_rules.installation import Installation, node
@@ -87,7 +87,7 @@ SCENES: dict[str, tuple[Callable[[Installation], object], set[str]]] = {
     "DuologueFirstTextSlow": (slow_replies, set()),
     "DuologueYieldSlow": (slow_yields, set()),
     "DuologueOpenSlow": (slow_openings, set()),
-    "DuologueRejections": (lambda all_: all_.refuse(NoRoom("full"), 10), set()),
+    "DuologueRejections": (lambda all_: all_.refuse(ClusterFull("full"), 10), set()),
     "DuologueInternalErrors": (lambda all_: all_.refuse(DuologueError("a fault")), set()),
     "DuologueSessionsWait": (lambda all_: all_.metrics.queue_depth.set(3), set()),
     "DuologueStreamsNearLimit": (lambda all_: all_.metrics.streams.set(95), set()),
@@ -131,7 +131,7 @@ def test_an_alert_fires_in_its_scene_and_no_other_does(name: str) -> None:
 @pytest.mark.parametrize(
     "happen",
     [
-        lambda all_: all_.refuse(NoRoom("full")),
+        lambda all_: all_.refuse(ClusterFull("full")),
         lambda all_: all_.metrics.moves.inc(10),
         lambda all_: shed(all_, Shedding.LOOK_AHEAD, num=4),
         lambda all_: all_.gateways[0].store_checked(None, 5000.0),

@@ -33,25 +33,25 @@ def test_monotonic_clock_never_goes_back() -> None:
 
 
 def test_ticks_of_a_round_example() -> None:
-    beat = TickClock(epoch_ms=1000.0, period_ms=160.0)
-    assert [beat.tick_at(ms) for ms in (840.0, 999.9, 1000.0, 1159.9, 1160.0)] == [-1, -1, 0, 0, 1]
-    assert beat.start_of(3) == 1480.0
-    assert beat.until_next(1470.0) == 10.0
-    assert beat.until_next(1480.0) == 160.0
+    ticks = TickClock(epoch_ms=1000.0, period_ms=160.0)
+    assert [ticks.tick_at(ms) for ms in (840.0, 999.9, 1000.0, 1159.9, 1160.0)] == [-1, -1, 0, 0, 1]
+    assert ticks.start_of(3) == 1480.0
+    assert ticks.until_next(1470.0) == 10.0
+    assert ticks.until_next(1480.0) == 160.0
 
 
 @given(epoch_ms=times_ms, period_ms=periods_ms, ms=times_ms)
 def test_a_time_lies_in_its_tick(epoch_ms: float, period_ms: float, ms: float) -> None:
-    beat = TickClock(epoch_ms, period_ms)
-    tick = beat.tick_at(ms)
-    assert beat.start_of(tick) <= ms < beat.start_of(tick + 1)
-    assert beat.until_next(ms) > 0
+    ticks = TickClock(epoch_ms, period_ms)
+    tick = ticks.tick_at(ms)
+    assert ticks.start_of(tick) <= ms < ticks.start_of(tick + 1)
+    assert ticks.until_next(ms) > 0
 
 
 @given(epoch_ms=times_ms, period_ms=periods_ms, tick=st.integers(-10_000, 10_000))
 def test_a_tick_owns_its_start(epoch_ms: float, period_ms: float, tick: int) -> None:
-    beat = TickClock(epoch_ms, period_ms)
-    assert beat.tick_at(beat.start_of(tick)) == tick
+    ticks = TickClock(epoch_ms, period_ms)
+    assert ticks.tick_at(ticks.start_of(tick)) == tick
 
 
 @pytest.mark.parametrize("period_ms", [0.0, -160.0, math.nan])

@@ -89,10 +89,10 @@ def test_each_kind_can_be_sent_to_another_process(kind: type[DuologueError]) -> 
     [
         InvalidInput("must be set", field="tenant"),
         tree.InvalidSetting("must be 1", field="kv.pages").within("model"),
-        tree.QuotaExceeded("at most 3", retry_after_ms=1_250),
+        tree.QuotaUsedUp("at most 3", retry_after_ms=1_250),
         tree.LeaseHeld("held", "10.0.0.7:7100", 5),
         of_the_gateway.MissingScope("this needs the scope 'admin'", "admin"),
-        of_the_gateway.NoRoom("full", retry_after_ms=70),
+        of_the_gateway.ClusterFull("full", retry_after_ms=70),
         of_the_client.InvalidRequest("tenant must be set", "tenant"),
         of_the_client.LimitReached("full", 1.5),
     ],

@@ -17,16 +17,16 @@ from duologue.actors.grpc_options import SERVER
 from duologue.background import Background
 from duologue.batching.draining import STEP_MS, Drain
 from duologue.batching.loop import BatchLoop
-from duologue.batching.observer import Observer
+from duologue.batching.model_limits import ModelLimits
+from duologue.batching.observer import LoopObserver
 from duologue.batching.seating import Seating
 from duologue.batching.tenant_turns import TenantTurns
-from duologue.batching.vetting import Vetting
 from duologue.clock import Clock, TickClock, UnixClock
 from duologue.cluster_status import BatcherStatus
 from duologue.errors import BatcherUnavailable, CapacityExceeded, DuologueError
 from duologue.health_board import HealthBoard
 from duologue.health_servicer import HealthServicer
-from duologue.hosting.scaling import Demand
+from duologue.hosting.scaling import BatcherDemand
 from duologue.kv.blocks import CELLS_PER_BLOCK
 from duologue.peers import Peers
 from duologue.runtime.assembly import Assembly
@@ -42,7 +42,7 @@ ANNOUNCE_EVERY_S = 1.0
 ANNOUNCED_FOR_MS = 5_000
 
 
-class Announcer(Protocol):
+class BatcherRegistry(Protocol):
     """Where a batching actor says that it is there; `duologue.store.Store` is one."""
 
     async def announce_batcher(self, status: BatcherStatus, ttl_ms: int = 5_000) -> bool: ...
@@ -63,9 +63,9 @@ class BatcherProcess:
         settings: Settings,
         options: BatcherOptions,
         *,
-        announcer: Announcer | None = None,
+        announcer: BatcherRegistry | None = None,
         clock: Clock | None = None,
-        observer: Observer | None = None,
+        observer: LoopObserver | None = None,
     ) -> None:
         self.assembly = assembly
         self.settings = settings
@@ -98,7 +98,7 @@ class BatcherProcess:
     @property
     def is_healthy(self) -> bool:
         """Whether a real forward ended lately."""
-        return self._thread.is_alive() and self.loop.pulse.is_healthy(self.clock.now_ms())
+        return self._thread.is_alive() and self.loop.forward_health.is_healthy(self.clock.now_ms())
 
     @property
     def status(self) -> BatcherStatus:
@@ -124,10 +124,10 @@ class BatcherProcess:
         )
 
     @property
-    def demand(self) -> Demand:
+    def demand(self) -> BatcherDemand:
         """What it says about how many batching actors there should be."""
         told, memory = self.loop.status, self.assembly.engine.memory
-        return Demand(
+        return BatcherDemand(
             seats_share=told.load.num_sessions / self.settings.batching.max_sessions,
             cells_share=memory.held_share,
             tick_slack=told.tick_slack,
@@ -187,7 +187,9 @@ class BatcherProcess:
             now_ms = self.clock.now_ms()
             good_ms = now_ms if self.is_healthy else good_ms
             if now_ms - good_ms > limit_ms:
-                return f"no forward ended well for {limit_ms} ms: {self.loop.pulse.failure}"
+                return (
+                    f"no forward ended well for {limit_ms} ms: {self.loop.forward_health.failure}"
+                )
             await asyncio.sleep(ANNOUNCE_EVERY_S)
 
     async def __aenter__(self) -> Self:
@@ -197,16 +199,16 @@ class BatcherProcess:
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
-    def _make_loop(self, observer: Observer | None) -> BatchLoop:
+    def _make_loop(self, observer: LoopObserver | None) -> BatchLoop:
         model, batching = self.assembly.model, self.settings.batching
         geometry = model.geometry
-        vetting = Vetting(
+        limits = ModelLimits(
             geometry.vocab_size, geometry.max_positions, can_judge=self.assembly.head is not None
         )
         seating = Seating(
             self.assembly.engine,
             model.chat,
-            vetting,
+            limits,
             batching.max_sessions,
             self.settings.kv.share_prefixes,
         )

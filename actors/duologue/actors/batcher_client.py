@@ -92,7 +92,7 @@ def _remember(address: str, told: pb.DescribeResponse) -> ModelWords:
     return words
 
 
-class Seat:
+class RemoteSeat:
     """A seat at a batching actor, held for as long as the stream lasts.
 
     One task iterates; `submit`, `change` and `rest` may be called from others. Slices are submitted
@@ -127,7 +127,7 @@ class Seat:
         weight: float = 1.0,
         within_s: float = SEAT_WITHIN_S,
         peers: Peers = IN_CLEAR,
-    ) -> "Seat":
+    ) -> "RemoteSeat":
         """Take a seat; an older epoch's seat is lost by it. Whoever had one before is not refused
         for the load.
 

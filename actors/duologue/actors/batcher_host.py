@@ -23,7 +23,7 @@ from duologue.actors.batcher_options import BatcherOptions
 from duologue.cluster_status import BatcherStatus
 from duologue.cores import ROOT, usable_cores
 from duologue.errors import StoreIncompatible, StoreUnavailable
-from duologue.hosting.scaling import Demand
+from duologue.hosting.scaling import BatcherDemand
 from duologue.service_settings import StoreSettings
 from duologue.settings import Settings
 
@@ -75,7 +75,7 @@ class BatcherHost:
         return self._ready.result().status
 
     @property
-    def demand(self) -> Demand:
+    def demand(self) -> BatcherDemand:
         """What it says about how many batching actors there should be."""
         return self._ready.result().demand
 

@@ -1,4 +1,4 @@
-"""BatchingService on grpc.aio: streams of sessions on one side, the loop's inbox on the other."""
+"""BatchingService on grpc.aio: session streams here, the loop's queue there."""
 
 import asyncio
 import logging
@@ -12,7 +12,7 @@ from duologue.batching.messages import (
     Command,
     Delivery,
     GiveCells,
-    Leave,
+    StreamEnded,
     Take,
     Unseated,
     Work,
@@ -70,7 +70,7 @@ class BatchingServer(BatchingServiceServicer):
             while (response := await stream.next()) is not None:
                 await context.write(response)
         finally:
-            self._post(Leave(stream))
+            self._post(StreamEnded(stream))
 
     async def _read(self, requests: AsyncIterator[pb.SitRequest], stream: SitStream) -> None:
         try:

@@ -23,7 +23,7 @@ SLOW_WRITE_MS = 20.0
 """A write that takes so long is told of: somebody waits for it."""
 
 
-class JournalStore(Protocol):
+class JournalTarget(Protocol):
     """What is needed of `duologue.store.store.Store`."""
 
     async def append(
@@ -45,7 +45,7 @@ class JournalWriter:
 
     def __init__(
         self,
-        store: JournalStore,
+        store: JournalTarget,
         lease: Lease,
         on_kept: Callable[[], None],
         on_failed: Callable[[Exception], None],

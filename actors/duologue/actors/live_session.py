@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Self
 
-from duologue.actors.attachment import Attachment
+from duologue.actors.event_cursor import EventCursor
 from duologue.actors.journal_writer import JournalWriter
 from duologue.actors.seat_keeper import SeatKeeper
 from duologue.actors.text_permission import mind_texts
@@ -25,7 +25,7 @@ from duologue.hosting.actions import (
     Action,
     Adjust,
     AskTokens,
-    Ending,
+    EndOfHosting,
     FindSeat,
     Keep,
     Leave,
@@ -63,7 +63,7 @@ FAREWELL_WITHIN_S = 2.0
 
 FAULT = "a fault of the platform's own"
 
-OnEnd = Callable[["LiveSession", Ending], None]
+OnEnd = Callable[["LiveSession", EndOfHosting], None]
 
 
 class LiveSession:
@@ -85,7 +85,7 @@ class LiveSession:
         self._clock = clock
         self._on_end = on_end
         self._trace = trace
-        self._attachment: Attachment | None = None
+        self._attachment: EventCursor | None = None
         self._room = asyncio.Event()
         self._room.set()
         self._timer: asyncio.TimerHandle | None = None
@@ -196,14 +196,14 @@ class LiveSession:
 
     # What clients do.
 
-    def attach(self, hello: pb.Hello) -> tuple[Attachment, pb.AttachResponse]:
+    def attach(self, hello: pb.Hello) -> tuple[EventCursor, pb.AttachResponse]:
         """Connect a client; an older connection ends. Raises InvalidInput, CapacityExceeded."""
         self.host.attach(hello.last_server_seq, self._now_ms)
         if (present := self._attachment) is not None:
             # The same connection again has lost that stream, and is not to hear of it.
             is_same = present.connection_number == hello.connection_number
             present.end(None if is_same else pb.AttachResponse(replaced=pb.Replaced()))
-        self._attachment = Attachment(
+        self._attachment = EventCursor(
             hello.last_server_seq, self.host.events_after, hello.connection_number
         )
         welcome = pb.Welcome(
@@ -219,7 +219,7 @@ class LiveSession:
         present = self._attachment
         return present is not None and present.connection_number > hello.connection_number
 
-    def detach(self, attachment: Attachment) -> None:
+    def detach(self, attachment: EventCursor) -> None:
         """The connection is gone."""
         if self._attachment is attachment:
             self._attachment = None
@@ -311,7 +311,7 @@ class LiveSession:
         except Exception:
             log.exception("session %s failed", self.lease.session_id)
             self.host.give_up(FAULT)
-            self._leave(Leave(Ending.MOVING, FAULT))
+            self._leave(Leave(EndOfHosting.MOVING, FAULT))
             return
         if self.host.is_full:
             self._room.clear()
@@ -369,10 +369,10 @@ class LiveSession:
                 log.info("the client of %s does not read its end", self.lease.session_id)
         self._on_end(self, leave.ending)
 
-    async def _release(self, ending: Ending) -> None:
-        if ending is Ending.OVERTAKEN:
+    async def _release(self, ending: EndOfHosting) -> None:
+        if ending is EndOfHosting.OVERTAKEN:
             return
-        is_closed = ending is Ending.CLOSED
+        is_closed = ending is EndOfHosting.CLOSED
         status = SessionStatus.CLOSED if is_closed else SessionStatus.ASLEEP
         try:
             await self._store.release_lease(self.lease, status)
@@ -406,9 +406,9 @@ def _recalled(
 
 def _farewell(leave: Leave) -> pb.AttachResponse | None:
     match leave.ending:
-        case Ending.CLOSED:
+        case EndOfHosting.CLOSED:
             return None
-        case Ending.ASLEEP:
+        case EndOfHosting.ASLEEP:
             return pb.AttachResponse(asleep=pb.Asleep())
         case _:
             return pb.AttachResponse(leaving=pb.Leaving(reason=leave.reason))

@@ -18,7 +18,7 @@ from duologue.errors import (
     StoreUnavailable,
     UnknownSession,
 )
-from duologue.hosting.pool import Key, Phase, Place, Pool
+from duologue.hosting.pool import ActorPhase, Key, Pool, PooledActor
 from duologue.peers import IN_CLEAR, Peers
 from duologue.service_settings import SessionSettings
 from duologue.session_record import SessionStatus, check_session_id
@@ -129,7 +129,7 @@ class NodeAgent(NodeServiceServicer):
         self.pool.is_draining = True
         for place in self.pool.to_end():
             self._background.start(self._end(place), "the end of an actor")
-        live = [place for place in self.pool if place.phase is Phase.LIVE]
+        live = [place for place in self.pool if place.phase is ActorPhase.LIVE]
         for place in live:
             self._background.start(self._release(place, grace_ms), "the release of a session")
         await self._announce()
@@ -173,14 +173,14 @@ class NodeAgent(NodeServiceServicer):
             return bound
         raise CapacityExceeded(f"{MAX_ATTEMPTS} session actors died while binding {key[1]!r}")
 
-    async def _reserve(self, key: Key) -> Place:
+    async def _reserve(self, key: Key) -> PooledActor:
         """A warm actor; waits a while for one to start. Raises CapacityExceeded."""
         place = self.pool.reserve(key)
         if place is not None:
             return place
         self._num_waiting += 1
         self._refill()
-        found: list[Place] = []
+        found: list[PooledActor] = []
 
         def is_found() -> bool:
             place = self.pool.reserve(key)
@@ -200,7 +200,7 @@ class NodeAgent(NodeServiceServicer):
         for place in self.pool.to_start(self._num_waiting):
             self._background.start(self._launch(place), "the start of an actor")
 
-    async def _launch(self, place: Place) -> None:
+    async def _launch(self, place: PooledActor) -> None:
         try:
             handle = await self._launcher.launch()
         except Exception as error:  # whatever it is, the place is not to be waited for
@@ -218,12 +218,12 @@ class NodeAgent(NodeServiceServicer):
         self._refill()
         await self._tell()
 
-    async def _watch(self, place: Place, handle: ActorHandle) -> None:
+    async def _watch(self, place: PooledActor, handle: ActorHandle) -> None:
         """Hear from an actor that its session has left it, until the actor ends."""
         try:
             while place.number in self._handles:
                 ended = await handle.next_end()
-                is_present = place.phase is Phase.LIVE and place.epoch == ended.epoch
+                is_present = place.phase is ActorPhase.LIVE and place.epoch == ended.epoch
                 if is_present and place.key == ended.key:
                     self._give_back(place)
         except ActorLost as error:
@@ -235,30 +235,30 @@ class NodeAgent(NodeServiceServicer):
             await asyncio.sleep(RELAUNCH_AFTER_S)  # the next one may fare no better
             self._abandon(place)
 
-    def _give_back(self, place: Place) -> None:
+    def _give_back(self, place: PooledActor) -> None:
         """The session is gone from an actor, which serves its tenant again or ends."""
         if not self.pool.released(place):
             self._background.start(self._end(place), "the end of an actor")
         self._refill()
         self._background.start(self._tell(), "the news of a change")
 
-    def _lose(self, place: Place) -> None:
+    def _lose(self, place: PooledActor) -> None:
         self.pool.lost(place)
         self._handles.pop(place.number, None)
         self._refill()
 
-    def _abandon(self, place: Place) -> None:
+    def _abandon(self, place: PooledActor) -> None:
         """Whatever it does: its session is not its own any more, or nobody can tell."""
         self.pool.lost(place)
         self._background.start(self._end(place), "the end of an actor")
         self._refill()
 
-    async def _end(self, place: Place) -> None:
+    async def _end(self, place: PooledActor) -> None:
         handle = self._handles.pop(place.number, None)
         if handle is not None:
             await handle.end()
 
-    async def _release(self, place: Place, grace_ms: float) -> None:
+    async def _release(self, place: PooledActor, grace_ms: float) -> None:
         try:
             await self._handles[place.number].release(grace_ms, "the node is being drained")
         except (ActorLost, KeyError) as error:
@@ -280,7 +280,7 @@ class NodeAgent(NodeServiceServicer):
         """End actors whose session is not theirs any more, when that was so twice in a row."""
         suspects = {}
         for place in self.pool:
-            if place.phase is not Phase.LIVE or place.key is None:
+            if place.phase is not ActorPhase.LIVE or place.key is None:
                 continue
             if await self._is_held(*place.key, place.epoch):
                 continue

@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Protocol
 
-from duologue.actors.batcher_client import Seat, describe
+from duologue.actors.batcher_client import RemoteSeat, describe
 from duologue.background import Background
 from duologue.cluster_status import BatcherStatus
 from duologue.errors import (
@@ -33,13 +33,13 @@ LOOK_EVERY_S = 0.25
 SEAT_WITHIN_S = 5.0
 
 
-class Directory(Protocol):
+class BatcherDirectory(Protocol):
     """Knows the batching actors; `duologue.store.store.Store` is one."""
 
     async def batchers(self) -> tuple[BatcherStatus, ...]: ...
 
 
-class Sitter(Protocol):
+class SeatListener(Protocol):
     """Who is told."""
 
     def seated(self) -> None: ...
@@ -53,10 +53,10 @@ class SeatKeeper:
 
     def __init__(
         self,
-        directory: Directory,
+        directory: BatcherDirectory,
         lease: Lease,
         node_id: str,
-        sitter: Sitter,
+        sitter: SeatListener,
         *,
         model: str,
         words_digest: str,
@@ -83,7 +83,7 @@ class SeatKeeper:
         self._peers = peers
         self._max_tenant_cells = max_tenant_cells
         self._weight = weight
-        self._seat: Seat | None = None
+        self._seat: RemoteSeat | None = None
         self._avoid: set[str] = set()  # addresses that failed last
         self._holding: asyncio.Task[None] | None = None
         self._background = Background(sitter.fail)
@@ -110,7 +110,7 @@ class SeatKeeper:
 
     async def take(
         self, wanted: FindSeat, batchers: Sequence[BatcherStatus], *, had_seat: bool = False
-    ) -> Seat:
+    ) -> RemoteSeat:
         """A seat at the best of these. Raises StaleEpoch, or why the last one gave none."""
         error: DuologueError = CapacityExceeded("no batching actor has a seat")
         choices = seats_in_order(batchers, self._node_id, self._avoid, model=self._model)
@@ -122,7 +122,7 @@ class SeatKeeper:
                 error = failed
         raise error
 
-    def hold(self, seat: Seat) -> None:
+    def hold(self, seat: RemoteSeat) -> None:
         """Go on with a seat that was taken already."""
         self._holding = self._background.start(self._listen(seat), self._name)
 
@@ -163,7 +163,7 @@ class SeatKeeper:
                 if any(each.is_healthy and each.address not in known for each in batchers):
                     return
 
-    async def _listen(self, seat: Seat) -> None:
+    async def _listen(self, seat: RemoteSeat) -> None:
         self._seat, self._avoid = seat, set()
         self._sitter.seated()
         try:
@@ -186,11 +186,11 @@ class SeatKeeper:
                 f"format than session {self._lease.session_id} was begun with"
             )
 
-    async def _take(self, address: str, wanted: FindSeat, had_seat: bool) -> Seat:
+    async def _take(self, address: str, wanted: FindSeat, had_seat: bool) -> RemoteSeat:
         is_described, self._described = address == self._described, ""
         if not is_described:
             await self._require_words(address)
-        return await Seat.take(
+        return await RemoteSeat.take(
             address,
             tenant_id=self._lease.tenant_id,
             session_id=self._lease.session_id,

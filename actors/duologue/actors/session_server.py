@@ -9,8 +9,8 @@ from typing import Any
 import grpc
 from grpc import aio
 
-from duologue.actors.attachment import Attachment
 from duologue.actors.batcher_client import describe_any
+from duologue.actors.event_cursor import EventCursor
 from duologue.actors.grpc_lifetime import GrpcLifetime
 from duologue.actors.grpc_options import SERVER
 from duologue.actors.live_session import LiveSession
@@ -23,7 +23,7 @@ from duologue.errors import (
     StoreUnavailable,
     UnknownSession,
 )
-from duologue.hosting.actions import Ending
+from duologue.hosting.actions import EndOfHosting
 from duologue.hosting.placement import seats_in_order
 from duologue.hosting.pool import Key
 from duologue.peers import Peers
@@ -59,7 +59,7 @@ class Ended:
 
     key: Key
     epoch: int
-    ending: Ending
+    ending: EndOfHosting
 
 
 class SessionServer(SessionServiceServicer):
@@ -202,7 +202,7 @@ class SessionServer(SessionServiceServicer):
             )
         return session, hello
 
-    def _ended(self, session: LiveSession, ending: Ending) -> None:
+    def _ended(self, session: LiveSession, ending: EndOfHosting) -> None:
         key = session.lease.tenant_id, session.lease.session_id
         if self._live.get(key) is session:
             del self._live[key]
@@ -234,7 +234,7 @@ class SessionServer(SessionServiceServicer):
 
 
 async def take_all(
-    requests: AsyncIterator[pb.AttachRequest], session: LiveSession, attachment: Attachment
+    requests: AsyncIterator[pb.AttachRequest], session: LiveSession, attachment: EventCursor
 ) -> None:
     """Take what a client says until its connection ends, or has been replaced by another one."""
     farewell = None

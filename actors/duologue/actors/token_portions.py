@@ -14,7 +14,7 @@ _AGAIN_MS = 1_000
 log = logging.getLogger(__name__)
 
 
-class Tellers(Protocol):
+class TokenSource(Protocol):
     """The store."""
 
     async def tenant(self, tenant_id: str) -> Tenant | None: ...
@@ -23,7 +23,7 @@ class Tellers(Protocol):
 
 
 async def portion_for(
-    store: Tellers, tenant_id: str, default_per_minute: int | None
+    store: TokenSource, tenant_id: str, default_per_minute: int | None
 ) -> tuple[int, int]:
     """How many tokens a session may say now; if none, in how many milliseconds to ask again.
 

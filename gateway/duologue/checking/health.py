@@ -14,7 +14,7 @@ _Status = health_pb2.HealthCheckResponse.ServingStatus
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
+class HealthAnswer:
     """What was found out."""
 
     is_serving: bool
@@ -29,13 +29,13 @@ def ask_health(
     trust: Trust | None = None,
     tls_name: str | None = None,
     within_s: float,
-) -> Health:
+) -> HealthAnswer:
     """Ask once. `tls_name` is the name in the certificate, where `address` is another one."""
     what = f"{address} ({service})" if service else address
     try:
         credentials = None if trust is None else trust.credentials()
     except InvalidSetting as error:
-        return Health(False, f"the certificates are no good: {error}")
+        return HealthAnswer(False, f"the certificates are no good: {error}")
     options: list[tuple[str, str | int]] = [*PAST_PROXIES]  # probes come from near by
     if tls_name is not None:
         options.append(("grpc.ssl_target_name_override", tls_name))
@@ -44,9 +44,9 @@ def ask_health(
         try:
             answer = health_pb2_grpc.HealthStub(channel).Check(request, timeout=within_s)
         except grpc.RpcError as error:
-            return Health(False, f"{what}: {_reason(error, within_s)}")
+            return HealthAnswer(False, f"{what}: {_reason(error, within_s)}")
     is_serving = answer.status == _Status.Value("SERVING")
-    return Health(is_serving, f"{what}: {_Status.Name(answer.status)}")
+    return HealthAnswer(is_serving, f"{what}: {_Status.Name(answer.status)}")
 
 
 def _channel(

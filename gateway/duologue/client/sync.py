@@ -45,7 +45,7 @@ def connect(
     tls_key: str | Path | None = None,
     options: ClientOptions | None = None,
     timing: Timing | None = None,
-) -> "Client":
+) -> "SyncClient":
     """Like `duologue.client.connect`, for calls that wait; raises InvalidRequest."""
     client = awaited.connect(
         address,
@@ -56,7 +56,7 @@ def connect(
         options=options,
         timing=timing,
     )
-    return Client(client)
+    return SyncClient(client)
 
 
 class _LoopThread:
@@ -116,7 +116,7 @@ def _run(loop: asyncio.AbstractEventLoop) -> None:
         loop.close()
 
 
-class Client:
+class SyncClient:
     """Leaving its block ends the conversations that are still open."""
 
     def __init__(self, client: awaited.Client) -> None:
@@ -147,20 +147,20 @@ class Client:
         config: SessionConfig | None = None,
         *,
         on_queued: Callable[[int], None] | None = None,
-    ) -> "Conversation":
+    ) -> "SyncConversation":
         """A new conversation, once its block is entered.
 
         While there is no room, `on_queued` is told how many wait before it, in the client's thread.
         """
-        return Conversation(
+        return SyncConversation(
             self._thread, lambda: self._client.converse(config, on_queued=on_queued)
         )
 
     def resume(
         self, session_id: str, resume_token: str, last_server_seq: int = 0
-    ) -> "Conversation":
+    ) -> "SyncConversation":
         """Go on with a session: the events behind the last one that was seen follow."""
-        return Conversation(
+        return SyncConversation(
             self._thread, lambda: self._client.resume(session_id, resume_token, last_server_seq)
         )
 
@@ -185,7 +185,7 @@ class Client:
         return self._thread.run(lambda: self._client.transcript(session_id))
 
 
-class Conversation:
+class SyncConversation:
     """Like the conversation that is awaited (`duologue.client.Conversation`), call by call."""
 
     def __init__(self, thread: _LoopThread, make: Callable[[], AwaitedConversation]) -> None:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from duologue.clock import Clock
-from duologue.errors import QuotaExceeded
+from duologue.errors import QuotaUsedUp
 
 MAX_AT_ONCE = 100
 _MINUTE_MS = 60_000
@@ -32,15 +32,15 @@ class Allowance:
 
     @contextmanager
     def call(self, tenant_id: str) -> Iterator[None]:
-        """One call, for as long as the block; raises QuotaExceeded."""
+        """One call, for as long as the block; raises QuotaUsedUp."""
         account = self._account(tenant_id)
         if account.num_open >= self._max_at_once:
-            raise QuotaExceeded(f"at most {self._max_at_once} calls may be open at once", 1_000)
+            raise QuotaUsedUp(f"at most {self._max_at_once} calls may be open at once", 1_000)
         now_ms, cost_ms = self._clock.now_ms(), _MINUTE_MS / self._per_minute
         paid_ms = max(now_ms, account.paid_ms) + cost_ms
         if paid_ms > now_ms + _MINUTE_MS:
             wait_ms = int(paid_ms - now_ms - _MINUTE_MS) + 1
-            raise QuotaExceeded(
+            raise QuotaUsedUp(
                 f"at most {self._per_minute} calls may be made in a minute at one gateway", wait_ms
             )
         account.paid_ms = paid_ms

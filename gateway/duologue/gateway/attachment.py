@@ -22,7 +22,7 @@ OnSent = Callable[[events_pb2.ClientEvent], None]
 _Call = grpc.aio.StreamStreamCall[pb.AttachRequest, pb.AttachResponse]
 
 
-class Attachment:
+class AttachedStream:
     """Made by `attached`. No time limit stands around a read or a write: that would end the call
     with a message half passed on."""
 
@@ -97,10 +97,10 @@ def _lost(error: grpc.aio.AioRpcError) -> SessionLost:
 @asynccontextmanager
 async def attached(
     channel: grpc.aio.Channel, relay: Relay, credits: Credits, on_sent: OnSent
-) -> AsyncIterator[Attachment]:
+) -> AsyncIterator[AttachedStream]:
     """A stream to the actor behind a channel, which ends with the block."""
     call = SessionServiceStub(channel).Attach()
     try:
-        yield Attachment(call, relay, credits, on_sent)
+        yield AttachedStream(call, relay, credits, on_sent)
     finally:
         call.cancel()

@@ -14,15 +14,15 @@ from duologue.errors import (
     DuologueError,
     InvalidInput,
     ModelUnavailable,
-    QuotaExceeded,
-    SessionOver,
+    QuotaUsedUp,
+    SessionEnded,
     UnknownSession,
 )
 from duologue.gateway.channels import Channels
-from duologue.gateway.errors import NoRoom, SessionLost
+from duologue.gateway.errors import ClusterFull, SessionLost
 from duologue.gateway.placement import by_load
 from duologue.gateway.quotas import Quotas
-from duologue.gateway.waiting_room import Ticket, WaitingRoom
+from duologue.gateway.waiting_room import PlaceInLine, WaitingRoom
 from duologue.session_record import SessionRecord, SessionStatus
 from duologue.store.store import Store
 from duologue.tenants import Tenant
@@ -35,7 +35,7 @@ BIND_S = 15.0
 _ASK_AGAIN_MS = 200.0
 """How often the first in the line asks whether there is room."""
 
-_FOR_CLIENTS = (UnknownSession, SessionOver, InvalidInput, ModelUnavailable, QuotaExceeded)
+_FOR_CLIENTS = (UnknownSession, SessionEnded, InvalidInput, ModelUnavailable, QuotaUsedUp)
 """What no other node can mend."""
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ OnQueued = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class SessionRoute:
     """Where a session is alive."""
 
     address: str
@@ -86,28 +86,28 @@ class Binder:
         lost_epoch: int,
         traceparent: str = "",
         on_queued: OnQueued = lambda _position: None,
-    ) -> Route:
+    ) -> SessionRoute:
         """The session's place; one that is alive under no more than `lost_epoch` is taken for lost.
 
-        Raises UnknownSession, SessionOver, ModelUnavailable when its model is gone, QuotaExceeded,
-        NoRoom when its wait was in vain, SessionLost when no node could be asked or none could do
-        it, and StoreUnavailable.
+        Raises UnknownSession, SessionEnded, ModelUnavailable when its model is gone, QuotaUsedUp,
+        ClusterFull when its wait was in vain, SessionLost when no node could be asked or none could
+        do it, and StoreUnavailable.
         """
         record = await self._store.require_session(tenant.tenant_id, session_id)
         if record.status is SessionStatus.CLOSED:
-            raise SessionOver(f"session {session_id!r} is closed")
+            raise SessionEnded(f"session {session_id!r} is closed")
         if record.status is SessionStatus.LIVE and record.epoch > lost_epoch:
-            return Route(record.address, record.epoch, was_bound=False)
+            return SessionRoute(record.address, record.epoch, was_bound=False)
         try:
             if self._room:  # nobody overtakes those who wait
-                raise NoRoom("others wait before it")
+                raise ClusterFull("others wait before it")
             return await self._bind(tenant, record, traceparent)
-        except NoRoom:
+        except ClusterFull:
             return await self._bind_in_turn(tenant, record, traceparent, on_queued)
 
     async def _bind_in_turn(
         self, tenant: Tenant, record: SessionRecord, traceparent: str, on_queued: OnQueued
-    ) -> Route:
+    ) -> SessionRoute:
         """Wait in the line, up to `wait_ms`, and bind when it is its turn and there is room."""
         ticket = self._room.enter(tenant.priority)
         self._all_move()
@@ -118,17 +118,17 @@ class Binder:
                     await self._turn(ticket, tell)
                     try:
                         return await self._bind(tenant, record, traceparent)
-                    except NoRoom:
+                    except ClusterFull:
                         await asyncio.sleep(_ASK_AGAIN_MS * (0.5 + self._random.random()) / 1e3)
         except TimeoutError:
-            raise NoRoom(
+            raise ClusterFull(
                 f"no node took the session within {self._wait_ms} ms", self._wait_ms
             ) from None
         finally:
             self._room.leave(ticket)
             self._all_move()
 
-    async def _turn(self, ticket: Ticket, tell: OnQueued) -> None:
+    async def _turn(self, ticket: PlaceInLine, tell: OnQueued) -> None:
         """Wait until nobody is before it, and tell of each place on the way."""
         while True:
             moved, position = self._moved, self._room.position(ticket)
@@ -141,11 +141,11 @@ class Binder:
         self._moved.set()
         self._moved = asyncio.Event()
 
-    async def _bind(self, tenant: Tenant, record: SessionRecord, traceparent: str) -> Route:
+    async def _bind(self, tenant: Tenant, record: SessionRecord, traceparent: str) -> SessionRoute:
         await self._quotas.come_alive(tenant, record.session_id)
         nodes = by_load(await self._store.nodes(), self._random)
         if not nodes:
-            raise NoRoom("no node takes another session")
+            raise ClusterFull("no node takes another session")
         request = pb.BindRequest(
             tenant_id=record.tenant_id,
             session_id=record.session_id,
@@ -162,11 +162,11 @@ class Binder:
                 log.info("node %s does not take a session: %s", node.node_id, error)
                 problems.append(error)
         if all(isinstance(problem, CapacityExceeded) for problem in problems):
-            raise NoRoom("no node takes another session")
+            raise ClusterFull("no node takes another session")
         others = [problem for problem in problems if not isinstance(problem, CapacityExceeded)]
         raise SessionLost(f"no node could bring the session to life: {others[-1]}")
 
-    async def _ask(self, node: NodeStatus, request: pb.BindRequest) -> Route:
+    async def _ask(self, node: NodeStatus, request: pb.BindRequest) -> SessionRoute:
         async with self._channels.use(node.address) as channel:
             try:
                 answer = await NodeServiceStub(channel).Bind(request, timeout=BIND_S)
@@ -175,7 +175,7 @@ class Binder:
                 raise SessionLost(f"node {node.node_id} does not answer: {words}") from error
         if answer.HasField("error"):
             raise error_from_pb(answer.error)
-        return Route(answer.address, answer.epoch)
+        return SessionRoute(answer.address, answer.epoch)
 
 
 class _OnChange:

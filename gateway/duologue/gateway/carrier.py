@@ -13,21 +13,21 @@ from duologue.errors import (
     DuologueError,
     InvalidInput,
     ModelUnavailable,
-    SessionOver,
+    SessionEnded,
     StaleEpoch,
     StoreUnavailable,
 )
-from duologue.gateway.attachment import Attachment, attached
+from duologue.gateway.attachment import AttachedStream, attached
 from duologue.gateway.backoff import Attempts
-from duologue.gateway.binding import Binder, Route
+from duologue.gateway.binding import Binder, SessionRoute
 from duologue.gateway.channels import Channels
 from duologue.gateway.credits import Credits
 from duologue.gateway.errors import EventsGone, Replaced, SessionLost
 from duologue.gateway.inner_places import without_places
-from duologue.gateway.notices import Announcer
+from duologue.gateway.notices import NoticeDater
 from duologue.gateway.outbox import Outbox
-from duologue.gateway.relay import Passage, Relay
-from duologue.gateway.watching import Watch
+from duologue.gateway.relay import EventOrder, Relay
+from duologue.gateway.watching import ConnectionWatch
 from duologue.tenants import Tenant
 from duologue.usage import Usage
 from duologue.v1 import events_pb2
@@ -49,7 +49,7 @@ class _Parting(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Ticket:
+class SessionAccess:
     """Which session a client may talk to."""
 
     tenant: Tenant
@@ -73,14 +73,14 @@ class Carrier:
 
     def __init__(
         self,
-        ticket: Ticket,
+        ticket: SessionAccess,
         outbox: Outbox,
         credits: Credits,
         binder: Binder,
         channels: Channels,
         attempts: Attempts,
-        announcer: Announcer,
-        watch: Watch,
+        announcer: NoticeDater,
+        watch: ConnectionWatch,
     ) -> None:
         self.ticket = ticket
         self._outbox = outbox
@@ -90,7 +90,7 @@ class Carrier:
         self._attempts = attempts
         self._announcer = announcer
         self._watch = watch
-        self._attachment: Attachment | None = None
+        self._attachment: AttachedStream | None = None
         self._epoch = 0
         """The newest under which the session was attached or refused."""
         self._moved_because = ""
@@ -163,7 +163,7 @@ class Carrier:
                 case _:
                     assert_never(parting)
 
-    async def _carry(self, route: Route) -> _Parting:
+    async def _carry(self, route: SessionRoute) -> _Parting:
         """Attach to the actor and pass on until it parts; raises what ends this attachment."""
         self._epoch = max(self._epoch, route.epoch)
         async with (
@@ -185,7 +185,7 @@ class Carrier:
             finally:
                 self._attachment = None
 
-    async def _pass_on(self, attachment: Attachment) -> _Parting:
+    async def _pass_on(self, attachment: AttachedStream) -> _Parting:
         while True:
             parting = await self._take(await attachment.read())
             if parting is not None:
@@ -228,9 +228,9 @@ class Carrier:
         if self.relay.num_kept < num_kept:
             self._attempts.progressed()
             self._taken.set()
-        if passage is Passage.IS_EARLY:
+        if passage is EventOrder.IS_EARLY:
             raise SessionLost(f"an event before {event.server_seq} is missing")
-        if passage is Passage.WAS_PASSED:
+        if passage is EventOrder.WAS_PASSED:
             return None
         if event.server_seq:
             self._attempts.progressed()
@@ -264,6 +264,6 @@ def _refused(error: events_pb2.Error) -> DuologueError:
     told = error_from_pb(error)
     if isinstance(told, CapacityExceeded):
         return EventsGone(str(told))
-    if isinstance(told, (InvalidInput, SessionOver, ModelUnavailable, *_PASSING)):
+    if isinstance(told, (InvalidInput, SessionEnded, ModelUnavailable, *_PASSING)):
         return told
     return SessionLost(f"the session's actor refuses: {told}")  # it is to be found elsewhere

@@ -13,18 +13,18 @@ from duologue.clock import MonotonicClock
 from duologue.errors import DuologueError, InvalidInput
 from duologue.gateway.backoff import Attempts, Backoff
 from duologue.gateway.binding import Binder
-from duologue.gateway.carrier import Carrier, Ticket
+from duologue.gateway.carrier import Carrier, SessionAccess
 from duologue.gateway.channels import Channels
 from duologue.gateway.credits import Credits
-from duologue.gateway.errors import Unauthenticated
+from duologue.gateway.errors import NotAuthenticated
 from duologue.gateway.keys import KeyRing, caller, granted
 from duologue.gateway.known_text import KnownText
-from duologue.gateway.notices import Announcer
-from duologue.gateway.opening import Doorkeeper, digest_of
+from duologue.gateway.notices import NoticeDater
 from duologue.gateway.quotas import Quotas
 from duologue.gateway.records import listed_to_pb, session_to_pb, transcript_entry_to_pb
+from duologue.gateway.session_opening import SessionOpener, digest_of
 from duologue.gateway.streams import ClientStream, Streams, event_of
-from duologue.gateway.watching import Watch, Watcher
+from duologue.gateway.watching import ConnectionWatch, Watcher
 from duologue.grants import Grant
 from duologue.session_record import check_session_id
 from duologue.settings import Settings
@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class GatewayParts:
     """What all conversations of a gateway share."""
 
     settings: Settings
@@ -50,14 +50,14 @@ class Desk:
     binder: Binder
     channels: Channels
     streams: Streams
-    doorkeeper: Doorkeeper
-    announcer: Announcer
+    opener: SessionOpener
+    announcer: NoticeDater
     random: Random
     watcher: Watcher
     backoff: Backoff
 
     def carrier(
-        self, ticket: Ticket, stream: ClientStream, credits: Credits, watch: Watch
+        self, ticket: SessionAccess, stream: ClientStream, credits: Credits, watch: ConnectionWatch
     ) -> Carrier:
         """What carries one conversation."""
         attempts = Attempts(self.backoff, MonotonicClock(), self.random)
@@ -70,8 +70,8 @@ class Desk:
 class Conversing:
     """One call of Converse: this task writes, one reads, one carries."""
 
-    def __init__(self, desk: Desk, stream: ClientStream, grant: Grant) -> None:
-        self._desk = desk
+    def __init__(self, parts: GatewayParts, stream: ClientStream, grant: Grant) -> None:
+        self._parts = parts
         self._stream = stream
         self._grant = grant
         self._tenant = grant.tenant
@@ -88,14 +88,14 @@ class Conversing:
         # be told of an internal error.
         context.add_done_callback(lambda _context: reader.cancel())
         first = await self._first_request()
-        began_ms = self._desk.watcher.clock.now_ms()
-        ticket = await self._desk.doorkeeper.admit(self._tenant, first)
+        began_ms = self._parts.watcher.clock.now_ms()
+        ticket = await self._parts.opener.admit(self._tenant, first)
         speak_of(ticket.session_id)
-        credits = Credits(self._desk.settings.sessions.unseen_events, ticket.last_server_seq)
+        credits = Credits(self._parts.settings.sessions.unseen_events, ticket.last_server_seq)
         watch = self._watched(ticket, began_ms)
-        carrier = self._desk.carrier(ticket, self._stream, credits, watch)
+        carrier = self._parts.carrier(ticket, self._stream, credits, watch)
         try:
-            with self._desk.streams.holding(
+            with self._parts.streams.holding(
                 *(ticket.tenant.tenant_id, ticket.session_id),
                 *(ticket.connection_number, self._stream),
             ):
@@ -114,7 +114,7 @@ class Conversing:
 
     async def _first_request(self) -> pb.ConverseRequest:
         """Waits on the reader's word, not on the stream, so that a time limit does no harm."""
-        within_s = self._desk.settings.gateway.unary_ms / 1e3
+        within_s = self._parts.settings.gateway.unary_ms / 1e3
         done, _ = await asyncio.wait({self._first}, timeout=within_s)
         if not done:
             raise InvalidInput(
@@ -142,17 +142,17 @@ class Conversing:
             await self._settle_token(carrier.ticket)  # first: an answer shows that it was done
         if carrier.relay.is_news(event):
             num_chars = self._known_text.num_new_chars(event)
-            await self._desk.quotas.say(self._tenant, num_chars, event.ByteSize())
-            self._desk.watcher.metrics.tenants.said(self._tenant.tenant_id, num_chars)
+            await self._parts.quotas.say(self._tenant, num_chars, event.ByteSize())
+            self._parts.watcher.metrics.tenants.said(self._tenant.tenant_id, num_chars)
             await carrier.room()
             carrier.say(event)
 
-    async def _settle_token(self, ticket: Ticket) -> None:
+    async def _settle_token(self, ticket: SessionAccess) -> None:
         """The client has its new token: from now on it is the only one."""
         try:
             if ticket.is_resumed:
                 where = ticket.tenant.tenant_id, ticket.session_id
-                await self._desk.store.settle_token(*where, digest_of(ticket.resume_token))
+                await self._parts.store.settle_token(*where, digest_of(ticket.resume_token))
             self._is_token_settled = True
         except DuologueError as error:  # with another message, then
             log.info("a resume token could not be settled: %s", error)
@@ -165,7 +165,7 @@ class Conversing:
             )
         carrier = await self._ready_carrier()
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._desk.settings.gateway.unary_ms / 1e3):
+            async with asyncio.timeout(self._parts.settings.gateway.unary_ms / 1e3):
                 await carrier.settle()
         self._stream.end()
 
@@ -187,8 +187,8 @@ class Conversing:
         while not self._stream.is_ended:
             await asyncio.sleep(ADMITTED_S)
             try:
-                await self._desk.keys.check(metadata, self._grant)
-            except Unauthenticated as error:
+                await self._parts.keys.check(metadata, self._grant)
+            except NotAuthenticated as error:
                 self._stream.end(error)
             except DuologueError as error:  # nobody can say now
                 log.info("a key could not be checked: %s", error)
@@ -200,7 +200,9 @@ class Conversing:
         except Exception as error:
             self._stream.end(error)
 
-    async def _write(self, carrier: Carrier, credits: Credits, watch: Watch, context: Any) -> None:
+    async def _write(
+        self, carrier: Carrier, credits: Credits, watch: ConnectionWatch, context: Any
+    ) -> None:
         async for event in self._stream.events():
             await context.write(pb.ConverseResponse(event=event))
             credits.written(event)
@@ -208,8 +210,8 @@ class Conversing:
             if credits.is_due:
                 carrier.wake()
 
-    def _watched(self, ticket: Ticket, began_ms: float) -> Watch:
-        return self._desk.watcher.conversation(
+    def _watched(self, ticket: SessionAccess, began_ms: float) -> ConnectionWatch:
+        return self._parts.watcher.conversation(
             self._tenant.tenant_id,
             ticket.session_id,
             is_resumed=ticket.is_resumed,
@@ -217,37 +219,37 @@ class Conversing:
             began_ms=began_ms,
         )
 
-    async def _forget(self, ticket: Ticket) -> None:
+    async def _forget(self, ticket: SessionAccess) -> None:
         """Nobody can come back to a session whose token nobody was told."""
         with suppress(DuologueError):
-            await self._desk.store.close_session(ticket.tenant.tenant_id, ticket.session_id)
+            await self._parts.store.close_session(ticket.tenant.tenant_id, ticket.session_id)
 
 
 class ConversationServicer(ConversationServiceServicer):
     """Behind the guard: the caller is known, messages are whole, errors become statuses."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, parts: GatewayParts) -> None:
+        self._parts = parts
 
     async def Converse(  # type: ignore[override]  # grpc.aio lets a coroutine write the stream
         self, request_iterator: AsyncIterator[pb.ConverseRequest], context: Any
     ) -> None:
         """Holds a conversation."""
-        tenant, tenants = caller(), self._desk.watcher.metrics.tenants
+        tenant, tenants = caller(), self._parts.watcher.metrics.tenants
         with (
-            self._desk.streams.opened(tenant.tenant_id) as stream,
+            self._parts.streams.opened(tenant.tenant_id) as stream,
             tenants.conversing(tenant.tenant_id),
         ):
-            await Conversing(self._desk, stream, granted()).hold(request_iterator, context)
+            await Conversing(self._parts, stream, granted()).hold(request_iterator, context)
 
     async def CreateSession(
         self, request: pb.CreateSessionRequest, context: Any
     ) -> pb.CreateSessionResponse:
         """Makes a session without talking to it yet."""
-        new = await self._desk.doorkeeper.create(caller(), request.config)
+        new = await self._parts.opener.create(caller(), request.config)
         where = new.record.tenant_id, new.record.session_id
-        record = await self._desk.store.require_session(*where)
-        session = session_to_pb(record, self._desk.settings.store)
+        record = await self._parts.store.require_session(*where)
+        session = session_to_pb(record, self._parts.settings.store)
         return pb.CreateSessionResponse(session=session, resume_token=new.resume_token)
 
     async def GetSession(
@@ -255,17 +257,17 @@ class ConversationServicer(ConversationServiceServicer):
     ) -> pb.GetSessionResponse:
         """Tells what is known of a session."""
         session_id = _named(request.session_id)
-        record = await self._desk.store.require_session(caller().tenant_id, session_id)
-        return pb.GetSessionResponse(session=session_to_pb(record, self._desk.settings.store))
+        record = await self._parts.store.require_session(caller().tenant_id, session_id)
+        return pb.GetSessionResponse(session=session_to_pb(record, self._parts.settings.store))
 
     async def ListSessions(
         self, request: pb.ListSessionsRequest, context: Any
     ) -> pb.ListSessionsResponse:
         """Lists the tenant's sessions, newest first."""
-        page = await self._desk.store.list_sessions(
+        page = await self._parts.store.list_sessions(
             caller().tenant_id, request.page_size, request.page_token
         )
-        sessions = [listed_to_pb(each, self._desk.settings.store) for each in page.sessions]
+        sessions = [listed_to_pb(each, self._parts.settings.store) for each in page.sessions]
         return pb.ListSessionsResponse(sessions=sessions, next_page_token=page.next_page_token)
 
     async def CloseSession(
@@ -273,7 +275,7 @@ class ConversationServicer(ConversationServiceServicer):
     ) -> pb.CloseSessionResponse:
         """Ends a session, whoever is connected to it."""
         session_id = _named(request.session_id)
-        await self._desk.store.close_session(caller().tenant_id, session_id)
+        await self._parts.store.close_session(caller().tenant_id, session_id)
         return pb.CloseSessionResponse()
 
     async def GetTranscript(
@@ -281,7 +283,7 @@ class ConversationServicer(ConversationServiceServicer):
     ) -> pb.GetTranscriptResponse:
         """Gives what was said so far, page by page."""
         session_id = _named(request.session_id)
-        page = await self._desk.store.transcript_page(
+        page = await self._parts.store.transcript_page(
             caller().tenant_id, session_id, request.page_size, request.page_token
         )
         return pb.GetTranscriptResponse(

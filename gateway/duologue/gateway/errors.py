@@ -22,7 +22,7 @@ from duologue.errors import (
     CapacityExceeded,
     DuologueError,
     InvalidInput,
-    QuotaExceeded,
+    QuotaUsedUp,
     UnknownKey,
     UnknownNode,
     UnknownSession,
@@ -38,19 +38,19 @@ _RETRY_MS = 1_000
 log = logging.getLogger(__name__)
 
 
-class Unauthenticated(DuologueError):
+class NotAuthenticated(DuologueError):
     """No valid API key or token came with the call."""
 
     code = "unauthenticated"
 
 
-class KeyExpired(Unauthenticated):
+class KeyExpired(NotAuthenticated):
     """The API key was good until lately."""
 
     code = "key_expired"
 
 
-class TokenExpired(Unauthenticated):
+class TokenExpired(NotAuthenticated):
     """The token was good until lately: the same call with a new one may be made."""
 
     code = "token_expired"
@@ -90,7 +90,7 @@ class EventsGone(DuologueError):
     code = "events_gone"
 
 
-class NoRoom(CapacityExceeded):
+class ClusterFull(CapacityExceeded):
     """No node takes another session now."""
 
     code = "no_room"
@@ -217,7 +217,7 @@ def _details(error: DuologueError, field: str, message: str, tenant_id: str) -> 
         case InvalidInput():
             violation = rpc.BadRequest.FieldViolation(field=field, description=message)
             yield rpc.BadRequest(field_violations=[violation])
-        case QuotaExceeded():
+        case QuotaUsedUp():
             quota = rpc.QuotaFailure.Violation(subject=f"tenant:{tenant_id}", description=message)
             yield rpc.QuotaFailure(violations=[quota])
         case UnknownSession() | UnknownTenant() | UnknownKey() | UnknownNode():
@@ -228,7 +228,7 @@ def _details(error: DuologueError, field: str, message: str, tenant_id: str) -> 
 
 
 def _retry_after_ms(error: DuologueError) -> int:
-    asked_ms = error.retry_after_ms if isinstance(error, (QuotaExceeded, NoRoom)) else 0
+    asked_ms = error.retry_after_ms if isinstance(error, (QuotaUsedUp, ClusterFull)) else 0
     return asked_ms or _RETRY_MS
 
 

@@ -21,7 +21,7 @@ OnCheck = Callable[[Sequence[NodeStatus] | None, float], None]
 log = logging.getLogger(__name__)
 
 
-class Health:
+class GatewayHealth:
     """Ready while the store answers and the gateway is not told to stop."""
 
     def __init__(

@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from typing import Protocol
 
 from duologue.clock import Clock, UnixClock
-from duologue.gateway.errors import KeyExpired, TokenExpired, Unauthenticated
+from duologue.gateway.errors import KeyExpired, NotAuthenticated, TokenExpired
 from duologue.grants import Grant
 from duologue.tenants import Tenant
 
@@ -71,7 +71,7 @@ class KeyRing:
         """
         grant = await self._grant(_credential(metadata))
         if grant is None:
-            raise Unauthenticated("the API key is not valid")
+            raise NotAuthenticated("the API key is not valid")
         self._require_time(grant)
         _granted.set(grant)
         return grant
@@ -82,7 +82,7 @@ class KeyRing:
         self._require_time(granted, self._token_grace_ms if granted.is_token else 0.0)
         grant = await self._grant(_credential(metadata))
         if grant is None or _identity(grant.tenant) != _identity(granted.tenant):
-            raise Unauthenticated("the API key is not valid any more")
+            raise NotAuthenticated("the API key is not valid any more")
 
     def _require_time(self, grant: Grant, grace_ms: float = 0.0) -> None:
         if grant.has_expired(self._unix_clock.now_ms(), grace_ms):
@@ -115,8 +115,8 @@ def _identity(tenant: Tenant) -> tuple[str, int]:
 def _credential(metadata: Metadata) -> str:
     given = [value for name, value in metadata if name == "authorization"]
     if not given:
-        raise Unauthenticated("metadata must have authorization: Bearer KEY")
+        raise NotAuthenticated("metadata must have authorization: Bearer KEY")
     scheme, _, credential = str(given[0]).partition(" ")
     if len(given) > 1 or scheme.lower() != _SCHEME or not credential.strip():
-        raise Unauthenticated("authorization must be: Bearer KEY, once")
+        raise NotAuthenticated("authorization must be: Bearer KEY, once")
     return credential.strip()

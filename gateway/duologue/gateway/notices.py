@@ -11,7 +11,7 @@ from duologue.wire.notices import notice_to_pb
 
 
 @dataclass(frozen=True, slots=True)
-class Announcer:
+class NoticeDater:
     """Dates notices by the shared clock (Unix milliseconds)."""
 
     clock: Clock

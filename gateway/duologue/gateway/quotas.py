@@ -4,7 +4,7 @@ import asyncio
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from duologue.errors import QuotaExceeded
+from duologue.errors import QuotaUsedUp
 from duologue.service_settings import GatewaySettings
 from duologue.store.store import Store
 from duologue.tenants import Tenant
@@ -32,7 +32,7 @@ class _Purse:
 
 
 class Quotas:
-    """Each method raises QuotaExceeded, which says when to try again."""
+    """Each method raises QuotaUsedUp, which says when to try again."""
 
     def __init__(self, store: Store, settings: GatewaySettings) -> None:
         self._store = store
@@ -44,7 +44,7 @@ class Quotas:
         rate = tenant.opens_per_minute or self._settings.default_opens_per_minute
         wait_ms = await self._store.allow(tenant.tenant_id, _OPENS, 1, rate)
         if wait_ms:
-            raise QuotaExceeded(f"at most {rate} sessions may be opened in a minute", wait_ms)
+            raise QuotaUsedUp(f"at most {rate} sessions may be opened in a minute", wait_ms)
 
     async def keep_session(self, tenant: Tenant, session_id: str, config_bytes: int) -> None:
         """A session is about to be made, with such a config, which is paid for like input."""
@@ -62,7 +62,7 @@ class Quotas:
         """So much is sent: new text, and all bytes of the event. The store is asked for many of
         them at a time.
 
-        Raises QuotaExceeded also when too much of the tenant is kept, and CapacityExceeded when the
+        Raises QuotaUsedUp also when too much of the tenant is kept, and CapacityExceeded when the
         store is nearly full.
         """
         rate = tenant.input_chars_per_minute or self._settings.default_input_chars_per_minute
@@ -91,4 +91,4 @@ class Quotas:
             if not wait_ms:
                 purse.left += amount
                 return
-        raise QuotaExceeded(f"at most {rate} {name} may be sent in a minute", wait_ms)
+        raise QuotaUsedUp(f"at most {rate} {name} may be sent in a minute", wait_ms)

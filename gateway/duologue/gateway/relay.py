@@ -19,7 +19,7 @@ MAX_KEPT_BYTES = 2**18
 _KINDS = tuple(field.name for field in pb.ClientEvent.DESCRIPTOR.oneofs_by_name["event"].fields)
 
 
-class Passage(Enum):
+class EventOrder(Enum):
     """What becomes of an event from the session."""
 
     PASSES = "passes"
@@ -104,18 +104,18 @@ class Relay:
         """An actor has the session; the events behind `welcome.last_client_seq` are due again."""
         self._is_safe(welcome.last_client_seq)
 
-    def judge(self, event: pb.ServerEvent) -> Passage:
+    def judge(self, event: pb.ServerEvent) -> EventOrder:
         """Whether an event is to be passed on; if so, the books say that it was."""
         self._is_safe(event.client_seq)
         seq = event.server_seq
         if seq == 0:
-            return Passage.PASSES
+            return EventOrder.PASSES
         if seq <= self.last_server_seq:
-            return Passage.WAS_PASSED
+            return EventOrder.WAS_PASSED
         if seq > self.last_server_seq + 1:
-            return Passage.IS_EARLY
+            return EventOrder.IS_EARLY
         self.last_server_seq = seq
-        return Passage.PASSES
+        return EventOrder.PASSES
 
     def _is_safe(self, client_seq: int) -> None:
         self.safe_client_seq = max(self.safe_client_seq, client_seq)

@@ -17,18 +17,18 @@ from duologue.gateway.allowance import Allowance
 from duologue.gateway.backoff import Backoff
 from duologue.gateway.binding import Binder
 from duologue.gateway.channels import Channels
-from duologue.gateway.conversation import ConversationServicer, Desk
+from duologue.gateway.conversation import ConversationServicer, GatewayParts
 from duologue.gateway.guard import Guard
-from duologue.gateway.health import SERVICES, Health
+from duologue.gateway.health import SERVICES, GatewayHealth
 from duologue.gateway.jwks import WATCH_S, KeySet
 from duologue.gateway.jwks_source import source_of
 from duologue.gateway.keys import KeyRing
-from duologue.gateway.notices import Announcer
-from duologue.gateway.opening import Doorkeeper
+from duologue.gateway.notices import NoticeDater
 from duologue.gateway.options import server_options
 from duologue.gateway.quotas import Quotas
+from duologue.gateway.session_opening import SessionOpener
 from duologue.gateway.streams import Streams
-from duologue.gateway.tokens import TokenDesk
+from duologue.gateway.tokens import TokenChecker
 from duologue.gateway.watching import Watcher
 from duologue.health_servicer import HealthServicer
 from duologue.jwt_settings import JwtSettings
@@ -52,14 +52,14 @@ class Gateway:
         self,
         settings: Settings,
         streams: Streams,
-        health_: Health,
+        health_: GatewayHealth,
         port: int,
         http_address: str | None = None,
     ) -> None:
         self._settings = settings
         self._streams = streams
         self._health = health_
-        self._announcer = Announcer(UnixClock(), settings.decoding.tick_ms)
+        self._announcer = NoticeDater(UnixClock(), settings.decoding.tick_ms)
         self.address = f"{_host(settings.gateway.host)}:{port}"
         """Where clients find it."""
         self.http_address = http_address
@@ -98,8 +98,10 @@ async def serving(
     tell_certificate(watcher.metrics.certificate_left, "gateway", certificates)
     tell_certificate(watcher.metrics.certificate_left, "cluster", peers.certificates)
     channels = Channels(peers)
-    desk = _desk(settings, store, keys, channels, watcher, random or Random(), backoff or Backoff())
-    health_ = Health(store, on_check=watcher.store_checked)
+    parts = _parts(
+        settings, store, keys, channels, watcher, random or Random(), backoff or Backoff()
+    )
+    health_ = GatewayHealth(store, on_check=watcher.store_checked)
     allowance = Allowance(settings.gateway.calls_per_minute, MonotonicClock())
     guard = Guard(
         keys,
@@ -113,10 +115,10 @@ async def serving(
         # Also of those who never say who they are: no more than can be answered and refused.
         maximum_concurrent_rpcs=2 * settings.gateway.max_streams + _OTHER_CALLS,
     )
-    _add_services(server, desk, health_)
+    _add_services(server, parts, health_)
     port = _listen(server, settings.gateway, certificates)
     async with AsyncExitStack() as stack:
-        stack.push_async_callback(desk.channels.aclose)
+        stack.push_async_callback(parts.channels.aclose)
         if issuer is not None:
             # A file that is not there is a mistake; an issuer may come later.
             await issuer.start(must_be_there=not settings.jwt.is_url)
@@ -126,9 +128,9 @@ async def serving(
         await server.start()
         stack.push_async_callback(server.stop, _STOP_S)
         await stack.enter_async_context(running(health_.watch()))
-        http = serving_http(desk, allowance, certificates)
+        http = serving_http(parts, allowance, certificates)
         http_address = await stack.enter_async_context(http)
-        yield Gateway(settings, desk.streams, health_, port, http_address)
+        yield Gateway(settings, parts.streams, health_, port, http_address)
 
 
 def _issuer(settings: JwtSettings) -> KeySet | None:
@@ -140,7 +142,7 @@ def _issuer(settings: JwtSettings) -> KeySet | None:
 
 def _key_ring(settings: JwtSettings, store: Store, issuer: KeySet | None) -> KeyRing:
     unix_clock = UnixClock()
-    tokens = None if issuer is None else TokenDesk(settings, issuer, store, unix_clock)
+    tokens = None if issuer is None else TokenChecker(settings, issuer, store, unix_clock)
     return KeyRing(
         *(store.grant_of, MonotonicClock(), store.is_present),
         tokens=tokens,
@@ -149,7 +151,7 @@ def _key_ring(settings: JwtSettings, store: Store, issuer: KeySet | None) -> Key
     )
 
 
-def _desk(
+def _parts(
     settings: Settings,
     store: Store,
     keys: KeyRing,
@@ -157,7 +159,7 @@ def _desk(
     watcher: Watcher,
     random: Random,
     backoff: Backoff,
-) -> Desk:
+) -> GatewayParts:
     streams = Streams(
         settings.gateway.max_streams,
         settings.gateway.outbox_events,
@@ -174,26 +176,26 @@ def _desk(
     watcher.metrics.streams.set_function(lambda: len(streams))
     watcher.metrics.streams_limit.set(settings.gateway.max_streams)
     watcher.metrics.queue_depth.set_function(lambda: binder.num_waiting)
-    return Desk(
+    return GatewayParts(
         *(settings, store, keys, quotas, binder, channels, streams),
-        doorkeeper=Doorkeeper(
+        opener=SessionOpener(
             store, quotas, watcher.clock, on_made=watcher.metrics.tenants.session_made
         ),
-        announcer=Announcer(watcher.clock, settings.decoding.tick_ms),
+        announcer=NoticeDater(watcher.clock, settings.decoding.tick_ms),
         random=random,
         watcher=watcher,
         backoff=backoff,
     )
 
 
-def _add_services(server: grpc.aio.Server, desk: Desk, health_: Health) -> None:
+def _add_services(server: grpc.aio.Server, parts: GatewayParts, health_: GatewayHealth) -> None:
     conversation_pb2_grpc.add_ConversationServiceServicer_to_server(
-        ConversationServicer(desk), server
+        ConversationServicer(parts), server
     )
-    admin = AdminServicer(desk.settings, desk.store, desk.binder, desk.channels)
+    admin = AdminServicer(parts.settings, parts.store, parts.binder, parts.channels)
     admin_pb2_grpc.add_AdminServiceServicer_to_server(admin, server)
     health_pb2_grpc.add_HealthServicer_to_server(HealthServicer(health_.board), server)
-    if desk.settings.gateway.reflection:
+    if parts.settings.gateway.reflection:
         names = (*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, server)
 

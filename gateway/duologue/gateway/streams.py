@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from duologue.errors import CapacityExceeded, DuologueError, InvalidInput, QuotaExceeded
+from duologue.errors import CapacityExceeded, DuologueError, InvalidInput, QuotaUsedUp
 from duologue.gateway.errors import Draining, Replaced
 from duologue.gateway.outbox import Outbox
 from duologue.v1 import conversation_pb2 as pb
@@ -61,7 +61,7 @@ class Streams:
 
     @contextmanager
     def opened(self, tenant_id: str) -> Iterator[ClientStream]:
-        """A stream for as long as the block; raises Draining, CapacityExceeded or QuotaExceeded."""
+        """A stream for as long as the block; raises Draining, CapacityExceeded or QuotaUsedUp."""
         if self.is_draining:
             raise Draining("this gateway takes no new conversations: another one does")
         if len(self._open) >= self._max_streams:
@@ -69,7 +69,7 @@ class Streams:
                 f"this gateway carries {len(self._open)} conversations, as many as it may"
             )
         if self._num_of[tenant_id] >= self._max_of_tenant:
-            raise QuotaExceeded(
+            raise QuotaUsedUp(
                 f"a tenant may have {self._max_of_tenant} conversations open at one gateway",
                 retry_after_ms=_AGAIN_MS,
             )

@@ -8,7 +8,7 @@ import jwt
 
 from duologue.clock import Clock
 from duologue.errors import InvalidInput
-from duologue.gateway.errors import Unauthenticated
+from duologue.gateway.errors import NotAuthenticated
 from duologue.gateway.verifying_keys import VerifyingKey
 from duologue.grants import Grant, KeyTerms
 from duologue.jwt_settings import JwtSettings
@@ -19,13 +19,13 @@ MAX_CHARS = 12_000
 _MAX_TIME_S = 2**40
 
 
-class Keys(Protocol):
+class IssuerKeys(Protocol):
     """The issuer's."""
 
     async def find(self, kid: str | None, algorithm: str) -> VerifyingKey | None: ...
 
 
-class Tenants(Protocol):
+class TenantSource(Protocol):
     """The store's."""
 
     async def tenant(self, tenant_id: str) -> Tenant | None: ...
@@ -33,11 +33,11 @@ class Tenants(Protocol):
     async def put_tenant(self, tenant: Tenant, *, only_new: bool = False) -> Tenant: ...
 
 
-class TokenDesk:
+class TokenChecker:
     """Checks tokens. Whether their time is over is left to the caller, who knows what for."""
 
     def __init__(
-        self, settings: JwtSettings, keys: Keys, tenants: Tenants, unix_clock: Clock
+        self, settings: JwtSettings, keys: IssuerKeys, tenants: TenantSource, unix_clock: Clock
     ) -> None:
         self._settings = settings
         self._keys = keys
@@ -58,17 +58,17 @@ class TokenDesk:
     async def _claims(self, token: str) -> Mapping[str, Any]:
         """Those of a token that the issuer signed for us."""
         if len(token) > MAX_CHARS:
-            raise Unauthenticated(f"the token has more than {MAX_CHARS} characters")
+            raise NotAuthenticated(f"the token has more than {MAX_CHARS} characters")
         try:
             header = jwt.get_unverified_header(token)
         except jwt.PyJWTError:
-            raise Unauthenticated("this is neither an API key nor a token") from None
+            raise NotAuthenticated("this is neither an API key nor a token") from None
         algorithm, kid = header.get("alg"), header.get("kid")
         if algorithm not in self._settings.algorithms:
-            raise Unauthenticated("the token's algorithm is not taken here")
+            raise NotAuthenticated("the token's algorithm is not taken here")
         key = await self._keys.find(kid, algorithm)
         if key is None:
-            raise Unauthenticated("the token's key is not one of its issuer's")
+            raise NotAuthenticated("the token's key is not one of its issuer's")
         try:
             claims: Mapping[str, Any] = jwt.decode(
                 token,
@@ -79,7 +79,7 @@ class TokenDesk:
                 options=_OPTIONS,
             )
         except jwt.PyJWTError as error:
-            raise Unauthenticated(f"the token is not valid: {_reason(error)}") from None
+            raise NotAuthenticated(f"the token is not valid: {_reason(error)}") from None
         return claims
 
     def _lifetime(self, claims: Mapping[str, Any]) -> int:
@@ -88,7 +88,7 @@ class TokenDesk:
         expires_ms = _time_ms(claims, "exp")
         for name in ("nbf", "iat"):
             if name in claims and now_ms < _time_ms(claims, name) - leeway_ms:
-                raise Unauthenticated(f"the token is not valid yet ({name})")
+                raise NotAuthenticated(f"the token is not valid yet ({name})")
         return expires_ms + leeway_ms
 
     async def _tenant(self, claims: Mapping[str, Any]) -> Tenant:
@@ -99,13 +99,13 @@ class TokenDesk:
                 raise InvalidInput("no text")
             check_tenant_id(tenant_id)
         except InvalidInput:
-            raise Unauthenticated(f"the token's claim {name!r} names no tenant") from None
+            raise NotAuthenticated(f"the token's claim {name!r} names no tenant") from None
         tenant = await self._tenants.tenant(tenant_id)
         if tenant is None and self._settings.creates_tenants:
             await self._tenants.put_tenant(Tenant(tenant_id), only_new=True)
             tenant = await self._tenants.tenant(tenant_id)
         if tenant is None:
-            raise Unauthenticated("the token's tenant is not known here")
+            raise NotAuthenticated("the token's tenant is not known here")
         return tenant
 
 
@@ -137,7 +137,7 @@ def _time_ms(claims: Mapping[str, Any], name: str) -> int:
     value = claims[name]
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number or not math.isfinite(value) or abs(value) > _MAX_TIME_S:
-        raise Unauthenticated(f"the token's {name!r} is no time")
+        raise NotAuthenticated(f"the token's {name!r} is no time")
     return int(value * 1_000)
 
 

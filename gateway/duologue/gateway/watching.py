@@ -69,12 +69,12 @@ class Watcher:
         is_resumed: bool,
         began_ms: float,
         usage_before: Usage = _NOTHING,
-    ) -> "Watch":
+    ) -> "ConnectionWatch":
         """Of one connection, from its first request on."""
-        return Watch(self, tenant_id, session_id, is_resumed, began_ms, usage_before)
+        return ConnectionWatch(self, tenant_id, session_id, is_resumed, began_ms, usage_before)
 
 
-class Watch:
+class ConnectionWatch:
     """One client's connection to its session."""
 
     def __init__(

@@ -79,7 +79,7 @@ class ChatDoor:
 
     async def _body(self, request: Request) -> bytes:
         """All of it, in time and not too large."""
-        settings = self._door.desk.settings.gateway
+        settings = self._door.parts.settings.gateway
         body = bytearray()
         try:
             async with asyncio.timeout(settings.unary_ms / 1e3):
@@ -96,21 +96,21 @@ class ChatDoor:
         self, asked: ChatRequest, request: Request, grant: Grant
     ) -> tuple[ChatCall, ChatReply]:
         """The session that answers, under way."""
-        random_text = self._door.desk.doorkeeper.random_text
+        random_text = self._door.parts.opener.random_text
         reply = ChatReply(asked, f"chatcmpl-{random_text(12)}", int(time.time()))
         call = ChatCall(reply, credentials(request.headers))
         self._background.start(self._hold(call, grant), "a chat completion")
         return call, reply
 
     async def _hold(self, call: ChatCall, grant: Grant) -> None:
-        desk, tenant_id = self._door.desk, grant.tenant.tenant_id
+        parts, tenant_id = self._door.parts, grant.tenant.tenant_id
         failure: Exception | None = None
         try:
             with (
-                desk.streams.opened(tenant_id) as stream,
-                desk.watcher.metrics.tenants.conversing(tenant_id),
+                parts.streams.opened(tenant_id) as stream,
+                parts.watcher.metrics.tenants.conversing(tenant_id),
             ):
-                await Conversing(desk, stream, grant).hold(call.requests(), call)
+                await Conversing(parts, stream, grant).hold(call.requests(), call)
         except Exception as error:
             failure = error
         finally:

@@ -46,7 +46,7 @@ class CreateOutput:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class ItemHeard:
     """So many characters of an item were heard."""
 
     item_id: str
@@ -106,7 +106,7 @@ Wish = (
     UpdateSession
     | CreateItem
     | CreateOutput
-    | Heard
+    | ItemHeard
     | CreateResponse
     | CancelResponse
     | AppendText
@@ -203,7 +203,7 @@ def _content(item: Fields, kind: str) -> str:
     return "".join(texts)
 
 
-def _truncate(event: Fields) -> Heard:
+def _truncate(event: Fields) -> ItemHeard:
     item_id = event.needed_text("item_id")
     event.only("content_index", (0,), "an item has one part, 0")
     end_ms, chars = event.integer("audio_end_ms"), event.integer("heard_chars")
@@ -216,14 +216,14 @@ def _truncate(event: Fields) -> Heard:
             "and no millisecond of it but 0",
             "missing_required_parameter",
         )
-    return Heard(item_id, _count(chars), truncates=True)
+    return ItemHeard(item_id, _count(chars), truncates=True)
 
 
-def _heard(event: Fields) -> Heard:
+def _heard(event: Fields) -> ItemHeard:
     chars = event.integer("heard_chars")
     if chars is None:
         raise unusable("heard_chars", "heard_chars must be given", "missing_required_parameter")
-    return Heard(event.needed_text("item_id"), _count(chars), truncates=False)
+    return ItemHeard(event.needed_text("item_id"), _count(chars), truncates=False)
 
 
 def _count(chars: int) -> int:

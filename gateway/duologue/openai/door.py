@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse
 
 from duologue.errors import DuologueError
 from duologue.gateway.allowance import Allowance
-from duologue.gateway.conversation import Desk
+from duologue.gateway.conversation import GatewayParts
 from duologue.gateway.errors import refusal_of
 from duologue.gateway.keys import Metadata
 from duologue.gateway.rights import require_right
@@ -27,13 +27,13 @@ PLATFORMS_OWN = "default"
 class Door:
     """The gateway behind it, and how it names our settings."""
 
-    desk: Desk
+    parts: GatewayParts
     allowance: Allowance
     params: Mapping[str, str]
 
     async def admit(self, metadata: Metadata) -> Grant:
         """Who calls; raises the DuologueError that says why nobody whom we know."""
-        return await self.desk.keys.admit(metadata)
+        return await self.parts.keys.admit(metadata)
 
     def require_right(self, grant: Grant) -> None:
         """Raise NotAllowed unless they may talk."""
@@ -43,18 +43,18 @@ class Door:
         """What a session is to ask for, by the name that the client gave; raises InvalidInput."""
         if not name or (name == PLATFORMS_OWN and name not in await self.models()):
             return None
-        await self.desk.doorkeeper.check_model(name)
+        await self.parts.opener.check_model(name)
         return name
 
     async def models(self) -> list[str]:
         """What is served, by name."""
-        return sorted({each.model for each in await self.desk.store.batchers()})
+        return sorted({each.model for each in await self.parts.store.batchers()})
 
     async def close(self, grant: Grant, session_id: str | None) -> None:
         """Close a session that nobody can come back to, if there is one."""
         if session_id is not None:
             with suppress(DuologueError):
-                await self.desk.store.close_session(grant.tenant.tenant_id, session_id)
+                await self.parts.store.close_session(grant.tenant.tenant_id, session_id)
 
     def refused(self, error: Exception, grant: Grant | None = None) -> ApiError:
         """What the caller is told of it; it is counted like every refusal."""
@@ -63,7 +63,7 @@ class Door:
         tenant_id = "" if grant is None else grant.tenant.tenant_id
         is_operator = grant is not None and grant.tenant.is_operator
         refusal = refusal_of(error, tenant_id, for_operator=is_operator)
-        self.desk.watcher.refused(tenant_id, refusal)
+        self.parts.watcher.refused(tenant_id, refusal)
         return error_of(refusal, self.params)
 
 

@@ -31,7 +31,7 @@ _CLIENT_SPEAKS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class EventOutcome:
     """What a client's event leads to."""
 
     to_session: Sequence[pb.ConverseRequest] = ()
@@ -71,7 +71,7 @@ class RealtimeConversation:
             ]
         )
 
-    def take(self, data: str | None) -> Outcome:
+    def take(self, data: str | None) -> EventOutcome:
         """Follow a client's event, as its frame holds it; None is a frame that is no text.
 
         What cannot be followed is answered by an error.
@@ -85,8 +85,8 @@ class RealtimeConversation:
             except Unusable as error:
                 raise Unusable(error.error, asked.event_id) from None
         except Unusable as error:
-            return Outcome(to_client=self._dated([error.error.event(error.event_id)]))
-        return Outcome(outcome.to_session, self._dated(outcome.to_client))
+            return EventOutcome(to_client=self._dated([error.error.event(error.event_id)]))
+        return EventOutcome(outcome.to_session, self._dated(outcome.to_client))
 
     def closing(self) -> list[pb.ConverseRequest]:
         """The client has gone: the session is over."""
@@ -142,7 +142,7 @@ class RealtimeConversation:
 
     # What each event does.
 
-    def _follow(self, wish: asks.Wish) -> Outcome:
+    def _follow(self, wish: asks.Wish) -> EventOutcome:
         match wish:
             case asks.UpdateSession(changes):
                 return self._update(changes)
@@ -150,7 +150,7 @@ class RealtimeConversation:
                 return self._create_item(wish)
             case asks.CreateOutput():
                 return self._create_output(wish)
-            case asks.Heard():
+            case asks.ItemHeard():
                 return self._heard(wish)
             case asks.CreateResponse():
                 return self._create_response(wish)
@@ -171,7 +171,7 @@ class RealtimeConversation:
             case _:
                 assert_never(wish)
 
-    def _update(self, changes: Any) -> Outcome:
+    def _update(self, changes: Any) -> EventOutcome:
         named = changes.get("model")
         if named is not None and named != self.model:
             raise unusable(
@@ -186,9 +186,9 @@ class RealtimeConversation:
             self.config = self.config.merged(change)
             update = events_pb2.SessionUpdate(config=config_to_pb(change))
             requests = [self._event(events_pb2.ClientEvent(session_update=update))]
-        return Outcome(requests, [{"type": "session.updated", "session": self._session}])
+        return EventOutcome(requests, [{"type": "session.updated", "session": self._session}])
 
-    def _create_item(self, wish: asks.CreateItem) -> Outcome:
+    def _create_item(self, wish: asks.CreateItem) -> EventOutcome:
         message = Message(wish.role, wish.text, wish.item_id or self.names.new("item"))
         before = self._said.last_item_id
         is_known_at_once = self.has_begun and wish.role != "user"
@@ -198,7 +198,7 @@ class RealtimeConversation:
             append = events_pb2.ContextAppend(role=message.role, text=message.text)
             requests = [self._event(events_pb2.ClientEvent(context_append=append))]
         item = _item_told(message)
-        return Outcome(
+        return EventOutcome(
             requests,
             [
                 {"type": "conversation.item.added", "previous_item_id": before, "item": item},
@@ -206,7 +206,7 @@ class RealtimeConversation:
             ],
         )
 
-    def _create_output(self, wish: asks.CreateOutput) -> Outcome:
+    def _create_output(self, wish: asks.CreateOutput) -> EventOutcome:
         """What came of a call is known then; `response.create` lets the assistant tell of it."""
         item_id, before = wish.item_id or self.names.new("item"), self._said.last_item_id
         self._said.check_place(item_id, wish.previous_item_id)
@@ -217,7 +217,7 @@ class RealtimeConversation:
         self._said.know(item_id)
         result = events_pb2.ToolResult(call_id=wish.call_id, output=wish.output, is_silent=True)
         item = output_told(item_id, wish.call_id, wish.output)
-        return Outcome(
+        return EventOutcome(
             [self._event(events_pb2.ClientEvent(tool_result=result))],
             [
                 {"type": "conversation.item.added", "previous_item_id": before, "item": item},
@@ -225,7 +225,7 @@ class RealtimeConversation:
             ],
         )
 
-    def _heard(self, wish: asks.Heard) -> Outcome:
+    def _heard(self, wish: asks.ItemHeard) -> EventOutcome:
         response = self._responses.of_item(wish.item_id)
         if response is None:
             raise unusable("item_id", "item_id must be that of one of the last responses")
@@ -236,9 +236,9 @@ class RealtimeConversation:
             where = {"item_id": wish.item_id, "content_index": 0, "audio_end_ms": 0}
             truncated = {"type": "conversation.item.truncated", "heard_chars": wish.chars}
             told = [{**truncated, **where}]
-        return Outcome([self._event(events_pb2.ClientEvent(playback_ack=ack))], told)
+        return EventOutcome([self._event(events_pb2.ClientEvent(playback_ack=ack))], told)
 
-    def _tell_said(self, wish: asks.TellSaid) -> Outcome:
+    def _tell_said(self, wish: asks.TellSaid) -> EventOutcome:
         if not self._listens:
             raise unusable(
                 "type",
@@ -259,9 +259,9 @@ class RealtimeConversation:
             said.heard_chars = min(before + wish.heard_chars, 2**32 - 1)
         requests, _ = self._begin_with_what_waits()
         self._responses.tell(response, wish.text, is_end=wish.is_end)
-        return Outcome([*requests, self._event(events_pb2.ClientEvent(assistant_said=said))])
+        return EventOutcome([*requests, self._event(events_pb2.ClientEvent(assistant_said=said))])
 
-    def _create_response(self, wish: asks.CreateResponse) -> Outcome:
+    def _create_response(self, wish: asks.CreateResponse) -> EventOutcome:
         """Answer what the user said; with nothing said, the assistant speaks unasked."""
         is_asked = self._has_open_text or self._said.has_users_turn
         if is_asked and wish.instructions is not None:
@@ -275,13 +275,15 @@ class RealtimeConversation:
         requests, segment_ids = self._begin_with_what_waits()
         self._responses.await_one(Awaited(wish.metadata, segment_ids))
         if is_asked:
-            return Outcome([*requests, *self._commit().to_session])
+            return EventOutcome([*requests, *self._commit().to_session])
         create = events_pb2.ResponseCreate()
         if wish.instructions is not None:
             create.instructions = wish.instructions
-        return Outcome([*requests, self._event(events_pb2.ClientEvent(response_create=create))])
+        return EventOutcome(
+            [*requests, self._event(events_pb2.ClientEvent(response_create=create))]
+        )
 
-    def _cancel(self, response_id: str | None) -> Outcome:
+    def _cancel(self, response_id: str | None) -> EventOutcome:
         if self._listens:
             raise unusable("type", _CLIENT_SPEAKS, "unsupported")
         active = self._responses.active
@@ -297,18 +299,20 @@ class RealtimeConversation:
         if active is not None:
             cancel.response_id = active.number
         requests = [self._event(events_pb2.ClientEvent(response_cancel=cancel))]
-        return Outcome(requests, [] if active is not None else self._responses.cancelled())
+        return EventOutcome(requests, [] if active is not None else self._responses.cancelled())
 
-    def _say(self, event: events_pb2.ClientEvent) -> Outcome:
+    def _say(self, event: events_pb2.ClientEvent) -> EventOutcome:
         requests, _ = self._begin_with_what_waits()
         self._has_open_text = True
-        return Outcome([*requests, self._event(event)])
+        return EventOutcome([*requests, self._event(event)])
 
-    def _commit(self) -> Outcome:
+    def _commit(self) -> EventOutcome:
         if not self._has_open_text:
             raise unusable(None, "nothing was said since the last commit", "no_input")
         self._has_open_text, self._segment_id = False, None
-        return Outcome([self._event(events_pb2.ClientEvent(input_commit=events_pb2.InputCommit()))])
+        return EventOutcome(
+            [self._event(events_pb2.ClientEvent(input_commit=events_pb2.InputCommit()))]
+        )
 
     def _begin_with_what_waits(self) -> tuple[list[pb.ConverseRequest], frozenset[str]]:
         """Say the messages that wait, in a session that has begun then."""

@@ -38,16 +38,16 @@ async def converse(door: Door, socket: WebSocket) -> None:
         tenant = grant.tenant
         config = SessionConfig(model=await _model(door, socket))
         with (
-            door.desk.streams.opened(tenant.tenant_id) as stream,
-            door.desk.watcher.metrics.tenants.conversing(tenant.tenant_id),
+            door.parts.streams.opened(tenant.tenant_id) as stream,
+            door.parts.watcher.metrics.tenants.conversing(tenant.tenant_id),
         ):
             await socket.accept(PROTOCOL if PROTOCOL in protocols else None)
             conversation = RealtimeConversation(
-                Names(door.desk.doorkeeper.random_text(9)),
+                Names(door.parts.opener.random_text(9)),
                 socket.query_params.get("model") or PLATFORMS_OWN,
                 config,
                 tenant.output_tokens_per_minute
-                or door.desk.settings.sessions.default_output_tokens_per_minute,
+                or door.parts.settings.sessions.default_output_tokens_per_minute,
             )
             call = RealtimeCall(socket, conversation, metadata)
             await _hold(door, call, stream, grant)
@@ -69,8 +69,8 @@ async def _hold(door: Door, call: RealtimeCall, stream: ClientStream, grant: Gra
         await call.open()
         first = await _first_requests(call, stream)
         if first:
-            await door.desk.keys.check(call.invocation_metadata(), grant)
-            await Conversing(door.desk, stream, grant).hold(call.requests(first), call)
+            await door.parts.keys.check(call.invocation_metadata(), grant)
+            await Conversing(door.parts, stream, grant).hold(call.requests(first), call)
         await call.close(1000)
     except Exception as error:
         told = door.refused(error, grant)

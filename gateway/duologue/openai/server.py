@@ -20,7 +20,7 @@ from duologue.background import running
 from duologue.certificates import Certificates
 from duologue.errors import InvalidSetting
 from duologue.gateway.allowance import Allowance
-from duologue.gateway.conversation import Desk
+from duologue.gateway.conversation import GatewayParts
 from duologue.openai.api_error import ApiError
 from duologue.openai.chat_door import ChatDoor
 from duologue.openai.chat_request import PARAMS as CHAT
@@ -38,18 +38,18 @@ _STOP_S = 1
 
 @asynccontextmanager
 async def serving_http(
-    desk: Desk, allowance: Allowance, certificates: Certificates | None
+    parts: GatewayParts, allowance: Allowance, certificates: Certificates | None
 ) -> AsyncIterator[str | None]:
     """The doors for as long as the block, at the address that is given; None where there are none.
 
     Raises InvalidSetting for a port that is taken.
     """
-    settings = desk.settings.gateway
+    settings = parts.settings.gateway
     if settings.http_port is None:
         yield None
         return
-    chats = ChatDoor(Door(desk, allowance, CHAT))
-    door = Door(desk, allowance, {**REALTIME, "model": "model"})
+    chats = ChatDoor(Door(parts, allowance, CHAT))
+    door = Door(parts, allowance, {**REALTIME, "model": "model"})
     application = _application(door, chats, has_playground=settings.playground)
     with _listening(settings) as listener:
         server = _InBackground(_config(application, settings, certificates))

@@ -50,7 +50,7 @@ Cell = object
 """Shown as `str` has it, escaped. Numbers go to the right, None is a dash, a Verdict has colour."""
 
 
-class Page:
+class ReportPage:
     """Collects the parts of a report, then writes them. All text is escaped."""
 
     def __init__(self, title: str, lead: str = "") -> None:

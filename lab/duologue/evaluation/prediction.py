@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from duologue.evaluation.rows import Row
-from duologue.lane.judging import Judge, Judgement, Patience
+from duologue.lane.judging import Judge, Judgement, JudgingPatience
 from duologue.states import State
 
 
@@ -30,8 +30,8 @@ class Prediction:
             row=row,
             probabilities=read,
             decided=judgement.state,
-            after_pause=judge.decide(read, Patience.LOW),
-            after_silence=judge.decide(read, Patience.OUT),
+            after_pause=judge.decide(read, JudgingPatience.LOW),
+            after_silence=judge.decide(read, JudgingPatience.OUT),
         )
 
     @property

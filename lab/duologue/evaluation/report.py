@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from duologue.errors import InvalidInput
-from duologue.evaluation.page import Page
+from duologue.evaluation.page import ReportPage
 from duologue.runtime.assembly import Assembly
 
 JSON_FILE = "report.json"
@@ -36,7 +36,7 @@ def run_facts(assembly: Assembly) -> dict[str, Any]:
     }
 
 
-def show_facts(page: Page, facts: Mapping[str, Any]) -> None:
+def show_facts(page: ReportPage, facts: Mapping[str, Any]) -> None:
     """The facts of the run as a table at the end of a page."""
     page.heading("What was measured")
     shown = [(name.replace("_", " "), _in_words(value)) for name, value in facts.items()]
@@ -51,7 +51,7 @@ def make_folder(folder: Path) -> None:
         raise InvalidInput(f"report: {folder} cannot be made a folder: {error.strerror}") from error
 
 
-def write_report(folder: Path, report: Mapping[str, Any], page: Page) -> None:
+def write_report(folder: Path, report: Mapping[str, Any], page: ReportPage) -> None:
     """Write both files, replacing older ones."""
     text = dumps(report, indent=2, ensure_ascii=False)
     (folder / JSON_FILE).write_text(text + "\n", encoding="utf-8")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from duologue.evaluation.metrics import Share
 from duologue.evaluation.prediction import Prediction
 from duologue.evaluation.rows import Row
-from duologue.evaluation.targets import ROBUST, Outcome, Target
+from duologue.evaluation.targets import ROBUST, Target, TargetOutcome
 
 CHANGES: Mapping[str, Callable[[str], str]] = {
     "trailing blank": lambda text: text + " ",
@@ -32,9 +32,9 @@ class Changed:
         return Share.of(before.decided is not after.decided for before, after in pairs)
 
     @property
-    def outcome(self) -> Outcome:
+    def outcome(self) -> TargetOutcome:
         target = Target(f"decisions changed by {self.name}", ROBUST, is_ceiling=True)
-        return Outcome(target, self.share.value)
+        return TargetOutcome(target, self.share.value)
 
 
 def changed_rows(rows: Sequence[Row], name: str) -> list[Row]:

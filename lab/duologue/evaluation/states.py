@@ -13,7 +13,7 @@ from duologue.evaluation.metrics import (
     reliability,
 )
 from duologue.evaluation.prediction import Prediction
-from duologue.evaluation.targets import CALIBRATION, RECALL, Outcome
+from duologue.evaluation.targets import CALIBRATION, RECALL, TargetOutcome
 from duologue.states import State
 
 NUM_DRAWS = 200
@@ -106,14 +106,14 @@ class StateFigures:
         return (found[NUM_DRAWS // 40], found[-1 - NUM_DRAWS // 40]) if found else None
 
     @property
-    def outcomes(self) -> list[Outcome]:
+    def outcomes(self) -> list[TargetOutcome]:
         """The targets on recall and calibration with what was measured."""
         confusion = self.confusion
         recalls = [
-            Outcome(target, confusion.recall(state).value if state in self.labels else None)
+            TargetOutcome(target, confusion.recall(state).value if state in self.labels else None)
             for state, target in RECALL.items()
         ]
-        return [*recalls, Outcome(CALIBRATION, self.calibration_error)]
+        return [*recalls, TargetOutcome(CALIBRATION, self.calibration_error)]
 
     @property
     def mistakes(self) -> list[Prediction]:

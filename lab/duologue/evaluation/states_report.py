@@ -7,11 +7,11 @@ from typing import Any
 
 from duologue.evaluation import plots
 from duologue.evaluation.metrics import ReliabilityBin
-from duologue.evaluation.page import Page
+from duologue.evaluation.page import ReportPage
 from duologue.evaluation.prediction import Prediction
 from duologue.evaluation.robustness import Changed
 from duologue.evaluation.states import CategoryFigures, StateFigures
-from duologue.evaluation.targets import Outcome, show_targets
+from duologue.evaluation.targets import TargetOutcome, show_targets
 from duologue.states import State
 
 NUM_MISTAKES = 25
@@ -51,7 +51,7 @@ def states_json(figures: StateFigures, changed: Sequence[Changed] = ()) -> dict[
     }
 
 
-def all_outcomes(figures: StateFigures, changed: Sequence[Changed]) -> list[Outcome]:
+def all_outcomes(figures: StateFigures, changed: Sequence[Changed]) -> list[TargetOutcome]:
     """The targets with what was measured, those of robustness included."""
     return [*figures.outcomes, *(each.outcome for each in changed)]
 
@@ -63,7 +63,7 @@ def write_predictions(path: Path, predictions: Sequence[Prediction]) -> None:
             file.write(dumps(each.to_json(), ensure_ascii=False) + "\n")
 
 
-def show_states(page: Page, figures: StateFigures, changed: Sequence[Changed] = ()) -> None:
+def show_states(page: ReportPage, figures: StateFigures, changed: Sequence[Changed] = ()) -> None:
     """Targets, confusion, recall by label, category and situation, calibration, mistakes."""
     page.heading("Targets")
     outcomes = all_outcomes(figures, changed)
@@ -81,7 +81,7 @@ def show_states(page: Page, figures: StateFigures, changed: Sequence[Changed] = 
     _show_mistakes(page, figures)
 
 
-def _show_labels(page: Page, figures: StateFigures) -> None:
+def _show_labels(page: ReportPage, figures: StateFigures) -> None:
     confusion, argmax = figures.confusion, figures.argmax_confusion
     page.table(
         ["label", "recall", "precision", "false positives", "false negatives", "recall of argmax"],
@@ -116,7 +116,7 @@ def _show_labels(page: Page, figures: StateFigures) -> None:
     )
 
 
-def _show_patience(page: Page, figures: StateFigures) -> None:
+def _show_patience(page: ReportPage, figures: StateFigures) -> None:
     recalls = figures.recall_with_patience
     states = [state for state in figures.labels if state is not State.INCOMPLETE]
     page.table(
@@ -130,7 +130,7 @@ def _show_patience(page: Page, figures: StateFigures) -> None:
     )
 
 
-def _show_categories(page: Page, figures: StateFigures) -> None:
+def _show_categories(page: ReportPage, figures: StateFigures) -> None:
     page.heading("By category")
     shares = {f"{each.label}: {each.category or '–'}": each.recall for each in figures.categories}
     page.figure(
@@ -155,7 +155,7 @@ def _show_categories(page: Page, figures: StateFigures) -> None:
     )
 
 
-def _show_calibration(page: Page, figures: StateFigures) -> None:
+def _show_calibration(page: ReportPage, figures: StateFigures) -> None:
     page.heading("Calibration")
     error = figures.calibration_error
     low, high = figures.calibration_interval or (0.0, 1.0)
@@ -167,7 +167,7 @@ def _show_calibration(page: Page, figures: StateFigures) -> None:
     )
 
 
-def _show_mistakes(page: Page, figures: StateFigures) -> None:
+def _show_mistakes(page: ReportPage, figures: StateFigures) -> None:
     mistakes = figures.mistakes
     page.heading("Surest mistakes")
     page.paragraph(

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from duologue.evaluation.page import Page, Verdict
+from duologue.evaluation.page import ReportPage, Verdict
 from duologue.states import State
 
 
@@ -24,7 +24,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class TargetOutcome:
     """A target with what was measured; None where the data has nothing to measure it on."""
 
     target: Target
@@ -59,7 +59,7 @@ ROBUST = 0.02
 """The share of decisions that may change with what says nothing."""
 
 
-def show_targets(page: Page, outcomes: Sequence[Outcome], caption: str = "") -> None:
+def show_targets(page: ReportPage, outcomes: Sequence[TargetOutcome], caption: str = "") -> None:
     """A table of targets and figures; a missed target is shown, not hidden."""
     rows = [(each.target.name, each.measured, each.target, each.verdict) for each in outcomes]
     page.table(["figure", "measured", "target", ""], rows, caption)

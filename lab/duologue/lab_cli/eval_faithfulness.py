@@ -136,12 +136,14 @@ def _write(
     expected: "list[Reply]",
 ) -> None:
     from duologue.evaluation.faithfulness.report import faithfulness_json, show_faithfulness
-    from duologue.evaluation.page import Page
+    from duologue.evaluation.page import ReportPage
     from duologue.evaluation.report import run_facts, show_facts, write_report
 
     facts = run_facts(assembly)
     max_tokens = assembly.setup.decoding.max_reply_tokens
-    page = Page("Faithfulness", f"{len(prompts)} prompts, replies of up to {max_tokens} tokens")
+    page = ReportPage(
+        "Faithfulness", f"{len(prompts)} prompts, replies of up to {max_tokens} tokens"
+    )
     show_faithfulness(page, comparisons, prompts, expected, assembly.model.tokenizer)
     show_facts(page, facts)
     found = faithfulness_json(comparisons, expected, max_tokens)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from duologue.evaluation.states import StateFigures
     from duologue.evaluation.streaming.figures import StreamingFigures
     from duologue.evaluation.streaming.play import StreamingSettings
-    from duologue.evaluation.targets import Outcome
+    from duologue.evaluation.targets import TargetOutcome
     from duologue.runtime.assembly import Assembly
 
 _EPILOG = (
@@ -224,9 +224,9 @@ def _write(
     said: "list[StreamingFigures]",
     paced: "list[StreamingFigures]",
     plan: "StreamingSettings | None",
-) -> "list[Outcome]":
+) -> "list[TargetOutcome]":
     """Write all files; returns the targets with what was measured."""
-    from duologue.evaluation.page import Page
+    from duologue.evaluation.page import ReportPage
     from duologue.evaluation.report import run_facts, show_facts, write_report
     from duologue.evaluation.states_report import (
         all_outcomes,
@@ -237,7 +237,7 @@ def _write(
     from duologue.evaluation.streaming import report as streaming
 
     facts = run_facts(assembly)
-    page = Page("State decisions", f"{len(figures.predictions)} rows of {data.name}")
+    page = ReportPage("State decisions", f"{len(figures.predictions)} rows of {data.name}")
     found: dict[str, object] = {
         "kind": "states",
         "data": data.name,

@@ -10,7 +10,7 @@ import typer
 from duologue.cli.terminal import messages, output
 
 if TYPE_CHECKING:
-    from duologue.evaluation.targets import Outcome
+    from duologue.evaluation.targets import TargetOutcome
 
 AdapterOption = Annotated[
     str | None,
@@ -40,7 +40,7 @@ def bars() -> Iterator[Count]:
         yield count
 
 
-def print_outcomes(outcomes: "Sequence[Outcome]") -> None:
+def print_outcomes(outcomes: "Sequence[TargetOutcome]") -> None:
     """Targets with what was measured."""
     from rich.table import Table
 

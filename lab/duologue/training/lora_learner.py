@@ -47,7 +47,7 @@ class Update(nn.Module):
 
     @torch.no_grad()
     def take(self, update: LowRank) -> None:
-        """Be as this one is."""
+        """Take the numbers of another one of the same shape."""
         self.down.copy_(update.down)
         self.up.copy_(update.up / self._scale)
 
@@ -148,7 +148,7 @@ class Learner(nn.Module):
 
     @torch.no_grad()
     def take(self, head: StateHead) -> None:
-        """Be as this head of the same shape is; `mean` and `spread` stay what they are."""
+        """Take the numbers of a head of the same shape; `mean` and `spread` stay."""
         assert head.lora is not None, "a head without updates"
         own: dict[str, Any] = dict(self.updates.items())
         for name, update in own.items():

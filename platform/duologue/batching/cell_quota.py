@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from duologue.batching.roster import Roster, Sitting
-from duologue.errors import QuotaExceeded
+from duologue.errors import QuotaUsedUp
 
 _AGAIN_MS = 1_000
 
@@ -34,7 +34,7 @@ class CellQuota:
         self._looked_at: dict[str, int] = {}
 
     def check_seat(self, tenant_id: str, limit: int, num_tokens: int) -> None:
-        """Raise QuotaExceeded if another session with so many tokens is too much for the tenant.
+        """Raise QuotaUsedUp if another session with so many tokens is too much for the tenant.
 
         One session may sit in any case, however long it is.
         """
@@ -42,7 +42,7 @@ class CellQuota:
             return
         held = self._keep_within(tenant_id, limit - num_tokens)
         if held and held + num_tokens > limit:
-            raise QuotaExceeded(
+            raise QuotaUsedUp(
                 f"the tenant's sessions hold {held} cells at a batching actor, at most {limit},"
                 f" and another one needs {num_tokens}",
                 retry_after_ms=_AGAIN_MS,

@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from duologue.batching.inbox import Inbox
+from duologue.batching.command_queue import CommandQueue
+from duologue.batching.forward_health import ForwardHealth
 from duologue.batching.load_plan import RECENT_TICKS, Load, LoadPlan, next_plan
 from duologue.batching.messages import (
     Answer,
@@ -19,16 +20,15 @@ from duologue.batching.messages import (
     Delivery,
     Dismiss,
     GiveCells,
-    Leave,
     Seated,
     Stream,
+    StreamEnded,
     Take,
     Unseated,
     Work,
 )
-from duologue.batching.observer import Observer
-from duologue.batching.pacing import Company, Pacing
-from duologue.batching.pulse import Pulse
+from duologue.batching.observer import LoopObserver
+from duologue.batching.pacing import ForwardSharers, Pacing
 from duologue.batching.refusals import internal, overtaken, refusal
 from duologue.batching.roster import Sitting
 from duologue.batching.seating import Seating
@@ -77,13 +77,13 @@ class BatchLoop:
         deliver: Deliver,
         *,
         timer: Callable[[], float] = time.perf_counter,
-        observer: Observer | None = None,
+        observer: LoopObserver | None = None,
         turns: TenantTurns | None = None,
     ) -> None:
         """Without `turns`, slices go first in their order, whosever they are."""
-        self.inbox = Inbox(max_commands=64 + 4 * settings.max_sessions)
+        self.queue = CommandQueue(max_commands=64 + 4 * settings.max_sessions)
         self.clock = clock
-        self.pulse = Pulse(settings.healthy_within_ms, clock.now_ms())
+        self.forward_health = ForwardHealth(settings.healthy_within_ms, clock.now_ms())
         self.plan = LoadPlan()
         self.account = TickAccount(ticks)
         self._seating = seating
@@ -92,7 +92,7 @@ class BatchLoop:
         self._pacing = Pacing(ticks, settings.gather_ms)
         self._deliver = deliver
         self._timer = timer
-        self._observer = observer or Observer()
+        self._observer = observer or LoopObserver()
         self._turns = self._engine.turns = turns
         self._settles_at_ms = 0.0
         self._answers: list[Delivery] = []
@@ -106,14 +106,14 @@ class BatchLoop:
 
     def post(self, command: Command) -> None:
         """Hand in a command, from any thread; raises CapacityExceeded when too many wait."""
-        self.inbox.put(command)
+        self.queue.put(command)
 
     def run(self) -> None:
         """Work until `stop`; then everybody loses the seat."""
         while not self._is_stopping:
             patience_ms = self.patience_ms()
             if patience_ms > 0:
-                self.inbox.wait(patience_ms, at_least=self._num_awaited())
+                self.queue.wait(patience_ms, at_least=self._num_awaited())
             self.run_once()
         for sitting in self._seating.roster:
             self._unseat(sitting, BatcherUnavailable("the batching actor is being stopped"))
@@ -127,7 +127,7 @@ class BatchLoop:
     def stop(self) -> None:
         """Let `run` return after the present forward, from any thread."""
         self._is_stopping = True
-        self.inbox.ring()
+        self.queue.ring()
 
     def run_once(self) -> None:
         """Take in what came, run a forward if it is time for one, and look at the clock."""
@@ -137,7 +137,7 @@ class BatchLoop:
         now_ms = self.clock.now_ms()
         if now_ms >= self._settles_at_ms:
             self._settle(now_ms)
-        if now_ms >= self.pulse.probe_due_ms() and not self._engine.has_work:
+        if now_ms >= self.forward_health.probe_due_ms() and not self._engine.has_work:
             self._probe()
         self._flush()
 
@@ -145,14 +145,14 @@ class BatchLoop:
         """How long nothing has to be done, if no command comes."""
         now_ms = self.clock.now_ms()
         if self._engine.has_work:
-            return self._pacing.wait_ms(self._company(), self.account.shortest_forward_ms, now_ms)
-        return max(0.0, min(self._settles_at_ms, self.pulse.probe_due_ms()) - now_ms)
+            return self._pacing.wait_ms(self._sharers(), self.account.shortest_forward_ms, now_ms)
+        return max(0.0, min(self._settles_at_ms, self.forward_health.probe_due_ms()) - now_ms)
 
     def _num_awaited(self) -> int:
         """Commands worth waking up for."""
-        return self._company().num_due or 1 if self._engine.has_work else 1
+        return self._sharers().num_due or 1 if self._engine.has_work else 1
 
-    def _company(self) -> Company:
+    def _sharers(self) -> ForwardSharers:
         """Who might share the next forward."""
         tick = self._ticks.tick_at(self.clock.now_ms())
         num_under_way = num_due = num_next = 0
@@ -162,13 +162,13 @@ class BatchLoop:
             elif sitting.expected_tick in (tick, tick + 1) and self._is_speaking(sitting):
                 num_due += sitting.expected_tick == tick
                 num_next += sitting.expected_tick > tick
-        return Company(num_under_way, num_due, num_next)
+        return ForwardSharers(num_under_way, num_due, num_next)
 
     def _is_speaking(self, sitting: Sitting) -> bool:
         return self._engine.lane(sitting.key).is_speaking
 
     def _take_in(self) -> None:
-        for command in self.inbox.take():
+        for command in self.queue.take():
             if isinstance(command, Take):
                 self._take_seat(command)
                 continue
@@ -200,7 +200,7 @@ class BatchLoop:
         for sitting in self._seating.those_who_can_go(dismiss):
             self._unseat(sitting, BatcherUnavailable("the batching actor is being drained"))
 
-    def _follow(self, sitting: Sitting, command: Work | Change | GiveCells | Leave) -> None:
+    def _follow(self, sitting: Sitting, command: Work | Change | GiveCells | StreamEnded) -> None:
         try:
             match command:
                 case Work():
@@ -209,7 +209,7 @@ class BatchLoop:
                     self._seating.change(sitting, command)
                 case GiveCells():
                     self._seating.give_cells(sitting)
-                case Leave():
+                case StreamEnded():
                     self._seating.leave(sitting)
                     self._forget_slice(sitting)
         except DuologueError as error:
@@ -267,7 +267,7 @@ class BatchLoop:
             self._observer.forward_over(took_ms, num_rows)
             if self._turns is not None:
                 self._turns.took(took_ms)
-            self.pulse.beat(self.clock.now_ms())
+            self.forward_health.succeeded(self.clock.now_ms())
         for result in results:
             sitting = self._seating.roster.of(result.session_id)
             if sitting is not None and sitting.epoch == result.epoch and sitting.is_busy:
@@ -292,7 +292,7 @@ class BatchLoop:
 
     def _fail(self, error: Exception) -> None:
         """The forward itself failed: every slice under way is as if it had not begun."""
-        self.pulse.fail(error, self.clock.now_ms())
+        self.forward_health.failed(error, self.clock.now_ms())
         for sitting in self._seating.roster:
             if sitting.is_busy:
                 self._take_back(sitting, error)
@@ -366,12 +366,12 @@ class BatchLoop:
         except KVMemoryExhausted as error:
             # Sessions that ask for nothing hold all cells: theirs are only a cache.
             if not self._reclaim_cells():
-                self.pulse.fail(error, self.clock.now_ms())
+                self.forward_health.failed(error, self.clock.now_ms())
         except Exception as error:
             log.exception("the model does not compute any more")
-            self.pulse.fail(error, self.clock.now_ms())
+            self.forward_health.failed(error, self.clock.now_ms())
         else:
-            self.pulse.beat(self.clock.now_ms())
+            self.forward_health.succeeded(self.clock.now_ms())
 
     def _reclaim_cells(self) -> bool:
         """Whether an idle session had cells to give."""

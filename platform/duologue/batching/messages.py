@@ -62,7 +62,7 @@ class GiveCells:
 
 
 @dataclass(frozen=True, slots=True)
-class Leave:
+class StreamEnded:
     """The stream has ended, whatever became of its seat. Its last command."""
 
     stream: Stream
@@ -78,7 +78,7 @@ class Dismiss:
     """Whether also those whose reply is under way."""
 
 
-Command = Take | Work | Change | GiveCells | Leave | Dismiss
+Command = Take | Work | Change | GiveCells | StreamEnded | Dismiss
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from duologue.batching.tick_account import TickRecord
 from duologue.lane.slices import SliceResult
 
 
-class Observer:
+class LoopObserver:
     """Is told what the loop does, on the loop's thread; this one does nothing about it."""
 
     def forward_over(self, took_ms: float, num_rows: int) -> None:

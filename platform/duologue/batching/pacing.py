@@ -14,7 +14,7 @@ CROWD_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Company:
+class ForwardSharers:
     """Who shares the next forward, or might."""
 
     num_under_way: int
@@ -37,27 +37,27 @@ class Pacing:
         """A slice came in when nothing was under way: others may come at the same time."""
         self._gathers_until = taken_ms + self._gather_ms
 
-    def wait_ms(self, company: Company, forward_ms: float, now_ms: float) -> float:
+    def wait_ms(self, sharers: ForwardSharers, forward_ms: float, now_ms: float) -> float:
         """How long the next forward waits, which takes at least `forward_ms`."""
         if not self._gather_ms:
             return 0.0
         until_ms = self._gathers_until
         tick = self._ticks.tick_at(now_ms)
-        if company.num_due:
+        if sharers.num_due:
             until_ms = max(
                 until_ms, self._ticks.start_of(tick) + CROWD_SHARE * self._ticks.period_ms
             )
         next_ms = self._ticks.start_of(tick + 1)
-        if _waits_for_next(company, next_ms - now_ms, forward_ms):
+        if _waits_for_next(sharers, next_ms - now_ms, forward_ms):
             until_ms = max(until_ms, next_ms)
         return max(0.0, until_ms - now_ms)
 
 
-def _waits_for_next(company: Company, left_ms: float, forward_ms: float) -> bool:
+def _waits_for_next(sharers: ForwardSharers, left_ms: float, forward_ms: float) -> bool:
     """Whether a forward that would run into the next tick begins with it instead.
 
     The sum of the waits decides: what is under way waits for the tick's start, or everybody who
     asks then waits for the rest of the forward.
     """
     overlap_ms = forward_ms - left_ms
-    return company.num_under_way * left_ms < company.num_next * overlap_ms
+    return sharers.num_under_way * left_ms < sharers.num_next * overlap_ms

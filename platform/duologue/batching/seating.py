@@ -6,8 +6,8 @@ from typing import Protocol
 
 from duologue.batching.cell_quota import CellQuota
 from duologue.batching.messages import Change, Dismiss, GiveCells, Take
+from duologue.batching.model_limits import ModelLimits
 from duologue.batching.roster import Roster, Sitting
-from duologue.batching.vetting import Vetting
 from duologue.engine.turns import Turns
 from duologue.errors import CapacityExceeded, InvalidInput
 from duologue.lane.lane import Lane
@@ -56,7 +56,7 @@ class Seating:
         self,
         engine: MergedEngine,
         chat: ChatFormat,
-        vetting: Vetting,
+        limits: ModelLimits,
         max_sessions: int,
         share_prefixes: SharingName = "tenant",
     ) -> None:
@@ -66,7 +66,7 @@ class Seating:
         self.is_draining = False
         """Whether nobody is seated any more."""
         self._chat = chat
-        self._vetting = vetting
+        self._limits = limits
         self._share_prefixes = share_prefixes
         self.cell_quota = CellQuota(engine, self.roster, self.give_cells)
 
@@ -82,9 +82,9 @@ class Seating:
                 "must be the first message of a stream, and the only one", field="take_seat"
             )
         self.roster.check_epoch(take.key, take.epoch)
-        self._vetting.check_strategy(take.strategy)
-        self._vetting.check_lane(take.lane)
-        self._vetting.check_profile(take.profile)
+        self._limits.check_strategy(take.strategy)
+        self._limits.check_lane(take.lane)
+        self._limits.check_profile(take.profile)
         lane = take.lane.lane(self._chat)
         present = self.roster.of(take.key)
         if present is None:
@@ -116,7 +116,7 @@ class Seating:
 
     def change(self, sitting: Sitting, change: Change) -> None:
         """Other ways from the next slice on; raises InvalidInput."""
-        self._vetting.check_profile(change.profile)
+        self._limits.check_profile(change.profile)
         self.engine.change(sitting.key, sitting.epoch, change.profile)
         sitting.profile = change.profile
 
@@ -127,7 +127,7 @@ class Seating:
 
     def check_slice(self, work: Slice) -> None:
         """Raise InvalidInput for a slice that no lane of this model can take."""
-        self._vetting.check_slice(work)
+        self._limits.check_slice(work)
 
     def note_lane(self, sitting: Sitting) -> None:
         """Remember the lane as it is, to be able to return to it."""

@@ -50,11 +50,11 @@ def top(
 
 
 async def _look(client: "Client", limit: int) -> View:
-    from duologue.cli.top_picture import Sight, picture
+    from duologue.cli.top_picture import PlatformSnapshot, picture
     from duologue.clock import UnixClock
 
     admin = client.admin
-    sight = Sight(
+    snapshot = PlatformSnapshot(
         await admin.capacity(),
         await admin.nodes(),
         await admin.tenants(),
@@ -63,12 +63,12 @@ async def _look(client: "Client", limit: int) -> View:
     )
     value = {
         "at_ms": round(UnixClock().now_ms()),
-        "capacity": as_dict(sight.capacity),
-        **as_dict(sight.nodes),
-        "tenants": [as_dict(tenant) for tenant in sight.tenants],
-        "sessions": [as_dict(session) for session in sight.sessions],
+        "capacity": as_dict(snapshot.capacity),
+        **as_dict(snapshot.nodes),
+        "tenants": [as_dict(tenant) for tenant in snapshot.tenants],
+        "sessions": [as_dict(session) for session in snapshot.sessions],
     }
-    return View(value, lambda room: picture(sight, room))
+    return View(value, lambda room: picture(snapshot, room))
 
 
 def register(app: typer.Typer) -> None:

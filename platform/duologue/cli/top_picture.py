@@ -56,7 +56,7 @@ _SESSIONS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class PlatformSnapshot:
     """What a platform told at one time."""
 
     capacity: GetCapacityResponse
@@ -68,18 +68,18 @@ class Sight:
     """How many were asked for."""
 
 
-def picture(sight: Sight, room: Room) -> RenderableType:
+def picture(snapshot: PlatformSnapshot, room: Room) -> RenderableType:
     """All of it, one table below the other; the sessions get the lines that are left."""
-    nodes, batchers = sight.nodes.nodes, sight.nodes.batchers
-    sessions = sorted(sight.sessions, key=lambda each: each.status != SESSION_STATUS_LIVE)
-    is_cut = len(sessions) >= sight.limit
-    tenants = f"Tenants, by the newest {sight.limit} sessions" if is_cut else "Tenants"
-    parts: list[RenderableType] = [capacity_line(sight.capacity)]
+    nodes, batchers = snapshot.nodes.nodes, snapshot.nodes.batchers
+    sessions = sorted(snapshot.sessions, key=lambda each: each.status != SESSION_STATUS_LIVE)
+    is_cut = len(sessions) >= snapshot.limit
+    tenants = f"Tenants, by the newest {snapshot.limit} sessions" if is_cut else "Tenants"
+    parts: list[RenderableType] = [capacity_line(snapshot.capacity)]
     num_left = None if room.height is None else room.height - len(parts)
     for title, columns, rows, num_below in (
         ("Nodes", _NODES, [*map(_node_row, nodes)], 3),
         ("Replicas", _REPLICAS, [*map(_replica_row, batchers)], 2),
-        (tenants, _TENANTS, _most_live_first(sight), 1),
+        (tenants, _TENANTS, _most_live_first(snapshot), 1),
         ("Sessions", _SESSIONS, [*map(_session_row, sessions)], 0),
     ):
         height = None if num_left is None else _height(num_left, num_below)
@@ -132,11 +132,11 @@ def _trouble(batcher: Batcher) -> Text:
     return Text(", ").join(part for part in parts if part.plain)
 
 
-def _most_live_first(sight: Sight) -> list[Sequence[str | Text]]:
+def _most_live_first(snapshot: PlatformSnapshot) -> list[Sequence[str | Text]]:
     """A row for each tenant, those with most live sessions first."""
     rows: list[tuple[int, Sequence[str | Text]]] = []
-    for tenant in sight.tenants:
-        mine = [each for each in sight.sessions if each.tenant_id == tenant.tenant_id]
+    for tenant in snapshot.tenants:
+        mine = [each for each in snapshot.sessions if each.tenant_id == tenant.tenant_id]
         num_live = sum(each.status == SESSION_STATUS_LIVE for each in mine)
         tokens = (
             sum(each.usage.input_tokens for each in mine),

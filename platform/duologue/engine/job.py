@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from duologue.engine.seat import Seat
 from duologue.errors import DuologueError
 from duologue.lane.slices import Slice, SliceBroken, SliceResult
-from duologue.strategies.base import Demand, Outcome, SliceRun
+from duologue.strategies.base import Demand, ForwardOutcome, SliceRun
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class Job:
         most = max(work.reply_tokens, num_read) if self.demand.speak else num_read + 1
         return max(1, most - self.num_forwards)
 
-    def take(self, outcome: Outcome, num_rows: int) -> None:
+    def take(self, outcome: ForwardOutcome, num_rows: int) -> None:
         """What a forward with `num_rows` rows of this job gave."""
         self.num_forwards += 1
         self.num_rows += num_rows
@@ -56,7 +56,7 @@ class Job:
 
     def find_computed(self) -> None:
         """All that it wanted is in a shared opening: there is nothing to compute or to read."""
-        self._advance(Outcome())
+        self._advance(ForwardOutcome())
 
     def fail(self, error: DuologueError) -> None:
         """End the slice here. What it did holds; what it had only predicted is rolled back."""
@@ -85,7 +85,7 @@ class Job:
             error=self._error,
         )
 
-    def _advance(self, outcome: Outcome | None) -> None:
+    def _advance(self, outcome: ForwardOutcome | None) -> None:
         try:
             self.demand = next(self._slicing) if outcome is None else self._slicing.send(outcome)
         except StopIteration:

@@ -33,7 +33,7 @@ class Passage:
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class _RowsPart:
     channel: Channel
     num_rows: int
     is_whole: bool
@@ -80,7 +80,7 @@ def _take(job: Job, slot: Slot, memory: KVMemory, count: int) -> list[int]:
         return memory.take(slot, count)
 
 
-def _parts(job: Job, max_rows: int) -> Sequence[_Part]:
+def _parts(job: Job, max_rows: int) -> Sequence[_RowsPart]:
     demand = job.demand
     wanted = [Channel.TRUNK]
     wanted += [Channel.OUTPUT] if demand.speak else []
@@ -90,7 +90,7 @@ def _parts(job: Job, max_rows: int) -> Sequence[_Part]:
         missing = job.seat.lane.channel(channel).num_uncached
         num_rows = min(missing, room)
         if num_rows:
-            parts.append(_Part(channel, num_rows, num_rows == missing))
+            parts.append(_RowsPart(channel, num_rows, num_rows == missing))
             room -= num_rows
         if num_rows < missing and channel is Channel.TRUNK:
             break

@@ -9,7 +9,7 @@ from duologue.forward.sampling_settings import SamplingSettings
 from duologue.forward.state_head import StateHead
 from duologue.kv.channel import Channel
 from duologue.states import State
-from duologue.strategies.base import Outcome
+from duologue.strategies.base import ForwardOutcome
 
 GREEDY = SamplingSettings()
 """Look-ahead is what the model finds likeliest, however the reply is sampled."""
@@ -43,7 +43,7 @@ class Readers:
                 history.append([*lane.trunk.tokens, *lane.output.tokens] if counts else ())
         return TokenRequests(settings, draws, history)
 
-    def outcomes(self, passages: Sequence[Passage], answers: Answers) -> list[Outcome]:
+    def outcomes(self, passages: Sequence[Passage], answers: Answers) -> list[ForwardOutcome]:
         """One outcome per passage, in their order."""
         tokens = iter(answers.tokens)
         states = iter(self._states(answers.probabilities))
@@ -57,7 +57,7 @@ class Readers:
                     look_ahead = next(tokens)
                 elif stretch.reads_logits:
                     reply_token = next(tokens)
-            outcomes.append(Outcome(probabilities, look_ahead, reply_token))
+            outcomes.append(ForwardOutcome(probabilities, look_ahead, reply_token))
         return outcomes
 
     def _states(self, rows: Sequence[Sequence[float]]) -> list[Mapping[State, float]]:

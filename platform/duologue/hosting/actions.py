@@ -68,7 +68,7 @@ class AskTokens:
     """Ask for more reply tokens of the tenant's: `Host.rationed` takes the answer."""
 
 
-class Ending(StrEnum):
+class EndOfHosting(StrEnum):
     """Why a host gives its session up."""
 
     CLOSED = "closed"
@@ -85,7 +85,7 @@ class Ending(StrEnum):
 class Leave:
     """The session is no longer held here. The last action."""
 
-    ending: Ending
+    ending: EndOfHosting
     reason: str
     """For people."""
 

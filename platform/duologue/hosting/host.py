@@ -5,13 +5,13 @@ from enum import Enum, auto
 from math import ceil
 
 from duologue.clock import TickClock
-from duologue.errors import DuologueError, SessionOver, StaleEpoch
+from duologue.errors import DuologueError, SessionEnded, StaleEpoch
 from duologue.events import ClientEvent, Envelope, Interrupted, ResponseDone
 from duologue.hosting.actions import (
     Action,
     Adjust,
     AskTokens,
-    Ending,
+    EndOfHosting,
     FindSeat,
     Keep,
     Leave,
@@ -20,10 +20,10 @@ from duologue.hosting.actions import (
     Submit,
     Write,
 )
-from duologue.hosting.audience import Audience
-from duologue.hosting.beat import Beat
-from duologue.hosting.observer import Observer, Unobserved
+from duologue.hosting.observer import HostObserver, Unobserved
 from duologue.hosting.ration import Ration
+from duologue.hosting.session_ticks import SessionTicks
+from duologue.hosting.unseen_events import UnseenEvents
 from duologue.lane.slices import SliceResult
 from duologue.lane.state import LaneState
 from duologue.notices import Backpressure, Notice, NoticeEvent, QuotaReached
@@ -63,18 +63,18 @@ class Host:
         settings: SessionSettings,
         now_ms: float,
         *,
-        observer: Observer | None = None,
+        observer: HostObserver | None = None,
         ration: Ration | None = None,
     ) -> None:
         """A session that was just brought to life."""
         self.chronicle = chronicle
-        self.audience = Audience(chronicle.last_server_seq, settings.unseen_events)
+        self.unseen = UnseenEvents(chronicle.last_server_seq, settings.unseen_events)
         self.ration = ration or Ration()
         """Of its tenant's reply tokens."""
-        self.ending: Ending | None = None
+        self.ending: EndOfHosting | None = None
         self._observer = observer or Unobserved()
         self._settings = settings
-        self._beat = Beat(ticks)
+        self._session_ticks = SessionTicks(ticks)
         self._seat = _Seat.LOST
         self._seat_lost_ms = now_ms
         self._setup_told = chronicle.session.setup
@@ -93,7 +93,7 @@ class Host:
     ) -> None:
         """The client says something, which came as `source`; a repeat is passed over.
 
-        Raises InvalidInput for a gap before it, SessionOver when the session is closed.
+        Raises InvalidInput for a gap before it, SessionEnded when the session is closed.
         """
         self._require_held()
         is_new = client_seq > self.chronicle.last_client_seq
@@ -112,16 +112,16 @@ class Host:
         """
         self._require_held()
         self.events_after(server_seq)
-        self.audience.attach(server_seq)
+        self.unseen.attach(server_seq)
         self._active_ms = now_ms
 
     def detach(self) -> None:
         """The connection is gone; the session goes on as long as it has something to do."""
-        self.audience.detach()
+        self.unseen.detach()
 
     def saw(self, server_seq: int) -> None:
         """The client has read so far."""
-        self.audience.saw(server_seq, self.chronicle.shown_seq)
+        self.unseen.saw(server_seq, self.chronicle.shown_seq)
 
     def seated(self) -> None:
         """A seat was taken, with what `FindSeat` said."""
@@ -170,11 +170,11 @@ class Host:
 
     def overtaken(self) -> None:
         """Somebody else holds the session: stop at once, and show nothing any more."""
-        self._leave(Ending.OVERTAKEN, "another process holds the session")
+        self._leave(EndOfHosting.OVERTAKEN, "another process holds the session")
 
     def give_up(self, reason: str) -> None:
         """It cannot go on here: stop at once. What is not kept has not happened."""
-        self._leave(Ending.MOVING, reason)
+        self._leave(EndOfHosting.MOVING, reason)
 
     # What follows from it.
 
@@ -213,7 +213,7 @@ class Host:
         if self.chronicle.session.is_closed:
             times.append(self._active_ms + LINGER_MS)
         elif self.chronicle.session.is_busy:
-            times.append(self._beat.overdue_ms)
+            times.append(self._session_ticks.overdue_ms)
         else:
             times += self._session_times(now_ms)
         late = [ms for ms in times if ms > now_ms]  # what is past waits for something else
@@ -229,7 +229,7 @@ class Host:
             return [self._active_ms + self._settings.sleep_after_ms]
         times = [] if pending.elapse_ms is None else [pending.elapse_ms]
         if pending.slice_ms is not None and self._seat is _Seat.TAKEN:
-            times.append(self._beat.next_ms(pending.slice_ms, now_ms))
+            times.append(self._session_ticks.next_ms(pending.slice_ms, now_ms))
         return times
 
     def _pending(self, now_ms: float) -> Pending:
@@ -237,7 +237,7 @@ class Host:
 
     @property
     def _may_speak(self) -> bool:
-        return not (self.audience.is_behind or self.ration.is_empty)
+        return not (self.unseen.is_behind or self.ration.is_empty)
 
     def _is_quiet(self, now_ms: float) -> bool:
         """Nothing to do until something happens."""
@@ -247,7 +247,7 @@ class Host:
 
     def _waits_for_tokens(self, now_ms: float) -> bool:
         """Whether a reply would go on if there were tokens."""
-        if not self.ration.is_empty or self.audience.is_behind:
+        if not self.ration.is_empty or self.unseen.is_behind:
             return False
         wanted_ms = self.chronicle.pending(now_ms, may_speak=True).slice_ms
         return wanted_ms is not None and wanted_ms != self._pending(now_ms).slice_ms
@@ -261,7 +261,7 @@ class Host:
 
     def _mind_the_seat(self, now_ms: float) -> None:
         session = self.chronicle.session
-        if session.is_busy and now_ms >= self._beat.overdue_ms:
+        if session.is_busy and now_ms >= self._session_ticks.overdue_ms:
             self._lose_seat(now_ms)
         if self._seat is _Seat.LOST and not session.is_closed:
             self._seat, self._setup_told = _Seat.SOUGHT, session.setup
@@ -274,8 +274,8 @@ class Host:
         self.chronicle.abandon(now_ms)
 
     def _mind_the_client(self, now_ms: float) -> None:
-        if self.audience.falls_behind(self.chronicle.shown_seq):
-            waiting = self.audience.num_unseen(self.chronicle.shown_seq)
+        if self.unseen.falls_behind(self.chronicle.shown_seq):
+            waiting = self.unseen.num_unseen(self.chronicle.shown_seq)
             self._tell(Backpressure(waiting), now_ms)
 
     def _mind_the_ration(self, now_ms: float) -> None:
@@ -297,7 +297,7 @@ class Host:
         is_moving = self._leaves_by_ms is not None and now_ms >= self._leaves_by_ms
         if self._seat is not _Seat.TAKEN or is_moving:
             return
-        if not self._beat.may_submit(self._pending(now_ms).slice_ms, now_ms):
+        if not self._session_ticks.may_submit(self._pending(now_ms).slice_ms, now_ms):
             return
         work = self.chronicle.next_slice(now_ms, self._tick(now_ms))
         if work is None:
@@ -309,7 +309,7 @@ class Host:
         allowed = max(0, self.ration.left_tokens) if self._may_speak else 0
         if work.reply_tokens > allowed:
             work = replace(work, reply_tokens=allowed)
-        self._beat.submitted(now_ms)
+        self._session_ticks.submitted(now_ms)
         self._observer.departed(work, now_ms)
         self._active_ms = now_ms
         self._waiting.append(Submit(work))
@@ -324,21 +324,21 @@ class Host:
         if self.chronicle.is_writing:
             return
         if self._leaves_by_ms is not None and now_ms >= self._leaves_by_ms:
-            self._leave(Ending.MOVING, self._leave_reason)
+            self._leave(EndOfHosting.MOVING, self._leave_reason)
         elif self.chronicle.session.is_closed:
-            if self.audience.is_attached or now_ms - self._active_ms >= LINGER_MS:
-                self._leave(Ending.CLOSED, "the session is closed")
+            if self.unseen.is_attached or now_ms - self._active_ms >= LINGER_MS:
+                self._leave(EndOfHosting.CLOSED, "the session is closed")
         elif self._leaves_by_ms is not None and self._is_quiet(now_ms):
-            self._leave_in_order(Ending.MOVING, self._leave_reason)
+            self._leave_in_order(EndOfHosting.MOVING, self._leave_reason)
         elif self._is_quiet(now_ms) and self._has_slept_in(now_ms):
-            self._leave_in_order(Ending.ASLEEP, "nobody said anything for long")
+            self._leave_in_order(EndOfHosting.ASLEEP, "nobody said anything for long")
         elif self._seat is not _Seat.TAKEN and now_ms - self._seat_lost_ms >= SEAT_WITHIN_MS:
-            self._leave(Ending.MOVING, "no batching actor has a seat")
+            self._leave(EndOfHosting.MOVING, "no batching actor has a seat")
 
     def _has_slept_in(self, now_ms: float) -> bool:
         return now_ms - self._active_ms >= self._settings.sleep_after_ms
 
-    def _leave_in_order(self, ending: Ending, reason: str) -> None:
+    def _leave_in_order(self, ending: EndOfHosting, reason: str) -> None:
         """Leave a checkpoint behind, so that whoever comes next has little to replay."""
         checkpoint = self.chronicle.next_checkpoint()
         if checkpoint is not None:
@@ -353,7 +353,7 @@ class Host:
             case Checkpoint():
                 self._waiting.append(Keep(what))
 
-    def _leave(self, ending: Ending, reason: str) -> None:
+    def _leave(self, ending: EndOfHosting, reason: str) -> None:
         if self.ending is None:
             self.ending = ending
             self._waiting.append(Leave(ending, reason))
@@ -364,16 +364,16 @@ class Host:
                 self._usage_after_seq = envelope.server_seq
 
     def _tell(self, event: NoticeEvent, now_ms: float, after_seq: int = 0) -> None:
-        if self.audience.is_attached:
+        if self.unseen.is_attached:
             notice = Notice(self._tick(now_ms), self.chronicle.session.epoch, event)
             self._waiting.append(Notify(notice, after_seq))
 
     def _tick(self, now_ms: float) -> int:
-        return self._beat.ticks.tick_at(now_ms)
+        return self._session_ticks.ticks.tick_at(now_ms)
 
     def _require_held(self) -> None:
-        if self.ending is Ending.CLOSED:
-            raise SessionOver(f"session {self.chronicle.session.session_id} is closed")
+        if self.ending is EndOfHosting.CLOSED:
+            raise SessionEnded(f"session {self.chronicle.session.session_id} is closed")
         if self.ending is not None:
             raise StaleEpoch(
                 f"session {self.chronicle.session.session_id} is no longer held here: {self.ending}"

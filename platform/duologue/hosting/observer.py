@@ -8,7 +8,7 @@ from duologue.lane.slices import Slice, SliceResult
 from duologue.usage import Usage
 
 
-class Observer(Protocol):
+class HostObserver(Protocol):
     """Told of everything at once; `duologue.telemetry.session_spans.SessionSpans` is one."""
 
     def received(self, event: ClientEvent, now_ms: float) -> None:

@@ -20,7 +20,7 @@ TOLERANCE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Demand:
+class BatcherDemand:
     """What one batching actor says of itself."""
 
     seats_share: float
@@ -41,7 +41,7 @@ class Demand:
         )
 
 
-def wanted_batchers(demands: Sequence[Demand], *, present: int) -> int:
+def wanted_batchers(demands: Sequence[BatcherDemand], *, present: int) -> int:
     """How many there should be; `present` when nobody says anything, or those that start have not
     yet spoken."""
     if not demands or len(demands) < present:

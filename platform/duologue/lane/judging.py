@@ -7,7 +7,7 @@ from enum import Enum, auto
 from duologue.states import State, decide
 
 
-class Patience(Enum):
+class JudgingPatience(Enum):
     """How long to wait for more of an utterance that is undecided."""
 
     NORMAL = auto()
@@ -32,7 +32,11 @@ class Judge:
         assert acted_on, "a judge must be able to come to a decision"
 
     def decide(
-        self, probabilities: Mapping[State, float], patience: Patience, *, keeps: bool = False
+        self,
+        probabilities: Mapping[State, float],
+        patience: JudgingPatience,
+        *,
+        keeps: bool = False,
     ) -> State:
         """The state to act on, as it was read after one token; INCOMPLETE means not to act yet.
 
@@ -42,7 +46,7 @@ class Judge:
         anything else can be chosen, nor HOLD below its threshold. A state that the head does not
         know is never acted on.
         """
-        if patience is Patience.OUT:
+        if patience is JudgingPatience.OUT:
             lowered = dict.fromkeys(self._last_choices(probabilities, keeps), 0.0)
         else:
             lowered = {
@@ -54,11 +58,11 @@ class Judge:
             lowered[State.HOLD] = self.thresholds[State.HOLD]
         return decide(probabilities, lowered)
 
-    def threshold(self, state: State, patience: Patience) -> float:
+    def threshold(self, state: State, patience: JudgingPatience) -> float:
         """What the probability of a state that is acted on has to reach; 0 if patience is OUT."""
-        if patience is Patience.OUT:
+        if patience is JudgingPatience.OUT:
             return 0.0
-        is_lowered = patience is Patience.LOW and state is not State.NON_QUERY
+        is_lowered = patience is JudgingPatience.LOW and state is not State.NON_QUERY
         return self.thresholds[state] * (self.low_patience_scale if is_lowered else 1.0)
 
     def _last_choices(self, probabilities: Mapping[State, float], keeps: bool) -> set[State]:
@@ -77,4 +81,4 @@ class Judgement:
     """After the token that decided, or the last one of the input when none did."""
     look_ahead_tokens: int
     """How many tokens past the input the decision was found."""
-    patience: Patience
+    patience: JudgingPatience

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from duologue.errors import DuologueError
-from duologue.lane.judging import Judgement, Patience
+from duologue.lane.judging import Judgement, JudgingPatience
 from duologue.lane.steps import EndReason, Note, Step
 from duologue.text.token_edit import TokenEdit
 
@@ -34,7 +34,7 @@ class Slice:
     model would."""
     edit: TokenEdit | None = None
     """How the utterance changed since the last slice."""
-    patience: Patience = Patience.NORMAL
+    patience: JudgingPatience = JudgingPatience.NORMAL
     heard: Heard | None = None
     """What the user has heard of the reply, if there is one: what stays when a query cuts it."""
     conclude: EndReason | None = None

@@ -5,7 +5,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import NoReturn
 
-from duologue.errors import CapacityExceeded, InvalidInput, ModelUnavailable, SessionOver
+from duologue.errors import CapacityExceeded, InvalidInput, ModelUnavailable, SessionEnded
 from duologue.events import (
     AssistantSaid,
     ClientEvent,
@@ -139,13 +139,13 @@ class Chronicle:
     ) -> list[Envelope]:
         """Take a client event, which came as `source`. A repeat is passed over.
 
-        Raises InvalidInput for a gap before it, and SessionOver when the session is closed; then
+        Raises InvalidInput for a gap before it, and SessionEnded when the session is closed; then
         nothing has changed. What the session itself refuses is answered by an error event.
         """
         if client_seq <= self.last_client_seq:
             return []
         if self.session.is_closed:
-            raise SessionOver(f"session {self.session.session_id} is closed")
+            raise SessionEnded(f"session {self.session.session_id} is closed")
         if client_seq != self.last_client_seq + 1:
             raise InvalidInput(
                 f"must be {self.last_client_seq + 1}, the one after the last that was "

@@ -13,7 +13,7 @@ from duologue.events import (
 )
 from duologue.lane.steps import EndReason, Promotion
 from duologue.session.calling import may_send, send_calls
-from duologue.session.response import Pause, Response
+from duologue.session.response import PauseReason, Response
 from duologue.session.setup import SessionSetup
 from duologue.session.state import Decision, SessionState
 from duologue.session.transcript import Outcome, Role
@@ -77,7 +77,7 @@ class Floor:
         cut = self._state.cut
         if cut is None or cut.pause is not None:
             return []
-        cut.pause = Pause.INTERRUPTION
+        cut.pause = PauseReason.INTERRUPTION
         return [ResponsePaused(cut.response_id)] if cut.response_id else []
 
     def confirm(self, now_ms: float) -> list[ServerEvent]:
@@ -121,7 +121,7 @@ class Floor:
         self.remember(cut, heard_chars, outcome)
         return events
 
-    def pause(self, reason: Pause, now_ms: float) -> list[ServerEvent]:
+    def pause(self, reason: PauseReason, now_ms: float) -> list[ServerEvent]:
         """The reply in the output channel falls silent, unless it is over."""
         response = self._state.response
         if response is None or response.is_over(self._setup.floor, now_ms):
@@ -138,7 +138,7 @@ class Floor:
         response = self._state.response
         if response is None or not response.response_id:
             return []
-        if response.pause is Pause.INTERRUPTION or (response.pause is not None and asked):
+        if response.pause is PauseReason.INTERRUPTION or (response.pause is not None and asked):
             return self._resume(now_ms)
         if response.pause is not None or response.cut_chars is not None or response.is_awaited:
             return []
@@ -215,7 +215,7 @@ class Floor:
     def _resumes_at_ms(self, now_ms: float) -> float | None:
         """When a reply goes on that fell silent for an utterance of which nothing came."""
         state = self._state
-        is_waiting = state.response is not None and state.response.pause is Pause.INTERRUPTION
+        is_waiting = state.response is not None and state.response.pause is PauseReason.INTERRUPTION
         if not is_waiting or state.reopening is not None:
             return None
         if state.utterance.is_empty and not state.engine_tokens:
@@ -282,7 +282,7 @@ class Floor:
     def _go_on(self, now_ms: float) -> list[ServerEvent]:
         state, waiting = self._state, self._waiting
         assert waiting is not None
-        waiting.pause = Pause.INTERRUPTION  # which ends as soon as the engine knows
+        waiting.pause = PauseReason.INTERRUPTION  # which ends as soon as the engine knows
         if not state.utterance.is_empty:
             return self.decide_by_words(StateReason.GO_ON, now_ms)
         decision = state.decision

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from duologue.events import InputAppend, InputRevise, ServerEvent, StateReason
 from duologue.session.floor import Floor
-from duologue.session.response import Pause, Response
+from duologue.session.response import PauseReason, Response
 from duologue.session.setup import SessionSetup
 from duologue.session.state import Decision, SessionState
 from duologue.session.transcript import Role
@@ -92,8 +92,8 @@ class Hearing:
 
     def _doubt_hold(self, response: Response) -> None:
         """More was said than "hold on": the reply waits only until it is clear what."""
-        if response.pause is Pause.HOLD:
-            response.pause = Pause.INTERRUPTION
+        if response.pause is PauseReason.HOLD:
+            response.pause = PauseReason.INTERRUPTION
 
     def goes_on(self, decision: Decision) -> bool:
         """Whether text that came while this was being decided belongs to it."""

@@ -15,7 +15,7 @@ from duologue.text.detokenizer import HeardSplit, StreamState, TextStream
 from duologue.text.tokenizer import Tokenizer
 
 
-class Pause(StrEnum):
+class PauseReason(StrEnum):
     """Why a reply is silent that could go on."""
 
     INTERRUPTION = "interruption"
@@ -43,7 +43,7 @@ class Response:
     """Whether the client wants it to end."""
     is_confirmed: bool = False
     """Whether it may be shown: the decision that it follows from stands."""
-    pause: Pause | None = None
+    pause: PauseReason | None = None
     acked_chars: int | None = None
     """What the player reported; None for a client that does not report."""
     active_ms: float = 0.0

@@ -30,13 +30,13 @@ from duologue.session.asking import asked
 from duologue.session.calling import take_result
 from duologue.session.floor import Floor
 from duologue.session.hearing import Hearing
-from duologue.session.narrator import Narrator, cut_short
 from duologue.session.noting import noted
 from duologue.session.playback import report
 from duologue.session.response import Response
 from duologue.session.setup import SessionSetup
 from duologue.session.slicing import Wants, depart, usage_of
 from duologue.session.state import Flight, SessionState
+from duologue.session.step_interpreter import StepInterpreter, cut_short
 from duologue.session.telling import Telling
 from duologue.session.transcript import Entry
 from duologue.session_config import SessionConfig
@@ -193,8 +193,8 @@ class Session:
             for step in result.steps:
                 self.lane.apply(step)
             return []
-        narrator = Narrator(self.state, self.setup, self.lane, flight, now_ms)
-        events = narrator.tell(result, self._hearing)
+        interpreter = StepInterpreter(self.state, self.setup, self.lane, flight, now_ms)
+        events = interpreter.tell(result, self._hearing)
         if result.error is not None:
             events.extend(self._refuse(result, result.error, flight, now_ms))
         events.extend(self._hearing.consider(now_ms))

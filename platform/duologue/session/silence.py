@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from duologue.lane.judging import Patience
+from duologue.lane.judging import JudgingPatience
 from duologue.session.terms import Terms
 from duologue.states import State
 from duologue.strategies.registry import strategy_named
@@ -35,7 +35,7 @@ class Silence:
     """Between the last two words, unless that was a pause."""
     num_words: int = 0
     """Of the utterance so far."""
-    judged: Patience | None = None
+    judged: JudgingPatience | None = None
     is_committed: bool = False
     """Whether the caller said that the turn is over."""
     has_text_since_commit: bool = False
@@ -92,13 +92,13 @@ class Silence:
         self.num_words, self.last_gap_ms = 0, 0.0
         self.is_committed = self.is_committed and has_rest and not self.has_text_since_commit
 
-    def patience(self, text: str, terms: Terms, now_ms: float) -> Patience:
+    def patience(self, text: str, terms: Terms, now_ms: float) -> JudgingPatience:
         """How long to wait for more of the text."""
         low_ms, out_ms = self._limits_ms(text, terms)
         silent_ms = now_ms - self.since_ms
         if self.is_committed or silent_ms >= out_ms:
-            return Patience.OUT
-        return Patience.LOW if silent_ms >= low_ms else Patience.NORMAL
+            return JudgingPatience.OUT
+        return JudgingPatience.LOW if silent_ms >= low_ms else JudgingPatience.NORMAL
 
     def due_at_ms(self, text: str, terms: Terms, now_ms: float) -> float | None:
         """From when on the text is to be judged again, though nothing was added; None for never."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import cached_property
 
-from duologue.lane.judging import Patience
+from duologue.lane.judging import JudgingPatience
 from duologue.lane.lane import Lane
 from duologue.lane.phase import ReplyPhase
 from duologue.lane.slices import Heard, Slice, SliceResult
@@ -199,7 +199,7 @@ class Wants:
             return False
         return is_silent or not is_foreign_backchannel(self.text)
 
-    def patience(self) -> Patience | None:
+    def patience(self) -> JudgingPatience | None:
         """With which the utterance is to be judged now, if it is."""
         if self.state.utterance.parts or not self.tokens or not self.hears:
             return None
@@ -262,7 +262,7 @@ def depart(wants: Wants, session_id: str, epoch: int, tick: int, now_ms: float) 
         amends=wants.amends,
         begins=wants.begins,
         edit=wants.edit,
-        patience=patience or Patience.NORMAL,
+        patience=patience or JudgingPatience.NORMAL,
         heard=wants.heard(reply, heard_chars) if reply and may_cut else None,
         conclude=conclude,
         # A stop string may end a reply before its last tokens: only the session can tell.

@@ -25,7 +25,7 @@ from redis.exceptions import (
 
 from duologue.errors import StoreIncompatible
 from duologue.store.address import Place, StoreAddress
-from duologue.store.server import Server, execute
+from duologue.store.server import StoreServer, execute
 from duologue.store.topology import Topology, leads_astray
 
 _LOOK_S = 1.0
@@ -45,23 +45,23 @@ class Cluster(Topology):
         self._map = _SlotMap(())
         self._moved: dict[int, Place] = {}
         """What was said since the map was read."""
-        self._servers: dict[Place, Server] = {}
+        self._servers: dict[Place, StoreServer] = {}
         self._lock = asyncio.Lock()
         self._num_looks = 0
 
-    def server_of(self, key: str) -> Server | None:
+    def server_of(self, key: str) -> StoreServer | None:
         slot = key_slot(key.encode())
         place = self._moved.get(slot) or self._map.owner(slot)
         return None if place is None else self._at(place)
 
-    async def find(self, key: str) -> Server:
+    async def find(self, key: str) -> StoreServer:
         await self._look()
         server = self.server_of(key)
         if server is None:
             raise ClusterDownError(f"no server has slot {key_slot(key.encode())}")
         return server
 
-    async def learn(self, server: Server, error: Exception) -> Server | None:
+    async def learn(self, server: StoreServer, error: Exception) -> StoreServer | None:
         if isinstance(error, AskError):
             place = (error.host or _host(server), error.port)
             if not isinstance(error, MovedError):
@@ -75,25 +75,25 @@ class Cluster(Topology):
             await self._look_if_possible(server)
         return None
 
-    def servers(self) -> Sequence[Server]:
+    def servers(self) -> Sequence[StoreServer]:
         return tuple(self._at(place) for place in self._map.places)
 
     async def aclose(self) -> None:
         for server in self._servers.values():
             await server.aclose()
 
-    def _at(self, place: Place) -> Server:
+    def _at(self, place: Place) -> StoreServer:
         return self._servers.get(place) or self._servers.setdefault(
-            place, Server(self._address, place)
+            place, StoreServer(self._address, place)
         )
 
-    async def _look_if_possible(self, failed: Server | None) -> None:
+    async def _look_if_possible(self, failed: StoreServer | None) -> None:
         try:
             await self._look(failed)
         except RedisError:  # we go on with what we know, and whoever calls is told what failed
             return
 
-    async def _look(self, failed: Server | None = None) -> None:
+    async def _look(self, failed: StoreServer | None = None) -> None:
         """Read the map, of whichever server gives it; of one that has just failed, at the last."""
         before = self._num_looks
         async with self._lock:
@@ -104,7 +104,7 @@ class Cluster(Topology):
             self._moved.clear()
             await self._close_strangers()
 
-    async def _read_map(self, failed: Server | None) -> "_SlotMap":
+    async def _read_map(self, failed: StoreServer | None) -> "_SlotMap":
         known = list(self._map.places)
         random.shuffle(known)
         places = dict.fromkeys((*known, *self._address.places))
@@ -167,7 +167,7 @@ class _SlotMap:
         return place if slot <= end else None
 
 
-def _host(server: Server) -> str:
+def _host(server: StoreServer) -> str:
     assert server.place is not None, "clusters have no sockets"
     return server.place[0]
 

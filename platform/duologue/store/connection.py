@@ -36,14 +36,22 @@ from duologue.store.call_bound import CallBound
 from duologue.store.cluster import Cluster
 from duologue.store.eviction import eviction_of
 from duologue.store.keys import SCHEMA_KEY, SCHEMA_VERSION
-from duologue.store.scripts import Script
+from duologue.store.scripts import LuaScript
 from duologue.store.sentinels import Sentinels
-from duologue.store.server import Command, Server, Word, answered, send, send_all, send_together
+from duologue.store.server import (
+    Command,
+    StoreServer,
+    Word,
+    answered,
+    send,
+    send_all,
+    send_together,
+)
 from duologue.store.topology import OneServer, Topology
 
 Argument = Word
 T = TypeVar("T")
-Call = tuple[Script, Sequence[str], Sequence[Argument]]
+Call = tuple[LuaScript, Sequence[str], Sequence[Argument]]
 Attempt = Callable[[Redis, bool], Awaitable[T]]
 """One try of a call, at a server; the flag is for `server.send`."""
 
@@ -117,7 +125,7 @@ class Connection:
         await self._bounded(warn)
 
     async def run(
-        self, script: Script, keys: Sequence[str], arguments: Sequence[Argument] = ()
+        self, script: LuaScript, keys: Sequence[str], arguments: Sequence[Argument] = ()
     ) -> Any:
         """What one script answers."""
         call = (script, keys, arguments)
@@ -179,14 +187,14 @@ class Connection:
 
     def _by_server(self, calls: Sequence[Call]) -> list[list[int]]:
         """The calls' numbers, those together of which one server has the keys."""
-        found: dict[Server | None, list[int]] = {}
+        found: dict[StoreServer | None, list[int]] = {}
         for number, (_, keys, _) in enumerate(calls):
             found.setdefault(self._topology.server_of(keys[0]), []).append(number)
         return list(found.values())
 
     async def _tried(self, bound: CallBound, key: str, attempt: Attempt[T]) -> T:
         """The answer of the server that has the key, after a few tries."""
-        instead: Server | None = None
+        instead: StoreServer | None = None
         for number in itertools.count():
             bound.check()
             server, is_asking = instead, instead is not None

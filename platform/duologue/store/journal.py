@@ -7,7 +7,7 @@ from duologue.session_lease import Lease
 from duologue.session_record import TranscriptEdit
 from duologue.store.connection import Argument
 from duologue.store.encoding import entry_to_json
-from duologue.store.part import StorePart, Told, refuse
+from duologue.store.part import ListedSession, StorePart, refuse
 from duologue.store.scripts import APPEND, CHECKPOINT
 from duologue.usage import Usage
 
@@ -59,7 +59,7 @@ class JournalStore(StorePart):
         refuse(answer, lease.tenant_id, lease.session_id, lease.epoch)
         lease.num_entries = number
         if answer[1]:  # about once in a third of a lease
-            told = Told.of(answer[2:])
+            told = ListedSession.of(answer[2:])
             await self._list(lease.tenant_id, lease.session_id, told, is_live=True)
         return number
 

@@ -2,11 +2,11 @@
 
 import secrets
 
-from duologue.errors import LeaseHeld, QuotaExceeded
+from duologue.errors import LeaseHeld, QuotaUsedUp
 from duologue.session_lease import Lease
 from duologue.session_record import SessionStatus
 from duologue.store.keys import TenantKeys
-from duologue.store.part import StorePart, Told, refuse
+from duologue.store.part import ListedSession, StorePart, refuse
 from duologue.store.scripts import ADMIT, COUNT_LIVE, END_HOLD, RENEW_LEASE, TAKE_LEASE
 from duologue.store.sessions import CLOSED_JOURNAL_MS
 
@@ -18,7 +18,7 @@ class LeaseStore(StorePart):
         """Hold a place among the tenant's live sessions: for two lease times, in which the lease
         should be taken.
 
-        Raises QuotaExceeded when `max_sessions` of the tenant are live; a session that is live
+        Raises QuotaUsedUp when `max_sessions` of the tenant are live; a session that is live
         already is admitted always.
         """
         hold_ms = 2 * self._settings.lease_ms
@@ -26,7 +26,7 @@ class LeaseStore(StorePart):
         keys = await self._tenant_keys(tenant_id)
         answer = await self._connection.run(ADMIT, [keys.live], arguments)
         if answer[0] == b"full":
-            raise QuotaExceeded(
+            raise QuotaUsedUp(
                 f"tenant {tenant_id!r} has {answer[1]} live sessions, at most {max_sessions}",
                 retry_after_ms=self._settings.lease_ms,
             )
@@ -71,7 +71,7 @@ class LeaseStore(StorePart):
             held = f"session {session_id!r} is held at {where!r} under epoch {epoch}"
             raise LeaseHeld(held, where, epoch)
         refuse(answer, tenant_id, session_id)
-        await self._list(tenant_id, session_id, Told.of(answer[3:]), is_live=True)
+        await self._list(tenant_id, session_id, ListedSession.of(answer[3:]), is_live=True)
         return Lease(tenant_id, session_id, owner, int(answer[1]), lease_ms, int(answer[2]))
 
     async def renew_lease(self, lease: Lease) -> None:
@@ -81,7 +81,7 @@ class LeaseStore(StorePart):
         answer = await self._run(RENEW_LEASE, lease.tenant_id, lease.session_id, arguments)
         refuse(answer, lease.tenant_id, lease.session_id, lease.epoch)
         if answer[1]:
-            told = Told.of(answer[2:])
+            told = ListedSession.of(answer[2:])
             await self._list(lease.tenant_id, lease.session_id, told, is_live=True)
 
     async def release_lease(
@@ -97,5 +97,5 @@ class LeaseStore(StorePart):
         arguments = (self._connection.now, lease.epoch, status, *ttls)
         answer = await self._run(END_HOLD, lease.tenant_id, lease.session_id, arguments)
         refuse(answer, lease.tenant_id, lease.session_id, lease.epoch)
-        told = Told.of(answer[1:])
+        told = ListedSession.of(answer[1:])
         await self._list(lease.tenant_id, lease.session_id, told, is_live=False)

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from duologue.errors import QuotaExceeded, SessionOver, StaleEpoch, UnknownSession
+from duologue.errors import QuotaUsedUp, SessionEnded, StaleEpoch, UnknownSession
 from duologue.service_settings import StoreSettings
 from duologue.store.connection import Argument, Connection
 from duologue.store.keys import SessionKeys, TenantKeys
 from duologue.store.limits import StoreLimits
 from duologue.store.realms import Realms
-from duologue.store.scripts import LIST_SESSION, Script
+from duologue.store.scripts import LIST_SESSION, LuaScript
 from duologue.usage import Usage
 
 ROOM_AGAIN_MS = 60_000
@@ -19,14 +19,14 @@ until some are forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ListedSession:
     """What a tenant's lists are to know of a session."""
 
     usage: Usage
     num_bytes: int
 
     @classmethod
-    def of(cls, answer: Sequence[bytes]) -> "Told":
+    def of(cls, answer: Sequence[bytes]) -> "ListedSession":
         """From the numbers in which scripts tell of it."""
         *counts, num_bytes = answer
         return cls(usage_of(counts), int(num_bytes))
@@ -56,7 +56,7 @@ class StorePart:
         self,
         tenant_id: str,
         session_id: str,
-        told: Told,
+        told: ListedSession,
         *,
         is_live: bool | None = None,
         created_ms: int | None = None,
@@ -83,7 +83,7 @@ class StorePart:
         return SessionKeys.of(await self._realms.of(tenant_id), session_id)
 
     async def _run(
-        self, script: Script, tenant_id: str, session_id: str, arguments: Sequence[Argument] = ()
+        self, script: LuaScript, tenant_id: str, session_id: str, arguments: Sequence[Argument] = ()
     ) -> Any:
         """What a script answers that works on a session. Its tenant may be another one by now,
         which shows in that the session is unknown."""
@@ -95,9 +95,9 @@ class StorePart:
         return answer
 
 
-def too_many_bytes(limit: int) -> QuotaExceeded:
+def too_many_bytes(limit: int) -> QuotaUsedUp:
     """The refusal of a tenant whose sessions are too large together."""
-    return QuotaExceeded(
+    return QuotaUsedUp(
         f"the sessions that are kept have {limit} bytes together, as many as they may: close some",
         retry_after_ms=ROOM_AGAIN_MS,
     )
@@ -116,7 +116,7 @@ def refuse(answer: Sequence[bytes], tenant_id: str, session_id: str, epoch: int 
         case b"unknown":
             raise UnknownSession(f"there is no session {session_id!r} of tenant {tenant_id!r}")
         case b"over":
-            raise SessionOver(f"session {session_id!r} is closed")
+            raise SessionEnded(f"session {session_id!r} is closed")
         case b"stale":
             raise StaleEpoch(
                 f"session {session_id!r} is not held under epoch {epoch} any more; it is at"

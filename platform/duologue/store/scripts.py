@@ -11,7 +11,7 @@ or a session that cannot be closed would make it worse. Only what makes somethin
 
 
 @dataclass(frozen=True, slots=True)
-class Script:
+class LuaScript:
     """One script, and the digest by which the server knows it once it has seen it."""
 
     name: str
@@ -19,7 +19,7 @@ class Script:
     sha: str
 
     @classmethod
-    def load(cls, name: str) -> "Script":
+    def load(cls, name: str) -> "LuaScript":
         """The script of that name in the folder `lua`, with the prelude in front."""
         folder = files(__package__) / "lua"
         parts = (folder / "prelude.lua", folder / f"{name}.lua")
@@ -29,30 +29,30 @@ class Script:
         return cls(name, source, hashlib.sha1(source.encode()).hexdigest())
 
 
-ADD_USAGE = Script.load("add_usage")
-ADMIT = Script.load("admit")
-ALLOW = Script.load("allow")
-ANNOUNCE = Script.load("announce")
-APPEND = Script.load("append")
-CHECKPOINT = Script.load("checkpoint")
-COUNT_LIVE = Script.load("count_live")
-CREATE_KEY = Script.load("create_key")
-CREATE_SESSION = Script.load("create_session")
-DELETE_TENANT = Script.load("delete_tenant")
-END_HOLD = Script.load("end_hold")
-KEY_OWNER = Script.load("key_owner")
-LIST_SESSION = Script.load("list_session")
-MARK_DRAINING = Script.load("mark_draining")
-MEMBERS = Script.load("members")
-PAGE = Script.load("page")
-PUT_TENANT = Script.load("put_tenant")
-RENEW_LEASE = Script.load("renew_lease")
-RESUME = Script.load("resume")
-REVOKE_KEY = Script.load("revoke_key")
-ROOM = Script.load("room")
-SESSION = Script.load("session")
-SETTLE_TOKEN = Script.load("settle_token")
-TAKE_LEASE = Script.load("take_lease")
-TOUCH = Script.load("touch")
-TRANSCRIPT = Script.load("transcript")
-USAGE_DAYS = Script.load("usage_days")
+ADD_USAGE = LuaScript.load("add_usage")
+ADMIT = LuaScript.load("admit")
+ALLOW = LuaScript.load("allow")
+ANNOUNCE = LuaScript.load("announce")
+APPEND = LuaScript.load("append")
+CHECKPOINT = LuaScript.load("checkpoint")
+COUNT_LIVE = LuaScript.load("count_live")
+CREATE_KEY = LuaScript.load("create_key")
+CREATE_SESSION = LuaScript.load("create_session")
+DELETE_TENANT = LuaScript.load("delete_tenant")
+END_HOLD = LuaScript.load("end_hold")
+KEY_OWNER = LuaScript.load("key_owner")
+LIST_SESSION = LuaScript.load("list_session")
+MARK_DRAINING = LuaScript.load("mark_draining")
+MEMBERS = LuaScript.load("members")
+PAGE = LuaScript.load("page")
+PUT_TENANT = LuaScript.load("put_tenant")
+RENEW_LEASE = LuaScript.load("renew_lease")
+RESUME = LuaScript.load("resume")
+REVOKE_KEY = LuaScript.load("revoke_key")
+ROOM = LuaScript.load("room")
+SESSION = LuaScript.load("session")
+SETTLE_TOKEN = LuaScript.load("settle_token")
+TAKE_LEASE = LuaScript.load("take_lease")
+TOUCH = LuaScript.load("touch")
+TRANSCRIPT = LuaScript.load("transcript")
+USAGE_DAYS = LuaScript.load("usage_days")

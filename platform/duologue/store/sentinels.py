@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from redis.exceptions import AuthenticationError, ConnectionError, RedisError
 
 from duologue.store.address import Place, StoreAddress
-from duologue.store.server import Server, execute
+from duologue.store.server import StoreServer, execute
 from duologue.store.topology import Topology, leads_astray
 
 _ASK_S = 0.5
@@ -19,21 +19,21 @@ class Sentinels(Topology):
     def __init__(self, address: StoreAddress) -> None:
         self._address = address
         self._sentinels = [_Sentinel(address, place) for place in address.places]
-        self._primary: Server | None = None
-        self._former: list[Server] = []
+        self._primary: StoreServer | None = None
+        self._former: list[StoreServer] = []
         self._lock = asyncio.Lock()
         self._num_looks = 0
 
-    def server_of(self, key: str) -> Server | None:
+    def server_of(self, key: str) -> StoreServer | None:
         return self._primary
 
-    async def find(self, key: str) -> Server:
+    async def find(self, key: str) -> StoreServer:
         async with self._lock:
             if self._primary is None:
                 self._primary = self._at(await self._ask())
             return self._primary
 
-    async def learn(self, server: Server, error: Exception) -> Server | None:
+    async def learn(self, server: StoreServer, error: Exception) -> StoreServer | None:
         """Ask for the primary again. If no sentinel answers, it stays the one that it was."""
         before = self._num_looks
         async with self._lock:
@@ -45,7 +45,7 @@ class Sentinels(Topology):
                 await self._look_again(server)
         return None
 
-    def servers(self) -> Sequence[Server]:
+    def servers(self) -> Sequence[StoreServer]:
         return () if self._primary is None else (self._primary,)
 
     async def aclose(self) -> None:
@@ -54,10 +54,10 @@ class Sentinels(Topology):
         for sentinel in self._sentinels:
             await sentinel.aclose()
 
-    def _at(self, place: Place) -> Server:
-        return Server(self._address, place, only_primary=True)
+    def _at(self, place: Place) -> StoreServer:
+        return StoreServer(self._address, place, only_primary=True)
 
-    async def _look_again(self, server: Server) -> None:
+    async def _look_again(self, server: StoreServer) -> None:
         try:
             place = await self._ask()
         except RedisError:
@@ -123,8 +123,8 @@ class _Sentinel:
             raise ConnectionError(f"nothing within {_ASK_S:g} s") from None
         return None if found is None else (_text(found[0]), int(found[1]))
 
-    def _connected(self, *, with_password: bool) -> Server:
-        return Server(
+    def _connected(self, *, with_password: bool) -> StoreServer:
+        return StoreServer(
             self._address,
             self._place,
             is_sentinel=True,

@@ -25,7 +25,7 @@ _POOL_S = 2.0
 _COMMAND_S = 2.0
 
 
-class Server:
+class StoreServer:
     """Opens connections as they are needed, and keeps them for the next."""
 
     def __init__(

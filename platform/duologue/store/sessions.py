@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
-from duologue.errors import CapacityExceeded, InvalidInput, QuotaExceeded, UnknownSession
+from duologue.errors import CapacityExceeded, InvalidInput, QuotaUsedUp, UnknownSession
 from duologue.session.transcript import Entry
 from duologue.session_record import SessionPage, SessionRecord, SessionStatus, TranscriptPage
 from duologue.store.encoding import entry_from_json, record_fields, record_from_fields
 from duologue.store.keys import TenantKeys
 from duologue.store.page_token import PageToken
-from duologue.store.part import ROOM_AGAIN_MS, StorePart, Told, refuse, too_many_bytes
+from duologue.store.part import ROOM_AGAIN_MS, ListedSession, StorePart, refuse, too_many_bytes
 from duologue.store.scripts import (
     CREATE_SESSION,
     END_HOLD,
@@ -52,19 +52,19 @@ class SessionStore(StorePart):
         if answer[0] == b"crowded":
             raise CapacityExceeded("the store is nearly full, and takes no new sessions")
         where = record.tenant_id, record.session_id
-        told = Told(Usage(), len(record.config) + _BARE_BYTES)
+        told = ListedSession(Usage(), len(record.config) + _BARE_BYTES)
         await self._list(*where, told, created_ms=record.created_ms)
 
     async def check_room(
         self, tenant_id: str, session_id: str, num_bytes: int, max_sessions: int, max_bytes: int
     ) -> None:
-        """Raise QuotaExceeded when the tenant may not have another session with such a config."""
+        """Raise QuotaUsedUp when the tenant may not have another session with such a config."""
         keys = await self._tenant_keys(tenant_id)
         bounds = (num_bytes + _BARE_BYTES, max_sessions, max_bytes)
         arguments = (self._connection.now, session_id, *bounds)
         answer = await self._connection.run(ROOM, keys.all, arguments)
         if answer[0] == b"sessions":
-            raise QuotaExceeded(
+            raise QuotaUsedUp(
                 f"{int(answer[1])} sessions are kept, those that are closed included, at most"
                 f" {max_sessions}",
                 retry_after_ms=ROOM_AGAIN_MS,
@@ -119,7 +119,7 @@ class SessionStore(StorePart):
         arguments = (self._connection.now, self._ttl_ms)
         answer = await self._run(TOUCH, tenant_id, session_id, arguments)
         refuse(answer, tenant_id, session_id)
-        await self._list(tenant_id, session_id, Told.of(answer[1:]))
+        await self._list(tenant_id, session_id, ListedSession.of(answer[1:]))
 
     async def close_session(self, tenant_id: str, session_id: str) -> None:
         """End a session whoever holds it: its holder's next write is refused (StaleEpoch).
@@ -130,7 +130,7 @@ class SessionStore(StorePart):
         arguments = (self._connection.now, "", SessionStatus.CLOSED, *ttls)
         answer = await self._run(END_HOLD, tenant_id, session_id, arguments)
         refuse(answer, tenant_id, session_id)
-        await self._list(tenant_id, session_id, Told.of(answer[1:]), is_live=False)
+        await self._list(tenant_id, session_id, ListedSession.of(answer[1:]), is_live=False)
 
     async def transcript(self, tenant_id: str, session_id: str) -> list[Entry]:
         """What was said so far, also of a closed session; raises UnknownSession.

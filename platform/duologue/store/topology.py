@@ -13,7 +13,7 @@ from redis.exceptions import (
 
 from duologue.errors import StoreIncompatible
 from duologue.store.address import StoreAddress
-from duologue.store.server import Server
+from duologue.store.server import StoreServer
 
 
 class Topology(ABC):
@@ -23,22 +23,22 @@ class Topology(ABC):
     """Whether another server may take over from one that fails."""
 
     @abstractmethod
-    def server_of(self, key: str) -> Server | None:
+    def server_of(self, key: str) -> StoreServer | None:
         """The server that has the key as far as is known; None if it must be looked for."""
 
     @abstractmethod
-    async def find(self, key: str) -> Server:
+    async def find(self, key: str) -> StoreServer:
         """Look for the server that has the key; raises RedisError if none can be found now."""
 
     @abstractmethod
-    async def learn(self, server: Server, error: Exception) -> Server | None:
+    async def learn(self, server: StoreServer, error: Exception) -> StoreServer | None:
         """What follows from a server's refusal or silence.
 
         Returns the server to ask instead for this once, if it named one.
         """
 
     @abstractmethod
-    def servers(self) -> Sequence[Server]:
+    def servers(self) -> Sequence[StoreServer]:
         """Those that are known to be in use."""
 
     @abstractmethod
@@ -58,15 +58,15 @@ class OneServer(Topology):
     has_others = False
 
     def __init__(self, address: StoreAddress) -> None:
-        self._server = Server(address)
+        self._server = StoreServer(address)
 
-    def server_of(self, key: str) -> Server | None:
+    def server_of(self, key: str) -> StoreServer | None:
         return self._server
 
-    async def find(self, key: str) -> Server:
+    async def find(self, key: str) -> StoreServer:
         return self._server
 
-    async def learn(self, server: Server, error: Exception) -> Server | None:
+    async def learn(self, server: StoreServer, error: Exception) -> StoreServer | None:
         """Its name may lead to another one by now: then only new connections reach that."""
         if isinstance(error, AskError):
             raise StoreIncompatible(
@@ -77,7 +77,7 @@ class OneServer(Topology):
             await server.leave()
         return None
 
-    def servers(self) -> Sequence[Server]:
+    def servers(self) -> Sequence[StoreServer]:
         return (self._server,)
 
     async def aclose(self) -> None:

@@ -30,7 +30,7 @@ class Demand:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ForwardOutcome:
     """What a forward gave. A part is None when it was not asked for, or is not computed to its end.
 
     A long prefill takes several forwards; what it delays is only its own part.
@@ -41,7 +41,7 @@ class Outcome:
     reply_token: int | None = None
 
 
-Slicing = Generator[Demand, Outcome, None]
+Slicing = Generator[Demand, ForwardOutcome, None]
 """Yields a demand per forward and is sent its outcome."""
 
 

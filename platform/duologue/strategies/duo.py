@@ -3,7 +3,7 @@
 Channel-division multiplexing as in arXiv 2409.11727.
 """
 
-from duologue.lane.judging import Patience
+from duologue.lane.judging import JudgingPatience
 from duologue.lane.steps import Note
 from duologue.states import State
 from duologue.strategies import moves
@@ -11,7 +11,7 @@ from duologue.strategies.base import Demand, SliceRun, Slicing
 from duologue.strategies.listening import Listening
 
 
-class Duo:
+class DuoStrategy:
     """Input rows and output rows ride in the same forwards.
 
     A slice takes max(k, 1 + look-ahead) forwards. If the utterance is found to be a query in
@@ -69,7 +69,7 @@ def _reads_before_speaking(run: SliceRun) -> bool:
     with the cells reads it again, and the reply must not go on meanwhile: it would say what it
     does not say in a session that lost nothing.
     """
-    return run.work.edit is None and run.work.patience is not Patience.NORMAL
+    return run.work.edit is None and run.work.patience is not JudgingPatience.NORMAL
 
 
 def _num_spoken_before(run: SliceRun) -> int:

@@ -6,7 +6,7 @@ from duologue.strategies.base import Demand, SliceRun, Slicing
 from duologue.strategies.listening import Listening
 
 
-class Listen:
+class ListenStrategy:
     """Reads states as `duo` does, and acts on them alike, but says nothing.
 
     What the caller says is not computed while it is being said: the output channel holds no more

@@ -1,8 +1,8 @@
 """Reading the state of an utterance, token after look-ahead token."""
 
-from duologue.lane.judging import Judgement, Patience
+from duologue.lane.judging import Judgement, JudgingPatience
 from duologue.states import State
-from duologue.strategies.base import Outcome, SliceRun
+from duologue.strategies.base import ForwardOutcome, SliceRun
 
 
 class Listening:
@@ -32,9 +32,9 @@ class Listening:
     def _max_ahead(self) -> int:
         """None when patience is out: the utterance is decided by what was said."""
         work = self._run.work
-        return 0 if work.patience is Patience.OUT else work.look_ahead_tokens
+        return 0 if work.patience is JudgingPatience.OUT else work.look_ahead_tokens
 
-    def take(self, outcome: Outcome) -> Judgement | None:
+    def take(self, outcome: ForwardOutcome) -> Judgement | None:
         """What a forward read; returns the judgement when there is one, and then is closed."""
         if not self.is_open or outcome.probabilities is None:
             return None

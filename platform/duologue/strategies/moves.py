@@ -1,7 +1,7 @@
 """The moves that strategies are made of."""
 
 from duologue.errors import InvalidInput
-from duologue.lane.judging import Judgement, Patience
+from duologue.lane.judging import Judgement, JudgingPatience
 from duologue.lane.phase import ReplyPhase
 from duologue.lane.profile import max_told_tokens
 from duologue.lane.room import turns_over
@@ -253,7 +253,7 @@ def settle_from_evidence(run: SliceRun) -> bool:
     """
     if not run.evidence:
         return False
-    if run.work.patience is not Patience.NORMAL:
+    if run.work.patience is not JudgingPatience.NORMAL:
         act(run, _judge_evidence(run))
     return True
 

@@ -5,12 +5,14 @@ from typing import get_args
 from duologue.errors import InvalidSetting
 from duologue.settings import StrategyName
 from duologue.strategies.base import Strategy
-from duologue.strategies.duo import Duo
-from duologue.strategies.listen import Listen
-from duologue.strategies.tdm import Tdm
-from duologue.strategies.turn import Turn
+from duologue.strategies.duo import DuoStrategy
+from duologue.strategies.listen import ListenStrategy
+from duologue.strategies.tdm import TdmStrategy
+from duologue.strategies.turn import TurnStrategy
 
-_STRATEGIES: dict[str, Strategy] = {each.name: each for each in (Duo(), Tdm(), Turn(), Listen())}
+_STRATEGIES: dict[str, Strategy] = {
+    each.name: each for each in (DuoStrategy(), TdmStrategy(), TurnStrategy(), ListenStrategy())
+}
 assert set(_STRATEGIES) == set(get_args(StrategyName)), "settings and strategies differ"
 
 

@@ -14,7 +14,7 @@ from duologue.strategies.base import Demand, SliceRun, Slicing
 from duologue.strategies.listening import Listening
 
 
-class Tdm:
+class TdmStrategy:
     """First the input's forwards, then the output's: 1 + look-ahead + k of them in a slice."""
 
     name = "tdm"

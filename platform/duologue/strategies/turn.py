@@ -1,13 +1,13 @@
 """The ordinary turn-based assistant: it listens, then it speaks, and then hears nothing."""
 
-from duologue.lane.judging import Judgement, Patience
+from duologue.lane.judging import Judgement, JudgingPatience
 from duologue.lane.steps import Note
 from duologue.states import State
 from duologue.strategies import moves
 from duologue.strategies.base import Demand, SliceRun, Slicing
 
 
-class Turn:
+class TurnStrategy:
     """Silence (or the caller) ends the user's turn; states are not read."""
 
     name = "turn"
@@ -24,8 +24,8 @@ class Turn:
         moves.hear_edit(run)
         moves.make_room(run)
         is_settled = moves.settle(run)
-        if run.work.patience is Patience.OUT and run.lane.is_listening and not is_settled:
-            moves.act(run, Judgement(State.QUERY, {}, 0, Patience.OUT))
+        if run.work.patience is JudgingPatience.OUT and run.lane.is_listening and not is_settled:
+            moves.act(run, Judgement(State.QUERY, {}, 0, JudgingPatience.OUT))
         num_spoken = 0
         while run.lane.is_speaking and moves.may_speak(run, num_spoken):
             outcome = yield Demand(speak=True)

@@ -10,7 +10,6 @@ import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
-from typing import Protocol
 
 
 class Key(Enum):
@@ -101,12 +100,6 @@ def _as_text(pasted: str) -> str:
 
 
 _READ_BYTES = 4096
-
-
-class Keys(Protocol):
-    """Where key presses come from; `Keyboard` is one."""
-
-    def pressed(self, wait_ms: float) -> list[str | Key]: ...
 
 
 class Keyboard:

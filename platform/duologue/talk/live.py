@@ -14,7 +14,7 @@ from duologue.events import ClientEvent, Envelope, InputState
 from duologue.states import State
 from duologue.talk.conversation import ConversationSource, OpenConversation
 from duologue.talk.keys import Key, Keyboard, raw_keyboard
-from duologue.talk.model import ChatModel, Link
+from duologue.talk.model import ChatModel, ConnectionState
 from duologue.talk.picture import draw, latency_line
 from duologue.talk.typist import Typist
 
@@ -110,7 +110,10 @@ class LiveChat:
 
     def _interrupt(self) -> None:
         """Close in good order; at once if the conversation has not begun, or if asked again."""
-        if self._is_interrupted or self.model.link in (Link.CONNECTING, Link.QUEUED):
+        if self._is_interrupted or self.model.link in (
+            ConnectionState.CONNECTING,
+            ConnectionState.QUEUED,
+        ):
             self._leaving.set()
         self._is_interrupted = True
         self._keys.put_nowait([Key.END])

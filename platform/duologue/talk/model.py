@@ -39,7 +39,7 @@ _OUTCOMES = {
 }
 
 
-class Link(StrEnum):
+class ConnectionState(StrEnum):
     """How the conversation is connected, in a word for people."""
 
     CONNECTING = "connecting"
@@ -55,7 +55,7 @@ class ChatModel:
 
     def __init__(self) -> None:
         self.session_id = ""
-        self.link = Link.CONNECTING
+        self.link = ConnectionState.CONNECTING
         self.notice = ""
         self.state: InputState | None = None
         self.is_speaking = False
@@ -80,7 +80,7 @@ class ChatModel:
 
     def queued(self, position: int) -> None:
         """The conversation has not begun: so many wait before it."""
-        self.link = Link.QUEUED
+        self.link = ConnectionState.QUEUED
         self.notice = f"no room yet: {position} before you"
 
     def told(self, told: Told, now_ms: float) -> None:
@@ -130,22 +130,22 @@ class ChatModel:
             case Error(_, message):
                 self.notice = message
             case SessionClosed():
-                self.link = Link.CLOSED
+                self.link = ConnectionState.CLOSED
             case _:
                 pass
 
     def _follow_connection(self, event: Event) -> None:
         match event:
             case SessionReady(session_id=session_id):
-                self.notice = "resumed" if self.link is Link.RESUMING else self.notice
-                self.session_id, self.link = session_id, Link.LIVE
+                self.notice = "resumed" if self.link is ConnectionState.RESUMING else self.notice
+                self.session_id, self.link = session_id, ConnectionState.LIVE
             case Queued(position):
                 self.queued(position)
             case ConnectionLost(reason):
-                self.link = Link.RESUMING
+                self.link = ConnectionState.RESUMING
                 self.notice = f"connection lost: {reason}"
             case GoAway():
-                self.link = Link.LEAVING
+                self.link = ConnectionState.LEAVING
             case SessionMoved(reason):
                 self.notice = f"moved: {reason}"
             case Backpressure(waiting_events):

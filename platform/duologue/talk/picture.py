@@ -9,7 +9,7 @@ from rich.text import Text
 
 from duologue.session.transcript import Entry, Outcome, Role
 from duologue.states import State
-from duologue.talk.model import ChatModel, Link, percentile
+from duologue.talk.model import ChatModel, ConnectionState, percentile
 
 HELP = "type at any time · Enter: I have finished · Esc, Ctrl-X: stop the reply · Ctrl-C: close"
 OTHER_ROWS = 12
@@ -78,7 +78,7 @@ def latency_line(model: ChatModel) -> str:
 
 
 def _head(model: ChatModel, width: int) -> Text:
-    is_well = model.link is Link.LIVE
+    is_well = model.link is ConnectionState.LIVE
     line = Text(no_wrap=True, overflow="ellipsis")
     line.append(f"● {model.link}", style="green" if is_well else "bold yellow")
     line.append(f"  {model.session_id}", style="dim")

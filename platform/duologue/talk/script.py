@@ -36,7 +36,7 @@ class After(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ScriptLine:
     """Something that the user says."""
 
     say: str
@@ -64,7 +64,7 @@ class Script:
     """Lines of one conversation, in their order."""
 
     title: str
-    lines: tuple[Line, ...]
+    lines: tuple[ScriptLine, ...]
 
     @classmethod
     def load(cls, path: Path) -> "Script":
@@ -86,11 +86,11 @@ class Script:
         return cls(title=str(content.get("title", path.stem)), lines=lines)
 
 
-def _line(entry: Any, place: str) -> Line:
-    allowed = {field.name for field in fields(Line)}
+def _line(entry: Any, place: str) -> ScriptLine:
+    allowed = {field.name for field in fields(ScriptLine)}
     if not isinstance(entry, Mapping) or not set(entry) <= allowed:
         raise InvalidInput(f"{place}: allowed are {', '.join(sorted(allowed))}")
     try:
-        return Line(**{**entry, "after": After(entry.get("after", After.PREVIOUS))})
+        return ScriptLine(**{**entry, "after": After(entry.get("after", After.PREVIOUS))})
     except (InvalidInput, TypeError, ValueError, AttributeError) as error:
         raise InvalidInput(f"{place}: {error}") from error

@@ -18,7 +18,7 @@ from duologue.events import (
 from duologue.notices import GoAway, Notice, Queued, SessionMoved, SessionReady
 from duologue.states import State
 from duologue.talk.conversation import ConversationSource, OpenConversation
-from duologue.talk.script import MAX_WAIT_MS, After, Line, Script
+from duologue.talk.script import MAX_WAIT_MS, After, Script, ScriptLine
 from duologue.talk.timeline import Timeline
 from duologue.told import ConnectionLost
 
@@ -101,7 +101,7 @@ def _note(told: Notice | ConnectionLost) -> str | None:
             return None
 
 
-class Player:
+class ScriptPlayer:
     """Says the lines of a script at their times, word by word; one segment per line."""
 
     def __init__(
@@ -122,7 +122,7 @@ class Player:
             await self._follower.wait_for(lambda: last in self._follower.decided)
             await self._follower.wait_for(lambda: self._follower.is_reply_over)
 
-    async def _say(self, line: Line, segment: str) -> None:
+    async def _say(self, line: ScriptLine, segment: str) -> None:
         await self._follower.wait_for(lambda: self._has_come(line.after))
         await self._sleep_ms(line.delay_ms)
         self._follower.has_reply_started = False
@@ -157,6 +157,6 @@ async def hold_scripted(
     timeline = Timeline(console, clock.now_ms())
     timeline.header(script.title)
     async with source.begin(lambda position: None) as conversation:
-        await Player(conversation, timeline, clock, sleep_ms).play(script)
+        await ScriptPlayer(conversation, timeline, clock, sleep_ms).play(script)
     timeline.summary(await source.transcript(conversation.session_id))
     return timeline

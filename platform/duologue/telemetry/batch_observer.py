@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from opentelemetry.trace import SpanContext
 
 from duologue.batching.load_plan import Load, LoadPlan
-from duologue.batching.observer import Observer
+from duologue.batching.observer import LoopObserver
 from duologue.batching.roster import Sitting
 from duologue.batching.tenant_turns import Served
 from duologue.batching.tick_account import TickRecord
@@ -25,7 +25,7 @@ _REMEMBERED_TICKS = 64
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class _TickSlice:
     """A slice that a tick carried."""
 
     session: SpanContext
@@ -44,15 +44,15 @@ class _Part:
 class _Carried:
     """Slices of a tick that is not over yet."""
 
-    traced: list[_Part] = field(default_factory=list)
-    others: list[_Part] = field(default_factory=list)
+    traced: list[_TickSlice] = field(default_factory=list)
+    others: list[_TickSlice] = field(default_factory=list)
     """Of sessions that are not traced: they count if the tick is late."""
     slowest: SpanContext | None = None
     """The traced session whose slice took longest."""
     slowest_ms: float = -1.0
 
 
-class BatchObserver(Observer):
+class BatchObserver(LoopObserver):
     """A span per tick that carried a traced slice, with links to such slices; and metrics of all.
 
     A late tick always has a span, with links to all its slices: those of traced sessions first.
@@ -90,7 +90,7 @@ class BatchObserver(Observer):
                 carried.slowest, carried.slowest_ms = session, took_ms
             parts = carried.traced if is_traced else carried.others
             if len(parts) < MAX_LINKS:
-                parts.append(_Part(session, sitting.session_id, sitting.epoch, result.tick))
+                parts.append(_TickSlice(session, sitting.session_id, sitting.epoch, result.tick))
 
     def tick_began(self, load: Load) -> None:
         self._metrics.shedding_level.set(_LEVELS[load.shedding])  # also when nobody is there
@@ -119,7 +119,7 @@ class BatchObserver(Observer):
             self._carried.popitem(last=False)
         return carried
 
-    def _record(self, record: TickRecord, plan: LoadPlan, parts: Sequence[_Part]) -> None:
+    def _record(self, record: TickRecord, plan: LoadPlan, parts: Sequence[_TickSlice]) -> None:
         start_ms = self._ticks.start_of(record.tick)
         told: Attributes = {
             names.TICK: record.tick,

@@ -42,11 +42,11 @@ class MetricsReaders:
         """One that answers nobody else; raises OSError if the port cannot be had."""
         readers = self
 
-        class Server(_TlsServer):
+        class MetricsServer(_TlsServer):
             address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
             certificates = readers._certificates
 
-        return make_server(host, port, self._guarded(app), Server, _Handler)
+        return make_server(host, port, self._guarded(app), MetricsServer, _Handler)
 
     def _guarded(self, app: App) -> App:
         def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:

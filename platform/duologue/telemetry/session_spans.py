@@ -29,7 +29,7 @@ from duologue.telemetry.decision_rules import DecisionRules, reading
 from duologue.telemetry.session_trace import SessionTrace
 from duologue.telemetry.trace_ids import slice_span_id
 from duologue.telemetry.tracing import Attributes, end, nanoseconds
-from duologue.telemetry.turn_spans import Piece, Turn
+from duologue.telemetry.turn_spans import ReplyText, TurnUnderWay
 from duologue.usage import Usage
 
 
@@ -55,8 +55,8 @@ class SessionSpans:
         self.records_text = records_text
         """Asked when a turn ends: what was said before is left out too once it is false."""
         self._takes_slices = trace.tracing.settings.slices
-        self._hearing: Turn | None = None
-        self._speaking: Turn | None = None
+        self._hearing: TurnUnderWay | None = None
+        self._speaking: TurnUnderWay | None = None
         self._left: tuple[Slice, float] | None = None
 
     def received(self, event: ClientEvent, now_ms: float) -> None:
@@ -72,7 +72,7 @@ class SessionSpans:
         if self._hearing is None:
             span = self._trace.begin(names.TURN, now_ms)
             assert span is not None
-            self._hearing = Turn(span, now_ms)
+            self._hearing = TurnUnderWay(span, now_ms)
         is_revision = isinstance(event, InputRevise)
         self._hearing.hears(self._piece(event.text, now_ms, is_revision, event.is_final))
 
@@ -182,7 +182,7 @@ class SessionSpans:
             self._end(turn, now_ms)
             self._hearing = None
 
-    def _started(self, turn: Turn, response_id: int, now_ms: float) -> None:
+    def _started(self, turn: TurnUnderWay, response_id: int, now_ms: float) -> None:
         turn.response_id = response_id
         turn.span.set_attribute(names.RESPONSE_ID, response_id)
         told: Attributes = {}
@@ -199,26 +199,28 @@ class SessionSpans:
         if self._speaking is None:
             span = self._trace.begin(names.RESPONSE_REST, now_ms, {names.RESPONSE_ID: response_id})
             assert span is not None
-            self._speaking = Turn(span, now_ms, response_id=response_id, has_reply_text=True)
+            self._speaking = TurnUnderWay(
+                span, now_ms, response_id=response_id, has_reply_text=True
+            )
         self._note(self._speaking, names.RESPONSE_RESUMED, now_ms)
 
-    def _said(self, turn: Turn, text: str, now_ms: float) -> None:
+    def _said(self, turn: TurnUnderWay, text: str, now_ms: float) -> None:
         if not turn.has_reply_text:
             turn.span.set_attribute(names.FIRST_TEXT_MS, now_ms - turn.heard_ms)
         turn.says(self._piece(text, now_ms))
 
     def _piece(
         self, text: str, now_ms: float, is_revision: bool = False, is_final: bool = False
-    ) -> Piece:
+    ) -> ReplyText:
         kept = text if self.records_text else ""
-        return Piece(now_ms, len(text), kept, is_revision, is_final)
+        return ReplyText(now_ms, len(text), kept, is_revision, is_final)
 
-    def _end(self, turn: Turn, now_ms: float) -> None:
+    def _end(self, turn: TurnUnderWay, now_ms: float) -> None:
         turn.tell_pieces(with_text=self.records_text)
         end(turn.span, now_ms)
 
     def _note(
-        self, turn: Turn | None, name: str, now_ms: float, told: Attributes | None = None
+        self, turn: TurnUnderWay | None, name: str, now_ms: float, told: Attributes | None = None
     ) -> None:
         if turn is not None:
             turn.span.add_event(name, told, nanoseconds(now_ms))

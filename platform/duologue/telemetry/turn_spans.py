@@ -26,7 +26,7 @@ class Confirmation(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class ReplyText:
     """A text as it came. Beyond MAX_PIECES they are told together."""
 
     at_ms: float
@@ -49,7 +49,7 @@ class Piece:
 
 
 @dataclass(slots=True)
-class Turn:
+class TurnUnderWay:
     """A turn under way. Texts are kept apart until it ends: until then they may be forbidden."""
 
     span: Span
@@ -66,8 +66,8 @@ class Turn:
     response_id: int = 0
     input_text: str = ""
     has_reply_text: bool = False
-    heard: list[Piece] = field(default_factory=list)
-    said: list[Piece] = field(default_factory=list)
+    heard: list[ReplyText] = field(default_factory=list)
+    said: list[ReplyText] = field(default_factory=list)
 
     def confirmed_by(self, held_ms: float) -> Confirmation:
         """What confirmed the decision, when it was held for so long.
@@ -80,12 +80,12 @@ class Turn:
             return Confirmation.COMMIT
         return Confirmation.FINAL if self.is_final else Confirmation.PAUSE
 
-    def hears(self, piece: Piece) -> None:
+    def hears(self, piece: ReplyText) -> None:
         """The user said this."""
         self.heard_ms, self.is_final = piece.at_ms, piece.is_final
         _keep(self.heard, piece)
 
-    def says(self, piece: Piece) -> None:
+    def says(self, piece: ReplyText) -> None:
         """This of the reply was shown."""
         self.has_reply_text = True
         _keep(self.said, piece)
@@ -108,7 +108,7 @@ class Turn:
             self.span.set_attribute(names.OUTPUT_TEXT, text)
 
 
-def _keep(pieces: list[Piece], piece: Piece) -> None:
+def _keep(pieces: list[ReplyText], piece: ReplyText) -> None:
     if len(pieces) < MAX_PIECES:
         pieces.append(piece)
         return

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Generic, TypeVar
 
 from duologue.events import StateReason
-from duologue.lane.judging import Patience
+from duologue.lane.judging import JudgingPatience
 from duologue.lane.steps import EndReason, Promotion
 from duologue.states import State
 from duologue.v1 import events_pb2, lane_pb2
@@ -61,9 +61,9 @@ END_REASONS = Codes(
 )
 PATIENCES = Codes(
     {
-        Patience.NORMAL: lane_pb2.PATIENCE_NORMAL,
-        Patience.LOW: lane_pb2.PATIENCE_LOW,
-        Patience.OUT: lane_pb2.PATIENCE_OUT,
+        JudgingPatience.NORMAL: lane_pb2.PATIENCE_NORMAL,
+        JudgingPatience.LOW: lane_pb2.PATIENCE_LOW,
+        JudgingPatience.OUT: lane_pb2.PATIENCE_OUT,
     }
 )
 PROMOTIONS = Codes(

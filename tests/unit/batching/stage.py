@@ -8,14 +8,14 @@ from duologue.batching.loop import BatchLoop
 from duologue.batching.messages import (
     Answer,
     Delivery,
-    Leave,
     Stream,
+    StreamEnded,
     Take,
     Work,
 )
-from duologue.batching.observer import Observer
+from duologue.batching.model_limits import ModelLimits
+from duologue.batching.observer import LoopObserver
 from duologue.batching.seating import Seating
-from duologue.batching.vetting import Vetting
 from duologue.clock import ManualClock, TickClock
 from duologue.engine.turns import Turns
 from duologue.errors import DuologueError, KVMemoryExhausted
@@ -156,15 +156,15 @@ class CountingEngine:
 class Stage:
     """The loop, moved by hand, and what it answered."""
 
-    def __init__(self, *, observer: Observer | None = None, **settings: Any) -> None:
+    def __init__(self, *, observer: LoopObserver | None = None, **settings: Any) -> None:
         self.clock = ManualClock()
         self.ticks = TickClock(0.0, TICK_MS)
         self.engine = CountingEngine(self.clock)
         self.deliveries: list[Sequence[Delivery]] = []
         chosen = BatchingSettings(**({"gather_ms": 0, "max_sessions": 4} | settings))
-        vetting = Vetting(VOCAB_SIZE, MAX_POSITIONS, can_judge=True)
+        limits = ModelLimits(VOCAB_SIZE, MAX_POSITIONS, can_judge=True)
         self.loop = BatchLoop(
-            Seating(self.engine, CHAT, vetting, chosen.max_sessions),
+            Seating(self.engine, CHAT, limits, chosen.max_sessions),
             self.clock,
             self.ticks,
             chosen,
@@ -218,7 +218,7 @@ class Stage:
         self.loop.post(Work(stream, work, self.clock.now_ms()))
 
     def leave(self, stream: Stream) -> None:
-        self.loop.post(Leave(stream))
+        self.loop.post(StreamEnded(stream))
 
     def run_until_idle(self) -> None:
         self.loop.run_once()

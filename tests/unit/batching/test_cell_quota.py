@@ -1,7 +1,7 @@
 """A tenant with a limit of cells: its silent sessions give way, and nobody else notices."""
 
 from duologue.batching.messages import Seated, Unseated
-from duologue.errors import QuotaExceeded
+from duologue.errors import QuotaUsedUp
 from duologue.lane.slices import SliceResult
 from tests.unit.batching.stage import Stage
 
@@ -43,7 +43,7 @@ def test_one_that_is_too_much_is_refused_and_others_go_on() -> None:
     stage.loop.run_once()
     refused = stage.last("n")
     assert isinstance(refused, Unseated)
-    assert isinstance(refused.error, QuotaExceeded)
+    assert isinstance(refused.error, QuotaUsedUp)
     assert refused.error.retry_after_ms > 0
     assert "hold 110 cells" in str(refused.error)
     assert isinstance(stage.last("p"), Seated)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from duologue.batching.messages import Change, GiveCells, Leave, Seated, Unseated
-from duologue.batching.observer import Observer
+from duologue.batching.messages import Change, GiveCells, Seated, StreamEnded, Unseated
+from duologue.batching.observer import LoopObserver
 from duologue.batching.roster import Sitting
 from duologue.lane.slices import SliceBroken, SliceResult
 from tests.json_log import json_log
@@ -29,7 +29,7 @@ def _check_well(stage: Stage) -> None:
     results = [answer for answer in stage.answers("b") if not isinstance(answer, Seated)]
     assert results
     assert all(isinstance(each, SliceResult) and each.error is None for each in results)
-    assert stage.loop.pulse.is_healthy(stage.clock.now_ms())
+    assert stage.loop.forward_health.is_healthy(stage.clock.now_ms())
 
 
 def _check_lost(stage: Stage, stream: str) -> None:
@@ -55,7 +55,7 @@ def test_of_leaving() -> None:
     stage = _both(max_sessions=2)
     stage.engine.faults["close", "ill"] = FAULT
     stage.ask("b", "well", reply_tokens=3)
-    stage.loop.post(Leave("a"))
+    stage.loop.post(StreamEnded("a"))
     _check_well(stage)
     stage.take("c", "next")
     stage.loop.run_once()
@@ -115,7 +115,7 @@ def test_of_cells_that_are_reclaimed() -> None:
 
 
 def test_of_who_looks_on() -> None:
-    class Blind(Observer):
+    class Blind(LoopObserver):
         def slice_over(self, sitting: Sitting, result: SliceResult, now_ms: float) -> None:
             if sitting.session_id == "ill":
                 raise FAULT

@@ -6,7 +6,7 @@ import pytest
 
 from duologue.batching.load_plan import CALM_TICKS, Load, LoadPlan
 from duologue.batching.messages import Change, GiveCells, Seated, Unseated
-from duologue.batching.observer import Observer
+from duologue.batching.observer import LoopObserver
 from duologue.batching.roster import Sitting
 from duologue.batching.tick_account import TickRecord
 from duologue.cluster_status import Shedding
@@ -30,7 +30,7 @@ def told(stage: Stage) -> Shedding:
 
 
 def failure(stage: Stage) -> str | None:
-    return stage.loop.pulse.failure
+    return stage.loop.forward_health.failure
 
 
 def refused(stage: Stage, stream: str) -> DuologueError:
@@ -214,7 +214,7 @@ def test_an_engines_refusal_stays_with_its_session() -> None:
     assert isinstance(results(stage, "a")[0].error, InvalidInput)
     assert "RuntimeError: a bug" in str(results(stage, "b")[0].error)
     assert results(stage, "c")[0].error is None
-    assert stage.loop.pulse.is_healthy(stage.clock.now_ms())
+    assert stage.loop.forward_health.is_healthy(stage.clock.now_ms())
 
 
 def test_a_failed_forward_fails_every_slice_under_way_and_shows_in_the_health() -> None:
@@ -230,12 +230,12 @@ def test_a_failed_forward_fails_every_slice_under_way_and_shows_in_the_health() 
         assert "MemoryError: none left" in str(results(stage, stream)[0].error)
         assert results(stage, stream)[0].steps == ()
     assert not results(stage, "idle")
-    assert not stage.loop.pulse.is_healthy(stage.clock.now_ms())
+    assert not stage.loop.forward_health.is_healthy(stage.clock.now_ms())
     stage.engine.failure = None
     stage.ask("a", "x")
     stage.run_until_idle()
     assert results(stage, "a")[-1].error is None
-    assert stage.loop.pulse.is_healthy(stage.clock.now_ms())
+    assert stage.loop.forward_health.is_healthy(stage.clock.now_ms())
 
 
 def test_cells_are_given_up_on_request_but_not_during_a_slice() -> None:
@@ -312,13 +312,13 @@ def test_an_idle_batcher_proves_that_it_still_computes() -> None:
     stage = Stage(healthy_within_ms=3_000)
     for tick in range(1, 100):
         stage.go_to_tick(tick)
-        assert stage.loop.pulse.is_healthy(stage.clock.now_ms())
+        assert stage.loop.forward_health.is_healthy(stage.clock.now_ms())
     assert 8 <= stage.engine.num_probes <= 10
     stage.engine.failure = RuntimeError("the device is gone")
     for tick in range(100, 112):
         stage.go_to_tick(tick)
-    assert not stage.loop.pulse.is_healthy(stage.clock.now_ms())
-    assert stage.loop.pulse.failure == "RuntimeError: the device is gone"
+    assert not stage.loop.forward_health.is_healthy(stage.clock.now_ms())
+    assert stage.loop.forward_health.failure == "RuntimeError: the device is gone"
 
 
 def test_a_busy_batcher_needs_no_proof() -> None:
@@ -356,7 +356,7 @@ def test_everybody_is_told_when_the_loop_stops() -> None:
 
 
 def test_an_observer_is_told_of_forwards_slices_and_ticks() -> None:
-    class Notes(Observer):
+    class Notes(LoopObserver):
         def __init__(self) -> None:
             self.forwards: list[tuple[float, int]] = []
             self.slices: list[tuple[str, float]] = []

@@ -3,8 +3,8 @@
 import pytest
 
 from duologue.batching.messages import Take
+from duologue.batching.model_limits import ModelLimits
 from duologue.batching.seating import Seating
-from duologue.batching.vetting import Vetting
 from duologue.clock import ManualClock
 from duologue.lane.lane import Lane
 from duologue.lane.state import LaneState
@@ -18,8 +18,8 @@ from tests.unit.batching.stage import CHAT, MAX_POSITIONS, PROFILE, VOCAB_SIZE, 
 )
 def test_the_setting_says_among_whom(share_prefixes: SharingName, scope: str | None) -> None:
     engine = CountingEngine(ManualClock())
-    vetting = Vetting(VOCAB_SIZE, MAX_POSITIONS, can_judge=True)
-    seating = Seating(engine, CHAT, vetting, 4, share_prefixes)
+    limits = ModelLimits(VOCAB_SIZE, MAX_POSITIONS, can_judge=True)
+    seating = Seating(engine, CHAT, limits, 4, share_prefixes)
     lane = LaneState.of(Lane(CHAT, (1, 2)))
     duo = strategy_named("duo")
     take = Take("stream", "acme/s", "s", 1, duo, lane, PROFILE, tenant_id="acme")

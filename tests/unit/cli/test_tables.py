@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from duologue.cli.tables import TITLE_LINES, Column, Room, table
-from duologue.cli.top_picture import Sight, picture
+from duologue.cli.top_picture import PlatformSnapshot, picture
 from duologue.v1 import admin_pb2 as admin
 from duologue.v1.conversation_pb2 import SESSION_STATUS_ASLEEP, SESSION_STATUS_LIVE, Session
 
@@ -102,8 +102,8 @@ def test_ticks_rows_and_cells_fit_beside_a_long_name_also_when_something_is_left
         (busy, [*figures, "31.5", "12.5", "%", "look_ahead"]),
     ):
         told = admin.ListNodesResponse(batchers=[batcher])
-        sight = Sight(admin.GetCapacityResponse(), told, [], [], limit=1)
-        lines = lines_of(picture(sight, Room(80)), 80)
+        snapshot = PlatformSnapshot(admin.GetCapacityResponse(), told, [], [], limit=1)
+        lines = lines_of(picture(snapshot, Room(80)), 80)
         assert [name, *words] in [line.split() for line in lines]
 
 
@@ -121,7 +121,7 @@ def test_a_picture_of_top_fits_the_screen(
         for number in range(num_sessions)
     ]
     batcher = admin.Batcher(batcher_id="b" * 20, deadline_ms=160, tick_ms=170, max_sessions=64)
-    sight = Sight(
+    snapshot = PlatformSnapshot(
         admin.GetCapacityResponse(max_sessions=7),
         admin.ListNodesResponse(
             nodes=[admin.Node(node_id="n")] * num_nodes, batchers=[batcher] * num_batchers
@@ -130,7 +130,7 @@ def test_a_picture_of_top_fits_the_screen(
         sessions,
         limit=1_000,
     )
-    lines = lines_of(picture(sight, Room(80, height)), 80)
+    lines = lines_of(picture(snapshot, Room(80, height)), 80)
     assert len(lines) <= height
     assert all(Text(line).cell_len <= 80 for line in lines)
     names = [line.split()[0] for line in lines if line.startswith("ses_")]

@@ -11,15 +11,15 @@ from duologue.errors import InvalidInput, StaleEpoch, UnknownSession
 from duologue.forward.sampling_settings import SamplingSettings
 from duologue.kv.blocks import CELLS_PER_BLOCK
 from duologue.kv.slot import Slot
-from duologue.lane.judging import Patience
+from duologue.lane.judging import JudgingPatience
 from duologue.lane.lane import Lane
 from duologue.lane.profile import LaneProfile
 from duologue.lane.slices import Heard, Slice, SliceBroken, SliceResult
 from duologue.lane.steps import EndReason, Hear, Say
 from duologue.states import State
 from duologue.strategies.base import SliceRun, Slicing
-from duologue.strategies.duo import Duo
-from duologue.strategies.turn import Turn
+from duologue.strategies.duo import DuoStrategy
+from duologue.strategies.turn import TurnStrategy
 from duologue.text.token_edit import TokenEdit
 from tests.rules.stage import one_thread
 from tests.rules.worlds import CHAT, JUDGE, OPENING, SetHead, as_head, tiny_world
@@ -37,7 +37,7 @@ class Bench:
         self.engine = Engine(tiny_world("llama").model, as_head(self.head), settings)
 
     def open(self, name: str = "a", epoch: int = 1) -> None:
-        self.engine.open(name, epoch, Lane(CHAT, OPENING), PROFILE, Duo())
+        self.engine.open(name, epoch, Lane(CHAT, OPENING), PROFILE, DuoStrategy())
 
     def ask(self, name: str = "a", epoch: int = 1, **wishes: object) -> None:
         self.head.script = [State.QUERY]
@@ -163,7 +163,7 @@ def test_slice_that_cannot_be_meant_is_answered_by_an_error(
     assert errors["b"] is None
 
 
-class Faulty(Duo):
+class Faulty(DuoStrategy):
     """Goes wrong in its second forward, or in what it does when it is broken off."""
 
     def __init__(self, *, at_the_end: bool) -> None:
@@ -220,9 +220,9 @@ def test_cells_that_are_not_to_be_had_leave_the_others_alone(
 def test_strategy_that_judges_needs_a_head() -> None:
     engine = Engine(tiny_world("llama").model, None, EngineSettings(kv_bytes=4 << 20))
     with pytest.raises(InvalidInput, match="duo"):
-        engine.open("a", 1, Lane(CHAT, OPENING), PROFILE, Duo())
-    engine.open("a", 1, Lane(CHAT, OPENING), PROFILE, Turn())
-    engine.submit(Slice("a", 1, 1, edit=ASKS, patience=Patience.OUT))
+        engine.open("a", 1, Lane(CHAT, OPENING), PROFILE, DuoStrategy())
+    engine.open("a", 1, Lane(CHAT, OPENING), PROFILE, TurnStrategy())
+    engine.submit(Slice("a", 1, 1, edit=ASKS, patience=JudgingPatience.OUT))
     (result,) = engine.run()
     assert len(said(result)) == 4
 
@@ -284,7 +284,7 @@ def test_cells_of_a_session_that_rests_go_to_the_host_where_there_is_room() -> N
         head = SetHead()
         limits = EngineSettings(kv_bytes=4 << 20, host_bytes=host_blocks * block_bytes)
         engine = Engine(world.model, as_head(head), limits)
-        engine.open("a", 1, Lane(CHAT, OPENING), PROFILE, Duo())
+        engine.open("a", 1, Lane(CHAT, OPENING), PROFILE, DuoStrategy())
         head.script = [State.QUERY]
         engine.submit(Slice("a", 1, 1, edit=ASKS))
         engine.run()

@@ -12,7 +12,7 @@ from duologue.lane.slices import Slice, SliceResult
 from duologue.lane.steps import Say
 from duologue.states import State
 from duologue.strategies.base import Demand, SliceRun, Slicing
-from duologue.strategies.duo import Duo
+from duologue.strategies.duo import DuoStrategy
 from duologue.text.token_edit import TokenEdit
 from tests.rules.stage import one_thread
 from tests.rules.worlds import CHAT, JUDGE, OPENING, SetHead, as_head, tiny_world
@@ -34,7 +34,7 @@ class Bench:
         self.engine = Engine(self.world.model, as_head(self.head), settings)
 
     def open(self, name: str, among: str | None, opening: tuple[int, ...] = INSTRUCTIONS) -> None:
-        self.engine.open(name, 1, Lane(CHAT, opening), PROFILE, Duo(), among)
+        self.engine.open(name, 1, Lane(CHAT, opening), PROFILE, DuoStrategy(), among)
 
     def ask(self, *names: str, tick: int = 1) -> dict[str, SliceResult]:
         self.head.script = [State.QUERY] * len(names)
@@ -132,7 +132,7 @@ def test_where_its_maker_finds_no_room_nobody_waits_for_ever() -> None:
     assert all("blocks" in str(result.error) for result in results.values())
 
 
-class Recalls(Duo):
+class Recalls(DuoStrategy):
     """Asks for nothing but what has been said."""
 
     def run(self, run: SliceRun) -> Slicing:

@@ -11,7 +11,7 @@ import torch
 from duologue.engine.engine import Engine
 from duologue.errors import InvalidInput
 from duologue.evaluation.faithfulness.comparison import Comparison, compare
-from duologue.evaluation.faithfulness.course import Answers, Course, answer
+from duologue.evaluation.faithfulness.course import Course, CourseReplies, answer
 from duologue.evaluation.faithfulness.prompts import (
     DISTURBANCES,
     NUM_PIECES,
@@ -24,7 +24,7 @@ from duologue.evaluation.faithfulness.reply import Reply, difference
 from duologue.evaluation.faithfulness.report import faithfulness_json, show_faithfulness
 from duologue.evaluation.forced import ForcedHead
 from duologue.evaluation.metrics import Share
-from duologue.evaluation.page import Page
+from duologue.evaluation.page import ReportPage
 from duologue.forward.state_head import AdapterCard, StateHead
 from duologue.model.loading import LoadedModel, load_model
 from duologue.runtime.assembly import Assembly
@@ -43,7 +43,7 @@ def tiny_reference(assembly: Assembly, tiny_model: Path) -> Reference:
 
 def answered(
     assembly: Assembly, prompts: Sequence[str], course: Course, setup: SessionSetup | None = None
-) -> Answers:
+) -> CourseReplies:
     assert assembly.head is not None
     head = ForcedHead(assembly.head)
     engine = Engine(assembly.model, head.as_head)
@@ -163,14 +163,14 @@ def test_a_departure_is_found_and_named(assembly: Assembly, tiny_reference: Refe
     assert found.equal.hits == 4 - len(found.departures)
     report = json.loads(json.dumps(faithfulness_json([found], expected, max_tokens)))
     assert report["courses"]["quiet"]["departures"][0]["place"] == first.place
-    page = Page("t")
+    page = ReportPage("t")
     show_faithfulness(page, [found], prompts, expected, assembly.model.tokenizer)
     assert "missed" in page.render()
 
 
 def test_equal_replies_make_a_page_without_departures(assembly: Assembly) -> None:
     quiet = answered(assembly, PROMPTS[:2], Course.QUIET)
-    page = Page("t")
+    page = ReportPage("t")
     expected = list(quiet.replies)
     show_faithfulness(
         page, [Comparison(quiet, [])], PROMPTS[:2], expected, assembly.model.tokenizer

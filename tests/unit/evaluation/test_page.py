@@ -8,11 +8,11 @@ import pytest
 
 from duologue.evaluation import plots
 from duologue.evaluation.metrics import Share, reliability
-from duologue.evaluation.page import Page, Verdict
+from duologue.evaluation.page import ReportPage, Verdict
 
 
 def test_texts_are_escaped() -> None:
-    page = Page("a < b", "x & y")
+    page = ReportPage("a < b", "x & y")
     page.heading("<h>")
     page.paragraph("<script>")
     page.bullets(["<li>"])
@@ -26,7 +26,7 @@ def test_texts_are_escaped() -> None:
 
 
 def test_cells() -> None:
-    page = Page("t")
+    page = ReportPage("t")
     page.table(list("abcdef"), [[None, True, 1234, 0.5, Verdict(False), Share(1, 2)]])
     text = page.render()
     assert "<td>–</td><td>yes</td>" in text
@@ -36,11 +36,11 @@ def test_cells() -> None:
 
 def test_uneven_table_is_refused() -> None:
     with pytest.raises(AssertionError, match="1 cells under 2 columns"):
-        Page("t").table(["a", "b"], [["only one"]])
+        ReportPage("t").table(["a", "b"], [["only one"]])
 
 
 def test_nothing_is_loaded_from_elsewhere(tmp_path: Path) -> None:
-    page = Page("t")
+    page = ReportPage("t")
     page.figure(plots.matrix(["a", "b"], [[3, 1], [0, 4]]), "confusion")
     page.figure(plots.reliability_diagram(reliability([0.9, 0.4], [True, False])), "reliability")
     page.image(b"\x89PNG", "a picture")

@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 
 from duologue.evaluation.metrics import Share
-from duologue.evaluation.page import Page
+from duologue.evaluation.page import ReportPage
 from duologue.evaluation.prediction import Prediction
 from duologue.evaluation.rows import Row
 from duologue.evaluation.states import StateFigures
 from duologue.evaluation.states_report import show_states, states_json
-from duologue.lane.judging import Judge, Judgement, Patience
+from duologue.lane.judging import Judge, Judgement, JudgingPatience
 from duologue.states import State
 from duologue.training.sample import Sample, Turn
 
@@ -25,8 +25,8 @@ def predicted(label: State, category: str, *shares: float, speaking: bool = Fals
     probabilities = dict(zip((QUERY, NON_QUERY, INCOMPLETE, HOLD), shares, strict=True))
     past = (Turn("user", "why"),) if speaking else ()
     sample = Sample("text", label, category, past, speaking)
-    decided = JUDGE.decide(probabilities, Patience.NORMAL)
-    judgement = Judgement(decided, probabilities, 0, Patience.NORMAL)
+    decided = JUDGE.decide(probabilities, JudgingPatience.NORMAL)
+    judgement = Judgement(decided, probabilities, 0, JudgingPatience.NORMAL)
     return Prediction.of(Row(1, sample), judgement, JUDGE)
 
 
@@ -123,7 +123,7 @@ def test_report(figures: StateFigures) -> None:
     }
     assert report["by_label"]["query"]["false_positive_rate"]["hits"] == 1
     assert report["by_category"][1]["decided"] == {"query": 1, "incomplete": 1}
-    page = Page("t")
+    page = ReportPage("t")
     show_states(page, figures)
     text = page.render()
     assert text.count("<svg") == 3
@@ -132,6 +132,6 @@ def test_report(figures: StateFigures) -> None:
 
 def test_page_of_a_single_label_can_be_drawn() -> None:
     figures = StateFigures([predicted(HOLD, "", 0.1, 0.1, 0.1, 0.7)])
-    page = Page("t")
+    page = ReportPage("t")
     show_states(page, figures)
     assert figures.confusion.recall(HOLD) == Share(1, 1)

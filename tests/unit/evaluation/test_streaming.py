@@ -10,9 +10,9 @@ from duologue.engine.engine import Engine
 from duologue.errors import InvalidSetting
 from duologue.evaluation.forced import ForcedHead
 from duologue.evaluation.metrics import Share
-from duologue.evaluation.page import Page
+from duologue.evaluation.page import ReportPage
 from duologue.evaluation.rows import Row, evenly_drawn
-from duologue.evaluation.streaming.course import Course, Decision
+from duologue.evaluation.streaming.course import DecisionAtWord, StreamedText
 from duologue.evaluation.streaming.figures import StreamingFigures
 from duologue.evaluation.streaming.play import Play, StreamingSettings, play
 from duologue.evaluation.streaming.report import outcomes, show_streaming, streaming_json
@@ -36,7 +36,7 @@ def played(
     rows: list[Row],
     decoding: DecodingSettings | None = None,
     listening: ListeningSettings | None = None,
-) -> list[Course]:
+) -> list[StreamedText]:
     """What comes of it when every judgement is `state`."""
     assert assembly.head is not None
     head = ForcedHead(assembly.head)
@@ -91,7 +91,7 @@ def test_an_incomplete_text_is_not_waited_for(assembly: Assembly) -> None:
     hasty = played(assembly, QUERY, [row("how far is", INCOMPLETE)])[0]
     assert [each.num_words for each in hasty.premature] == [1, 2, 3], "its last word counts too"
     patient = played(assembly, INCOMPLETE, [row("how far is", INCOMPLETE)])[0]
-    assert patient == Course(row("how far is", INCOMPLETE), ())
+    assert patient == StreamedText(row("how far is", INCOMPLETE), ())
     assert patient.last is None
 
 
@@ -111,15 +111,15 @@ def test_sessions_do_not_matter_to_each_other(assembly: Assembly) -> None:
     assert any(course.premature for course in together)
 
 
-def decision(state: State, num_words: int, **fields: object) -> Decision:
+def decision(state: State, num_words: int, **fields: object) -> DecisionAtWord:
     plain: dict[str, Any] = {"delay_ticks": 0, "delay_ms": 100.0, "look_ahead_tokens": 0}
-    return Decision(state, num_words, **(plain | fields))
+    return DecisionAtWord(state, num_words, **(plain | fields))
 
 
 @pytest.fixture
 def figures() -> StreamingFigures:
     courses = [
-        Course(
+        StreamedText(
             row("what is the capital", QUERY),
             (
                 decision(QUERY, 2, was_taken_back=True, spoke=True),
@@ -127,10 +127,10 @@ def figures() -> StreamingFigures:
                 decision(QUERY, 4, delay_ticks=4, delay_ms=620.0),
             ),
         ),
-        Course(row("how far", QUERY), (decision(NON_QUERY, 1), decision(NON_QUERY, 2))),
-        Course(row("why", QUERY), (decision(QUERY, 1),)),
-        Course(row("and the", INCOMPLETE), (decision(QUERY, 2),)),
-        Course(row("mm hm", NON_QUERY), ()),
+        StreamedText(row("how far", QUERY), (decision(NON_QUERY, 1), decision(NON_QUERY, 2))),
+        StreamedText(row("why", QUERY), (decision(QUERY, 1),)),
+        StreamedText(row("and the", INCOMPLETE), (decision(QUERY, 2),)),
+        StreamedText(row("mm hm", NON_QUERY), ()),
     ]
     return StreamingFigures(Play(3, courses, 10, 40, 400), word_ms=250)
 
@@ -161,7 +161,7 @@ def test_report(figures: StreamingFigures) -> None:
     assert found["alpha"]["3"]["premature"]["query"]["query"]["of_words"]["share"] == 0.5
     assert found["targets"][0]["is_met"] is False
     assert outcomes([figures], shipped_alpha=0) == [], "what is in force was not played"
-    page = Page("t")
+    page = ReportPage("t")
     show_streaming(page, [figures, figures], SETTINGS, shipped_alpha=3)
     assert page.render().count("<svg") == 2
 

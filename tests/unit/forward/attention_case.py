@@ -8,7 +8,7 @@ from torch import Tensor
 
 from duologue.forward.native.attention import NativePlan
 from duologue.forward.native.library import Library
-from duologue.forward.native.structures import TYPES, LayerStruct
+from duologue.forward.native.structures import TYPES, AttentionLayerStruct
 from duologue.forward.slot_rows import SlotWork
 from duologue.forward.visibility import visible_cells
 from duologue.kv.blocks import CELLS_PER_BLOCK, BlockPool
@@ -50,8 +50,8 @@ class AttentionCase:
         plan.attend(self.layer(queries, results, visible))
         return results
 
-    def layer(self, queries: Tensor, results: Tensor, visible: Tensor) -> LayerStruct:
-        return LayerStruct(
+    def layer(self, queries: Tensor, results: Tensor, visible: Tensor) -> AttentionLayerStruct:
+        return AttentionLayerStruct(
             keys=self.pool.keys[0].data_ptr(),
             values=self.pool.values[0].data_ptr(),
             visible=visible.data_ptr(),

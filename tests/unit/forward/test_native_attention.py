@@ -13,7 +13,7 @@ from duologue.forward.many import ManyRows
 from duologue.forward.native.attention import why_not
 from duologue.forward.native.library import Library, load_library
 from duologue.forward.native.structures import TYPES
-from duologue.forward.native.variants import Variant, runnable_variants
+from duologue.forward.native.variants import LibraryVariant, runnable_variants
 from duologue.kv.blocks import CELLS_PER_BLOCK, BlockPool
 from duologue.kv.slot import HOLE
 from duologue.model.geometry import ModelGeometry
@@ -42,7 +42,7 @@ def tolerance(library: Library, dtype: torch.dtype) -> float:
 @DTYPES
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(seed=SEEDS)
-def test_any_rows_of_any_slots(variant: Variant, dtype: torch.dtype, seed: int) -> None:
+def test_any_rows_of_any_slots(variant: LibraryVariant, dtype: torch.dtype, seed: int) -> None:
     library, case = load_library(variant), random_case(seed, dtype)
     found = case.attend(library)
     exact, size = case.exact()
@@ -52,7 +52,7 @@ def test_any_rows_of_any_slots(variant: Variant, dtype: torch.dtype, seed: int) 
 @DTYPES
 @settings(max_examples=25, deadline=None, derandomize=True)
 @given(seed=SEEDS)
-def test_company_changes_no_bit(variant: Variant, dtype: torch.dtype, seed: int) -> None:
+def test_company_changes_no_bit(variant: LibraryVariant, dtype: torch.dtype, seed: int) -> None:
     library, case = load_library(variant), random_case(seed, dtype)
     together = case.attend(library)
     for row in Random(seed).sample(range(case.num_rows), min(5, case.num_rows)):
@@ -63,7 +63,7 @@ def test_company_changes_no_bit(variant: Variant, dtype: torch.dtype, seed: int)
 @settings(max_examples=15, deadline=None, derandomize=True)
 @given(seed=SEEDS)
 def test_blocks_in_which_nothing_is_seen_change_no_bit(
-    variant: Variant, dtype: torch.dtype, seed: int
+    variant: LibraryVariant, dtype: torch.dtype, seed: int
 ) -> None:
     """Holes are filled, and tables grow, when cells are taken that other rows write to."""
     library, case = load_library(variant), random_case(seed, dtype)
@@ -79,7 +79,9 @@ def test_blocks_in_which_nothing_is_seen_change_no_bit(
 @DTYPES
 @settings(max_examples=15, deadline=None, derandomize=True)
 @given(seed=SEEDS)
-def test_tasks_may_be_done_in_any_order(variant: Variant, dtype: torch.dtype, seed: int) -> None:
+def test_tasks_may_be_done_in_any_order(
+    variant: LibraryVariant, dtype: torch.dtype, seed: int
+) -> None:
     library, case = load_library(variant), random_case(seed, dtype)
     plan, results = case.plan(library), torch.empty(case.queries.shape)
     visible = plan.visible(case.window)
@@ -92,7 +94,7 @@ def test_tasks_may_be_done_in_any_order(variant: Variant, dtype: torch.dtype, se
 
 @settings(max_examples=15, deadline=None, derandomize=True)
 @given(seed=SEEDS)
-def test_agrees_with_both_ways_of_torch(variant: Variant, seed: int) -> None:
+def test_agrees_with_both_ways_of_torch(variant: LibraryVariant, seed: int) -> None:
     case = random_case(seed, torch.float32)
     found = case.attend(load_library(variant))
     few = FewRows(case.works, 0, case.pool, torch.float32, case.queries.shape[1])
@@ -110,7 +112,7 @@ def test_agrees_with_both_ways_of_torch(variant: Variant, seed: int) -> None:
 @settings(max_examples=25, deadline=None, derandomize=True)
 @given(seed=SEEDS, inputs=st.sampled_from(list(TYPES)))
 def test_keys_and_values_are_rotated_and_written_on_the_way(
-    variant: Variant, dtype: torch.dtype, seed: int, inputs: torch.dtype
+    variant: LibraryVariant, dtype: torch.dtype, seed: int, inputs: torch.dtype
 ) -> None:
     library, case = load_library(variant), random_case(seed, dtype)
     plan, (count, heads, dim) = case.plan(library), case.queries.shape
@@ -166,7 +168,7 @@ def _rotate(heads: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
     return torch.cat((one * cosines - two * sines, two * cosines + one * sines, rest), dim=-1)
 
 
-def test_a_broken_row_stays_broken_and_alone(variant: Variant) -> None:
+def test_a_broken_row_stays_broken_and_alone(variant: LibraryVariant) -> None:
     case = random_case(12, torch.bfloat16)
     library = load_library(variant)
     whole = case.attend(library)
@@ -176,7 +178,7 @@ def test_a_broken_row_stays_broken_and_alone(variant: Variant) -> None:
     assert found[1:].equal(whole[1:])
 
 
-def test_exponentials(variant: Variant) -> None:
+def test_exponentials(variant: LibraryVariant) -> None:
     values = torch.linspace(-87, 0, 1 << 20)
     results = torch.empty_like(values)
     functions = load_library(variant).functions
@@ -200,7 +202,7 @@ def test_exponentials(variant: Variant) -> None:
     ],
 )
 def test_says_what_it_cannot_serve(
-    variant: Variant, dim: int, dtype: torch.dtype, reason: str
+    variant: LibraryVariant, dim: int, dtype: torch.dtype, reason: str
 ) -> None:
     geometry = ModelGeometry(1, 2, 1, dim, 2 * dim, 10, 10)
     pool = BlockPool(geometry, num_blocks=1, device=torch.device("cpu"), dtype=dtype)

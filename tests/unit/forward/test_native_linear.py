@@ -12,7 +12,7 @@ from duologue.forward.native.int8 import rounded
 from duologue.forward.native.library import load_library
 from duologue.forward.native.packing import Packer, interleaved
 from duologue.forward.native.structures import TYPES
-from duologue.forward.native.variants import Variant, runnable_variants
+from duologue.forward.native.variants import LibraryVariant, runnable_variants
 from tests.native import needs_native
 
 INT8 = pytest.mark.parametrize("is_int8", [False, True], ids=["plain", "int8"])
@@ -25,7 +25,7 @@ pytestmark = [
 
 
 def multiply(
-    variant: Variant,
+    variant: LibraryVariant,
     weight: Tensor,
     bias: Tensor | None,
     x: Tensor,
@@ -49,7 +49,7 @@ def multiply(
 
 @INT8
 @pytest.mark.parametrize("seed", range(20))
-def test_any_shape(variant: Variant, dtype: torch.dtype, is_int8: bool, seed: int) -> None:
+def test_any_shape(variant: LibraryVariant, dtype: torch.dtype, is_int8: bool, seed: int) -> None:
     random, generator = Random(seed), torch.Generator().manual_seed(seed)
     outputs, inputs = random.randint(1, 300), 2 * random.randint(1, 200)
     rows = random.choice((1, 2, 3, 5, 6, 7, 8, 11, 12, 13, 31, 200))
@@ -66,7 +66,7 @@ def test_any_shape(variant: Variant, dtype: torch.dtype, is_int8: bool, seed: in
 @INT8
 @pytest.mark.parametrize("threads", [1, 2])
 def test_company_changes_no_bit(
-    variant: Variant, dtype: torch.dtype, is_int8: bool, threads: int
+    variant: LibraryVariant, dtype: torch.dtype, is_int8: bool, threads: int
 ) -> None:
     weight, x = torch.randn(200, 130).to(dtype), torch.randn(27, 130).to(dtype)
     multiplied = partial(multiply, variant, weight, None, is_int8=is_int8)
@@ -78,7 +78,7 @@ def test_company_changes_no_bit(
 
 
 def test_gates_lie_beside_what_they_are_multiplied_with(
-    variant: Variant, dtype: torch.dtype
+    variant: LibraryVariant, dtype: torch.dtype
 ) -> None:
     gate, up = torch.randn(70, 4).to(dtype), torch.randn(70, 4).to(dtype)
     blocks = interleaved(gate, up).unflatten(0, (-1, 2, 32))

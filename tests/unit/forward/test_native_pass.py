@@ -14,7 +14,7 @@ from duologue.forward.kernels.kernel_set import KernelSet
 from duologue.forward.kernels.torch_kernels import TORCH
 from duologue.forward.merged import MergedForward
 from duologue.forward.native.arena import Arena
-from duologue.forward.native.variants import Variant, runnable_variants
+from duologue.forward.native.variants import LibraryVariant, runnable_variants
 from duologue.forward.rows import ForwardOutput, Stretch
 from duologue.kv.channel import Channel
 from duologue.kv.memory import KVMemory
@@ -42,7 +42,7 @@ class Scene:
     def __init__(
         self,
         dtype: torch.dtype,
-        variant: Variant | None = None,
+        variant: LibraryVariant | None = None,
         lora: InputLora | None = None,
         layers: Sequence[int] = (-1, 0, 2),
         *,
@@ -109,7 +109,7 @@ def same_bits(one: ForwardOutput, other: ForwardOutput) -> bool:
 @INT8
 @pytest.mark.parametrize("is_adapted", [False, True])
 def test_company_changes_no_bit(
-    variant: Variant, dtype: torch.dtype, is_int8: bool, is_adapted: bool
+    variant: LibraryVariant, dtype: torch.dtype, is_int8: bool, is_adapted: bool
 ) -> None:
     lora = random_updates() if is_adapted else None
     scene, lonely = (Scene(dtype, variant, lora, is_int8=is_int8) for _ in range(2))

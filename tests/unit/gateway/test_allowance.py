@@ -5,7 +5,7 @@ from contextlib import ExitStack
 import pytest
 
 from duologue.clock import ManualClock
-from duologue.errors import QuotaExceeded
+from duologue.errors import QuotaUsedUp
 from duologue.gateway.allowance import Allowance
 
 
@@ -15,7 +15,7 @@ def test_a_minutes_worth_at_once_and_then_by_the_rate() -> None:
     for _ in range(60):
         with allowance.call("acme"):
             pass
-    with pytest.raises(QuotaExceeded, match="60 calls") as caught, allowance.call("acme"):
+    with pytest.raises(QuotaUsedUp, match="60 calls") as caught, allowance.call("acme"):
         pass
     assert 1_000 <= caught.value.retry_after_ms <= 1_001
     with allowance.call("other"):
@@ -30,7 +30,7 @@ def test_so_many_at_once() -> None:
     with ExitStack() as stack:
         stack.enter_context(allowance.call("acme"))
         stack.enter_context(allowance.call("acme"))
-        with pytest.raises(QuotaExceeded, match="2 calls"), allowance.call("acme"):
+        with pytest.raises(QuotaUsedUp, match="2 calls"), allowance.call("acme"):
             pass
         stack.enter_context(allowance.call("other"))
     with allowance.call("acme"):

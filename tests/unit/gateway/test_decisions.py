@@ -10,7 +10,7 @@ from duologue.clock import ManualClock
 from duologue.cluster_status import NodeStatus
 from duologue.gateway.backoff import Attempts, Backoff
 from duologue.gateway.credits import MAX_STRIDE, Credits
-from duologue.gateway.errors import NoRoom
+from duologue.gateway.errors import ClusterFull
 from duologue.gateway.placement import by_load
 from duologue.gateway.waiting_room import WaitingRoom
 from duologue.v1 import events_pb2 as pb
@@ -32,11 +32,11 @@ def test_the_line_goes_by_priority_and_then_by_arrival(priorities: list[int]) ->
 def test_a_full_line_takes_nobody_whatever_the_priority() -> None:
     room = WaitingRoom(max_waiting=2)
     first, _ = room.enter(0), room.enter(0)
-    with pytest.raises(NoRoom, match="2 wait already"):
+    with pytest.raises(ClusterFull, match="2 wait already"):
         room.enter(9)
     room.leave(first)
     assert room.position(room.enter(9)) == 0
-    with pytest.raises(NoRoom):
+    with pytest.raises(ClusterFull):
         WaitingRoom(max_waiting=0).enter(0)
 
 

@@ -75,7 +75,7 @@ def test_the_field_is_named_by_the_words_too() -> None:
 
 
 def test_a_quota_says_whose_and_when() -> None:
-    refusal = refusal_of(tree.QuotaExceeded("at most 3", retry_after_ms=1_250), "acme")
+    refusal = refusal_of(tree.QuotaUsedUp("at most 3", retry_after_ms=1_250), "acme")
     retry = next(d for d in refusal.details if isinstance(d, rpc.RetryInfo))
     quota = next(d for d in refusal.details if isinstance(d, rpc.QuotaFailure))
     assert retry.retry_delay.ToMilliseconds() == 1_250

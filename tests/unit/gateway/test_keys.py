@@ -3,7 +3,7 @@
 import pytest
 
 from duologue.clock import ManualClock
-from duologue.gateway.errors import Unauthenticated
+from duologue.gateway.errors import NotAuthenticated
 from duologue.gateway.keys import REMEMBERED_MS, KeyRing, caller
 from duologue.grants import Grant
 from duologue.tenants import Tenant
@@ -36,7 +36,7 @@ async def test_the_store_is_asked_once_in_a_while() -> None:
     assert register.asked == [KEY]
     register.grants.clear()
     clock.advance(REMEMBERED_MS)
-    with pytest.raises(Unauthenticated):
+    with pytest.raises(NotAuthenticated):
         await keys.admit(_metadata(f"Bearer {KEY}"))
     assert register.asked == [KEY, KEY]
 
@@ -45,7 +45,7 @@ async def test_a_wrong_key_is_remembered_too() -> None:
     register = Register()
     keys = KeyRing(register.grant_of, ManualClock())
     for _ in range(3):
-        with pytest.raises(Unauthenticated):
+        with pytest.raises(NotAuthenticated):
             await keys.admit(_metadata("Bearer wrong"))
     assert register.asked == ["wrong"]
 
@@ -61,6 +61,6 @@ async def test_what_is_kept_is_no_key() -> None:
 )
 async def test_what_is_no_bearer_of_one_key(values: tuple[str, ...]) -> None:
     register = Register()
-    with pytest.raises(Unauthenticated):
+    with pytest.raises(NotAuthenticated):
         await KeyRing(register.grant_of, ManualClock()).admit(_metadata(*values))
     assert register.asked == []

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from duologue.errors import InvalidInput
-from duologue.gateway.relay import MAX_KEPT_BYTES, MAX_KEPT_EVENTS, Passage, Relay
+from duologue.gateway.relay import MAX_KEPT_BYTES, MAX_KEPT_EVENTS, EventOrder, Relay
 from duologue.v1 import events_pb2 as pb
 from duologue.v1 import session_pb2
 
@@ -33,7 +33,7 @@ def _seqs(relay: Relay, after: int = 0) -> list[int]:
 
 def test_events_are_kept_until_the_session_has_them() -> None:
     relay = _relay(4)
-    assert relay.judge(_told(1, client_seq=2)) is Passage.PASSES
+    assert relay.judge(_told(1, client_seq=2)) is EventOrder.PASSES
     assert _seqs(relay) == [3, 4]
     relay.welcomed(session_pb2.Welcome(epoch=2, last_client_seq=3))
     assert _seqs(relay, after=3) == [4]
@@ -62,10 +62,10 @@ def test_what_an_earlier_connection_said_counts() -> None:
 
 def test_numbered_events_pass_once_and_in_order() -> None:
     relay = _relay(last_server_seq=5)
-    assert relay.judge(_told(5)) is Passage.WAS_PASSED
-    assert relay.judge(_told(7)) is Passage.IS_EARLY
-    assert relay.judge(_told(6)) is Passage.PASSES
-    assert relay.judge(_told(0)) is Passage.PASSES
+    assert relay.judge(_told(5)) is EventOrder.WAS_PASSED
+    assert relay.judge(_told(7)) is EventOrder.IS_EARLY
+    assert relay.judge(_told(6)) is EventOrder.PASSES
+    assert relay.judge(_told(0)) is EventOrder.PASSES
     assert relay.last_server_seq == 6
 
 
@@ -111,7 +111,7 @@ def test_whatever_becomes_of_actors_each_side_gets_everything_once(data: st.Data
                 relay.take(_said(said))
         first = relay.last_server_seq + 1 - data.draw(st.integers(0, min(2, relay.last_server_seq)))
         for server_seq in range(first, num_events + 1)[: data.draw(st.integers(0, 9))]:
-            if relay.judge(_told(server_seq, len(taken))) is Passage.PASSES:
+            if relay.judge(_told(server_seq, len(taken))) is EventOrder.PASSES:
                 passed.append(server_seq)
     assert passed == list(range(1, len(passed) + 1))
     assert taken == list(range(1, len(taken) + 1))

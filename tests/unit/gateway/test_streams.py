@@ -2,7 +2,7 @@
 
 import pytest
 
-from duologue.errors import QuotaExceeded
+from duologue.errors import QuotaUsedUp
 from duologue.gateway.errors import Replaced
 from duologue.gateway.streams import ClientStream, Streams
 
@@ -35,7 +35,7 @@ async def test_so_many_of_one_tenant() -> None:
     streams = Streams(max_streams=4, outbox_events=4, max_of_tenant=2)
     with streams.opened("acme"), streams.opened("other"):
         with streams.opened("acme"):
-            with pytest.raises(QuotaExceeded, match="2 conversations"), streams.opened("acme"):
+            with pytest.raises(QuotaUsedUp, match="2 conversations"), streams.opened("acme"):
                 pass
             with streams.opened("other"):
                 pass

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from duologue.clock import ManualClock
-from duologue.gateway.errors import TokenExpired, Unauthenticated
+from duologue.gateway.errors import NotAuthenticated, TokenExpired
 from duologue.gateway.keys import KeyRing
-from duologue.gateway.tokens import MAX_CHARS, TokenDesk
+from duologue.gateway.tokens import MAX_CHARS, TokenChecker
 from duologue.gateway.verifying_keys import VerifyingKey, read_keys
 from duologue.grants import Grant
 from duologue.jwt_settings import JwtSettings
@@ -73,14 +73,14 @@ def claims(**changes: Any) -> dict[str, Any]:
 ALL_KEYS = tuple(public_jwk(algorithm) for algorithm in ALGORITHMS)
 
 
-def _desk(settings: JwtSettings = SETTINGS, *keys: dict[str, Any]) -> TokenDesk:
+def _checker(settings: JwtSettings = SETTINGS, *keys: dict[str, Any]) -> TokenChecker:
     issuer = Issuer(*(keys or ALL_KEYS))
-    return TokenDesk(settings, issuer, Tenants("acme"), ManualClock(NOW_S * 1e3))
+    return TokenChecker(settings, issuer, Tenants("acme"), ManualClock(NOW_S * 1e3))
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 async def test_a_good_token(algorithm: str) -> None:
-    grant = await _desk().grant_of(token(algorithm, exp=NOW_S + 600))
+    grant = await _checker().grant_of(token(algorithm, exp=NOW_S + 600))
     assert grant.tenant == Tenant("acme", priority=7)
     assert grant.is_token
     assert grant.terms.scopes == {Scope.CONVERSE, Scope.SESSIONS_READ, Scope.TRANSCRIPTS_READ}
@@ -111,8 +111,8 @@ async def test_a_good_token(algorithm: str) -> None:
     ids=lambda value: str(value)[:40],
 )
 async def test_what_is_wrong_with_a_token(changes: dict[str, Any], words: str) -> None:
-    with pytest.raises(Unauthenticated, match=words):
-        await _desk().grant_of(_signed(changes))
+    with pytest.raises(NotAuthenticated, match=words):
+        await _checker().grant_of(_signed(changes))
 
 
 def _signed(changes: dict[str, Any]) -> str:
@@ -123,23 +123,23 @@ def _signed(changes: dict[str, Any]) -> str:
 
 @pytest.mark.parametrize("changes", [{"nbf": NOW_S + 30}, {"iat": NOW_S + 30}, {"nbf": None}])
 async def test_clocks_may_differ_by_the_leeway(changes: dict[str, Any]) -> None:
-    await _desk().grant_of(token(**changes))
+    await _checker().grant_of(token(**changes))
 
 
 @pytest.mark.parametrize("claim", [["other", AUDIENCE], AUDIENCE])
 async def test_one_audience_of_several_is_enough(claim: object) -> None:
-    await _desk().grant_of(token(aud=claim))
+    await _checker().grant_of(token(aud=claim))
 
 
 async def test_another_key_under_the_same_name() -> None:
     forged = jwt.encode(claims(), private_key("ES256", "two"), "ES256", {"kid": "ES256-one"})
-    with pytest.raises(Unauthenticated, match="signature is wrong"):
-        await _desk().grant_of(forged)
+    with pytest.raises(NotAuthenticated, match="signature is wrong"):
+        await _checker().grant_of(forged)
 
 
 async def test_a_key_that_the_issuer_does_not_have() -> None:
-    with pytest.raises(Unauthenticated, match="key is not one of its issuer's"):
-        await _desk().grant_of(token("ES256", "two"))
+    with pytest.raises(NotAuthenticated, match="key is not one of its issuer's"):
+        await _checker().grant_of(token("ES256", "two"))
 
 
 def _unsigned(header: dict[str, Any]) -> str:
@@ -149,8 +149,8 @@ def _unsigned(header: dict[str, Any]) -> str:
 
 @pytest.mark.parametrize("algorithm", ["none", "None", "NONE", "", "HS256", None, 7, ["ES256"]])
 async def test_algorithms_that_are_not_taken(algorithm: object) -> None:
-    with pytest.raises(Unauthenticated, match=r"algorithm is not taken|neither"):
-        await _desk().grant_of(_unsigned({"alg": algorithm, "kid": "ES256-one", "typ": "JWT"}))
+    with pytest.raises(NotAuthenticated, match=r"algorithm is not taken|neither"):
+        await _checker().grant_of(_unsigned({"alg": algorithm, "kid": "ES256-one", "typ": "JWT"}))
 
 
 async def test_a_public_key_is_no_shared_secret() -> None:
@@ -160,28 +160,28 @@ async def test_a_public_key_is_no_shared_secret() -> None:
     signed = jwt.api_jws.PyJWS().get_algorithm_by_name("HS256")
     head = _unsigned({"alg": "HS256", "kid": "RS256-one"}).rstrip(".")
     mac = base64.urlsafe_b64encode(signed.sign(head.encode(), pem)).decode().rstrip("=")
-    with pytest.raises(Unauthenticated, match="algorithm is not taken"):
-        await _desk().grant_of(f"{head}.{mac}")
+    with pytest.raises(NotAuthenticated, match="algorithm is not taken"):
+        await _checker().grant_of(f"{head}.{mac}")
 
 
 async def test_only_the_algorithms_of_the_settings() -> None:
     settings = JwtSettings(jwks="k", issuer=ISSUER, audience=AUDIENCE, algorithms=("ES256",))
-    await _desk(settings).grant_of(token("ES256"))
-    with pytest.raises(Unauthenticated, match="algorithm is not taken"):
-        await _desk(settings).grant_of(token("RS256"))
+    await _checker(settings).grant_of(token("ES256"))
+    with pytest.raises(NotAuthenticated, match="algorithm is not taken"):
+        await _checker(settings).grant_of(token("RS256"))
 
 
 async def test_a_key_checks_only_what_it_is_for() -> None:
     """A key of one algorithm, under a header that says another of the same kind."""
     other = jwt.encode(claims(), private_key("RS256"), "PS256", {"kid": "RS256-one"})
-    with pytest.raises(Unauthenticated, match="key is not one of its issuer's"):
-        await _desk(SETTINGS, public_jwk("RS256")).grant_of(other)
+    with pytest.raises(NotAuthenticated, match="key is not one of its issuer's"):
+        await _checker(SETTINGS, public_jwk("RS256")).grant_of(other)
 
 
 @pytest.mark.parametrize("text", ["x", "a.b.c", "..", "eyJ.eyJ.x", "é.é.é", "a" * (MAX_CHARS + 1)])
 async def test_what_is_no_token(text: str) -> None:
-    with pytest.raises(Unauthenticated):
-        await _desk().grant_of(text)
+    with pytest.raises(NotAuthenticated):
+        await _checker().grant_of(text)
 
 
 @given(cut=st.integers(0, 10_000), to=st.sampled_from("Aw_-."))
@@ -190,8 +190,8 @@ async def test_a_changed_token_is_nobodys(cut: int, to: str) -> None:
     place = cut % len(good)
     changed = good[:place] + to + good[place + 1 :]
     if _parts(changed) != _parts(good):
-        with pytest.raises(Unauthenticated):
-            await _desk().grant_of(changed)
+        with pytest.raises(NotAuthenticated):
+            await _checker().grant_of(changed)
 
 
 def _parts(text: str) -> list[bytes] | None:
@@ -213,7 +213,7 @@ def _parts(text: str) -> list[bytes] | None:
     ],
 )
 async def test_scopes(claim: object, scopes: set[Scope]) -> None:
-    grant = await _desk().grant_of(token(scope=claim))
+    grant = await _checker().grant_of(token(scope=claim))
     assert grant.terms.scopes == scopes
 
 
@@ -226,14 +226,14 @@ async def test_other_names_of_claims() -> None:
         scope_claim="scp",
     )
     told: dict[str, Any] = {"https://duologue/tenant": "acme", "tenant": "other"}
-    grant = await _desk(settings).grant_of(token(**told, scp=["admin:read"]))
+    grant = await _checker(settings).grant_of(token(**told, scp=["admin:read"]))
     assert grant.tenant.tenant_id == "acme"
     assert grant.terms.scopes == {Scope.ADMIN_READ}
 
 
 async def test_a_tenant_may_be_made_by_a_token() -> None:
     settings = JwtSettings(jwks="k", issuer=ISSUER, audience=AUDIENCE, creates_tenants=True)
-    assert (await _desk(settings).grant_of(token(tenant="new"))).tenant == Tenant("new")
+    assert (await _checker(settings).grant_of(token(tenant="new"))).tenant == Tenant("new")
 
 
 # In time.
@@ -241,12 +241,12 @@ async def test_a_tenant_may_be_made_by_a_token() -> None:
 
 async def test_a_token_ends_for_calls_and_a_little_later_for_streams() -> None:
     now = ManualClock(NOW_S * 1e3)
-    desk = TokenDesk(SETTINGS, Issuer(*ALL_KEYS), Tenants("acme"), now)
+    checker = TokenChecker(SETTINGS, Issuer(*ALL_KEYS), Tenants("acme"), now)
 
     async def no_key(key: str) -> Grant | None:
         return None
 
-    ring = KeyRing(no_key, ManualClock(), tokens=desk, token_grace_ms=10_000, unix_clock=now)
+    ring = KeyRing(no_key, ManualClock(), tokens=checker, token_grace_ms=10_000, unix_clock=now)
     metadata = [("authorization", f"Bearer {token(exp=NOW_S + 5)}")]
     grant = await ring.admit(metadata)
     now.advance(35_000 - 1)

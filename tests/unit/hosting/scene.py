@@ -18,7 +18,7 @@ from duologue.hosting.actions import (
     Action,
     Adjust,
     AskTokens,
-    Ending,
+    EndOfHosting,
     FindSeat,
     Keep,
     Leave,
@@ -229,7 +229,7 @@ class Scene:
         )
 
     @property
-    def ending(self) -> Ending | None:
+    def ending(self) -> EndOfHosting | None:
         return None if self.left is None else self.left.ending
 
     @property
@@ -294,7 +294,7 @@ class Scene:
                 self.left = action
 
     def _read(self) -> None:
-        if not self.host.audience.is_attached:
+        if not self.host.unseen.is_attached:
             return
         told = self.host.events_after(len(self.shown))
         self.shown += [envelope for envelope, _ in told]

@@ -9,7 +9,7 @@ from duologue.errors import (
     CapacityExceeded,
     InvalidInput,
     ModelUnavailable,
-    SessionOver,
+    SessionEnded,
     StaleEpoch,
 )
 from duologue.events import (
@@ -23,9 +23,9 @@ from duologue.events import (
     SessionClosed,
     SessionUpdate,
 )
-from duologue.hosting.actions import Ending, FindSeat
-from duologue.hosting.beat import RESULT_WITHIN_MS
+from duologue.hosting.actions import EndOfHosting, FindSeat
 from duologue.hosting.host import LINGER_MS, SEAT_WITHIN_MS
+from duologue.hosting.session_ticks import RESULT_WITHIN_MS
 from duologue.notices import Backpressure
 from duologue.service_settings import SessionSettings
 from duologue.session.chronicle import MAX_PENDING_RECORDS
@@ -119,7 +119,7 @@ def test_a_silent_session_asks_for_nothing_and_is_woken_once_to_sleep() -> None:
     scene.run(60_000)
     assert len(scene.slices) == num_slices
     assert scene.num_wakes == num_wakes + 1
-    assert scene.ending is Ending.ASLEEP
+    assert scene.ending is EndOfHosting.ASLEEP
 
 
 def test_new_settings_reach_the_seat_before_the_next_slice() -> None:
@@ -372,7 +372,7 @@ def test_a_session_without_a_seat_is_given_up_in_the_end() -> None:
     scene.run(SEAT_WITHIN_MS - 1)
     assert scene.is_held
     scene.run(2)
-    assert scene.ending is Ending.MOVING
+    assert scene.ending is EndOfHosting.MOVING
 
 
 @pytest.mark.parametrize("told_by", ["seat", "store"])
@@ -386,7 +386,7 @@ def test_one_who_is_overtaken_stops_at_once_and_shows_nothing(told_by: str) -> N
     else:
         scene.host.overtaken()
         scene.perform()
-    assert scene.ending is Ending.OVERTAKEN
+    assert scene.ending is EndOfHosting.OVERTAKEN
     assert scene.host.wakes_at_ms(scene.clock.now_ms()) is None
     assert scene.shown == shown
     with pytest.raises(StaleEpoch, match="no longer held here"):
@@ -430,7 +430,7 @@ def test_it_sleeps_after_a_checkpoint_and_wakes_as_itself() -> None:
     scene.attach()
     scene.say("hello?")
     scene.run(12_000)
-    assert scene.ending is Ending.ASLEEP
+    assert scene.ending is EndOfHosting.ASLEEP
     assert scene.store.num_checkpoints == 2, "the beginning, and what it left"
     assert scene.store.entries == []
     scene.bind()
@@ -452,7 +452,7 @@ def test_input_puts_sleep_off() -> None:
 def test_a_session_that_nothing_happened_to_sleeps_without_another_checkpoint() -> None:
     scene = Scene(sessions=SessionSettings(sleep_after_ms=5_000))
     scene.run(5_001)
-    assert scene.ending is Ending.ASLEEP
+    assert scene.ending is EndOfHosting.ASLEEP
     assert scene.store.num_checkpoints == 1, "that of its beginning"
 
 
@@ -463,7 +463,7 @@ def test_one_that_waits_for_the_end_of_a_playback_sleeps_too() -> None:
     scene.run_ticks(1)
     scene.send(PlaybackAck(1, 1))
     scene.run(10_000)
-    assert scene.ending is Ending.ASLEEP
+    assert scene.ending is EndOfHosting.ASLEEP
     scene.bind()
     scene.attach()
     scene.send(PlaybackAck(1, 5))
@@ -478,7 +478,7 @@ def test_a_drained_session_moves_at_its_next_silent_moment() -> None:
     scene.run_ticks(2)
     assert scene.is_held
     scene.run_ticks(300)
-    assert scene.ending is Ending.MOVING
+    assert scene.ending is EndOfHosting.MOVING
     assert scene.left is not None
     assert scene.left.reason == "the node is drained"
     assert scene.text() == LONG.replies[0]
@@ -490,7 +490,7 @@ def test_a_drained_session_that_is_never_silent_moves_at_the_end_of_the_grace() 
     scene.host.drain(scene.clock.now_ms() + 2 * TICK_MS, "drained")
     scene.perform()
     scene.run(2 * TICK_MS)
-    assert scene.ending is Ending.MOVING
+    assert scene.ending is EndOfHosting.MOVING
     scene.bind()
     scene.attach()
     scene.run_ticks(300)
@@ -505,15 +505,15 @@ def test_a_drained_session_without_grace_waits_for_a_write_under_way() -> None:
     scene.perform()
     assert scene.is_held
     scene.store_takes()
-    assert scene.ending is Ending.MOVING
+    assert scene.ending is EndOfHosting.MOVING
 
 
 def test_a_closed_session_is_left_when_its_end_was_shown() -> None:
     scene = talking()
     scene.close()
-    assert scene.ending is Ending.CLOSED
+    assert scene.ending is EndOfHosting.CLOSED
     assert isinstance(scene.events[-1], SessionClosed)
-    with pytest.raises(SessionOver):
+    with pytest.raises(SessionEnded):
         scene.host.receive(3, InputAppend("b", "hm"), scene.clock.now_ms())
 
 
@@ -525,7 +525,7 @@ def test_a_closed_session_waits_a_little_for_a_client_that_missed_the_end() -> N
     assert scene.is_held
     scene.attach()
     assert isinstance(scene.events[-1], SessionClosed)
-    assert scene.ending is Ending.CLOSED
+    assert scene.ending is EndOfHosting.CLOSED
 
 
 def test_a_closed_session_that_nobody_comes_back_to_is_left() -> None:
@@ -535,7 +535,7 @@ def test_a_closed_session_that_nobody_comes_back_to_is_left() -> None:
     scene.run_ticks(1)
     scene.close()
     scene.run(LINGER_MS + 1)
-    assert scene.ending is Ending.CLOSED
+    assert scene.ending is EndOfHosting.CLOSED
 
 
 def test_a_host_asks_for_a_seat_before_anything_else() -> None:
@@ -638,7 +638,7 @@ def test_a_session_whose_reply_is_paused_sleeps() -> None:
     scene = held(sessions=SessionSettings(sleep_after_ms=5_000))
     num_slices, said = len(scene.slices), scene.text()
     scene.run(10_000)
-    assert scene.ending is Ending.ASLEEP
+    assert scene.ending is EndOfHosting.ASLEEP
     assert (len(scene.slices), scene.text()) == (num_slices, said)
     assert scene.store.entries == [], "a checkpoint stands for them"
 
@@ -647,7 +647,7 @@ def test_a_paused_reply_goes_on_where_it_was_after_the_sleep() -> None:
     scene = held(sessions=SessionSettings(sleep_after_ms=5_000))
     said = scene.text()
     scene.run(10_000)
-    assert scene.ending is Ending.ASLEEP
+    assert scene.ending is EndOfHosting.ASLEEP
     scene.bind()
     scene.attach()
     assert scene.text() == said
@@ -662,7 +662,7 @@ def test_a_drained_session_whose_reply_is_paused_moves() -> None:
     scene = held()
     scene.host.drain(scene.clock.now_ms() + 60_000, "the node is drained")
     scene.perform()
-    assert scene.ending is Ending.MOVING
+    assert scene.ending is EndOfHosting.MOVING
 
 
 # A seat that is sought.
@@ -673,7 +673,7 @@ def test_a_session_that_no_seat_takes_as_it_is_is_given_up() -> None:
     scene.has_seats = False
     scene.lose_seat()
     scene.lose_seat(ModelUnavailable("another tokenizer"))
-    assert scene.ending is Ending.MOVING
+    assert scene.ending is EndOfHosting.MOVING
     assert scene.left is not None
     assert "another tokenizer" in scene.left.reason
 

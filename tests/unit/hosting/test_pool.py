@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from duologue.cluster_status import BatcherStatus, Shedding
 from duologue.errors import CapacityExceeded
 from duologue.hosting.placement import seats_in_order
-from duologue.hosting.pool import MAX_SERVED, MAX_STARTING, Phase, Place, Pool
+from duologue.hosting.pool import MAX_SERVED, MAX_STARTING, ActorPhase, Pool, PooledActor
 
 
 def warm(pool: Pool) -> None:
@@ -17,7 +17,7 @@ def warm(pool: Pool) -> None:
             pool.started(place, f"address-{place.number}")
 
 
-def bind(pool: Pool, tenant: str, session: str) -> Place:
+def bind(pool: Pool, tenant: str, session: str) -> PooledActor:
     place = pool.reserve((tenant, session))
     assert place is not None
     pool.bound(place, 1)
@@ -40,7 +40,7 @@ def test_it_is_refilled_when_an_actor_is_taken_or_dies() -> None:
     warm(pool)
     bind(pool, "acme", "s")
     assert len(pool.to_start()) == 1
-    pool.lost(next(place for place in pool if place.phase is Phase.WARM))
+    pool.lost(next(place for place in pool if place.phase is ActorPhase.WARM))
     assert len(pool.to_start()) == 1
 
 
@@ -103,7 +103,7 @@ def test_a_drained_node_takes_nothing_and_keeps_nothing() -> None:
     warm(pool)
     live = bind(pool, "acme", "s")
     pool.is_draining = True
-    assert [place.phase for place in pool.to_end()] == [Phase.WARM]
+    assert [place.phase for place in pool.to_end()] == [ActorPhase.WARM]
     assert pool.to_start() == []
     with pytest.raises(CapacityExceeded, match="is being drained"):
         pool.reserve(("acme", "t"))
@@ -116,14 +116,14 @@ def test_whatever_happens_no_actor_serves_two_tenants_and_the_bounds_hold(
     data: st.DataObject,
 ) -> None:
     pool = Pool(data.draw(st.integers(0, 3)), data.draw(st.integers(1, 5)))
-    served: dict[Place, set[str]] = {}
+    served: dict[PooledActor, set[str]] = {}
     for number in range(data.draw(st.integers(1, 40))):
         do = data.draw(st.sampled_from(["start", "up", "bind", "free", "die", "drain"]))
-        places = {phase: [p for p in pool if p.phase is phase] for phase in Phase}
+        places = {phase: [p for p in pool if p.phase is phase] for phase in ActorPhase}
         if do == "start":
             pool.to_start(data.draw(st.integers(0, 3)))
-        elif do == "up" and places[Phase.STARTING]:
-            pool.started(places[Phase.STARTING][0], "x")
+        elif do == "up" and places[ActorPhase.STARTING]:
+            pool.started(places[ActorPhase.STARTING][0], "x")
         elif do == "bind":
             tenant = data.draw(st.sampled_from("ab"))
             try:
@@ -134,15 +134,15 @@ def test_whatever_happens_no_actor_serves_two_tenants_and_the_bounds_hold(
             if place is not None:
                 pool.bound(place, 1)
                 served.setdefault(place, set()).add(tenant)
-        elif do == "free" and places[Phase.LIVE]:
-            pool.released(data.draw(st.sampled_from(places[Phase.LIVE])))
+        elif do == "free" and places[ActorPhase.LIVE]:
+            pool.released(data.draw(st.sampled_from(places[ActorPhase.LIVE])))
         elif do == "die" and len(pool):
             pool.lost(data.draw(st.sampled_from(tuple(pool))))
         elif do == "drain":
             pool.is_draining = data.draw(st.booleans())
         assert pool.num_bound <= pool.max_sessions
         assert all(len(tenants) == 1 for tenants in served.values())
-        assert sum(place.phase is Phase.STARTING for place in pool) <= MAX_STARTING
+        assert sum(place.phase is ActorPhase.STARTING for place in pool) <= MAX_STARTING
         keys = [place.key for place in pool if place.key is not None]
         assert len(keys) == len(set(keys))
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from duologue.events import InputState, ResponseDone
-from duologue.hosting.actions import Ending
+from duologue.hosting.actions import EndOfHosting
 from duologue.hosting.ration import Ration
 from duologue.notices import QuotaReached
 from duologue.service_settings import SessionSettings
@@ -74,7 +74,7 @@ def test_a_session_that_waits_for_tokens_does_not_fall_asleep() -> None:
     scene.tokens = 10_000
     scene.run(120_000)
     assert scene.text() == LONG.replies[0]
-    assert scene.ending is Ending.ASLEEP
+    assert scene.ending is EndOfHosting.ASLEEP
 
 
 def test_what_is_silent_asks_for_nothing() -> None:

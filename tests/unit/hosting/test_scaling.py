@@ -5,17 +5,17 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from duologue.hosting.scaling import MAX_LATE_SHARE, Demand, wanted_batchers
+from duologue.hosting.scaling import MAX_LATE_SHARE, BatcherDemand, wanted_batchers
 
 SHARES = st.floats(0, 1)
-DEMANDS = st.lists(st.builds(Demand, SHARES, SHARES, SHARES, SHARES), min_size=1, max_size=6)
+DEMANDS = st.lists(st.builds(BatcherDemand, SHARES, SHARES, SHARES, SHARES), min_size=1, max_size=6)
 
 
-def idle(**changes: float) -> Demand:
-    return replace(Demand(0.0, 0.0, tick_slack=1.0, late_tick_share=0.0), **changes)
+def idle(**changes: float) -> BatcherDemand:
+    return replace(BatcherDemand(0.0, 0.0, tick_slack=1.0, late_tick_share=0.0), **changes)
 
 
-def wanted(*demands: Demand) -> int:
+def wanted(*demands: BatcherDemand) -> int:
     return wanted_batchers(demands, present=len(demands))
 
 
@@ -42,7 +42,7 @@ def test_without_word_from_each_nothing_changes() -> None:
 
 
 @given(DEMANDS)
-def test_all_of_them_together_would_be_no_fuller_than_wanted(demands: list[Demand]) -> None:
+def test_all_of_them_together_would_be_no_fuller_than_wanted(demands: list[BatcherDemand]) -> None:
     """Or there are no fewer than now; and late ticks never end in fewer."""
     found = wanted(*demands)
     fullness = sum(demand.fullness for demand in demands)

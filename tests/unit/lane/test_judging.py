@@ -2,7 +2,7 @@
 
 import pytest
 
-from duologue.lane.judging import Judge, Patience
+from duologue.lane.judging import Judge, JudgingPatience
 from duologue.states import State
 
 JUDGE = Judge({State.QUERY: 0.6, State.NON_QUERY: 0.8, State.HOLD: 0.5}, low_patience_scale=0.5)
@@ -36,13 +36,13 @@ def test_the_longer_the_silence_the_less_is_enough(
     probabilities: dict[State, float], normal: State, low: State, out: State
 ) -> None:
     """But never enough to drop it: what sounds unfinished is no refusal to ask."""
-    assert JUDGE.decide(probabilities, Patience.NORMAL) is normal
-    assert JUDGE.decide(probabilities, Patience.LOW) is low
-    assert JUDGE.decide(probabilities, Patience.OUT) is out
+    assert JUDGE.decide(probabilities, JudgingPatience.NORMAL) is normal
+    assert JUDGE.decide(probabilities, JudgingPatience.LOW) is low
+    assert JUDGE.decide(probabilities, JudgingPatience.OUT) is out
 
 
-@pytest.mark.parametrize("patience", Patience)
-def test_state_that_the_head_does_not_know_is_never_decided(patience: Patience) -> None:
+@pytest.mark.parametrize("patience", JudgingPatience)
+def test_state_that_the_head_does_not_know_is_never_decided(patience: JudgingPatience) -> None:
     three = {State.QUERY: 0.3, State.NON_QUERY: 0.1, State.INCOMPLETE: 0.6}
     decided = JUDGE.decide(three, patience)
     assert decided in (State.QUERY, State.INCOMPLETE)
@@ -50,12 +50,12 @@ def test_state_that_the_head_does_not_know_is_never_decided(patience: Patience) 
 
 def test_state_without_a_threshold_is_never_decided() -> None:
     judge = Judge({State.QUERY: 0.6})
-    assert judge.decide(seen(0.1, 0.9), Patience.OUT) is State.QUERY
+    assert judge.decide(seen(0.1, 0.9), JudgingPatience.OUT) is State.QUERY
 
 
 def test_what_sounds_unfinished_is_dropped_only_by_a_judge_that_knows_nothing_else() -> None:
     judge = Judge({State.NON_QUERY: 0.6})
-    assert judge.decide(seen(0.2, 0.1), Patience.OUT) is State.NON_QUERY
+    assert judge.decide(seen(0.2, 0.1), JudgingPatience.OUT) is State.NON_QUERY
 
 
 @pytest.mark.parametrize("thresholds", [{}, {State.INCOMPLETE: 0.5}])

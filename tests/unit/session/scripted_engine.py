@@ -13,7 +13,7 @@ from duologue.lane.lane import Lane
 from duologue.lane.profile import LaneProfile
 from duologue.lane.slices import Slice, SliceResult
 from duologue.states import State
-from duologue.strategies.base import Demand, Outcome, SliceRun, Slicing, Strategy
+from duologue.strategies.base import Demand, ForwardOutcome, SliceRun, Slicing, Strategy
 from duologue.text.tokenizer import Tokenizer
 
 Probabilities = Mapping[State, float]
@@ -214,7 +214,7 @@ class ScriptedEngine:
         except StopIteration:
             return num_forwards
 
-    def _forward(self, demand: Demand) -> Outcome:
+    def _forward(self, demand: Demand) -> ForwardOutcome:
         """Compute trunk, output and input, as far as the rows allow."""
         room = self._fill(Channel.TRUNK, self.rows_per_forward)
         is_heard, is_said = False, False
@@ -226,7 +226,7 @@ class ScriptedEngine:
             if demand.listen:
                 self._fill(Channel.INPUT, room)
                 is_heard = self.lane.input.is_cached
-        return Outcome(
+        return ForwardOutcome(
             probabilities=self.model.read(self.lane) if is_heard else None,
             look_ahead=self.model.look_ahead(self.lane) if is_heard and demand.look_ahead else None,
             reply_token=self.model.speak(self.lane) if is_said else None,

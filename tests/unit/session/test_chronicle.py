@@ -2,7 +2,7 @@
 
 import pytest
 
-from duologue.errors import CapacityExceeded, InvalidInput, SessionOver
+from duologue.errors import CapacityExceeded, InvalidInput, SessionEnded
 from duologue.events import (
     InputAppend,
     ResponseCancel,
@@ -212,7 +212,7 @@ def test_closing_is_the_last_thing_that_is_told() -> None:
     assert stage.transcript_kept[-1].text == heard
     assert stage.transcript_kept[-1].role is Role.ASSISTANT
     assert stage.transcript_kept[-1].outcome is Outcome.CUT
-    with pytest.raises(SessionOver, match="session session is closed"):
+    with pytest.raises(SessionEnded, match="session session is closed"):
         stage.say("more", "b")
     stage.keep_checkpoint()
     stage.crash()

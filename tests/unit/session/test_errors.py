@@ -3,7 +3,7 @@
 import pytest
 
 from duologue.events import Error, SessionClose
-from duologue.lane.judging import Patience
+from duologue.lane.judging import JudgingPatience
 from duologue.states import State
 from tests.unit.session.stage import TICK_MS, Setting, Stage, assistant, story, user
 
@@ -48,7 +48,7 @@ def test_a_refused_change_does_not_break_the_silence() -> None:
         stage.tick()
         stage.say(" why")
     stage.tick()
-    assert stage.slices[-1].patience is Patience.LOW
+    assert stage.slices[-1].patience is JudgingPatience.LOW
 
 
 @pytest.mark.parametrize("response_id", [0, 1, 7])

@@ -12,7 +12,7 @@ import pytest
 
 from duologue.events import InputState
 from duologue.floor_settings import ListeningSettings
-from duologue.lane.judging import Patience
+from duologue.lane.judging import JudgingPatience
 from duologue.session.transcript import Outcome
 from duologue.states import State
 from tests.unit.session.scripted_engine import UNSURE, Probabilities, sure
@@ -218,4 +218,4 @@ def test_the_turn_strategy_knows_one_pause_only() -> None:
     stage = Stage(strategy="turn", reconsider_after_ms=600)
     stage.say(STATEMENTS[0])
     stage.settle()
-    assert {work.patience for work in stage.slices} == {Patience.NORMAL, Patience.OUT}
+    assert {work.patience for work in stage.slices} == {JudgingPatience.NORMAL, JudgingPatience.OUT}

@@ -2,13 +2,13 @@
 
 import pytest
 
-from duologue.lane.judging import Patience
+from duologue.lane.judging import JudgingPatience
 from duologue.session.transcript import Outcome
 from duologue.states import State
 from tests.unit.session.stage import TICK_MS, Setting, Stage, story, user
 
 
-def patiences(stage: Stage) -> list[Patience]:
+def patiences(stage: Stage) -> list[JudgingPatience]:
     return [work.patience for work in stage.slices]
 
 
@@ -19,7 +19,11 @@ def test_an_undecided_utterance_is_judged_once_at_each_patience() -> None:
     for _ in range(20):
         if stage.tick():
             judged_ms.append(stage.clock.now_ms())
-    assert patiences(stage)[:3] == [Patience.NORMAL, Patience.LOW, Patience.OUT]
+    assert patiences(stage)[:3] == [
+        JudgingPatience.NORMAL,
+        JudgingPatience.LOW,
+        JudgingPatience.OUT,
+    ]
     assert judged_ms[:3] == [160, 640, 1600]
     assert stage.states == [
         (State.INCOMPLETE, "I wonder maybe"),
@@ -35,7 +39,11 @@ def test_what_sounds_unfinished_is_decided_by_the_last_limit_only() -> None:
     for _ in range(50):
         if stage.tick():
             judged_ms.append(stage.clock.now_ms())
-    assert patiences(stage)[:3] == [Patience.NORMAL, Patience.LOW, Patience.OUT]
+    assert patiences(stage)[:3] == [
+        JudgingPatience.NORMAL,
+        JudgingPatience.LOW,
+        JudgingPatience.OUT,
+    ]
     assert judged_ms[:3] == [160, 640, 6080]
     assert stage.states[-1] == (State.QUERY, "I wonder")
 
@@ -44,7 +52,7 @@ def test_low_patience_takes_a_leaning_for_a_decision() -> None:
     stage = Stage()
     stage.say("Tell me please")
     stage.settle()
-    assert patiences(stage)[:2] == [Patience.NORMAL, Patience.LOW]
+    assert patiences(stage)[:2] == [JudgingPatience.NORMAL, JudgingPatience.LOW]
     assert stage.states[-1] == (State.QUERY, "Tell me please")
 
 
@@ -73,7 +81,7 @@ def test_more_text_makes_the_session_patient_again() -> None:
         stage.tick(3)
         stage.say(word)
     stage.tick()
-    assert set(patiences(stage)) == {Patience.NORMAL}
+    assert set(patiences(stage)) == {JudgingPatience.NORMAL}
 
 
 @pytest.mark.parametrize("repeat", ["append", "revise"])
@@ -88,7 +96,11 @@ def test_what_adds_nothing_does_not_break_the_silence(repeat: str) -> None:
         else:
             stage.revise("I wonder maybe")
     stage.tick()
-    assert patiences(stage)[:3] == [Patience.NORMAL, Patience.LOW, Patience.OUT]
+    assert patiences(stage)[:3] == [
+        JudgingPatience.NORMAL,
+        JudgingPatience.LOW,
+        JudgingPatience.OUT,
+    ]
     assert stage.states[-1] == (State.QUERY, "I wonder maybe")
 
 
@@ -128,7 +140,7 @@ def test_a_commit_decides_without_waiting() -> None:
     stage.tick()
     stage.commit()
     assert story(stage.tick())[:2] == ["query: I wonder", "1 starts"]
-    assert patiences(stage) == [Patience.NORMAL, Patience.OUT]
+    assert patiences(stage) == [JudgingPatience.NORMAL, JudgingPatience.OUT]
 
 
 def test_a_commit_goes_with_the_text_that_it_follows() -> None:
@@ -136,7 +148,7 @@ def test_a_commit_goes_with_the_text_that_it_follows() -> None:
     stage.say("I wonder")
     stage.commit()
     stage.tick()
-    assert patiences(stage) == [Patience.OUT]
+    assert patiences(stage) == [JudgingPatience.OUT]
 
 
 def test_a_commit_also_covers_text_that_the_engine_has_not_heard() -> None:
@@ -144,7 +156,7 @@ def test_a_commit_also_covers_text_that_the_engine_has_not_heard() -> None:
     stage.commit()  # of nothing: it is not to count for what follows
     stage.say("I")
     stage.tick()
-    assert patiences(stage) == [Patience.NORMAL]
+    assert patiences(stage) == [JudgingPatience.NORMAL]
     stage.commit()
     stage.revise("I wonder why", is_final=True)
     stage.tick()
@@ -159,7 +171,7 @@ def test_a_commit_ends_with_its_utterance() -> None:
     stage.say("And", "b")
     stage.wait(TICK_MS)
     stage.tick()
-    assert stage.slices[-1].patience is Patience.NORMAL
+    assert stage.slices[-1].patience is JudgingPatience.NORMAL
 
 
 def test_a_commit_of_a_backchannel_is_still_no_query() -> None:

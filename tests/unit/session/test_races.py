@@ -1,7 +1,7 @@
 """What the client says while a slice is under way meets a decision that does not know of it."""
 
 from duologue.events import SessionClose
-from duologue.lane.judging import Patience
+from duologue.lane.judging import JudgingPatience
 from duologue.lane.phase import ReplyPhase
 from duologue.session.transcript import Outcome
 from duologue.states import State
@@ -104,7 +104,7 @@ def test_text_that_comes_during_a_slice_of_silence() -> None:
     assert story(stage.arrive())[0] == "query: I wonder"
     assert stage.session.utterance == "why this is so"
     stage.tick()
-    assert stage.slices[-1].patience is Patience.NORMAL
+    assert stage.slices[-1].patience is JudgingPatience.NORMAL
     stage.settle()
     assert stage.states[-1] == (State.QUERY, "why this is so")
 
@@ -118,7 +118,7 @@ def test_a_commit_holds_for_text_that_the_slice_did_not_have() -> None:
     stage.commit()
     stage.arrive()
     assert story(stage.tick())[0] == "query: I wonder"
-    assert stage.slices[-1].patience is Patience.OUT
+    assert stage.slices[-1].patience is JudgingPatience.OUT
 
 
 def test_a_commit_of_what_the_slice_had_does_not_hold_for_later_text() -> None:
@@ -127,7 +127,7 @@ def test_a_commit_of_what_the_slice_had_does_not_hold_for_later_text() -> None:
     stage.say("I wonder", "b")
     stage.arrive()
     stage.tick()
-    assert stage.slices[-1].patience is Patience.NORMAL
+    assert stage.slices[-1].patience is JudgingPatience.NORMAL
 
 
 def test_a_commit_during_an_undecided_slice_decides_with_the_next() -> None:

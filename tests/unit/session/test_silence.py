@@ -3,14 +3,14 @@
 import pytest
 
 from duologue.floor_settings import ListeningSettings
-from duologue.lane.judging import Patience
+from duologue.lane.judging import JudgingPatience
 from duologue.session.silence import Silence
 from duologue.session.terms import Terms
 from duologue.settings import DecodingSettings
 from duologue.states import State
 from tests.unit.session.scripted_engine import UNSURE
 
-NORMAL, LOW, OUT = Patience.NORMAL, Patience.LOW, Patience.OUT
+NORMAL, LOW, OUT = JudgingPatience.NORMAL, JudgingPatience.LOW, JudgingPatience.OUT
 TEXT = "the blue one"
 LISTENING = ListeningSettings(open_after_ms=1200, dictation_after_ms=2200, last_limit_ms=6000)
 TERMS = Terms(
@@ -28,13 +28,13 @@ def silence() -> Silence:
 
 
 def heard(
-    silence: Silence, now_ms: float, text: str = TEXT, judged: Patience | None = None
+    silence: Silence, now_ms: float, text: str = TEXT, judged: JudgingPatience | None = None
 ) -> None:
     silence.heard(text, now_ms, is_final=False)
     silence.judged = judged
 
 
-def patience(silence: Silence, now_ms: float, text: str = TEXT) -> Patience:
+def patience(silence: Silence, now_ms: float, text: str = TEXT) -> JudgingPatience:
     return silence.patience(text, TERMS, now_ms)
 
 
@@ -47,7 +47,9 @@ def is_due(silence: Silence, now_ms: float, text: str = TEXT) -> bool:
     ("now_ms", "expected"),
     [(1000, NORMAL), (1599, NORMAL), (1600, LOW), (2599, LOW), (2600, OUT), (1e9, OUT)],
 )
-def test_patience_ends_with_time(silence: Silence, now_ms: float, expected: Patience) -> None:
+def test_patience_ends_with_time(
+    silence: Silence, now_ms: float, expected: JudgingPatience
+) -> None:
     assert patience(silence, now_ms) is expected
 
 

@@ -10,7 +10,7 @@ from duologue.lane.profile import LaneProfile
 from duologue.lane.slices import Slice
 from duologue.lane.steps import Step
 from duologue.states import State
-from duologue.strategies.base import Demand, Outcome, SliceRun, Strategy
+from duologue.strategies.base import Demand, ForwardOutcome, SliceRun, Strategy
 from duologue.text.token_edit import TokenEdit
 from tests.unit.lane.fake_cells import CHAT, OPENING, FakeCells, check_cells
 
@@ -77,14 +77,14 @@ class FakeEngine:
         check_cells(self.lane, self.cells)
         return run
 
-    def forward(self, demand: Demand) -> Outcome:
+    def forward(self, demand: Demand) -> ForwardOutcome:
         """Compute what is wanted, as far as the rows allow: trunk, output, input."""
         is_whole = self._fill(demand)
         listens, speaks = demand.listen and Channel.INPUT in is_whole, Channel.OUTPUT in is_whole
         probabilities = self.states.pop(0) if listens else None
         look_ahead = AHEAD if listens and demand.look_ahead else None
         reply = self.replies.pop(0) if demand.speak and speaks else None
-        return Outcome(probabilities, look_ahead, reply)
+        return ForwardOutcome(probabilities, look_ahead, reply)
 
     def _fill(self, demand: Demand) -> set[Channel]:
         room = self.rows_per_forward[(len(self.demands) - 1) % len(self.rows_per_forward)]

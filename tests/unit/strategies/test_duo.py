@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from duologue.errors import InvalidInput
-from duologue.lane.judging import Patience
+from duologue.lane.judging import JudgingPatience
 from duologue.lane.lane import Lane
 from duologue.lane.phase import ReplyPhase
 from duologue.lane.slices import Heard, Slice
@@ -24,7 +24,7 @@ from duologue.lane.steps import (
 )
 from duologue.states import State
 from duologue.strategies.base import Demand, SliceRun
-from duologue.strategies.duo import Duo
+from duologue.strategies.duo import DuoStrategy
 from duologue.strategies.moves import BEGINNING_TOKENS, RESERVE_TOKENS
 from duologue.text.token_edit import TokenEdit
 from tests.unit.lane.fake_cells import CHAT, OPENING
@@ -44,7 +44,7 @@ LEANING = sure(State.QUERY, 0.4)
 
 
 def listening() -> FakeEngine:
-    return FakeEngine(Duo(), replies=list(range(20, 60)))
+    return FakeEngine(DuoStrategy(), replies=list(range(20, 60)))
 
 
 def speaking(*, num_said: int = 3) -> FakeEngine:
@@ -266,13 +266,13 @@ def test_silence_is_judged_from_evidence_without_a_forward() -> None:
     engine.slice([1, 2], look_ahead_tokens=1)
     again = engine.slice(look_ahead_tokens=1)
     assert (engine.num_forwards, again.judgement) == (0, None)
-    run = engine.slice(look_ahead_tokens=1, patience=Patience.LOW)
+    run = engine.slice(look_ahead_tokens=1, patience=JudgingPatience.LOW)
     assert run.judgement is not None
     assert run.judgement.state is State.QUERY
     assert (run.judgement.probabilities, run.judgement.look_ahead_tokens) == (LEANING, 1)
 
 
-@pytest.mark.parametrize("patience", [Patience.LOW, Patience.OUT])
+@pytest.mark.parametrize("patience", [JudgingPatience.LOW, JudgingPatience.OUT])
 @pytest.mark.parametrize(
     "seen",
     [
@@ -284,7 +284,7 @@ def test_silence_is_judged_from_evidence_without_a_forward() -> None:
     ],
 )
 def test_evidence_gives_what_reading_again_would(
-    patience: Patience, seen: list[dict[State, float]]
+    patience: JudgingPatience, seen: list[dict[State, float]]
 ) -> None:
     """Whether a session still has its cells must not show in the conversation."""
     runs = []
@@ -333,7 +333,7 @@ def test_slice_that_is_cut_short_leaves_no_half_of_the_evidence() -> None:
     engine = listening()
     engine.states = [UNSURE, UNSURE]
     run = SliceRun(engine.lane, PROFILE, _asking_to_hear([1, 2]), engine.evidence)
-    slicing = Duo().run(run)
+    slicing = DuoStrategy().run(run)
     engine.demands.append(next(slicing))
     slicing.send(engine.forward(engine.demands[-1]))
     assert engine.lane.utterance == [1, 2, AHEAD]

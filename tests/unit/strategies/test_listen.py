@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 from duologue.errors import InvalidInput
-from duologue.lane.judging import Patience
+from duologue.lane.judging import JudgingPatience
 from duologue.lane.slices import Heard
 from duologue.lane.steps import Begin, Conclude, EndReason, Hear, Ignore, Promote, Reopen
 from duologue.states import State
 from duologue.strategies.base import Demand
-from duologue.strategies.listen import Listen
+from duologue.strategies.listen import ListenStrategy
 from tests.unit.lane.fake_cells import OPENING
 from tests.unit.strategies.fake_engine import PROFILE, UNSURE, FakeEngine, kinds, sure
 
@@ -21,7 +21,7 @@ OVER: dict[str, Any] = {"conclude": EndReason.STOP, "heard": Heard(0, SAID)}
 
 
 def asked() -> FakeEngine:
-    engine = FakeEngine(Listen(), states=[QUERY])
+    engine = FakeEngine(ListenStrategy(), states=[QUERY])
     engine.slice([1, 2], sets_aside=True)
     return engine
 
@@ -32,14 +32,14 @@ def trunk(engine: FakeEngine) -> list[int]:
 
 @pytest.mark.parametrize("look_ahead", [0, 3])
 def test_it_asks_for_what_it_reads_and_for_nothing_else(look_ahead: int) -> None:
-    engine = FakeEngine(Listen(), states=[UNSURE] * (1 + look_ahead))
+    engine = FakeEngine(ListenStrategy(), states=[UNSURE] * (1 + look_ahead))
     assert kinds(engine.slice([1], look_ahead_tokens=look_ahead)) == [Hear]
     assert engine.num_forwards == 1 + look_ahead
     assert not any(demand.speak or demand.recall for demand in engine.demands)
 
 
 def test_a_query_ends_the_slice() -> None:
-    engine = FakeEngine(Listen(), states=[QUERY])
+    engine = FakeEngine(ListenStrategy(), states=[QUERY])
     run = engine.slice([1, 2], reply_tokens=4)
     assert kinds(run) == [Hear, Promote]
     assert engine.demands == [Demand(listen=True)]
@@ -84,7 +84,7 @@ def test_what_was_heard_stays_of_a_cut_and_can_return() -> None:
 
 
 def test_the_caller_may_begin_and_end_in_one_slice() -> None:
-    engine = FakeEngine(Listen())
+    engine = FakeEngine(ListenStrategy())
     run = engine.slice(begins=True, **OVER)
     assert run.steps == [Begin(is_turn=True), Conclude(0, SAID)]
     assert trunk(engine) == [120, 121, *SAID, 122]
@@ -108,8 +108,8 @@ def test_there_is_one_reply_at_a_time() -> None:
 
 
 def test_silence_is_judged_by_what_was_read() -> None:
-    engine = FakeEngine(Listen(), states=[sure(State.QUERY, 0.4)])
+    engine = FakeEngine(ListenStrategy(), states=[sure(State.QUERY, 0.4)])
     engine.slice([1, 2])
-    run = engine.slice(patience=Patience.LOW)
+    run = engine.slice(patience=JudgingPatience.LOW)
     assert engine.num_forwards == 0
     assert kinds(run) == [Promote]

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from duologue.lane.judging import Patience
+from duologue.lane.judging import JudgingPatience
 from duologue.lane.phase import ReplyPhase
 from duologue.lane.slices import Heard
 from duologue.lane.steps import (
@@ -19,7 +19,7 @@ from duologue.lane.steps import (
     Say,
 )
 from duologue.states import State
-from duologue.strategies.tdm import Tdm
+from duologue.strategies.tdm import TdmStrategy
 from tests.unit.lane.fake_cells import OPENING
 from tests.unit.strategies.fake_engine import PROFILE, STOP, UNSURE, FakeEngine, kinds, sure
 
@@ -29,7 +29,7 @@ ASKED = [110, 111, 1, 2, 112]
 
 def speaking() -> FakeEngine:
     """A reply has begun and goes on: 20, 21, 22, ..."""
-    engine = FakeEngine(Tdm(), replies=list(range(20, 60)))
+    engine = FakeEngine(TdmStrategy(), replies=list(range(20, 60)))
     engine.states = [QUERY]
     engine.slice([1, 2], reply_tokens=2)
     assert engine.lane.reply == [20, 21]
@@ -132,7 +132,7 @@ def test_silence_is_said_by_the_idle_token() -> None:
 
 
 def test_non_query_without_a_reply_is_ignored() -> None:
-    engine = FakeEngine(Tdm())
+    engine = FakeEngine(TdmStrategy())
     engine.states = [NON_QUERY]
     assert kinds(engine.slice([5])) == [Hear, Ignore]
 
@@ -152,9 +152,9 @@ def test_cancelled_reply_is_not_paused() -> None:
 
 
 def test_silence_is_judged_from_evidence() -> None:
-    engine = FakeEngine(Tdm(), replies=[20, 21])
+    engine = FakeEngine(TdmStrategy(), replies=[20, 21])
     engine.states = [sure(State.QUERY, 0.4)]
     engine.slice([1], look_ahead_tokens=0)
-    run = engine.slice(patience=Patience.LOW, reply_tokens=2)
+    run = engine.slice(patience=JudgingPatience.LOW, reply_tokens=2)
     assert kinds(run) == [Promote, Say, Say]
     assert engine.num_forwards == 2

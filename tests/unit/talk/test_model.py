@@ -21,7 +21,7 @@ from duologue.lane.steps import EndReason
 from duologue.notices import GoAway, Notice, NoticeEvent, SessionMoved, SessionReady
 from duologue.session.transcript import Entry, Outcome, Role
 from duologue.states import State
-from duologue.talk.model import ChatModel, Link, percentile
+from duologue.talk.model import ChatModel, ConnectionState, percentile
 from duologue.talk.picture import draw
 from duologue.told import ConnectionLost
 
@@ -172,7 +172,7 @@ def test_the_connections_state_is_always_there(stage: Stage) -> None:
     stage.notice(GoAway(5_000))
     assert "moving to another gateway" in stage.picture()
     stage.tell(SessionClosed())
-    assert stage.model.link is Link.CLOSED
+    assert stage.model.link is ConnectionState.CLOSED
 
 
 def test_a_pasted_text_stays_in_its_row(stage: Stage) -> None:

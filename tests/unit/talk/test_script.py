@@ -6,7 +6,7 @@ import pytest
 
 from duologue.errors import InvalidInput
 from duologue.talk import script as script_module
-from duologue.talk.script import After, Line, Script
+from duologue.talk.script import After, Script, ScriptLine
 
 SHIPPED = Path(script_module.__file__).parent / "scripts"
 
@@ -26,14 +26,14 @@ def test_a_script_is_read(tmp_path: Path) -> None:
     assert Script.load(path) == Script(
         title="Two lines",
         lines=(
-            Line("hello there"),
-            Line("bye", After.REPLY_END, delay_ms=5, word_ms=7, note="the end"),
+            ScriptLine("hello there"),
+            ScriptLine("bye", After.REPLY_END, delay_ms=5, word_ms=7, note="the end"),
         ),
     )
 
 
 def test_the_words_of_a_line_give_its_text() -> None:
-    assert list(Line("What  is it?").words) == ["What", " is", " it?"]
+    assert list(ScriptLine("What  is it?").words) == ["What", " is", " it?"]
 
 
 @pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.yaml")), ids=lambda path: path.stem)

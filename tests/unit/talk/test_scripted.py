@@ -12,7 +12,7 @@ from duologue.clock import MonotonicClock, sleep_ms
 from duologue.states import State
 from duologue.talk import scripted
 from duologue.talk.local import LocalConversations
-from duologue.talk.script import After, Line, Script
+from duologue.talk.script import After, Script, ScriptLine
 from duologue.talk.scripted import hold_scripted
 from tests.unit.talk.worlds import tiny_assembly
 
@@ -25,9 +25,9 @@ async def test_a_script_is_played_to_its_end(tmp_path: Path) -> None:
     script = Script(
         "A test",
         (
-            Line("what is it", word_ms=0, note="a query"),
-            Line("and then", after=After.REPLY_START, word_ms=0),
-            Line("how far", after=After.REPLY_END, word_ms=0),
+            ScriptLine("what is it", word_ms=0, note="a query"),
+            ScriptLine("and then", after=After.REPLY_START, word_ms=0),
+            ScriptLine("how far", after=After.REPLY_END, word_ms=0),
         ),
     )
     paper = StringIO()
@@ -54,7 +54,9 @@ async def test_a_cue_that_never_comes_does_not_hold_up_the_script(
     monkeypatch.setattr(scripted, "MAX_WAIT_MS", 300.0)
     assembly, head = tiny_assembly(tmp_path)
     head.state = State.NON_QUERY
-    script = Script("", (Line("mhm", word_ms=0), Line("yes", after=After.REPLY_START, word_ms=0)))
+    script = Script(
+        "", (ScriptLine("mhm", word_ms=0), ScriptLine("yes", after=After.REPLY_START, word_ms=0))
+    )
     paper = StringIO()
     timeline = await hold_scripted(
         LocalConversations(assembly),
@@ -77,7 +79,7 @@ async def test_who_leaves_in_the_middle_leaves_no_session_behind(tmp_path: Path)
     with pytest.raises(asyncio.CancelledError):
         await hold_scripted(
             LocalConversations(assembly),
-            Script("", (Line("hello"),)),
+            Script("", (ScriptLine("hello"),)),
             Console(file=StringIO()),
             clock=MonotonicClock(),
             sleep_ms=give_up,

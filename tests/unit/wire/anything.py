@@ -32,7 +32,7 @@ from duologue.events import (
 )
 from duologue.forward.sampling_settings import SamplingSettings
 from duologue.history import EarlierTurn
-from duologue.lane.judging import Judge, Judgement, Patience
+from duologue.lane.judging import Judge, Judgement, JudgingPatience
 from duologue.lane.phase import ReplyPhase
 from duologue.lane.profile import LaneProfile
 from duologue.lane.slices import Heard, Slice, SliceResult
@@ -204,7 +204,7 @@ slices = st.builds(
     reopens=st.booleans(),
     amends=st.none() | st.builds(Heard, counts, tokens),
     edit=st.none() | st.builds(TokenEdit, counts, tokens),
-    patience=st.sampled_from(Patience),
+    patience=st.sampled_from(JudgingPatience),
     heard=st.none() | st.builds(Heard, counts, tokens),
     conclude=st.none() | st.sampled_from(EndReason),
     holds_reply=st.booleans(),
@@ -228,7 +228,7 @@ errors = st.one_of(
     ),
 )
 judgements = st.builds(
-    Judgement, st.sampled_from(State), probabilities, counts, st.sampled_from(Patience)
+    Judgement, st.sampled_from(State), probabilities, counts, st.sampled_from(JudgingPatience)
 )
 results = st.builds(
     SliceResult,

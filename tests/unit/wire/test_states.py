@@ -10,7 +10,7 @@ from duologue.events import AssistantSaid, SessionClose
 from duologue.lane.phase import ReplyPhase
 from duologue.lane.state import LaneState
 from duologue.session.chronicle import Checkpoint
-from duologue.session.response import Pause
+from duologue.session.response import PauseReason
 from duologue.session.state import SessionState
 from duologue.states import State
 from duologue.wire.checkpoints import checkpoint_from_bytes, checkpoint_to_bytes
@@ -177,7 +177,7 @@ def closed() -> Stage:
     return stage
 
 
-def _response_pause(stage: Stage) -> Pause | None:
+def _response_pause(stage: Stage) -> PauseReason | None:
     return stage.session.response.pause if stage.session.response is not None else None
 
 
@@ -194,7 +194,7 @@ PHASES: dict[Callable[[], Stage], Callable[[Stage], bool]] = {
     ),
     amended: lambda stage: stage.session.state.amends,
     reopening: lambda stage: stage.session.state.reopening is not None,
-    hushed: lambda stage: _response_pause(stage) is Pause.HOLD,
+    hushed: lambda stage: _response_pause(stage) is PauseReason.HOLD,
     long_utterance: lambda stage: len(stage.session.state.utterance.parts) > 2,
     broken: lambda stage: stage.session.response is not None and stage.session.response.text == "",
     unheard: lambda stage: stage.session.lane.phase is ReplyPhase.FINISHED,

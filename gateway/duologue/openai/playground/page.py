@@ -26,7 +26,7 @@ _STYLE_PLACE, _SCRIPT_PLACE = "/* style */", "/* script */"
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class PlaygroundPage:
     """What is sent, the same to everybody."""
 
     html: str
@@ -34,7 +34,7 @@ class Page:
 
 
 @cache
-def playground() -> Page:
+def playground() -> PlaygroundPage:
     """The page, joined from its parts."""
     style = _part("style.css")
     script = '"use strict";\n(() => {\n' + "".join(map(_part, _SCRIPTS)) + "})();\n"
@@ -59,7 +59,7 @@ def playground() -> Page:
         "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
         "Cache-Control": "no-cache",
     }
-    return Page(html, headers)
+    return PlaygroundPage(html, headers)
 
 
 async def show(_request: Request) -> Response:

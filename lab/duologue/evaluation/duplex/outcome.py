@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from duologue.evaluation.duplex.acts import Act
-from duologue.evaluation.duplex.record import Record, Reply, SpokenLine
+from duologue.evaluation.duplex.record import Record, RecordedReply, SpokenLine
 from duologue.evaluation.duplex.windows import RESPONSE_WINDOW_MS
 from duologue.session.transcript import Entry, Outcome, Role
 
@@ -29,15 +29,15 @@ class LineOutcome:
 
     spoken: SpokenLine
     tick_ms: float
-    fell_into: Reply | None
+    fell_into: RecordedReply | None
     """The reply that was being given when the line began."""
-    inside: tuple[Reply, ...]
+    inside: tuple[RecordedReply, ...]
     """Replies that began while the user was inside the line."""
-    after: tuple[Reply, ...]
+    after: tuple[RecordedReply, ...]
     """Replies that began behind its end, before the next line."""
     until_ms: float
     """When the next line began, or the scenario ended."""
-    before: Reply | None = None
+    before: RecordedReply | None = None
     """The last reply that had begun when the line did, whether it was still being given or not."""
     kept: Entry | None = None
     """What the transcript has of that reply."""
@@ -53,7 +53,7 @@ class LineOutcome:
         return self.spoken.line.asks
 
     @property
-    def standing(self) -> Reply | None:
+    def standing(self) -> RecordedReply | None:
         """A reply to a part of the line that was given on behind its end as if it were to all."""
         if self.response is not None:
             return None
@@ -61,7 +61,7 @@ class LineOutcome:
         return next((r for r in self.inside if not r.is_taken_back and r.runs_at(end_ms)), None)
 
     @property
-    def response(self) -> Reply | None:
+    def response(self) -> RecordedReply | None:
         """The reply to the line: the first with text behind its end that was not taken back."""
         limit_ms = self.spoken.end_ms + RESPONSE_WINDOW_MS
         for reply in self.after:
@@ -71,7 +71,7 @@ class LineOutcome:
         return None
 
     @property
-    def shown(self) -> list[Reply]:
+    def shown(self) -> list[RecordedReply]:
         """Replies to the line of which the client saw something."""
         return [reply for reply in self.inside + self.after if reply.text]
 
@@ -164,7 +164,7 @@ class LineOutcome:
         return Label.RESUME if self.cut_ms is None else Label.SILENT
 
     @property
-    def takeovers(self) -> list[Reply]:
+    def takeovers(self) -> list[RecordedReply]:
         """Replies that began in a pause inside the line."""
         pauses = self.spoken.pauses
         return [
@@ -228,6 +228,6 @@ def _outcome(record: Record, number: int) -> LineOutcome:
     )
 
 
-def _kept(record: Record, reply: Reply | None) -> Entry | None:
+def _kept(record: Record, reply: RecordedReply | None) -> Entry | None:
     said = record.entries(Role.ASSISTANT)
     return next((e for e in said if reply and e.response_id == reply.number), None)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import floor
 
 from duologue.evaluation.duplex.playback import Begins, Playback
-from duologue.evaluation.duplex.record import Reply
+from duologue.evaluation.duplex.record import RecordedReply
 from duologue.events import PlaybackAck
 
 
@@ -26,7 +26,7 @@ class Player:
 
     def __init__(self, playback: Playback) -> None:
         self._playback = playback
-        self._reply: Reply | None = None
+        self._reply: RecordedReply | None = None
         self._since_ms = 0.0  # `_chars` were heard then
         self._chars = 0.0
         self._is_playing = False
@@ -42,7 +42,7 @@ class Player:
             times.append(self._measures_at_ms)
         return min(times, default=None)
 
-    def begin(self, reply: Reply, now_ms: float) -> None:
+    def begin(self, reply: RecordedReply, now_ms: float) -> None:
         """Play a reply, whose text will grow."""
         self.settle(now_ms)
         self._reply, self._chars, self._since_ms, self._last_told = reply, 0.0, now_ms, 0
@@ -56,7 +56,7 @@ class Player:
             self._measure(now_ms)
             self._is_playing = False
 
-    def go_on(self, reply: Reply, now_ms: float, from_chars: int) -> None:
+    def go_on(self, reply: RecordedReply, now_ms: float, from_chars: int) -> None:
         """Play on; from this place the text is given, again if it had been given before."""
         self._reply = reply
         self._chars = min(float(reply.played_chars or 0), float(from_chars))

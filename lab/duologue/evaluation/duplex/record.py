@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from duologue.evaluation.duplex.scenario import Line, Scenario
-from duologue.evaluation.duplex.speech import Pause, Speech
+from duologue.evaluation.duplex.speech import Speech, SpeechPause
 from duologue.lane.steps import EndReason
 from duologue.session.transcript import Entry, Role
 from duologue.states import State
@@ -34,10 +34,10 @@ class SpokenLine:
         return self.start_ms + late[-1].at_ms if late else self.end_ms
 
     @property
-    def pauses(self) -> list[Pause]:
+    def pauses(self) -> list[SpeechPause]:
         """Its silences, in the scenario's time."""
         at_ms = self.start_ms
-        return [Pause(at_ms + p.begin_ms, at_ms + p.end_ms) for p in self.speech.pauses]
+        return [SpeechPause(at_ms + p.begin_ms, at_ms + p.end_ms) for p in self.speech.pauses]
 
     def holds(self, at_ms: float) -> bool:
         """Whether the user is inside the line at this time."""
@@ -45,7 +45,7 @@ class SpokenLine:
 
 
 @dataclass(slots=True)
-class Silence:
+class ReplySilence:
     """A time in which a reply that had begun was paused, or had been cut."""
 
     begin_ms: float
@@ -57,7 +57,7 @@ class Silence:
 
 
 @dataclass(slots=True)
-class Reply:
+class RecordedReply:
     """A response as the client saw it."""
 
     number: int
@@ -69,7 +69,7 @@ class Reply:
     end: EndReason | None = None
     is_taken_back: bool = False
     """The utterance that it answered went on, and was reopened."""
-    silences: list[Silence] = field(default_factory=list)
+    silences: list[ReplySilence] = field(default_factory=list)
     told_heard_chars: int | None = None
     """How much of it was heard, as the client was told when it was cut."""
     played_chars: int | None = None
@@ -104,14 +104,14 @@ class Reply:
         is_over = self.over_ms is not None and self.over_ms <= at_ms
         return has_begun and not is_over and self.silence_at(at_ms) is None
 
-    def silence_at(self, at_ms: float) -> Silence | None:
+    def silence_at(self, at_ms: float) -> ReplySilence | None:
         """The silence in which it is at this time."""
         return next((each for each in self.silences if each.holds(at_ms)), None)
 
     def fall_silent(self, at_ms: float) -> None:
         """It is paused, or cut."""
         if not self.silences or self.silences[-1].end_ms is not None:
-            self.silences.append(Silence(at_ms))
+            self.silences.append(ReplySilence(at_ms))
 
     def finish(self, at_ms: float, end: EndReason) -> None:
         """No more text of it follows, unless it goes on after all."""
@@ -131,7 +131,7 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class RecordedDecision:
     """A state that was acted on."""
 
     at_ms: float
@@ -151,8 +151,8 @@ class Record:
     tick_ms: float
     lines: list[SpokenLine] = field(default_factory=list)
     """Those that were said."""
-    replies: list[Reply] = field(default_factory=list)
-    decisions: list[Decision] = field(default_factory=list)
+    replies: list[RecordedReply] = field(default_factory=list)
+    decisions: list[RecordedDecision] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     """Error events: the engine refused something."""
     unsaid: str = ""
@@ -166,13 +166,13 @@ class Record:
     """Of replies that were computed and never shown; None: it was not counted."""
 
     @property
-    def running(self) -> Reply | None:
+    def running(self) -> RecordedReply | None:
         """The reply whose text is coming now."""
         last = self.replies[-1] if self.replies else None
         return last if last is not None and last.ended_ms is None else None
 
     @property
-    def being_given(self) -> Reply | None:
+    def being_given(self) -> RecordedReply | None:
         """The reply whose text is coming, or is still being played."""
         last = self.replies[-1] if self.replies else None
         return last if last is not None and last.over_ms is None else None
@@ -181,6 +181,6 @@ class Record:
         """What one side said, as the transcript has it."""
         return [entry for entry in self.transcript if entry.role is role]
 
-    def reply_at(self, at_ms: float) -> Reply | None:
+    def reply_at(self, at_ms: float) -> RecordedReply | None:
         """The reply that is being given at this time."""
         return next((reply for reply in self.replies if reply.runs_at(at_ms)), None)

@@ -10,9 +10,9 @@ from duologue.evaluation.duplex.figures import FIGURES
 from duologue.evaluation.duplex.latency_plot import latency_plot
 from duologue.evaluation.duplex.outcome import Label, LineOutcome, outcomes
 from duologue.evaluation.duplex.panel import Panel
-from duologue.evaluation.duplex.record import Record, Silence
+from duologue.evaluation.duplex.record import Record, ReplySilence
 from duologue.evaluation.duplex.story import picture, tell
-from duologue.evaluation.page import Page, Verdict
+from duologue.evaluation.page import ReportPage, Verdict
 from duologue.evaluation.report import show_facts, write_report
 
 STORIES_FILE = "timelines.txt"
@@ -69,7 +69,7 @@ def _record_json(record: Record) -> dict[str, Any]:
     }
 
 
-def _silence_json(silence: Silence) -> list[int | None]:
+def _silence_json(silence: ReplySilence) -> list[int | None]:
     """From when until when; None: it never went on."""
     return [round(silence.begin_ms), None if silence.end_ms is None else round(silence.end_ms)]
 
@@ -91,10 +91,10 @@ def _line_json(outcome: LineOutcome) -> dict[str, Any]:
     }
 
 
-def duplex_page(panels: Panels, facts: Facts) -> Page:
+def duplex_page(panels: Panels, facts: Facts) -> ReportPage:
     """The same for reading."""
     charged = facts["forward_ms"]
-    page = Page(
+    page = ReportPage(
         "Duplex behaviour",
         "Timed text scenarios, played against the engine on a simulated clock that moves by "
         f"{'what the forwards took' if charged is None else f'{charged:g} ms for each forward'}.",
@@ -109,7 +109,7 @@ def duplex_page(panels: Panels, facts: Facts) -> Page:
     return page
 
 
-def _show_figures(page: Page, panels: Panels) -> None:
+def _show_figures(page: ReportPage, panels: Panels) -> None:
     page.heading("The panel")
     rows: list[list[object]] = []
     for figure in FIGURES:
@@ -127,13 +127,13 @@ def _show_figures(page: Page, panels: Panels) -> None:
     )
 
 
-def _show_latency(page: Page, panels: Panels) -> None:
+def _show_latency(page: ReportPage, panels: Panels) -> None:
     page.heading("Response latency")
     plot = latency_plot({name: panel.response_latency for name, panel in panels.items()})
     page.figure(plot, "Share of answered turns whose reply had begun by then.")
 
 
-def _show_kinds(page: Page, panels: Panels) -> None:
+def _show_kinds(page: ReportPage, panels: Panels) -> None:
     page.heading("By kind of scenario")
     page.table(
         ["kind", *(f"passed, {name}" for name in panels)],
@@ -142,7 +142,7 @@ def _show_kinds(page: Page, panels: Panels) -> None:
     )
 
 
-def _show_labels(page: Page, panels: Panels) -> None:
+def _show_labels(page: ReportPage, panels: Panels) -> None:
     page.heading("Speech that fell into a reply")
     rows: list[list[object]] = []
     for act in Act:
@@ -158,7 +158,7 @@ def _show_labels(page: Page, panels: Panels) -> None:
     )
 
 
-def _show_not_applicable(page: Page, panels: Panels) -> None:
+def _show_not_applicable(page: ReportPage, panels: Panels) -> None:
     rows = [
         (name, r.scenario.name, _reason(r)) for name, p in panels.items() for r in p.not_applicable
     ]
@@ -169,7 +169,7 @@ def _show_not_applicable(page: Page, panels: Panels) -> None:
         )
 
 
-def _show_scenarios(page: Page, panels: Panels) -> None:
+def _show_scenarios(page: ReportPage, panels: Panels) -> None:
     page.heading("Every scenario")
     page.paragraph(
         "Blue: the user; orange: replies, grey when taken back, with a red edge when cut, pale "

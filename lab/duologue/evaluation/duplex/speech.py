@@ -23,7 +23,7 @@ MAX_PAUSE_MS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class SpeechPiece:
     """Something that is sent; `at_ms` counts from the start of the line."""
 
     at_ms: float
@@ -37,7 +37,7 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class Pause:
+class SpeechPause:
     """A silence inside a line, in milliseconds from its start."""
 
     begin_ms: float
@@ -50,11 +50,11 @@ class Pause:
 class Speech:
     """A line as it is spoken."""
 
-    pieces: tuple[Piece, ...]
-    pauses: tuple[Pause, ...]
+    pieces: tuple[SpeechPiece, ...]
+    pauses: tuple[SpeechPause, ...]
     commits_ms: tuple[float, ...] = ()
     """When the user says that the turn is over; it follows the piece of that time."""
-    late: tuple[Piece, ...] = ()
+    late: tuple[SpeechPiece, ...] = ()
     """What recognition still has to say when the user has ended."""
 
     @property
@@ -106,10 +106,10 @@ class _Speaker:
         self._now_ms = 0.0
         self._text = ""  # of the segment
         self._segment = 0
-        self._pieces: list[Piece] = []
-        self._pauses: list[Pause] = []
+        self._pieces: list[SpeechPiece] = []
+        self._pauses: list[SpeechPause] = []
         self._commits_ms: list[float] = []
-        self._late: list[Piece] = []
+        self._late: list[SpeechPiece] = []
         self._pause_begin_ms: float | None = None
 
     def words(self, words: list[str]) -> None:
@@ -126,7 +126,7 @@ class _Speaker:
         self.words(heard.split())
         self._now_ms += REVISION_MS
         self._text = " ".join([*before.split(" "), *meant.split()]).strip()
-        self._pieces.append(Piece(self._now_ms, self._text, True, self._segment))
+        self._pieces.append(SpeechPiece(self._now_ms, self._text, True, self._segment))
 
     def pause(self, duration_ms: int) -> None:
         self._check_goes_on("| pause |")
@@ -158,7 +158,7 @@ class _Speaker:
         if not text:
             raise InvalidInput("a late text must say something")
         at_ms = self._now_ms + after_ms
-        self._late.append(Piece(at_ms, text, True, self._segment, is_final=True))
+        self._late.append(SpeechPiece(at_ms, text, True, self._segment, is_final=True))
 
     def speech(self) -> Speech:
         if not self._pieces:
@@ -172,11 +172,11 @@ class _Speaker:
     def _send(self, text: str) -> None:
         self._check_goes_on("a word")
         self._text += text
-        self._pieces.append(Piece(self._now_ms, text, False, self._segment))
+        self._pieces.append(SpeechPiece(self._now_ms, text, False, self._segment))
 
     def _end_pause(self) -> None:
         if self._pause_begin_ms is not None:
-            self._pauses.append(Pause(self._pause_begin_ms, self._now_ms))
+            self._pauses.append(SpeechPause(self._pause_begin_ms, self._now_ms))
             self._pause_begin_ms = None
 
     def _check_follows_word(self, mark: str) -> None:

@@ -8,9 +8,9 @@ from duologue.engine.engine import Engine
 from duologue.evaluation.duplex.oracle import OracleHead, state_so_far
 from duologue.evaluation.duplex.player import Player
 from duologue.evaluation.duplex.record import Record, SpokenLine
+from duologue.evaluation.duplex.record_writer import RecordWriter
 from duologue.evaluation.duplex.scenario import Line, Scenario
-from duologue.evaluation.duplex.scribe import Scribe
-from duologue.evaluation.duplex.speech import Piece
+from duologue.evaluation.duplex.speech import SpeechPiece
 from duologue.evaluation.duplex.windows import (
     MAX_CUE_MS,
     MAX_REPLY_MS,
@@ -31,7 +31,7 @@ class _Due:
 
     at_ms: float
     event: ClientEvent
-    piece: Piece | None = None
+    piece: SpeechPiece | None = None
     is_late: bool = False
     """The user has ended: it is only recognition that still has something to say."""
 
@@ -61,7 +61,7 @@ class Stage:
         self._oracle = oracle
         self._commits = commits
         self._player = Player(scenario.playback) if scenario.playback is not None else None
-        self._scribe = Scribe(self.record, self._player)
+        self._writer = RecordWriter(self.record, self._player)
         self._clock = ManualClock()
         self._runtime = LocalRuntime(
             engine,
@@ -75,7 +75,7 @@ class Stage:
         opened = replace(setup, decoding=decoding).changed(declares)
         self.session = self._runtime.open(scenario.name, opened)
         self._due: list[_Due] = []
-        self._last_piece: Piece | None = None
+        self._last_piece: SpeechPiece | None = None
 
     @property
     def now_ms(self) -> float:
@@ -94,7 +94,7 @@ class Stage:
                 yield self.step()
         finally:
             self.record.num_discarded_tokens = self.session.usage.discarded_tokens
-            self._scribe.close(self.session.transcript, self.now_ms)
+            self._writer.close(self.session.transcript, self.now_ms)
             self._runtime.close(self.session.session_id)
 
     def step(self) -> TickReport:
@@ -163,7 +163,7 @@ class Stage:
         self._due += [self._piece_due(piece, start_ms, is_late=True) for piece in speech.late]
         self._due.sort(key=lambda due: due.at_ms)
 
-    def _piece_due(self, piece: Piece, start_ms: float, *, is_late: bool = False) -> _Due:
+    def _piece_due(self, piece: SpeechPiece, start_ms: float, *, is_late: bool = False) -> _Due:
         segment = f"line-{len(self.record.lines)}" + (f".{piece.segment}" if piece.segment else "")
         kind = InputRevise if piece.revises else InputAppend
         event = kind(segment, piece.text, piece.is_final)
@@ -244,4 +244,4 @@ class Stage:
 
     def _listen(self, session_id: str, envelopes: Sequence[Envelope], now_ms: float) -> None:
         for envelope in envelopes:
-            self._scribe.write(envelope.event, now_ms)
+            self._writer.write(envelope.event, now_ms)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from html import escape
 
 from duologue.evaluation.duplex.outcome import outcomes
-from duologue.evaluation.duplex.record import Record, Reply
+from duologue.evaluation.duplex.record import Record, RecordedReply
 from duologue.states import State
 
 _WIDTH, _LANE, _GAP, _TOP = 960, 18, 5, 4
@@ -59,7 +59,7 @@ def _events(record: Record) -> Iterator[tuple[float, str]]:
             yield reply.ended_ms, f"reply ▪ {reply.number} ends ({fate})"
 
 
-def _held_from(record: Record, reply: Reply) -> float:
+def _held_from(record: Record, reply: RecordedReply) -> float:
     """When the decision came that the reply answers: from then on it could have been shown."""
     queries = [d.at_ms for d in record.decisions if d.state is State.QUERY]
     return max((at_ms for at_ms in queries if at_ms <= reply.started_ms), default=reply.started_ms)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from duologue.evaluation.faithfulness.course import Answers
+from duologue.evaluation.faithfulness.course import CourseReplies
 from duologue.evaluation.faithfulness.reference import Reference
 from duologue.evaluation.faithfulness.reply import Reply, difference
 from duologue.evaluation.metrics import Share
@@ -41,7 +41,7 @@ class Departure:
 class Comparison:
     """One course against the reference."""
 
-    answers: Answers
+    answers: CourseReplies
     departures: Sequence[Departure]
 
     @property
@@ -85,7 +85,7 @@ def compare(
     reference: Reference,
     prompts: Sequence[str],
     expected: Sequence[Reply],
-    answers: Answers,
+    answers: CourseReplies,
 ) -> Comparison:
     """Find every reply that departs from the reference."""
     departures = []

@@ -39,7 +39,7 @@ class Course(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class CourseReplies:
     """The replies of one course, in the order of the prompts."""
 
     course: Course
@@ -57,7 +57,7 @@ def answer(
     prompts: Sequence[str],
     course: Course,
     advance: Advance = lambda num_prompts: None,
-) -> Answers:
+) -> CourseReplies:
     """Answer each prompt in a session of its own; `engine` reads states by `head`.
 
     Prompts are always taken for queries; what is compared is the replies. Nobody listens to them,
@@ -77,7 +77,7 @@ def answer(
         decisions += wave.decisions
         advance(len(some))
     num_forwards, num_rows = engine.num_forwards - before[0], engine.num_rows - before[1]
-    return Answers(course, replies, decisions, num_forwards, num_rows)
+    return CourseReplies(course, replies, decisions, num_forwards, num_rows)
 
 
 MAX_TICKS = 10_000
@@ -100,7 +100,7 @@ class _Wave:
         self._clock = ManualClock()
         tick_ms = setup.decoding.tick_ms
         self._runtime = LocalRuntime(engine, self._clock, tick_ms=tick_ms, listener=self._listen)
-        self._scribes = {name: _Scribe() for name in self._prompts}
+        self._writers = {name: _ReplyWriter() for name in self._prompts}
         self.decisions: Counter[State] = Counter()
         self._is_disturbed = False
 
@@ -116,7 +116,7 @@ class _Wave:
             self._tick()
             self._is_disturbed = self._course is not Course.QUIET
             tick = 0
-            while not all(scribe.is_done for scribe in self._scribes.values()):
+            while not all(writer.is_done for writer in self._writers.values()):
                 if self._is_disturbed:
                     self._disturb(tick, first)
                 self._tick()
@@ -125,7 +125,7 @@ class _Wave:
         finally:
             for name in self._prompts:
                 self._runtime.close(name)
-        return [scribe.reply for scribe in self._scribes.values()]
+        return [writer.reply for writer in self._writers.values()]
 
     def _disturb(self, tick: int, first: int) -> None:
         """Say the piece of a disturbance that belongs to this tick to all who still answer."""
@@ -136,14 +136,14 @@ class _Wave:
             self._head.state = None
         if piece == NUM_PIECES:
             return
-        for place, (name, scribe) in enumerate(self._scribes.items(), start=first):
+        for place, (name, writer) in enumerate(self._writers.items(), start=first):
             text = in_pieces(DISTURBANCES[(place + number) % len(DISTURBANCES)])[piece]
-            if text and not scribe.is_done:
+            if text and not writer.is_done:
                 self._runtime.send(name, InputAppend(f"noise-{number}", text, is_final=is_last))
 
     def _tick(self) -> None:
         for result in self._runtime.run_tick().results:
-            self._scribes[result.session_id].note(result)
+            self._writers[result.session_id].note(result)
         self._clock.advance(self._runtime.ticks.until_next(self._clock.now_ms()))
 
     def _listen(self, name: str, envelopes: Sequence[Envelope], now_ms: float) -> None:
@@ -152,7 +152,7 @@ class _Wave:
             self.decisions.update(state for state in states if state is not State.INCOMPLETE)
 
 
-class _Scribe:
+class _ReplyWriter:
     """Writes down the tokens of one session's first reply."""
 
     def __init__(self) -> None:

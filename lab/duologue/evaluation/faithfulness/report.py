@@ -7,7 +7,7 @@ from duologue.evaluation.faithfulness.comparison import Comparison
 from duologue.evaluation.faithfulness.course import DISTURBED_LOOK_AHEAD
 from duologue.evaluation.faithfulness.prompts import DISTURBANCES
 from duologue.evaluation.faithfulness.reply import Reply
-from duologue.evaluation.page import Page, Verdict
+from duologue.evaluation.page import ReportPage, Verdict
 from duologue.text.tokenizer import Tokenizer
 
 _SHOWN_REPLIES = 8
@@ -28,7 +28,7 @@ def faithfulness_json(
 
 
 def show_faithfulness(
-    page: Page,
+    page: ReportPage,
     comparisons: Sequence[Comparison],
     prompts: Sequence[str],
     expected: Sequence[Reply],
@@ -81,7 +81,7 @@ def show_faithfulness(
     )
 
 
-def _show_departures(page: Page, comparisons: Sequence[Comparison]) -> None:
+def _show_departures(page: ReportPage, comparisons: Sequence[Comparison]) -> None:
     rows = [
         (
             each.answers.course,

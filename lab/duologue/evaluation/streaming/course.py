@@ -8,7 +8,7 @@ from duologue.states import State
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class DecisionAtWord:
     """A state that was acted on, after so many words."""
 
     state: State
@@ -37,11 +37,11 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class StreamedText:
     """A labelled text, and every decision that was made about it or parts of it."""
 
     row: Row
-    decisions: tuple[Decision, ...]
+    decisions: tuple[DecisionAtWord, ...]
 
     @property
     def label(self) -> State:
@@ -57,7 +57,7 @@ class Course:
         return self.num_words - (self.label is not State.INCOMPLETE)
 
     @property
-    def premature(self) -> tuple[Decision, ...]:
+    def premature(self) -> tuple[DecisionAtWord, ...]:
         """What was decided before the end."""
         return tuple(each for each in self.decisions if each.num_words <= self.num_inner_words)
 
@@ -67,7 +67,7 @@ class Course:
         return any(each.spoke and each.state is State.QUERY for each in self.premature)
 
     @property
-    def last(self) -> Decision | None:
+    def last(self) -> DecisionAtWord | None:
         """The decision that came at or after the end; None when there was none."""
         ends = [each for each in self.decisions if each.num_words > self.num_inner_words]
         return ends[0] if ends else None

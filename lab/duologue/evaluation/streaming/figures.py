@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from duologue.evaluation.metrics import Share, Spread
-from duologue.evaluation.streaming.course import Course, Decision
+from duologue.evaluation.streaming.course import DecisionAtWord, StreamedText
 from duologue.evaluation.streaming.play import Play
 from duologue.states import State
 
@@ -17,7 +17,7 @@ NOTHING = "undecided"
 class Prematurity:
     """Decisions for one state at words inside unfinished texts."""
 
-    decisions: Sequence[Decision]
+    decisions: Sequence[DecisionAtWord]
     num_words: int
 
     @property
@@ -53,7 +53,7 @@ class Prematurity:
 class Delay:
     """How long after the end a label's texts were decided rightly."""
 
-    decisions: Sequence[Decision]
+    decisions: Sequence[DecisionAtWord]
     word_ms: int
 
     @property
@@ -158,5 +158,5 @@ class StreamingFigures:
             },
         }
 
-    def _courses(self, label: State) -> list[Course]:
+    def _courses(self, label: State) -> list[StreamedText]:
         return [course for course in self.play.courses if course.label is label]

@@ -7,8 +7,8 @@ from duologue.clock import ManualClock
 from duologue.engine.engine import Engine
 from duologue.errors import InvalidSetting
 from duologue.evaluation.rows import Row
-from duologue.evaluation.streaming.course import Course
-from duologue.evaluation.streaming.speaker import Speaker
+from duologue.evaluation.streaming.course import StreamedText
+from duologue.evaluation.streaming.speaker import RowSpeaker
 from duologue.evaluation.trunk import with_past
 from duologue.events import Envelope
 from duologue.runtime.local import LocalRuntime
@@ -47,7 +47,7 @@ class Play:
     """All texts at one look-ahead, and what it took."""
 
     alpha: int
-    courses: Sequence[Course]
+    courses: Sequence[StreamedText]
     num_ticks: int
     num_forwards: int
     num_rows: int
@@ -66,11 +66,11 @@ def play(
     The courses are in the order of the rows.
     """
     decoding = replace(setup.decoding, look_ahead_tokens=alpha)
-    stage = _Stage(engine, replace(setup, decoding=decoding), rows, settings)
+    stage = _SessionsAtOnce(engine, replace(setup, decoding=decoding), rows, settings)
     return stage.run(alpha, advance)
 
 
-class _Stage:
+class _SessionsAtOnce:
     """Keeps so many sessions at it: when one is done, the next one begins."""
 
     def __init__(
@@ -84,8 +84,8 @@ class _Stage:
         self._clock = ManualClock()
         tick_ms = setup.decoding.tick_ms
         self._runtime = LocalRuntime(engine, self._clock, tick_ms=tick_ms, listener=self._listen)
-        self._speakers: dict[str, Speaker] = {}
-        self._courses: dict[str, Course] = {}
+        self._speakers: dict[str, RowSpeaker] = {}
+        self._courses: dict[str, StreamedText] = {}
 
     def run(self, alpha: int, advance: Advance) -> Play:
         names = [f"text-{place}" for place in range(len(self._rows))]
@@ -115,7 +115,7 @@ class _Stage:
         patience_ms = limit_ms + 3 * decoding.tick_ms
         self._runtime.open(name, with_past(self._setup, row.heard_context))
         now_ms, word_ms = self._clock.now_ms(), self._settings.word_ms
-        self._speakers[name] = Speaker(row, now_ms, word_ms, patience_ms)
+        self._speakers[name] = RowSpeaker(row, now_ms, word_ms, patience_ms)
 
     def _pass_time(self, until_ms: float) -> None:
         """Move the clock; on the way everybody says their words at the very times they are due."""

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from duologue.evaluation import plots
 from duologue.evaluation.metrics import Spread
-from duologue.evaluation.page import Page
+from duologue.evaluation.page import ReportPage
 from duologue.evaluation.streaming.figures import StreamingFigures
 from duologue.evaluation.streaming.play import StreamingSettings
-from duologue.evaluation.targets import PREMATURE, SHOWN_EARLY, Outcome, show_targets
+from duologue.evaluation.targets import PREMATURE, SHOWN_EARLY, TargetOutcome, show_targets
 from duologue.states import State
 
 if TYPE_CHECKING:
@@ -51,13 +51,13 @@ def write_courses(path: Path, by_alpha: Sequence[StreamingFigures]) -> None:
                 file.write(dumps(row, ensure_ascii=False) + "\n")
 
 
-def outcomes(by_alpha: Sequence[StreamingFigures], shipped_alpha: int) -> list[Outcome]:
+def outcomes(by_alpha: Sequence[StreamingFigures], shipped_alpha: int) -> list[TargetOutcome]:
     """The target on premature triggers, at the look-ahead in force; empty if that was not played.
 
     All triggers count, also those that the rest of the text took back.
     """
     return [
-        Outcome(PREMATURE, each.premature(State.QUERY).share.value)
+        TargetOutcome(PREMATURE, each.premature(State.QUERY).share.value)
         for each in by_alpha
         if each.play.alpha == shipped_alpha
     ]
@@ -74,14 +74,14 @@ def rates_json(by_rate: Sequence[StreamingFigures]) -> dict[str, Any]:
     }
 
 
-def rate_outcomes(by_rate: Sequence[StreamingFigures]) -> list[Outcome]:
+def rate_outcomes(by_rate: Sequence[StreamingFigures]) -> list[TargetOutcome]:
     """The target on replies that are shown early, at the worst of the rates; none without any."""
     shares = [each.shown_early.value for each in by_rate]
     worst = max((share for share in shares if share is not None), default=None)
-    return [Outcome(SHOWN_EARLY, worst)] if by_rate else []
+    return [TargetOutcome(SHOWN_EARLY, worst)] if by_rate else []
 
 
-def show_rates(page: Page, by_rate: Sequence[StreamingFigures]) -> None:
+def show_rates(page: ReportPage, by_rate: Sequence[StreamingFigures]) -> None:
     """Early replies, rate by rate."""
     if not by_rate:
         return
@@ -111,7 +111,7 @@ def show_rates(page: Page, by_rate: Sequence[StreamingFigures]) -> None:
 
 
 def show_streaming(
-    page: Page,
+    page: ReportPage,
     by_alpha: Sequence[StreamingFigures],
     settings: StreamingSettings,
     shipped_alpha: int,
@@ -133,7 +133,7 @@ def show_streaming(
     _show_ends(page, by_alpha)
 
 
-def _show_triggers(page: Page, by_alpha: Sequence[StreamingFigures]) -> None:
+def _show_triggers(page: ReportPage, by_alpha: Sequence[StreamingFigures]) -> None:
     triggers = [each.premature(State.QUERY) for each in by_alpha]
     page.figure(
         plots.grouped_bars(
@@ -167,7 +167,7 @@ def _show_triggers(page: Page, by_alpha: Sequence[StreamingFigures]) -> None:
     )
 
 
-def _show_delays(page: Page, by_alpha: Sequence[StreamingFigures]) -> None:
+def _show_delays(page: ReportPage, by_alpha: Sequence[StreamingFigures]) -> None:
     page.figure(_waiting(by_alpha), "How soon after their end queries were decided rightly.")
     labels = [label for label in by_alpha[0].labels if label is not State.INCOMPLETE]
     rows: list[tuple[object, ...]] = []
@@ -184,7 +184,7 @@ def _show_delays(page: Page, by_alpha: Sequence[StreamingFigures]) -> None:
     )
 
 
-def _show_ends(page: Page, by_alpha: Sequence[StreamingFigures]) -> None:
+def _show_ends(page: ReportPage, by_alpha: Sequence[StreamingFigures]) -> None:
     labels = [label for label in by_alpha[0].labels if label is not State.INCOMPLETE]
     page.table(
         ["label", "α", "decided rightly", "decided"],

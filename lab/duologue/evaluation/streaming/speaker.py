@@ -5,14 +5,14 @@ from dataclasses import replace
 from itertools import takewhile
 
 from duologue.evaluation.rows import Row
-from duologue.evaluation.streaming.course import Course, Decision, words_of
+from duologue.evaluation.streaming.course import DecisionAtWord, StreamedText, words_of
 from duologue.events import Envelope, InputAppend, InputState, ResponseDelta
 from duologue.states import State
 
 SEGMENT = "utterance"
 
 
-class Speaker:
+class RowSpeaker:
     """Says a row's words at their times, all in one segment.
 
     It is done when the text has been decided at its end, or nothing came of it for `patience_ms`.
@@ -25,16 +25,16 @@ class Speaker:
         self._start_ms, self._word_ms, self._patience_ms = start_ms, word_ms, patience_ms
         self._num_said = 0
         self._said_ms, self._said_tick = start_ms, 0  # of the last word
-        self._decisions: list[Decision] = []
+        self._decisions: list[DecisionAtWord] = []
 
     @property
     def has_said_all(self) -> bool:
         return self._num_said == len(self._words)
 
     @property
-    def course(self) -> Course:
+    def course(self) -> StreamedText:
         """What has happened so far."""
-        return Course(self._row, tuple(self._decisions))
+        return StreamedText(self._row, tuple(self._decisions))
 
     def dues_ms(self, until_ms: float) -> list[float]:
         """When the next words are to be said, up to a time."""
@@ -78,8 +78,8 @@ class Speaker:
             for each in self._decisions
         ]
 
-    def _decision(self, event: InputState, tick: int, now_ms: float) -> Decision:
-        return Decision(
+    def _decision(self, event: InputState, tick: int, now_ms: float) -> DecisionAtWord:
+        return DecisionAtWord(
             state=event.state,
             num_words=self._num_said,
             delay_ticks=tick - self._said_tick,

@@ -17,7 +17,7 @@ from duologue.forward.native.structures import (
     DIM_BLOCK,
     MAX_DIM,
     TYPES,
-    LayerStruct,
+    AttentionLayerStruct,
     PlanStruct,
     SlotRowsStruct,
 )
@@ -96,7 +96,7 @@ class NativePlan:
         self._library.duologue_see(byref(self.struct), window or 0, visible.data_ptr())
         return visible
 
-    def attend(self, layer: LayerStruct) -> None:
+    def attend(self, layer: AttentionLayerStruct) -> None:
         """Do all tasks of a layer on the calling thread."""
         self._library.duologue_attend(byref(self.struct), byref(layer), 0, self.num_tasks)
 

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from duologue.forward.native.variants import VARIANTS, Variant, best_variant
+from duologue.forward.native.variants import VARIANTS, LibraryVariant, best_variant
 from duologue.model.cache import cache_folder
 
 SOURCES = Path(__file__).parent
@@ -38,7 +38,7 @@ class BuildFailed(Exception):
     """There is no compiler, or none that can compile the sources; the text says why."""
 
 
-def built_library(variant: Variant) -> Path:
+def built_library(variant: LibraryVariant) -> Path:
     """The library for this variant, compiled if need be.
 
     Raises BuildFailed.
@@ -47,7 +47,7 @@ def built_library(variant: Variant) -> Path:
     return found if found is not None else build(variant, _kept())
 
 
-def build(variant: Variant, folder: Path) -> Path:
+def build(variant: LibraryVariant, folder: Path) -> Path:
     """Compile this variant into a folder, with the first compiler that can.
 
     Raises BuildFailed.
@@ -73,7 +73,7 @@ def compilers() -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 def compile_sources(
-    command: Sequence[str], variant: Variant, target: Path, more: Sequence[str] = ()
+    command: Sequence[str], variant: LibraryVariant, target: Path, more: Sequence[str] = ()
 ) -> None:
     """Compile all sources into one library.
 
@@ -90,7 +90,7 @@ def compile_sources(
     )
 
 
-def _build(command: Sequence[str], variant: Variant, target: Path) -> None:
+def _build(command: Sequence[str], variant: LibraryVariant, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(target.with_suffix(".lock"), timeout=_MAX_WAIT_S):
         if target.exists():
@@ -113,7 +113,7 @@ def state() -> str:
     return f"built for {variant.name} by {name} when they are first used"
 
 
-def _found(variant: Variant) -> Path | None:
+def _found(variant: LibraryVariant) -> Path | None:
     """A library that is there already."""
     places = [folder / _name(variant) for folder in (BESIDE, _kept())]
     return next((path for path in places if path.exists()), None)
@@ -123,7 +123,7 @@ def _kept() -> Path:
     return cache_folder() / "native"
 
 
-def _name(variant: Variant) -> str:
+def _name(variant: LibraryVariant) -> str:
     """With a digest of everything that decides what comes out, but for the compiler."""
     digest = hashlib.sha256(repr((FLAGS, variant.flags)).encode())
     for path in sorted(SOURCES.glob("*.[ch]")):

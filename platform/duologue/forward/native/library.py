@@ -13,14 +13,14 @@ from duologue.forward.native.forward_structures import (
     RowsStruct,
 )
 from duologue.forward.native.structures import declare
-from duologue.forward.native.variants import Variant, best_variant
+from duologue.forward.native.variants import LibraryVariant, best_variant
 
 
 @dataclass(frozen=True, slots=True)
 class Library:
     """A loaded variant. Its functions run without the interpreter's lock."""
 
-    variant: Variant
+    variant: LibraryVariant
     functions: CDLL
 
 
@@ -28,7 +28,7 @@ class NotLoaded(Exception):
     """The library cannot be had here; the text says why."""
 
 
-def load_library(variant: Variant | None = None) -> Library:
+def load_library(variant: LibraryVariant | None = None) -> Library:
     """The best variant for this machine, or the one that is asked for.
 
     Raises NotLoaded.
@@ -40,14 +40,14 @@ def load_library(variant: Variant | None = None) -> Library:
 
 
 @cache
-def _load(variant: Variant) -> Library:
+def _load(variant: LibraryVariant) -> Library:
     try:
         return open_library(built_library(variant), variant)
     except (BuildFailed, OSError) as error:
         raise NotLoaded(str(error)) from error
 
 
-def open_library(path: Path, variant: Variant) -> Library:
+def open_library(path: Path, variant: LibraryVariant) -> Library:
     """Load what was compiled from these sources.
 
     Raises OSError.

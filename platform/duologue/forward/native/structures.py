@@ -42,7 +42,7 @@ class PlanStruct(ctypes.Structure):
     ]
 
 
-class LayerStruct(ctypes.Structure):
+class AttentionLayerStruct(ctypes.Structure):
     """`duologue_attention_layer`: what one layer brings."""
 
     _fields_: ClassVar[Any] = [
@@ -67,7 +67,7 @@ class LayerStruct(ctypes.Structure):
 
 def declare(library: ctypes.CDLL) -> None:
     """Tell ctypes what the functions of attention.h take and give."""
-    plan, layer = POINTER(PlanStruct), POINTER(LayerStruct)
+    plan, layer = POINTER(PlanStruct), POINTER(AttentionLayerStruct)
     functions: dict[str, tuple[list[Any], Any]] = {
         "duologue_visible_words": ([plan], c_int64),
         "duologue_see": ([plan, c_int32, c_void_p], None),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class Variant:
+class LibraryVariant:
     """One way of compiling the sources."""
 
     name: str
@@ -21,23 +21,23 @@ _AVX512 = (*_AVX2, "-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq")
 _NEEDS_AVX512 = frozenset({"avx512f", "avx512bw", "avx512vl", "avx512dq", "fma", "bmi2"})
 
 VARIANTS = (
-    Variant(
+    LibraryVariant(
         "avx512bf16",
         _NEEDS_AVX512 | {"avx512_bf16", "avx512vbmi"},
         (*_AVX512, "-mavx512bf16", "-mavx512vbmi"),
     ),
-    Variant("avx512", _NEEDS_AVX512, _AVX512),
-    Variant("avx2", frozenset({"avx2", "fma", "f16c", "bmi2"}), _AVX2),
+    LibraryVariant("avx512", _NEEDS_AVX512, _AVX512),
+    LibraryVariant("avx2", frozenset({"avx2", "fma", "f16c", "bmi2"}), _AVX2),
 )
 """The best first."""
 
 
-def best_variant() -> Variant | None:
+def best_variant() -> LibraryVariant | None:
     """The best that this machine's processor can run, None if it can run none of them."""
     return next(iter(runnable_variants()), None)
 
 
-def runnable_variants() -> list[Variant]:
+def runnable_variants() -> list[LibraryVariant]:
     """All that this machine's processor can run."""
     flags = processor_flags()
     return [variant for variant in VARIANTS if variant.needs <= flags]

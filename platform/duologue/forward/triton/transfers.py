@@ -18,9 +18,9 @@ class Upload:
 
     def __init__(self, device: torch.device, capacity: int) -> None:
         self.numbers = torch.zeros(capacity, dtype=torch.int32, device=device)
-        self._stages: list[_Stage] = []
+        self._stages: list[_PinnedMemory] = []
         if device.type == "cuda":
-            self._stages = [_Stage(capacity) for _ in range(STAGES)]
+            self._stages = [_PinnedMemory(capacity) for _ in range(STAGES)]
         self._turn = 0
 
     def send(self, numbers: Any) -> Tensor:
@@ -36,7 +36,7 @@ class Upload:
         return place
 
 
-class _Stage:
+class _PinnedMemory:
     """Memory of the host that the device reads by itself."""
 
     def __init__(self, capacity: int) -> None:

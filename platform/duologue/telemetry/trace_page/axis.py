@@ -14,7 +14,7 @@ CUT_PX = 48.0
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class TimeStretch:
     """A time that is shown to scale."""
 
     start_ms: float
@@ -30,20 +30,20 @@ class Stretch:
 class Axis:
     """Stretches from left to right, with a cut between each two."""
 
-    stretches: tuple[Stretch, ...]
+    stretches: tuple[TimeStretch, ...]
 
     @classmethod
     def over(cls, moments_ms: Iterable[float]) -> Self:
         """One that shows these moments, and what is around them. There must be one at least."""
-        made: list[Stretch] = []
+        made: list[TimeStretch] = []
         first, *others = sorted(moments_ms)
         start_ms, last_ms, left_px = first - AROUND_MS, first, 0.0
         for moment_ms in others:
             if moment_ms - last_ms > LONGEST_GAP_MS:
-                made.append(Stretch(start_ms, last_ms + AROUND_MS, left_px))
+                made.append(TimeStretch(start_ms, last_ms + AROUND_MS, left_px))
                 start_ms, left_px = moment_ms - AROUND_MS, made[-1].right_px + CUT_PX
             last_ms = moment_ms
-        return cls((*made, Stretch(start_ms, last_ms + AROUND_MS, left_px)))
+        return cls((*made, TimeStretch(start_ms, last_ms + AROUND_MS, left_px)))
 
     @property
     def width_px(self) -> float:
@@ -61,7 +61,7 @@ class Axis:
         return here.right_px + share * CUT_PX
 
     @property
-    def cuts(self) -> list[tuple[Stretch, Stretch]]:
+    def cuts(self) -> list[tuple[TimeStretch, TimeStretch]]:
         """The stretches on both sides of each cut."""
         return list(zip(self.stretches, self.stretches[1:], strict=False))
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
+class PictureLane:
     title: str
     top_px: float
     height_px: float
@@ -14,10 +14,10 @@ class Lane:
         return self.top_px + self.height_px
 
 
-def _stacked(*heights: tuple[str, float]) -> tuple[Lane, ...]:
-    lanes: list[Lane] = []
+def _stacked(*heights: tuple[str, float]) -> tuple[PictureLane, ...]:
+    lanes: list[PictureLane] = []
     for title, height_px in heights:
-        lanes.append(Lane(title, lanes[-1].bottom_px if lanes else 0.0, height_px))
+        lanes.append(PictureLane(title, lanes[-1].bottom_px if lanes else 0.0, height_px))
     return tuple(lanes)
 
 

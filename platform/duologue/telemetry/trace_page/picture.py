@@ -6,7 +6,7 @@ from duologue.telemetry import names
 from duologue.telemetry.span_reading import SpanRow
 from duologue.telemetry.trace_page import decision_lane, speech_lanes, work_lanes
 from duologue.telemetry.trace_page.axis import Axis
-from duologue.telemetry.trace_page.lanes import AXIS, HEIGHT_PX, LANES, Lane
+from duologue.telemetry.trace_page.lanes import AXIS, HEIGHT_PX, LANES, PictureLane
 from duologue.telemetry.trace_page.svg import box, label, line, tag
 from duologue.telemetry.trace_page.turns import TurnRow
 
@@ -68,7 +68,7 @@ def _ground(axis: Axis, origin_ms: float) -> Iterator[str]:
         yield label(f"… {gap_s:.0f} s", before.right_px + 4, AXIS.bottom_px + 14, "cut-name")
 
 
-def _floor(lane: Lane, width_px: float) -> str:
+def _floor(lane: PictureLane, width_px: float) -> str:
     return line(0, lane.top_px, width_px, lane.top_px, "floor")
 
 

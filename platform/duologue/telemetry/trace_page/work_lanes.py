@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from duologue.telemetry import names
 from duologue.telemetry.span_reading import SpanRow
 from duologue.telemetry.trace_page.axis import Axis
-from duologue.telemetry.trace_page.lanes import SESSION, SLICES, TICKS, Lane
+from duologue.telemetry.trace_page.lanes import SESSION, SLICES, TICKS, PictureLane
 from duologue.telemetry.trace_page.svg import box, item, label
 
 _SESSION_SPANS = (names.SESSION_OPEN, names.SESSION_RECOVER, names.SESSION_CLOSE)
@@ -50,7 +50,7 @@ def shapes(rows: Sequence[SpanRow], axis: Axis) -> Iterator[str]:
             yield _bar(row, axis, SESSION, kind, f"s-{row.span_id}", shown)
 
 
-def _bar(row: SpanRow, axis: Axis, lane: Lane, kind: str, id_: str, shown: str = "") -> str:
+def _bar(row: SpanRow, axis: Axis, lane: PictureLane, kind: str, id_: str, shown: str = "") -> str:
     x, y = axis.x_of(row.start_ms), lane.top_px + 7
     width_px = axis.x_of(row.end_ms) - x
     drawn = [box(x, y, width_px, _BAR_HEIGHT_PX, "bar")]

@@ -3,7 +3,7 @@
 from duologue.evaluation.duplex.acts import Act
 from duologue.evaluation.duplex.outcome import LineOutcome, outcomes
 from duologue.evaluation.duplex.playback import Playback
-from duologue.evaluation.duplex.record import Record, Reply, Silence, SpokenLine
+from duologue.evaluation.duplex.record import Record, RecordedReply, ReplySilence, SpokenLine
 from duologue.evaluation.duplex.scenario import Line, Scenario
 from duologue.lane.steps import EndReason
 from duologue.session.transcript import Entry, Outcome, Role
@@ -21,33 +21,33 @@ def reply(
     end: EndReason = EndReason.STOP,
     text: str = "Once",
     is_taken_back: bool = False,
-) -> Reply:
+) -> RecordedReply:
     """A reply whose text begins as soon as it does; one that was taken back was cut."""
-    made = Reply(number, started_ms, text, started_ms if text else None)
+    made = RecordedReply(number, started_ms, text, started_ms if text else None)
     made.is_taken_back = is_taken_back
     if ended_ms is not None:
         made.finish(ended_ms, EndReason.INTERRUPTED if is_taken_back else end)
     return made
 
 
-def cut(number: int, started_ms: float, ended_ms: float) -> Reply:
+def cut(number: int, started_ms: float, ended_ms: float) -> RecordedReply:
     """A reply that the user cut off."""
     return reply(number, started_ms, ended_ms, end=EndReason.INTERRUPTED)
 
 
-def record(*events: tuple[Line, float] | Reply, end_ms: float = 20_000.0) -> Record:
+def record(*events: tuple[Line, float] | RecordedReply, end_ms: float = 20_000.0) -> Record:
     """Lines with the times at which they began, and replies."""
     lines = [event for event in events if isinstance(event, tuple)]
     scenario = Scenario("by-hand", tuple(line for line, _ in lines), playback=Playback())
     played = Record(scenario, "duo", TICK_MS, end_ms=end_ms)
     played.lines = [SpokenLine(line, line.speech, start_ms) for line, start_ms in lines]
-    played.replies = [event for event in events if isinstance(event, Reply)]
+    played.replies = [event for event in events if isinstance(event, RecordedReply)]
     return played
 
 
-def paused(made: Reply, begin_ms: float, end_ms: float | None = None) -> Reply:
+def paused(made: RecordedReply, begin_ms: float, end_ms: float | None = None) -> RecordedReply:
     """The same reply, silent from then until then, or for good."""
-    made.silences.append(Silence(begin_ms, end_ms))
+    made.silences.append(ReplySilence(begin_ms, end_ms))
     return made
 
 
@@ -62,6 +62,6 @@ def during(act: Act, say: str = "one two") -> Line:
     return Line(say, does=act, after=After.REPLY_START, words_per_minute=60)
 
 
-def overlap(act: Act, *replies: Reply, end_ms: float = 20_000.0) -> LineOutcome:
+def overlap(act: Act, *replies: RecordedReply, end_ms: float = 20_000.0) -> LineOutcome:
     """What became of two seconds of speech, from 6000 to 8000 ms, after a query and its replies."""
     return outcomes(record((QUERY, 0), (during(act), 6000), *replies, end_ms=end_ms))[-1]

@@ -7,7 +7,7 @@ import pytest
 from duologue.evaluation.duplex.acts import Act, Expectation
 from duologue.evaluation.duplex.outcome import Label, LineOutcome, outcomes
 from duologue.evaluation.duplex.panel import Panel
-from duologue.evaluation.duplex.record import Record, Reply
+from duologue.evaluation.duplex.record import Record, RecordedReply
 from duologue.evaluation.duplex.scenario import Line
 from duologue.evaluation.duplex.story import picture, tell
 from duologue.lane.steps import EndReason
@@ -63,7 +63,7 @@ def test_a_short_silence_does_not_break_off() -> None:
     assert long_before.failures == []
 
 
-def held(*replies: Reply) -> LineOutcome:
+def held(*replies: RecordedReply) -> LineOutcome:
     """What became of a "go on" from 10 to 12 s."""
     return outcomes(record((QUERY, 0), (during(Act.HOLD), 6000), (GO_ON, 10_000), *replies))[-1]
 
@@ -131,7 +131,7 @@ def test_a_reply_after_one_that_was_taken_back_is_the_response() -> None:
     assert query.response_latency_ms == 500
 
 
-def play(made: Reply, chars: int, until_ms: float | None = None) -> Reply:
+def play(made: RecordedReply, chars: int, until_ms: float | None = None) -> RecordedReply:
     made.text, made.played_chars, made.played_ms = "a" * 100, chars, until_ms
     return made
 

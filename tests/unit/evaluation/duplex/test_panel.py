@@ -9,7 +9,7 @@ from duologue.evaluation.duplex.acts import Act
 from duologue.evaluation.duplex.figures import FIGURES
 from duologue.evaluation.duplex.outcome import Label
 from duologue.evaluation.duplex.panel import Panel
-from duologue.evaluation.duplex.record import Record, Reply
+from duologue.evaluation.duplex.record import Record, RecordedReply
 from duologue.evaluation.duplex.report import write_duplex_report
 from duologue.evaluation.duplex.scenario import Line
 from duologue.evaluation.duplex.story import tell
@@ -18,7 +18,7 @@ from tests.unit.evaluation.duplex.records import QUERY, cut, during, record, rep
 PAUSED = Line("one | pause 1500 | two three", does=Act.PAUSE, words_per_minute=60)
 
 
-def overlap(act: Act, *replies: Reply) -> Record:
+def overlap(act: Act, *replies: RecordedReply) -> Record:
     return record((QUERY, 0), (during(act), 6000), *replies)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from duologue.errors import InvalidInput
 from duologue.evaluation.duplex.playback import Begins, Playback
 from duologue.evaluation.duplex.player import Player
-from duologue.evaluation.duplex.record import Reply
+from duologue.evaluation.duplex.record import RecordedReply
 from duologue.events import PlaybackAck
 from duologue.lane.steps import EndReason
 
@@ -17,8 +17,8 @@ TEXT = "a" * 40
 TEN = Playback(chars_per_second=10, every_ms=500)
 
 
-def begun(playback: Playback, text: str = TEXT) -> tuple[Player, Reply]:
-    player, reply = Player(playback), Reply(1, 1000, text, 1000)
+def begun(playback: Playback, text: str = TEXT) -> tuple[Player, RecordedReply]:
+    player, reply = Player(playback), RecordedReply(1, 1000, text, 1000)
     player.begin(reply, 1000)
     return player, reply
 
@@ -98,7 +98,7 @@ def test_a_new_reply_takes_the_place_of_the_old() -> None:
     player, first = begun(TEN)
     player.fall_silent(2000)
     player.arrived(2000)
-    second = Reply(2, 2500, TEXT, 2500)
+    second = RecordedReply(2, 2500, TEXT, 2500)
     player.begin(second, 2500)
     assert list(player.arrived(3000)) == [PlaybackAck(2, 5)]
     assert (first.played_chars, second.played_chars) == (10, 5)

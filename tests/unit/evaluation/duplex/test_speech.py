@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from duologue.errors import InvalidInput
-from duologue.evaluation.duplex.speech import REVISION_MS, Pause, Piece, spoken
+from duologue.evaluation.duplex.speech import REVISION_MS, SpeechPause, SpeechPiece, spoken
 
 PER_MINUTE = 120  # half a second for a word
 
@@ -13,10 +13,10 @@ PER_MINUTE = 120  # half a second for a word
 def test_a_word_arrives_when_it_is_over() -> None:
     speech = spoken("What  time is it?", PER_MINUTE)
     assert speech.pieces == (
-        Piece(500, "What"),
-        Piece(1000, " time"),
-        Piece(1500, " is"),
-        Piece(2000, " it?"),
+        SpeechPiece(500, "What"),
+        SpeechPiece(1000, " time"),
+        SpeechPiece(1500, " is"),
+        SpeechPiece(2000, " it?"),
     )
     assert speech.duration_ms == 2000
     assert speech.text == "What time is it?"
@@ -26,16 +26,16 @@ def test_a_word_arrives_when_it_is_over() -> None:
 def test_a_pause_is_silence_between_two_words() -> None:
     speech = spoken("the capital | pause 700 | of France", PER_MINUTE)
     assert [piece.at_ms for piece in speech.pieces] == [500, 1000, 2200, 2700]
-    assert speech.pauses == (Pause(1000, 2200),)
+    assert speech.pauses == (SpeechPause(1000, 2200),)
     assert speech.text == "the capital of France"
 
 
 def test_recognition_corrects_itself_after_a_while() -> None:
     speech = spoken("a table for {to>two} people", PER_MINUTE)
     assert speech.pieces[3:] == (
-        Piece(2000, " to"),
-        Piece(2000 + REVISION_MS, "a table for two", revises=True),
-        Piece(2500 + REVISION_MS, " people"),
+        SpeechPiece(2000, " to"),
+        SpeechPiece(2000 + REVISION_MS, "a table for two", revises=True),
+        SpeechPiece(2500 + REVISION_MS, " people"),
     )
     assert speech.text == "a table for two people"
 
@@ -63,7 +63,7 @@ def test_a_segment_ends_and_another_begins() -> None:
         (2500, "to", 1, False),
         (3000, " Boston", 1, True),
     ]
-    assert speech.pauses == (Pause(1500, 2500),)
+    assert speech.pauses == (SpeechPause(1500, 2500),)
     assert speech.num_segments == 2
     assert speech.text == "book a flight to Boston"
 
@@ -82,7 +82,7 @@ def test_a_final_text_comes_late_and_a_commit_at_once() -> None:
     speech = spoken('at seven a m | commit | | late 900 "At 7 a.m." |', PER_MINUTE)
     assert speech.duration_ms == 2000
     assert list(speech.commits_ms) == [2000]
-    assert list(speech.late) == [Piece(2900, "At 7 a.m.", revises=True, is_final=True)]
+    assert list(speech.late) == [SpeechPiece(2900, "At 7 a.m.", revises=True, is_final=True)]
     assert speech.text == "At 7 a.m."
 
 

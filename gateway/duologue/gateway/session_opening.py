@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from duologue.clock import Clock
 from duologue.errors import InvalidInput
-from duologue.gateway.carrier import Ticket
+from duologue.gateway.carrier import SessionAccess
 from duologue.gateway.errors import NotAllowed
 from duologue.gateway.quotas import Quotas
 from duologue.session_record import SessionRecord, check_session_id
@@ -30,7 +30,7 @@ class NewSession:
 
 
 @dataclass(frozen=True, slots=True)
-class Doorkeeper:
+class SessionOpener:
     """Makes sessions, and lets those back in who have the token."""
 
     store: Store
@@ -41,12 +41,12 @@ class Doorkeeper:
     on_made: Callable[[str], None] = lambda _tenant_id: None
     """Is told of each session that was made, by its tenant."""
 
-    async def admit(self, tenant: Tenant, request: pb.ConverseRequest) -> Ticket:
+    async def admit(self, tenant: Tenant, request: pb.ConverseRequest) -> SessionAccess:
         """Follow the first request; raises the DuologueError that says why not."""
         match request.WhichOneof("request"):
             case "start":
                 new = await self.create(tenant, request.start.config)
-                return Ticket(tenant, new.record.session_id, new.resume_token)
+                return SessionAccess(tenant, new.record.session_id, new.resume_token)
             case "resume":
                 return await self._resume(tenant, request.resume)
             case kind:
@@ -86,7 +86,7 @@ class Doorkeeper:
                 f"must be {allowed}, by what is served, not {model!r}", field="config.model"
             )
 
-    async def _resume(self, tenant: Tenant, resume: pb.SessionResume) -> Ticket:
+    async def _resume(self, tenant: Tenant, resume: pb.SessionResume) -> SessionAccess:
         session_id = _session_id("resume", resume.session_id)
         token = self.random_text(24)
         # That digests are compared there takes a time that tells nothing of the tokens.
@@ -97,7 +97,7 @@ class Doorkeeper:
             raise NotAllowed(
                 "resume.resume_token is not this session's, or another one was given for it since"
             )
-        return Ticket(
+        return SessionAccess(
             *(tenant, session_id, token, resume.last_server_seq, resumed.connection_number),
             usage_before=resumed.usage,
         )

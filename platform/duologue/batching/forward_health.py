@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(slots=True)
-class Pulse:
+class ForwardHealth:
     """Written by the thread that runs the forwards, read by any. Times in milliseconds."""
 
     healthy_within_ms: float
@@ -13,11 +13,11 @@ class Pulse:
     failure: str | None = None
     """Why the last forward failed; None once one has succeeded after it."""
 
-    def beat(self, now_ms: float) -> None:
+    def succeeded(self, now_ms: float) -> None:
         """A forward has ended well."""
         self.last_ms, self.failure = now_ms, None
 
-    def fail(self, error: BaseException, now_ms: float) -> None:
+    def failed(self, error: BaseException, now_ms: float) -> None:
         """A forward has failed."""
         self.last_ms = now_ms
         self.failure = f"{type(error).__name__}: {error}"

@@ -17,7 +17,7 @@ MAX_SLICE_TOKENS = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Vetting:
+class ModelLimits:
     """The limits of a model; every check raises InvalidInput, naming the field."""
 
     vocab_size: int

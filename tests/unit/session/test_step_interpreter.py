@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from duologue.events import ServerEvent, StateReason
-from duologue.lane.judging import Judgement, Patience
+from duologue.lane.judging import Judgement, JudgingPatience
 from duologue.lane.lane import Lane
 from duologue.lane.phase import ReplyPhase
 from duologue.lane.slices import Slice, SliceResult
@@ -74,7 +74,9 @@ class Scene:
             heard_chars=shown if heard_chars is None else heard_chars,
             stop_strings=(),
         )
-        judgement = None if state is None else Judgement(state, {state: 0.9}, 0, Patience.NORMAL)
+        judgement = (
+            None if state is None else Judgement(state, {state: 0.9}, 0, JudgingPatience.NORMAL)
+        )
         result = SliceResult("session", 1, 7, steps, judgement)
         return [envelope.event for envelope in self.session.absorb(result, 0.0)]
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from duologue.evaluation.duplex.player import Player
-from duologue.evaluation.duplex.record import Decision, Record, Reply
+from duologue.evaluation.duplex.record import Record, RecordedDecision, RecordedReply
 from duologue.events import (
     Error,
     InputState,
@@ -20,7 +20,7 @@ from duologue.session.transcript import Entry
 from duologue.states import State
 
 
-class Scribe:
+class RecordWriter:
     """From events to a record; a player, if there is one, plays what is told."""
 
     def __init__(self, record: Record, player: Player | None) -> None:
@@ -34,7 +34,7 @@ class Scribe:
             case InputState() if event.state is not State.INCOMPLETE:
                 record.decisions.append(_decision(event, now_ms))
             case ResponseStarted(number):
-                record.replies.append(Reply(number, now_ms))
+                record.replies.append(RecordedReply(number, now_ms))
             case ResponseDelta(number, text):
                 self._add(self._reply(number), text, now_ms)
             case ResponseDone(number, reason):
@@ -62,7 +62,7 @@ class Scribe:
         for reply in record.replies:
             reply.is_taken_back = reply.told_heard_chars == 0 and reply.number not in kept
 
-    def _add(self, reply: Reply, text: str, now_ms: float) -> None:
+    def _add(self, reply: RecordedReply, text: str, now_ms: float) -> None:
         self._settle(now_ms)
         if reply.first_text_ms is None:
             reply.first_text_ms = now_ms
@@ -70,12 +70,12 @@ class Scribe:
                 self._player.begin(reply, now_ms)
         reply.text += text
 
-    def _fall_silent(self, reply: Reply, now_ms: float) -> None:
+    def _fall_silent(self, reply: RecordedReply, now_ms: float) -> None:
         reply.fall_silent(now_ms)
         if self._player is not None:
             self._player.fall_silent(now_ms)
 
-    def _go_on(self, reply: Reply, now_ms: float, from_chars: int) -> None:
+    def _go_on(self, reply: RecordedReply, now_ms: float, from_chars: int) -> None:
         self._settle(now_ms)
         reply.go_on(now_ms, from_chars)
         if self._player is not None:
@@ -85,10 +85,10 @@ class Scribe:
         if self._player is not None:
             self._player.settle(now_ms)
 
-    def _reply(self, number: int) -> Reply:
+    def _reply(self, number: int) -> RecordedReply:
         return next(each for each in self._record.replies if each.number == number)
 
 
-def _decision(told: InputState, now_ms: float) -> Decision:
+def _decision(told: InputState, now_ms: float) -> RecordedDecision:
     reason = "" if told.reason is StateReason.JUDGED else str(told.reason)
-    return Decision(now_ms, told.state, told.text, told.probabilities, reason)
+    return RecordedDecision(now_ms, told.state, told.text, told.probabilities, reason)

@@ -3,7 +3,7 @@
 from duologue.errors import InvalidInput
 
 
-class Audience:
+class UnseenEvents:
     """Counts what the client has not seen yet. Also while none is attached: what is said then must
     still be at hand when it comes back."""
 

@@ -3,11 +3,11 @@
 import threading
 from collections import deque
 
-from duologue.batching.messages import Command, Leave
+from duologue.batching.messages import Command, StreamEnded
 from duologue.errors import CapacityExceeded
 
 
-class Inbox:
+class CommandQueue:
     """A bounded queue from any thread to one. Waking a thread costs more than a command, so the one
     that waits says how many commands are worth it."""
 
@@ -22,7 +22,7 @@ class Inbox:
 
         A stream that leaves is always heard: there is one such command for each.
         """
-        if len(self._commands) >= self.max_commands and not isinstance(command, Leave):
+        if len(self._commands) >= self.max_commands and not isinstance(command, StreamEnded):
             raise CapacityExceeded(
                 f"{self.max_commands} requests wait for this batching actor already"
             )

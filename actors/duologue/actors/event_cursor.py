@@ -18,7 +18,7 @@ MAX_NOTICES = 16
 sent."""
 
 
-class Attachment:
+class EventCursor:
     """A cursor into the session's events. Whoever does not read blocks nobody else."""
 
     def __init__(

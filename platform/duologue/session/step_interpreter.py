@@ -8,7 +8,7 @@ from duologue.events import (
     ServerEvent,
     StateReason,
 )
-from duologue.lane.judging import Judgement, Patience
+from duologue.lane.judging import Judgement, JudgingPatience
 from duologue.lane.lane import Lane
 from duologue.lane.phase import ReplyPhase
 from duologue.lane.slices import SliceResult
@@ -30,7 +30,7 @@ from duologue.session.floor import Floor
 from duologue.session.hearing import Hearing
 from duologue.session.noting import ContextNote
 from duologue.session.playback import amend
-from duologue.session.response import Pause, Response
+from duologue.session.response import PauseReason, Response
 from duologue.session.setup import SessionSetup
 from duologue.session.state import Decision, Flight, SessionState
 from duologue.session.stopping import StopStrings
@@ -38,7 +38,7 @@ from duologue.session.transcript import Outcome, Role
 from duologue.states import State
 
 
-class Narrator:
+class StepInterpreter:
     """Applies the steps of one slice to the session's lane and state, and tells what they mean.
 
     What a reply said in the very slice in which a query cut it off is not shown: the user did not
@@ -169,7 +169,7 @@ class Narrator:
         if returning is None:
             return
         if self._lane.aside is not None:
-            returning.pause = returning.pause or Pause.INTERRUPTION
+            returning.pause = returning.pause or PauseReason.INTERRUPTION
         elif reopening is not None and not reopening.is_confirmed:
             self._events += self._floor.end_cut(returning, reopening, self._now_ms)
 
@@ -245,7 +245,7 @@ class Narrator:
         if self._cut_for_good is not None:
             self._events += self._floor.end_cut(self._cut_for_good, decision, self._now_ms)
         elif self._lane.phase is not ReplyPhase.NONE:
-            self._events += self._floor.pause(Pause.HOLD, self._now_ms)
+            self._events += self._floor.pause(PauseReason.HOLD, self._now_ms)
 
     def _decided(self, state: State, reason: StateReason, probability: float) -> Decision:
         """Note that the utterance, as it was when the slice left, was decided."""
@@ -320,7 +320,9 @@ class Narrator:
     def _has_to_hear_again(self, result: SliceResult) -> bool:
         """Whether time division had to decide and has nothing left to read: it is to hear the
         utterance again as a whole."""
-        had_to_decide = self._flight.is_judging and self._flight.work.patience is Patience.OUT
+        had_to_decide = (
+            self._flight.is_judging and self._flight.work.patience is JudgingPatience.OUT
+        )
         is_settled = result.judgement is not None or self._flight.work.settles
         return had_to_decide and result.error is None and not is_settled
 

@@ -6,7 +6,7 @@ RESULT_WITHIN_MS = 30_000.0
 """A slice that was not answered after so long never will be."""
 
 
-class Beat:
+class SessionTicks:
     """The shared clock, as one session goes by it."""
 
     def __init__(self, ticks: TickClock) -> None:
