@@ -282,7 +282,8 @@ def test_a_result_that_never_fits_is_refused_and_another_one_taken() -> None:
     ],
 )
 def test_what_cannot_be_followed_is_told_and_not_called(reply: str, reason: str) -> None:
-    stage = calling(reply + RAIN if "snow" in reply else reply, max_reply_tokens=1_500, reply_tokens_per_slice=64)
+    written = reply + RAIN if "snow" in reply else reply
+    stage = calling(written, max_reply_tokens=1_500, reply_tokens_per_slice=64)
     stage.say("Rain?")
     (told,) = errors(stage.settle())
     assert told.startswith("unusable_call: ")
