@@ -143,13 +143,15 @@ class Hearing:
             return False
         if is_held:
             return not self._may_be_echo(utterance.text, now_ms)
-        is_rest = self._setup.holds_replies and self._is_the_rest(decision, within_ms)
+        may_wait = self._setup.holds_replies or decision.state is State.HOLD
+        is_rest = may_wait and self._is_the_rest(decision, within_ms)
         return is_rest and not self._may_be_echo(utterance.text, now_ms)
 
     def _is_answer_to(self, decision: Decision) -> bool:
-        """Whether the user only shows that they listen to what is said to their query."""
-        is_query = decision.state is State.QUERY
-        return is_query and is_backchannel(self._state.utterance.text)
+        """Whether the user only shows that they listen: to what is said to their query, or that the
+        assistant keeps silent as they asked."""
+        is_followed = decision.state in (State.QUERY, State.HOLD)
+        return is_followed and is_backchannel(self._state.utterance.text)
 
     def _is_the_rest(self, decision: Decision, within_ms: float) -> bool:
         """Whether text in another segment goes on with what was decided: it comes in the same
@@ -160,11 +162,12 @@ class Hearing:
         silent_ms = gap_ms - state.silence.word_gap_ms
         if ending_of(decision.text) in _OPEN:
             return silent_ms < max(within_ms, listening.dictation_after_ms)
-        if decision.state is not State.QUERY:
+        if decision.state is State.NON_QUERY:
             return False
         if gap_ms < min(within_ms, state.silence.pace_pause_ms(self._setup)):
             return True
-        return silent_ms < within_ms and sounds_continued(state.utterance.text)
+        is_query = decision.state is State.QUERY
+        return is_query and silent_ms < within_ms and sounds_continued(state.utterance.text)
 
     def _is_late(self, event: InputAppend | InputRevise, now_ms: float) -> bool:
         """Whether this is another text for what was decided."""

@@ -1,5 +1,7 @@
 """A call for silence lets a reply wait, whole, until the user lets it go on or asks anew."""
 
+from typing import Any
+
 import pytest
 
 from duologue.events import InputState, ResponseResumed, StateReason
@@ -7,8 +9,17 @@ from duologue.session.transcript import Outcome
 from duologue.states import State
 from tests.unit.session.recorded import RecordedStage
 from tests.unit.session.scenes import LONG, REPLIES, scene, speaking
-from tests.unit.session.scripted_engine import Reciter, sure
-from tests.unit.session.stage import CONFIRMED, Setting, Stage, assistant, chat_of, story, user
+from tests.unit.session.scripted_engine import UNSURE, Reciter, sure
+from tests.unit.session.stage import (
+    CONFIRMED,
+    EAGER,
+    Setting,
+    Stage,
+    assistant,
+    chat_of,
+    story,
+    user,
+)
 from tests.unit.text.tiny_tokenizers import byte_level
 
 SHOWN = "I am quite well today, thank yo"
@@ -189,3 +200,34 @@ def test_a_reply_still_waits_after_a_checkpoint(harm: str) -> None:
     assert ResponseResumed(1, len(SHOWN)) in stage.events
     assert stage.shown(1) == LONG
     assert stage.trunk == f"[user: How are you?][reply: {LONG}]"
+
+
+@pytest.mark.parametrize("floor", [EAGER, CONFIRMED])
+@pytest.mark.parametrize("segment_id", ["b", "c"])
+def test_what_is_said_in_the_same_breath_belongs_to_it(floor: Any, segment_id: str) -> None:
+    """Recognisers give "hold" and "on" one after the other, perhaps each as a segment."""
+    states = {"hold": sure(State.HOLD), "hold on": sure(State.HOLD), "on": UNSURE}
+    setting = Setting(replies=(LONG,), states=states, floor=floor)
+    stage = Stage(setting, reply_tokens_per_slice=2, continues_within_ms=800)
+    stage.say("How is it?", "a", is_final=True)
+    stage.commit()
+    stage.tick(3)
+    stage.say("hold", "b")
+    stage.tick(2)
+    stage.say("on" if segment_id == "c" else " on", segment_id)
+    stage.tick(2)
+    assert stage.session.utterance == ""
+    assert stage.entries[-1] == user("hold on", Outcome.HELD)
+    stage.say("go on", "d", is_final=True)
+    stage.settle()
+    assert stage.shown(1) == LONG
+
+
+def test_what_is_said_later_is_something_else() -> None:
+    stage = Stage(Setting(floor=CONFIRMED), continues_within_ms=800)
+    stage.say("hush", "b")
+    stage.tick(2)
+    stage.wait(5_000)
+    stage.say("How is it?", "c")
+    stage.settle()
+    assert [text for _, text, _ in stage.entries] == ["hush", "How is it?", "Fine."]
