@@ -47,7 +47,7 @@ async def test_a_question_is_answered(platform: Platform) -> None:
 
 async def test_a_query_cuts_the_reply_where_it_was_heard(platform: Platform) -> None:
     async with staged(platform.url, platform.key) as stage:
-        stage.recognise("what is it?")
+        await stage.ask("what is it?")
         stage.let_speak(3)
         await stage.until_spoken(3)
         stage.recognise("wait, what else is there?")
