@@ -97,9 +97,10 @@ async def test_hold_on_keeps_text_back_and_go_on_gives_it(platform: Platform) ->
         stage.let_speak(3)
         await stage.until_spoken(3)
         await platform.dictate("hold")
-        stage.recognise("hold on a second")
+        # In one piece each: parts of what is dictated would be judged on their own.
+        stage.recogniser.hear("hold on a second", is_final=True)
         await stage.until(lambda: "hold" in stage.states, "judgement")
-        stage.recognise("go on")
+        stage.recogniser.hear("go on", is_final=True)
         stage.let_speak(ALL)
         await stage.until_told(2)
         assert not stage.items[1].interrupted
