@@ -105,12 +105,10 @@ async def test_what_the_loudspeaker_played_is_what_is_remembered(platform: Platf
         assert not stage.cuts
         await stage.ask("wait, what else is there?")
         await stage.until(lambda: stage.cuts != [], "how much was heard")
-        await stage.until_told(3)
-        reply = stage.items[1]
-        assert reply.interrupted
-        assert audio.loudspeaker.num_cuts == 1
         heard = "".join(stage.spoken)
+        await stage.until(lambda: audio.loudspeaker.num_cuts == 1, "silence")
         assert 0 < stage.cuts[0] <= len(heard)
-        assert stage.told[2] == ("user", "wait, what else is there?")
+        question = ("user", "wait, what else is there?")
+        await stage.until(lambda: question in stage.told, "second question")
         assert stage.errors == []
     await audio.close()
