@@ -33,7 +33,7 @@ WITHIN: dict[State, frozenset[State]] = {
 
 
 TRAILS = (" ", ",", ",", " uh", " um", ", uh", "...", " er")
-"""A comma twice: of these it changed the most decisions."""
+"""A comma twice: of these it changes the most decisions."""
 NO_TRAIL_SHARE = 0.15
 DOUBLED_WORD_SHARE = 0.15
 
