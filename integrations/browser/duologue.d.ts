@@ -10,6 +10,8 @@ export interface SessionSettings {
   instructions?: string;
   max_output_tokens?: number | "inf";
   temperature?: number;
+  /** Functions that the model may call, if it can; fixed once the conversation has begun. */
+  tools?: { type: "function"; name: string; description?: string; parameters?: Record<string, unknown> }[];
   /** Fields of a session's config that OpenAI's API has no word for. */
   duologue?: {
     strategy?: "duo" | "listen" | "tdm" | "turn";
@@ -46,6 +48,13 @@ export interface ServerEvents {
   "response.created": { response: { id: string; status: "in_progress" } };
   "response.output_text.delta": { response_id: string; item_id: string; delta: string };
   "response.output_text.done": { response_id: string; item_id: string; text: string };
+  "response.function_call_arguments.done": {
+    response_id: string;
+    item_id: string;
+    call_id: string;
+    name: string;
+    arguments: string;
+  };
   "response.done": {
     response: { id: string; status: "completed" | "cancelled" | "incomplete" | "failed" };
   };

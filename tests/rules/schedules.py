@@ -11,7 +11,7 @@ from random import Random
 from duologue.forward.sampling_settings import SamplingSettings
 from duologue.lane.judging import JudgingPatience
 from duologue.lane.steps import Note, Promotion
-from duologue.speaker import Speaker
+from duologue.speaker import FOR_CLIENTS, Speaker
 from tests.rules.worlds import FIRST_WORD, MOODS
 from tests.tiny_models import VOCAB_SIZE
 
@@ -255,7 +255,7 @@ def _notes(random: Random, count: int, *, is_first_turn: bool = False) -> tuple[
     """Of a history, a reply belongs to the turn before it."""
     notes: list[Note] = []
     for _ in range(count):
-        speaker = random.choice(tuple(Speaker))
+        speaker = random.choice(FOR_CLIENTS)
         is_turn = not is_first_turn or not notes or speaker is not Speaker.ASSISTANT
         notes.append(Note(speaker, _words(random, random.choice((1, 3, 9))), is_turn))
     return tuple(notes)
