@@ -11,7 +11,7 @@ export interface SessionSettings {
   max_output_tokens?: number | "inf";
   temperature?: number;
   /** Functions that the model may call, if it can; fixed once the conversation has begun. */
-  tools?: { type: "function"; name: string; description?: string; parameters?: Record<string, unknown> }[];
+  tools?: { name: string; type: "function"; description?: string; parameters?: Record<string, unknown> }[];
   /** Fields of a session's config that OpenAI's API has no word for. */
   duologue?: {
     strategy?: "duo" | "listen" | "tdm" | "turn";
