@@ -67,10 +67,13 @@ class ChatCall:
     # What it is to the client.
 
     async def chunks(self) -> AsyncIterator[Chunk]:
-        """All of the answer; raises what ended it before its end."""
+        """All of the answer; raises what ended it before its end.
+
+        What it took may be missing, where the session ended before that was told.
+        """
         while (chunk := await self._chunks.get()) is not None:
             yield chunk
-        if not self._reply.is_whole:
+        if not self._reply.is_said:
             raise self._error or RuntimeError("the session ended without an answer")
 
     def leave(self) -> None:
