@@ -64,4 +64,4 @@ def _error_told(error: pb.Error) -> Event:
     is_theirs = error.code.startswith("invalid")
     kind = "invalid_request_error" if is_theirs else "server_error"
     told = {"type": kind, "code": error.code, "message": error.message}
-    return {"type": "error", "error": {**told, "param": None, "event_id": None}}
+    return {"type": "error", "error": {**told, "param": error.field or None, "event_id": None}}

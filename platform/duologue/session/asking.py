@@ -2,7 +2,7 @@
 
 from duologue.errors import CapacityExceeded, InvalidInput
 from duologue.events import ContextAppend, ResponseCreate
-from duologue.session.noting import noted
+from duologue.session.noting import ContextNote, noted
 from duologue.session.response import Response
 from duologue.session.setup import SessionSetup
 from duologue.session.state import SessionState
@@ -44,11 +44,18 @@ def asked(
             max_note_tokens,
             field="response_create.instructions",
         )
+    return unasked(setup, given, note)
+
+
+def unasked(
+    setup: SessionSetup, given: tuple[int, ...] = (), instructions: ContextNote | None = None
+) -> Response:
+    """A response that no utterance asks for; what is given is said as it is, and calls nothing."""
     return Response(
         StopStrings(() if given else setup.stop_strings),
         acked_chars=0 if setup.reports_playback else None,
         is_confirmed=True,
         given=given,
-        instructions=note,
+        instructions=instructions,
         calls=None if given else setup.new_call_text(),
     )

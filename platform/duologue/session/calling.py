@@ -5,13 +5,12 @@ from collections.abc import Sequence
 from duologue.errors import InvalidInput
 from duologue.events import Error, ServerEvent, ToolCall, ToolResult
 from duologue.lane.steps import EndReason
-from duologue.session.asking import MAX_WAITING_RESPONSES
+from duologue.session.asking import MAX_WAITING_RESPONSES, unasked
 from duologue.session.call_text import read_calls
 from duologue.session.noting import ContextNote, result_noted
 from duologue.session.response import Response
 from duologue.session.setup import SessionSetup
 from duologue.session.state import OpenCall, SessionState
-from duologue.session.stopping import StopStrings
 from duologue.speaker import Speaker
 
 MAX_OPEN_CALLS = 16
@@ -77,14 +76,5 @@ def take_result(
     speaks_already = any(not each.given for each in state.waiting)
     has_room = len(state.waiting) < MAX_WAITING_RESPONSES
     if is_last and not event.is_silent and not speaks_already and has_room:
-        state.waiting.append(_speaking_on(setup))
+        state.waiting.append(unasked(setup))
     return note
-
-
-def _speaking_on(setup: SessionSetup) -> Response:
-    return Response(
-        StopStrings(setup.stop_strings),
-        acked_chars=0 if setup.reports_playback else None,
-        is_confirmed=True,
-        calls=setup.new_call_text(),
-    )

@@ -164,10 +164,11 @@ class Hearing:
             return silent_ms < max(within_ms, listening.dictation_after_ms)
         if decision.state is State.NON_QUERY:
             return False
+        if decision.state is State.HOLD:  # after which nobody has anything to answer at once
+            return gap_ms < min(within_ms, self._setup.floor.confirm_after_ms)
         if gap_ms < min(within_ms, state.silence.pace_pause_ms(self._setup)):
             return True
-        is_query = decision.state is State.QUERY
-        return is_query and silent_ms < within_ms and sounds_continued(state.utterance.text)
+        return silent_ms < within_ms and sounds_continued(state.utterance.text)
 
     def _is_late(self, event: InputAppend | InputRevise, now_ms: float) -> bool:
         """Whether this is another text for what was decided."""

@@ -204,7 +204,10 @@ def test_a_reply_still_waits_after_a_checkpoint(harm: str) -> None:
 
 @pytest.mark.parametrize("floor", [EAGER, CONFIRMED])
 @pytest.mark.parametrize("segment_id", ["b", "c"])
-def test_what_is_said_in_the_same_breath_belongs_to_it(floor: Any, segment_id: str) -> None:
+@pytest.mark.parametrize("ticks", [2, 3])
+def test_what_is_said_in_the_same_breath_belongs_to_it(
+    floor: Any, segment_id: str, ticks: int
+) -> None:
     """Recognisers give "hold" and "on" one after the other, perhaps each as a segment."""
     states = {"hold": sure(State.HOLD), "hold on": sure(State.HOLD), "on": UNSURE}
     setting = Setting(replies=(LONG,), states=states, floor=floor)
@@ -213,7 +216,7 @@ def test_what_is_said_in_the_same_breath_belongs_to_it(floor: Any, segment_id: s
     stage.commit()
     stage.tick(3)
     stage.say("hold", "b")
-    stage.tick(2)
+    stage.tick(ticks)
     stage.say("on" if segment_id == "c" else " on", segment_id)
     stage.tick(2)
     assert stage.session.utterance == ""
