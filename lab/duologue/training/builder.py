@@ -34,11 +34,11 @@ KEPT_IN_CONTEXT = ("spoken_answer", "go_on")
 MAX_SAME_WORDS = 8
 """How often the same words may occur, each time in another style or context."""
 
-NUM_KNOWN_DRAWS = 2000
+NUM_KNOWN_DRAWS = 5000
 MIN_WORDS_OUT_OF_CONTEXT = 5
 SELF_CONTAINED = (
-    "hold", "backchannel", "thanks", "filled_pause", "query", "statement", "follow_up",
-    "interruption", "agreement", "correction",
+    "hold", "backchannel", "thanks", "filled_pause", "query", "short_query", "statement",
+    "follow_up", "interruption", "agreement", "correction",
 )  # fmt: skip
 
 SHARES = (

@@ -27,16 +27,15 @@ from duologue.training.service_pieces import service_pieces
 from duologue.training.talk_pieces import talk_pieces
 
 BETWEEN = "~"
-MAX_TRIES = 40
 OPENING_IN_FRONT_SHARE = 0.4
 BEHIND_TOLD_SHARE = 0.65
-NUMBERS_AMONG_SHORT_ANSWERS = 0.15
+NUMBERS_AMONG_SHORT_ANSWERS = 0.35
 
 # How much of a category is composed where there is real material too.
 COMPOSED_SHARES: Mapping[str, float] = {
     "statement": 1.0, "backchannel": 0.35, "thanks": 0.4, "agreement": 0.8, "filled_pause": 0.6,
     "background": 0.25, "aside": 0.75, "hold": 0.97, "correction": 0.5, "follow_up": 0.5,
-    "short_query": 0.4, "spoken_answer": 0.0,
+    "short_query": 0.5, "spoken_answer": 0.0,
 }  # fmt: skip
 
 GREETINGS = (
@@ -73,7 +72,7 @@ class Material:
         phrases = self.phrases
         composing: dict[str, Draw] = {
             "open_request": composed(phrases["query"], State.QUERY, "open_request"),
-            "short_query": self._short_query(),
+            "short_query": composed(phrases["short_query"], State.QUERY, "short_query"),
             "follow_up": self._follow_up(),
             "correction": self._correction(),
             "interruption": self._interruption(),
@@ -189,16 +188,6 @@ class Material:
             query = rng.choice(queries)
             text = f"{first}{rng.choice('..!,')} {query.text}"
             return Piece(text, State.QUERY, "two_sentences", query.source, ())
-
-        return draw
-
-    def _short_query(self) -> Draw:
-        grammar = self.phrases["query"]
-
-        def draw(rng: Random) -> Piece:
-            drawn = (grammar.draw(rng) for _ in range(MAX_TRIES))
-            text = next((text for text in drawn if len(text.split()) <= 3), "weather")
-            return Piece(text, State.QUERY, "short_query", "composed")
 
         return draw
 

@@ -7,11 +7,11 @@ from duologue.states import State
 # category: share of the data set. Each label's categories sum to what the label gets.
 QUOTAS: Mapping[str, float] = {
     # query, 0.440
-    "service_query": 0.070, "spoken_command": 0.035, "task_request": 0.028, "answer": 0.036,
-    "spoken_answer": 0.016, "short_answer": 0.034, "agreement_answer": 0.018, "follow_up": 0.026,
-    "correction": 0.020, "interruption": 0.026, "open_request": 0.032, "short_query": 0.018,
-    "statement": 0.030, "two_sentences": 0.006, "spoken_question": 0.020,
-    "repaired_question": 0.018, "go_on": 0.007,
+    "service_query": 0.060, "spoken_command": 0.035, "task_request": 0.024, "answer": 0.036,
+    "spoken_answer": 0.016, "short_answer": 0.042, "agreement_answer": 0.018, "follow_up": 0.023,
+    "correction": 0.020, "interruption": 0.023, "open_request": 0.028, "short_query": 0.026,
+    "statement": 0.036, "two_sentences": 0.006, "spoken_question": 0.020,
+    "repaired_question": 0.015, "go_on": 0.012,
     # non_query, 0.235
     "backchannel": 0.046, "thanks": 0.021, "agreement": 0.028, "filled_pause": 0.010,
     "vocal_tic": 0.020, "background": 0.060, "aside": 0.050,
