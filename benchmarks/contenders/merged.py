@@ -68,6 +68,7 @@ class Merged:
             self._context,
             reads_logits=channel is Channel.OUTPUT,
             reads_hidden=channel is Channel.INPUT,
+            leaves_early=channel is Channel.INPUT and self._lora is not None,
         )
 
     def release(self) -> None:

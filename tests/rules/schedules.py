@@ -83,6 +83,8 @@ class Plan:
     promotion: Promotion = Promotion.REBASE
     reply_tokens: int = 4
     look_ahead_tokens: int = 3
+    sheds_look_ahead: bool = False
+    """In every second tick there is too much to do for it."""
     holds_reply: bool = False
     sets_aside: bool = False
     """A reply that is cut is kept, to go on if that was a mistake."""

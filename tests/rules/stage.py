@@ -160,9 +160,13 @@ class Actor:
                 begins=action.begins and not reopens and self.lane.phase is ReplyPhase.NONE,
                 returns_early=plan.returns_early,
                 reply_tokens=plan.reply_tokens,
-                look_ahead_tokens=plan.look_ahead_tokens,
+                look_ahead_tokens=0 if self._sheds else plan.look_ahead_tokens,
             )
         )
+
+    @property
+    def _sheds(self) -> bool:
+        return self.plan.sheds_look_ahead and self.tick % 2 == 1
 
     def crash(self, action: Action) -> None:
         """Lose the slice under way and everything else but the journal, and do it again."""

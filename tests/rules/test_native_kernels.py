@@ -1,18 +1,20 @@
 """Rules 1, 2 and 3 with kernels in C, in float32 so that they can be held to the plain model."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from duologue.engine.seat import Seat
 from duologue.forward.kernels.native_kernels import NativeKernels
 from duologue.forward.native.variants import LibraryVariant, runnable_variants
 from tests.native import native_kernels, needs_native
 from tests.rules.checks import check_channels, check_company, check_losses
 from tests.rules.profile import BUSY_SEEDS, many
-from tests.rules.schedules import random_schedule
+from tests.rules.schedules import Schedule, random_schedule
 from tests.rules.worlds import NATIVE_FAMILIES, World, native_world
 
 pytestmark = needs_native
@@ -63,3 +65,41 @@ def test_weights_of_8_bits(check: Callable[..., None], is_adapted: bool, seed: i
     random = Random(seed)
     schedule = random_schedule(random, max_sessions=6)
     check(schedule, random_world(random, native_kernels(is_int8=True), is_adapted), random)
+
+
+def leaving(schedule: Schedule) -> Schedule:
+    """The same with states read of the first layer: rows that listen need not go on behind it."""
+    return replace(schedule, layers=(0,))
+
+
+@pytest.mark.parametrize("seed", BUSY_SEEDS[:6])
+@pytest.mark.parametrize("check", CHECKS)
+def test_rows_that_listen_leave_early(check: Callable[..., None], seed: int) -> None:
+    random = Random(seed)
+    schedule = leaving(random_schedule(random, max_sessions=6))
+    check(schedule, random_world(random, native_kernels(), is_adapted=True), random)
+
+
+def check_shedding(seed: int) -> None:
+    """Sessions look ahead in every second tick only, as when there is too much to do."""
+    random = Random(seed)
+    schedule = leaving(random_schedule(random, max_sessions=6))
+    plans = tuple(replace(plan, sheds_look_ahead=True) for plan in schedule.plans)
+    world = random_world(random, native_kernels(), is_adapted=True)
+    check_channels(replace(schedule, plans=plans), world, random)
+
+
+def test_look_ahead_sees_all_of_the_input() -> None:
+    for seed in BUSY_SEEDS:
+        check_shedding(seed)
+
+
+def test_look_ahead_behind_rows_that_have_left_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Seat, "give_up_low_input", lambda _: None)
+    found = set()
+    for seed in BUSY_SEEDS:
+        try:
+            check_shedding(seed)
+        except AssertionError as error:
+            found.add("relative error" in str(error))
+    assert found == {True}

@@ -47,6 +47,9 @@ def plan_passage(job: Job, memory: KVMemory, max_rows: int) -> Passage:
     """
     assert max_rows > 0, max_rows
     slot = job.seat.settle(memory)  # which may find a beginning of the trunk computed
+    leaves_early = job.seat.adapts_input and not job.run.work.look_ahead_tokens
+    if not leaves_early:
+        job.seat.give_up_low_input()
     parts = _parts(job, max_rows)
     cells = _take(job, slot, memory, sum(part.num_rows for part in parts))
     stretches = []
@@ -63,7 +66,9 @@ def plan_passage(job: Job, memory: KVMemory, max_rows: int) -> Passage:
             first_position=lane.first_position(part.channel) + begin,
             reads_logits=reads_reply or (reads_state and job.demand.look_ahead),
             reads_hidden=reads_state,
+            leaves_early=leaves_early and part.channel is Channel.INPUT,
         )
+        job.seat.is_input_low |= stretch.leaves_early
         del cells[: part.num_rows]
         stretches.append(stretch)
     return Passage(job, tuple(stretches))

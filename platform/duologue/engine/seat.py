@@ -45,6 +45,8 @@ class Seat:
     slot: Slot | None = None
     adapts_input: bool = False
     """Whether rows of the input channel are computed in another way than the other rows."""
+    is_input_low: bool = False
+    """Whether upper layers of cells of the input were left out, which look-ahead would need."""
     opening: Opening | None = None
     """What the trunk begins with, if it is shared."""
     is_opening_shared: bool = False
@@ -69,6 +71,12 @@ class Seat:
             self.is_opening_shared = is_whole
         memory.move_in(self.slot)
         return self.slot
+
+    def give_up_low_input(self) -> None:
+        """Let the input be computed again, to the top, if it was not."""
+        if self.is_input_low:
+            self.lane.cells.free(self.lane.input.uncache())
+            self.is_input_low = False
 
     def rest(self, memory: KVMemory) -> None:
         """Hold no memory of the device: what the host has no room for is given up."""

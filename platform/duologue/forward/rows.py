@@ -27,9 +27,13 @@ class Stretch:
     """Whether the caller wants the logits of the last row."""
     reads_hidden: bool = False
     """Whether the caller wants the hidden states of the last row."""
+    leaves_early: bool = False
+    """Whether nobody will see its cells above the last layer whose hidden states are read: there,
+    its rows need not be computed."""
 
     def __post_init__(self) -> None:
         assert len(self.tokens) == len(self.cells) > 0, (len(self.tokens), len(self.cells))
+        assert not (self.leaves_early and self.reads_logits), "logits are read at the top"
 
     @property
     def positions(self) -> range:

@@ -1,6 +1,7 @@
 """Forwards in C: what a row gets is its own affair, and close to the model in float32."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -138,6 +139,57 @@ def test_threads_change_no_bit(dtype: torch.dtype, is_int8: bool, threads: int) 
     finally:
         torch.set_num_threads(before)
     assert all(same_bits(results[0], result) for result in results[1:])
+
+
+def listening_only(stretch: Stretch) -> Stretch:
+    is_input = stretch.channel is Channel.INPUT
+    return replace(stretch, reads_logits=not is_input, leaves_early=is_input)
+
+
+@VARIANTS
+@DTYPES
+@INT8
+@pytest.mark.parametrize("num_replies", [0, 1, 5])
+def test_rows_that_leave_early_change_no_bit(
+    variant: LibraryVariant, dtype: torch.dtype, is_int8: bool, num_replies: int
+) -> None:
+    """And nothing is written above the layer that they leave behind."""
+    staying, leaving = (
+        Scene(dtype, variant, random_updates(), (1, 0), is_int8=is_int8) for _ in range(2)
+    )
+    inputs, replies = (
+        [number for number, stretch in enumerate(leaving.stretches) if stretch.channel is channel]
+        for channel in (Channel.INPUT, Channel.OUTPUT)
+    )
+    chosen = sorted([*inputs, *replies[:num_replies]])
+    asked = [listening_only(leaving.stretches[number]) for number in chosen]
+    before = leaving.cells()
+    output = leaving.forward.run(asked)
+    expected = staying.forward.run(
+        [
+            replace(staying.stretches[number], reads_logits=stretch.reads_logits)
+            for number, stretch in zip(chosen, asked, strict=True)
+        ]
+    )
+    assert same_bits(output, expected)
+    num_layers = len(leaving.memory.pool.keys)
+    for number, (was, now, full) in enumerate(
+        zip(before, leaving.cells(), staying.cells(), strict=True)
+    ):
+        is_above = number % num_layers > 1
+        assert now.equal(full) != is_above
+        assert not is_above or now.equal(was) == (num_replies == 0)
+
+
+def test_nobody_leaves_a_layer_that_is_read() -> None:
+    """What the last layer gives is read of all of them, so they go up to it."""
+    scene, leaving = (Scene(torch.float32, layers=(2, 0)) for _ in range(2))
+    asked = [listening_only(stretch) for stretch in leaving.stretches]
+    expected = [
+        replace(stretch, reads_logits=other.reads_logits)
+        for stretch, other in zip(scene.stretches, asked, strict=True)
+    ]
+    assert same_bits(leaving.forward.run(asked), scene.forward.run(expected))
 
 
 def test_nobody_has_to_read() -> None:

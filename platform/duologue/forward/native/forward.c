@@ -14,12 +14,16 @@
 
 #define ALIGNMENT 64
 
-// A forward under way. In the last layer, rows that nobody reads drop out, and the others move up.
+// A forward under way. Rows leave behind the layer that says so, and in the last one those that nobody reads; the
+// others move up.
 typedef struct {
   const duologue_model *model;
   const duologue_rows *rows;
   int threads;
   int64_t num_rows;        // of `states` and what follows from them
+  const duologue_attention_plan *plan;  // of these rows, and so are the cosines and sines
+  const float *cosines;
+  const float *sines;
   float *states;           // [rows][hidden]
   void *inputs;            // [rows][hidden]: states, normed, as products take them
   float *qkv;              // [rows][outputs of qkv]
@@ -31,6 +35,11 @@ typedef struct {
   float *tiles;            // [threads][ROWS_AT_ONCE][BLOCK]
   char *rooms;             // [threads][room_bytes]: a block of 8-bit weights unpacked
   int64_t room_bytes;
+  // For the rows that stay.
+  duologue_attention_plan staying_plan;
+  duologue_slot_rows *staying_slot_rows;  // [rows]
+  int32_t *staying_columns;               // [3][rows]
+  float *staying_angles;                  // [2][rows][rotated / 2]
 } run;
 
 typedef enum { STORE_ROWS, ADD_TO_ROWS, STORE_ACTIVATED } ending;
@@ -125,15 +134,15 @@ static void attend(const run *r, int number) {
       .row_stride = model->layers[number].qkv.outputs,
       .input_type = FLOAT32,
       .rotated = model->rotated,
-      .cosines = r->rows->cosines,
-      .sines = r->rows->sines,
+      .cosines = r->cosines,
+      .sines = r->sines,
       .scale = model->scale,
       .result_type = model->format,
       .results = r->attended,
       .result_stride = queries,
       .task_step = r->threads,
   };
-  attention a = {.plan = r->rows->plan, .layer = &layer};
+  attention a = {.plan = r->plan, .layer = &layer};
   crew_do(r->threads, duologue_attention_tasks(a.plan), do_attention, &a);
 }
 
@@ -161,6 +170,52 @@ static void norm(const run *r, const float *weight) {
   const void *context[] = {r, weight};
   // A few rows take less time than it takes to share them out.
   crew_do(r->num_rows < 8 ? 1 : r->threads, r->num_rows, norm_row, context);
+}
+
+// The slots of the rows that stay, with these rows' new numbers; returns how many.
+static int64_t slots_of_staying(const run *r) {
+  const duologue_attention_plan *plan = r->rows->plan;
+  int64_t count = 0, place = 0;
+  for (int64_t i = 0; i < plan->num_slot_rows; i++) {
+    duologue_slot_rows slot = plan->slot_rows[i];
+    int64_t end = slot.first_row + slot.num_rows, first = place;
+    while (place < r->rows->num_staying && r->rows->staying[place] < end) place++;
+    if (place == first) continue;
+    slot.first_row = (int32_t)first;
+    slot.num_rows = (int32_t)(place - first);
+    r->staying_slot_rows[count++] = slot;
+  }
+  return count;
+}
+
+// From here on, only the rows that stay.
+static void keep_staying(run *r) {
+  const duologue_attention_plan *plan = r->rows->plan;
+  int64_t count = r->rows->num_staying, hidden = r->model->hidden, half = r->model->rotated / 2;
+  int32_t *channels = r->staying_columns, *positions = channels + count, *cells = positions + count;
+  float *cosines = r->staying_angles, *sines = cosines + count * half;
+  r->staying_plan = *plan;
+  r->staying_plan.num_slot_rows = slots_of_staying(r);
+  r->staying_plan.slot_rows = r->staying_slot_rows;
+  r->staying_plan.row_channels = channels;
+  r->staying_plan.row_positions = positions;
+  r->staying_plan.row_cells = cells;
+  int64_t had = duologue_visible_words(plan), words = duologue_visible_words(&r->staying_plan);
+  for (int64_t place = 0; place < count; place++) {
+    int64_t row = r->rows->staying[place];
+    channels[place] = plan->row_channels[row];
+    positions[place] = plan->row_positions[row];
+    cells[place] = plan->row_cells[row];
+    r->input_row_of[place] = r->input_row_of[row];
+    memcpy(cosines + place * half, r->rows->cosines + row * half, half * sizeof *cosines);
+    memcpy(sines + place * half, r->rows->sines + row * half, half * sizeof *sines);
+    memmove(r->states + place * hidden, r->states + row * hidden, hidden * sizeof *r->states);
+    memmove(r->rows->visible + place * words, r->rows->visible + row * had, words * sizeof *r->rows->visible);
+  }
+  r->plan = &r->staying_plan;
+  r->cosines = cosines;
+  r->sines = sines;
+  r->num_rows = count;
 }
 
 // From here on, only the rows that are asked for.
@@ -270,6 +325,9 @@ static int64_t lay_out(run *r, const duologue_model *model, int64_t num_rows, in
   PLACE(r->sums, num_rows * r->sums_stride * 4);
   PLACE(r->tiles, (int64_t)threads * ROWS_AT_ONCE * BLOCK * 4);
   PLACE(r->rooms, threads * r->room_bytes);
+  PLACE(r->staying_slot_rows, num_rows * (int64_t)sizeof *r->staying_slot_rows);
+  PLACE(r->staying_columns, 3 * num_rows * 4);
+  PLACE(r->staying_angles, num_rows * model->rotated * 4);
 #undef PLACE
   return at;
 }
@@ -296,14 +354,22 @@ static void embed(const run *r) {
 }
 
 void duologue_forward(const duologue_model *model, const duologue_rows *rows) {
-  run r = {.model = model, .rows = rows, .num_rows = rows->num_rows};
+  run r = {.model = model,
+           .rows = rows,
+           .num_rows = rows->num_rows,
+           .plan = rows->plan,
+           .cosines = rows->cosines,
+           .sines = rows->sines};
   lay_out(&r, model, rows->num_rows, rows->threads, rows->workspace);
   for (int64_t row = 0; row < rows->num_rows; row++) r.input_row_of[row] = -1;
   for (int64_t i = 0; i < rows->num_input_rows; i++) r.input_row_of[rows->input_rows[i]] = (int32_t)i;
   duologue_see(rows->plan, model->window, rows->visible);
   embed(&r);
   r.threads = crew_begin(rows->threads);
-  for (int layer = 0; layer < model->num_layers; layer++) do_layer(&r, layer);
+  for (int layer = 0; layer < model->num_layers && r.num_rows; layer++) {
+    do_layer(&r, layer);
+    if (layer == rows->leave_after) keep_staying(&r);
+  }
   read_hidden(&r, -1, rows->hidden_places);
   read_logits(&r);
   crew_end(r.threads);

@@ -60,9 +60,14 @@ typedef struct {
   const duologue_attention_plan *plan;
   void *const *keys;    // per layer
   void *const *values;  // per layer
-  uint32_t *visible;    // room for duologue_visible_words(plan) of every row
+  uint32_t *visible;    // room for duologue_visible_words(plan) of every row; changed when rows leave
   int64_t num_input_rows;
   const int32_t *input_rows;  // rising; rows that the low-rank updates are for
+  // Rows that leave behind a layer, since nobody sees what they would be above. Those that stay have new numbers from
+  // there on: their places in `staying`.
+  int32_t leave_after;  // the layer, at or above all of `hidden_layers`; -1: nobody leaves
+  int64_t num_staying;
+  const int32_t *staying;  // rising
   // What is read of the last layer, and whose rows it is therefore computed for.
   int64_t num_asked;
   const int32_t *asked;  // rising
@@ -71,7 +76,7 @@ typedef struct {
   float *logits;                // [num_logits][vocabulary]
   int64_t num_hidden;
   const int32_t *hidden_rows;
-  const int32_t *hidden_places;  // of the same rows in `asked`
+  const int32_t *hidden_places;  // of the same rows in `asked`; not read when rows leave
   int64_t num_hidden_layers;
   const int32_t *hidden_layers;  // -1: what the head sees; else the output of a layer
   float *hidden;                 // [num_hidden][num_hidden_layers][hidden]

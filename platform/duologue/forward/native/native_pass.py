@@ -50,6 +50,7 @@ class NativePass:
         self._keys = np.array([keys.data_ptr() for keys in pool.keys], dtype=np.uint64)
         self._values = np.array([values.data_ptr() for values in pool.values], dtype=np.uint64)
         self._hidden_layers = np.array(hidden_layers, dtype=np.int32)
+        self._leave_after = _leave_after(hidden_layers, len(llama.layers))
         self._has_lora = lora is not None
         updates: Mapping[str, LowRank] = lora.updates if lora is not None else {}
         self._kept = [layer_updates(updates, n, llama) for n in range(len(llama.layers))]
@@ -69,8 +70,11 @@ class NativePass:
         ends = list(zip(stretches, last_rows, strict=True))
         logit_rows = [row for stretch, row in ends if stretch.reads_logits]
         hidden_rows = [row for stretch, row in ends if stretch.reads_hidden]
-        asked = sorted({*logit_rows, *hidden_rows})
-        place_of = {row: place for place, row in enumerate(asked)}
+        staying = self._staying(ends, plan.num_rows)
+        at_top = hidden_rows if staying is None else []
+        number_of = range(plan.num_rows) if staying is None else _places(staying)
+        asked = sorted({number_of[row] for row in (*logit_rows, *at_top)})
+        place_of = _places(asked)
         num_hidden_layers = len(self._hidden_layers)
         geometry = self._llama.geometry
         logits = torch.empty(len(logit_rows), geometry.vocab_size)
@@ -79,10 +83,11 @@ class NativePass:
         arrays = {
             "tokens": tokens,
             "input_rows": self._input_rows(plan.channels),
+            "staying": staying or [],
             "asked": asked,
-            "logit_places": [place_of[row] for row in logit_rows],
+            "logit_places": [place_of[number_of[row]] for row in logit_rows],
             "hidden_rows": hidden_rows,
-            "hidden_places": [place_of[row] for row in hidden_rows],
+            "hidden_places": [place_of[number_of[row]] for row in at_top],
         }
         kept = {name: np.array(numbers, dtype=np.int32) for name, numbers in arrays.items()}
         threads = torch.get_num_threads()
@@ -95,6 +100,8 @@ class NativePass:
             values=self._values.ctypes.data,
             visible=visible.data_ptr(),
             num_input_rows=len(kept["input_rows"]),
+            leave_after=-1 if staying is None else self._leave_after,
+            num_staying=len(kept["staying"]),
             num_asked=len(asked),
             num_logits=len(logit_rows),
             logits=logits.data_ptr(),
@@ -120,6 +127,18 @@ class NativePass:
             return []
         return np.flatnonzero(channels == int(Channel.INPUT))
 
+    def _staying(self, ends: Sequence[tuple[Stretch, int]], num_rows: int) -> Sequence[int] | None:
+        """The rows that go up to the last layer; None when all do."""
+        if self._leave_after is None or not any(stretch.leaves_early for stretch, _ in ends):
+            return None
+        leaving = {
+            last - before
+            for stretch, last in ends
+            if stretch.leaves_early
+            for before in range(len(stretch.tokens))
+        }
+        return [row for row in range(num_rows) if row not in leaving]
+
     def _rotation(self, positions: Any) -> tuple[Tensor, Tensor]:
         """Cosines and sines, float32 [rows, rotated / 2] each."""
         angles = torch.from_numpy(positions).float()[:, None] * self._llama.frequencies
@@ -135,6 +154,18 @@ class NativePass:
             self._workspace = torch.empty(needed, dtype=torch.uint8)
         address = self._workspace.data_ptr()
         return address + -address % ALIGNMENT
+
+
+def _leave_after(hidden_layers: Sequence[int], num_layers: int) -> int | None:
+    """The last layer that tells something of rows that only hidden states are read of; None if
+    that is the last of all."""
+    if min(hidden_layers) < 0 or max(hidden_layers) == num_layers - 1:
+        return None
+    return max(hidden_layers)
+
+
+def _places(numbers: Sequence[int]) -> dict[int, int]:
+    return {number: place for place, number in enumerate(numbers)}
 
 
 def _layer_structs(llama: PackedLlama, updates: Sequence[Mapping[str, Any]]) -> Any:
