@@ -10,7 +10,9 @@ from duologue.lane.judging import Judgement
 from duologue.lane.lane import Lane
 from duologue.lane.slices import Slice, SliceResult
 from duologue.session.setup import SessionSetup
+from duologue.text.normal_form import normal_form
 from duologue.text.token_edit import TokenEdit
+from duologue.text.utterance import Utterance
 
 MAX_AT_ONCE = 128
 SHARING = "rows"
@@ -80,9 +82,15 @@ class _Reading:
         name = _name(place)
         self._engine.open(name, 1, lane, setup.profile, setup.strategy, SHARING)
         self._under_way.add(name)
-        text = TokenEdit(0, tuple(setup.tokenizer.encode(row.sample.text)))
+        text = TokenEdit(0, tuple(setup.tokenizer.encode(self._read(row.sample.text))))
         ahead = setup.decoding.look_ahead_tokens
         self._engine.submit(Slice(name, 1, 0, edit=text, reply_tokens=0, look_ahead_tokens=ahead))
+
+    def _read(self, text: str) -> str:
+        """What a session lets the model read of it; all of it where that is nothing."""
+        said = Utterance(max_chars=len(text), noise_tags=self._setup.listening.noise_tags)
+        said.append("said", text)
+        return normal_form(said.text) if said.text else text
 
     def _take(self, result: SliceResult) -> None:
         place = _place(result.session_id)

@@ -41,6 +41,7 @@ from duologue.session.telling import Telling
 from duologue.session.transcript import Entry
 from duologue.session_config import SessionConfig
 from duologue.states import State
+from duologue.text.normal_form import normal_form
 from duologue.usage import Usage
 
 RETRY_AFTER_MS = 1000.0
@@ -228,9 +229,10 @@ class Session:
         return Wants(self.state, self.setup, self.lane, self._encode, now_ms)
 
     def _encode(self, text: str) -> tuple[int, ...]:
-        """Tokens of an utterance; encoded once for as long as it stays the same."""
-        if self._encoded[0] != text:
-            self._encoded = text, tuple(self.setup.tokenizer.encode(text))
+        """Tokens of an utterance; encoded once for as long as it reads the same."""
+        read = normal_form(text)
+        if self._encoded[0] != read:
+            self._encoded = read, tuple(self.setup.tokenizer.encode(read))
         return self._encoded[1]
 
     def _take(self, event: ClientEvent, now_ms: float) -> Sequence[ServerEvent]:

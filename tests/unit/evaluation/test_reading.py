@@ -101,6 +101,28 @@ def test_equal_to_what_a_session_is_told_while_it_speaks(assembly: Assembly) -> 
     assert told[-1].probabilities == pytest.approx(judgement.probabilities, rel=1e-4)
 
 
+@pytest.mark.parametrize(
+    "text", ["how far is it ", "how far is it,", "[noise] how far is it", "HOW FAR IS IT"]
+)
+def test_a_text_is_read_without_what_a_session_leaves_out(assembly: Assembly, text: str) -> None:
+    judged, plain = (
+        read_states(assembly.engine, assembly.setup, [Row(1, Sample(each, State.QUERY))])[0]
+        for each in (text, "how far is it")
+    )
+    assert judged == plain
+
+
+def test_a_session_leaves_out_the_same(assembly: Assembly) -> None:
+    clock = ManualClock()
+    runtime = LocalRuntime(Engine(assembly.model, assembly.head), clock, tick_ms=160.0)
+    lanes = [runtime.open(name, assembly.setup).lane for name in ("plain", "marked")]
+    runtime.send("plain", InputAppend("a", "how far is it"))
+    runtime.send("marked", InputAppend("a", "[noise] HOW FAR IS IT, "))
+    runtime.run_tick()
+    plain, marked = ([*lane.trunk.tokens, *lane.input.tokens] for lane in lanes)
+    assert plain == marked
+
+
 def test_rows_do_not_depend_on_each_other_and_keep_their_order(assembly: Assembly) -> None:
     many = ROWS * (MAX_AT_ONCE // 2)
     advanced: list[int] = []

@@ -41,8 +41,8 @@ def counted(setting: Setting | None = None, **decoding: Any) -> tuple[Stage, Cou
 
 
 def letter_by_letter(text: str) -> list[str]:
-    """What the utterance is after each letter: a blank at the end is not part of it."""
-    texts = [text[:end].rstrip() for end in range(1, len(text) + 1)]
+    """What is read of the utterance after each letter: not a blank or a comma at its end."""
+    texts = [text[:end].rstrip(" ,") for end in range(1, len(text) + 1)]
     return list(dict.fromkeys(texts))
 
 

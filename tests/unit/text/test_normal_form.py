@@ -1,0 +1,49 @@
+"""What a model reads of an utterance does not depend on what recognisers add for no reason."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from duologue.text.normal_form import normal_form
+
+SAID = st.text(alphabet="abcdefghij ,.?!'é0123", min_size=1)
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("how far is it", "how far is it"),
+        ("How far is it?", "How far is it?"),
+        ("how far is it,", "how far is it"),
+        ("well, how far,,", "well, how far"),
+        ("多远，", "多远"),
+        (",", ","),
+        ("HOW FAR IS IT?", "how far is it?"),
+        ("I WANT A TABLE", "i want a table"),
+        ("CAFÉ DE PARIS", "café de paris"),
+        ("MY CODE IS QF7K2L", "my code is QF7K2L"),
+        ("STOP", "STOP"),
+        ("NASA!", "NASA!"),
+        ("I A", "I A"),
+        ("call NASA NOW", "call NASA NOW"),
+        ("", ""),
+    ],
+)
+def test_what_is_read(text: str, read: str) -> None:
+    assert normal_form(text) == read
+
+
+@given(SAID)
+def test_reading_what_was_read_changes_nothing(text: str) -> None:
+    assert normal_form(normal_form(text)) == normal_form(text)
+
+
+@given(SAID)
+def test_commas_behind_a_text_make_no_difference(text: str) -> None:
+    assert normal_form(text + ",") in (normal_form(text), text + ",")
+
+
+@given(st.lists(st.sampled_from(["how", "far", "is", "it", "again?"]), min_size=2))
+def test_a_text_in_capitals_is_read_like_one_without(words: list[str]) -> None:
+    text = " ".join(words)
+    assert normal_form(text.upper()) == normal_form(text)
