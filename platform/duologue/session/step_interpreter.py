@@ -206,11 +206,13 @@ class StepInterpreter:
 
     def _judged(self, judgement: Judgement, hearing: Hearing) -> None:
         flight, silence = self._flight, self._state.silence
-        is_go_on = judgement.state is State.NON_QUERY and self._floor.is_go_on(flight.text)
+        says_no_query = judgement.state in (State.NON_QUERY, State.HOLD)
+        is_go_on = says_no_query and self._floor.is_go_on(flight.text)
         reason = StateReason.GO_ON if is_go_on else StateReason.JUDGED
+        state = State.NON_QUERY if is_go_on else judgement.state  # its words leave no doubt
         self._events.append(
             InputState(
-                state=judgement.state,
+                state=state,
                 probabilities=judgement.probabilities,
                 text=flight.text,
                 segment_ids=flight.segment_ids,
@@ -219,16 +221,16 @@ class StepInterpreter:
                 is_foreign=silence.is_foreign(flight.text, self._setup),
             )
         )
-        if judgement.state is State.INCOMPLETE:
+        if state is State.INCOMPLETE:
             if self._state.utterance.heard_text == flight.text:
                 silence.probabilities = judgement.probabilities
             return
         probability = judgement.probabilities.get(judgement.state, 1.0)
-        decision = self._decided(judgement.state, reason, probability)
+        decision = self._decided(state, reason, probability)
         if hearing.goes_on(decision):
             self._take_back(decision, hearing)
             return
-        match judgement.state:
+        match state:
             case State.QUERY:
                 if self._lane.aside is not None:  # a report may have come during the slice
                     amend(self._state, self._now_ms)
