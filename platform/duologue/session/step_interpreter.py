@@ -36,6 +36,7 @@ from duologue.session.state import Decision, Flight, SessionState
 from duologue.session.stopping import StopStrings
 from duologue.session.transcript import Outcome, Role
 from duologue.states import State
+from duologue.text.phrases import is_phrase
 
 
 class StepInterpreter:
@@ -206,8 +207,7 @@ class StepInterpreter:
 
     def _judged(self, judgement: Judgement, hearing: Hearing) -> None:
         flight, silence = self._flight, self._state.silence
-        says_no_query = judgement.state in (State.NON_QUERY, State.HOLD)
-        is_go_on = says_no_query and self._floor.is_go_on(flight.text)
+        is_go_on = self._lets_go_on(judgement.state)
         reason = StateReason.GO_ON if is_go_on else StateReason.JUDGED
         state = State.NON_QUERY if is_go_on else judgement.state  # its words leave no doubt
         self._events.append(
@@ -241,6 +241,17 @@ class StepInterpreter:
             case State.HOLD:
                 self._hold(decision)
                 decision.place = self._enter(Outcome.HELD)
+
+    def _lets_go_on(self, state: State) -> bool:
+        """Whether the utterance lets a reply go on, or calls for silence and then takes that back
+        by a last segment that says nothing else."""
+        flight, phrases = self._flight, self._setup.listening.go_on_phrases
+        if state not in (State.NON_QUERY, State.HOLD) or self._cut_for_good is not None:
+            return False
+        if self._floor.is_go_on(flight.text):
+            return True
+        last = {name: flight.segments[name] for name in flight.segment_ids[-1:]}
+        return state is State.HOLD and is_phrase(self._state.utterance.text_at(last), phrases)
 
     def _hold(self, decision: Decision) -> None:
         """The reply waits; with a strategy that cannot let it wait, it is over."""

@@ -282,3 +282,49 @@ def test_a_request_that_begins_like_go_on_is_a_request() -> None:
     stage.settle()
     assert "1 resumes" not in stage.story
     assert stage.shown(2) == "Second."
+
+
+def about_to_hush(**decoding: Any) -> Stage:
+    """A reply is being given; what is said over it in two segments is a call for silence."""
+    words = ("hush go on", "hush please go on")
+    setting = Setting(REPLIES, states=dict.fromkeys(words, sure(State.HOLD)), floor=CONFIRMED)
+    stage = Stage(setting, reply_tokens_per_slice=2, **decoding)
+    stage.say("How are you?", "a", is_final=True)
+    stage.commit()
+    stage.tick(3)
+    return stage
+
+
+def test_a_call_that_is_taken_back_before_it_was_judged_is_none() -> None:
+    stage = about_to_hush(continues_within_ms=1200)
+    stage.say("hush", "b")
+    stage.say("go on", "c")
+    stage.settle()
+    assert "1 pauses" not in stage.story
+    assert reasons(stage)[-1] is StateReason.GO_ON
+    assert stage.entries == [
+        user("How are you?"),
+        user("hush go on", Outcome.IGNORED),
+        assistant(LONG),
+    ]
+
+
+def test_a_call_that_has_become_longer_is_taken_back_too() -> None:
+    stage = about_to_hush(continues_within_ms=1200)
+    stage.say("hush", "b")
+    stage.tick()
+    stage.say("please", "c")
+    stage.say(" go on", "c")
+    stage.settle()
+    assert stage.story.index("1 pauses") < stage.story.index("1 resumes")
+    assert reasons(stage)[-1] is StateReason.GO_ON
+    assert stage.shown(1) == LONG
+
+
+def test_where_no_reply_can_wait_it_is_over_for_good() -> None:
+    stage = about_to_hush(strategy="tdm")
+    stage.say("hush", "b")
+    stage.say("go on", "c")
+    stage.settle()
+    assert stage.story[-1] == "1 done: interrupted"
+    assert StateReason.GO_ON not in reasons(stage)
