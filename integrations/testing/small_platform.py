@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from duologue.states import State
 from duologue.store.valkey import EmbeddedValkey
 from tests.gateway.real import house
+from tests.talkative_model import write_talkative_model
 
 REPLY_TOKENS = 60
 
@@ -24,7 +25,11 @@ async def main() -> None:
     await valkey.start()
     try:
         with TemporaryDirectory() as folder:
-            standing = house(Path(folder), valkey.url, max_reply_tokens=REPLY_TOKENS)
+            standing = house(
+                *(Path(folder), valkey.url),
+                max_reply_tokens=REPLY_TOKENS,
+                write=write_talkative_model,
+            )
             async with standing as built:
                 print(json.dumps({"url": built.url, "key": built.key}), flush=True)
                 while line := (await loop.run_in_executor(None, sys.stdin.readline)).strip():

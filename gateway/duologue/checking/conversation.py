@@ -1,20 +1,17 @@
 """One short conversation with a running platform, step by step."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 
+from duologue.checking.answer import answer
 from duologue.checking.health import ask_health
-from duologue.checking.steps import Finding, Steps
+from duologue.checking.steps import Steps
 from duologue.client import (
     Client,
     ClientError,
     Conversation,
-    Error,
-    ResponseDelta,
-    ResponseDone,
-    ServiceFault,
     SessionConfig,
     Unreachable,
     connect,
@@ -22,13 +19,11 @@ from duologue.client import (
 from duologue.clock import Clock
 from duologue.trust import Trust
 
-QUERY = "What is the capital of France?"
 READINESS = "duologue.v1.ConversationService"
 
 _CONFIG = SessionConfig(temperature=0.0, max_reply_tokens=24, labels={"purpose": "duologue check"})
 _HEALTH_S = 5.0
 _CLEARING_S = 5.0
-_SHOWN_CHARS = 60
 
 
 async def reach(address: str, trust: Trust | None, steps: Steps) -> None:
@@ -57,7 +52,8 @@ async def converse(
 ) -> None:
     """The key is taken, a session opens, a query is answered with text, the session closes.
 
-    `model` is the one to ask; None leaves it to the platform.
+    `model` is the one to ask; None leaves it to the platform, and so is the strategy left: where
+    that lets clients speak, an answer is told for them.
     """
     async with AsyncExitStack() as stack:
         async with steps.step("key") as finding:
@@ -66,7 +62,7 @@ async def converse(
             finding.told = "the API key is valid"
         async with _session(client, replace(_CONFIG, model=model), steps) as conversation:
             async with steps.step("answer") as finding:
-                await _answer(conversation, finding, clock)
+                finding.told = await answer(conversation, clock)
             async with steps.step("closed") as finding:
                 await conversation.close()
                 finding.told = "the session is closed"
@@ -103,27 +99,3 @@ async def _session(
                 async with asyncio.timeout(_CLEARING_S):
                     await client.close_session(conversation.session_id)
             raise
-
-
-async def _answer(conversation: Conversation, finding: Finding, clock: Clock) -> None:
-    """Say the query, and read up to the end of a reply with text."""
-    began_ms, first_ms, texts = clock.now_ms(), None, list[str]()
-    await conversation.say(QUERY)
-    async for event in conversation:
-        match event:
-            case ResponseDelta(text=text):
-                first_ms = clock.now_ms() - began_ms if first_ms is None else first_ms
-                texts.append(text)
-            case Error(message=message):
-                raise ServiceFault(f"the platform says: {message}")
-            case ResponseDone() if "".join(texts).strip():
-                finding.told = f"{_shown(texts)} (first text after {first_ms:.0f} ms)"
-                return
-            case ResponseDone():
-                raise ServiceFault("the reply has no text")
-    raise ServiceFault("the session ended before it answered")
-
-
-def _shown(texts: Sequence[str]) -> str:
-    text = " ".join("".join(texts).split())
-    return repr(text if len(text) <= _SHOWN_CHARS else f"{text[: _SHOWN_CHARS - 1]}…")

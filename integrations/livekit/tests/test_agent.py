@@ -91,6 +91,23 @@ async def test_a_backchannel_leaves_the_reply_alone(platform: Platform) -> None:
         assert stage.errors == []
 
 
+async def test_hold_on_keeps_text_back_and_go_on_gives_it(platform: Platform) -> None:
+    async with staged(platform.url, platform.key) as stage:
+        await stage.ask("what is it?")
+        stage.let_speak(3)
+        await stage.until_spoken(3)
+        await platform.dictate("hold")
+        stage.recognise("hold on a second")
+        await stage.until(lambda: "hold" in stage.states, "judgement")
+        stage.recognise("go on")  # which counts, though the model takes it for a call for silence
+        stage.let_speak(ALL)
+        await stage.until_told(2)
+        assert not stage.items[1].interrupted
+        assert stage.told[1][1] == "".join(stage.spoken)
+        assert stage.cuts == []
+        assert stage.errors == []
+
+
 async def test_typed_text_is_answered(platform: Platform) -> None:
     async with staged(platform.url, platform.key) as stage:
         stage.let_speak(ALL)

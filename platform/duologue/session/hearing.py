@@ -13,7 +13,7 @@ from duologue.text.continuing import sounds_continued
 from duologue.text.echo import num_echoed_chars
 from duologue.text.endings import Ending, ending_of
 from duologue.text.joining import join
-from duologue.text.phrases import is_backchannel
+from duologue.text.phrases import begins_like_phrase, is_backchannel
 from duologue.text.sameness import says_the_same
 
 _OPEN = (Ending.OPEN, Ending.DICTATION)
@@ -101,7 +101,7 @@ class Hearing:
         if utterance.is_empty or decision.is_over or not self._setup.strategy.takes_back:
             return False
         is_same_segment = any(map(utterance.was_decided, utterance.segment_ids))
-        if self._setup.decoding.continues_within_ms == 0:
+        if self._setup.decoding.continues_within_ms == 0 or self._may_let_go_on(decision):
             return False
         return is_same_segment or (decision.state is State.QUERY and self._setup.holds_replies)
 
@@ -134,6 +134,8 @@ class Hearing:
             return False
         if decision.reason in (StateReason.ECHO, StateReason.SILENCE, StateReason.LENGTH):
             return False
+        if self._may_let_go_on(decision):
+            return False
         utterance = state.utterance
         is_same_segment = any(map(utterance.was_decided, utterance.segment_ids))
         is_held = decision.state is State.QUERY and not decision.is_confirmed
@@ -152,6 +154,13 @@ class Hearing:
         assistant keeps silent as they asked."""
         is_followed = decision.state in (State.QUERY, State.HOLD)
         return is_followed and is_backchannel(self._state.utterance.text)
+
+    def _may_let_go_on(self, decision: Decision) -> bool:
+        """Whether what follows a call for silence is "go on", or may become it: however soon it
+        comes, it is no part of the call."""
+        phrases = self._setup.listening.go_on_phrases
+        is_hold = decision.state is State.HOLD
+        return is_hold and begins_like_phrase(self._state.utterance.text, phrases)
 
     def _is_the_rest(self, decision: Decision, within_ms: float) -> bool:
         """Whether text in another segment goes on with what was decided: it comes in the same

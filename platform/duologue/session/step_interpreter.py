@@ -36,6 +36,7 @@ from duologue.session.state import Decision, Flight, SessionState
 from duologue.session.stopping import StopStrings
 from duologue.session.transcript import Outcome, Role
 from duologue.states import State
+from duologue.text.phrases import is_phrase
 
 
 class StepInterpreter:
@@ -206,11 +207,12 @@ class StepInterpreter:
 
     def _judged(self, judgement: Judgement, hearing: Hearing) -> None:
         flight, silence = self._flight, self._state.silence
-        is_go_on = judgement.state is State.NON_QUERY and self._floor.is_go_on(flight.text)
+        is_go_on = self._lets_go_on(judgement.state)
         reason = StateReason.GO_ON if is_go_on else StateReason.JUDGED
+        state = State.NON_QUERY if is_go_on else judgement.state  # its words leave no doubt
         self._events.append(
             InputState(
-                state=judgement.state,
+                state=state,
                 probabilities=judgement.probabilities,
                 text=flight.text,
                 segment_ids=flight.segment_ids,
@@ -219,16 +221,16 @@ class StepInterpreter:
                 is_foreign=silence.is_foreign(flight.text, self._setup),
             )
         )
-        if judgement.state is State.INCOMPLETE:
+        if state is State.INCOMPLETE:
             if self._state.utterance.heard_text == flight.text:
                 silence.probabilities = judgement.probabilities
             return
         probability = judgement.probabilities.get(judgement.state, 1.0)
-        decision = self._decided(judgement.state, reason, probability)
+        decision = self._decided(state, reason, probability)
         if hearing.goes_on(decision):
             self._take_back(decision, hearing)
             return
-        match judgement.state:
+        match state:
             case State.QUERY:
                 if self._lane.aside is not None:  # a report may have come during the slice
                     amend(self._state, self._now_ms)
@@ -239,6 +241,17 @@ class StepInterpreter:
             case State.HOLD:
                 self._hold(decision)
                 decision.place = self._enter(Outcome.HELD)
+
+    def _lets_go_on(self, state: State) -> bool:
+        """Whether the utterance lets a reply go on, or calls for silence and then takes that back
+        by a last segment that says nothing else."""
+        flight, phrases = self._flight, self._setup.listening.go_on_phrases
+        if state not in (State.NON_QUERY, State.HOLD) or self._cut_for_good is not None:
+            return False
+        if self._floor.is_go_on(flight.text):
+            return True
+        last = {name: flight.segments[name] for name in flight.segment_ids[-1:]}
+        return state is State.HOLD and is_phrase(self._state.utterance.text_at(last), phrases)
 
     def _hold(self, decision: Decision) -> None:
         """The reply waits; with a strategy that cannot let it wait, it is over."""

@@ -122,6 +122,22 @@ def is_phrase(text: str, phrases: Collection[str]) -> bool:
     return any(_is_framed(words, phrase) for phrase in _split(tuple(phrases)))
 
 
+def begins_like_phrase(text: str, phrases: Collection[str]) -> bool:
+    """Whether the text is the beginning of one of the phrases, be it in mid-word, or begins with
+    one, behind up to `MAX_POLITE_WORDS` polite words.
+
+    Polite words that may stand before a phrase begin none: other things begin with them too.
+    """
+    words, wholes = _words(text), _split(tuple(phrases))
+    bare = [each for each in wholes if not (each[0] in _POLITE and each[1:] in wholes)]
+    return any(
+        _begin_alike(words[before:], phrase)
+        for before in range(min(len(words), MAX_POLITE_WORDS + 1))
+        if _POLITE.issuperset(words[:before])
+        for phrase in bare
+    )
+
+
 def is_backchannel(text: str) -> bool:
     """Whether the text only shows that its speaker listens or thinks: "uh-huh", "oh wow", "um".
 
@@ -156,6 +172,14 @@ def _is_framed(words: tuple[str, ...], phrase: tuple[str, ...]) -> bool:
         if words[before:behind] == phrase and _POLITE.issuperset(words[:before] + words[behind:]):
             return True
     return False
+
+
+def _begin_alike(words: tuple[str, ...], phrase: tuple[str, ...]) -> bool:
+    """Whether one begins with the other; the last of the words may be unfinished."""
+    if len(words) > len(phrase):
+        return words[: len(phrase)] == phrase
+    last = len(words) - 1
+    return words[:last] == phrase[:last] and phrase[last].startswith(words[last])
 
 
 def _consists_of(

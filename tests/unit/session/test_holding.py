@@ -9,7 +9,7 @@ from duologue.session.transcript import Outcome
 from duologue.states import State
 from tests.unit.session.recorded import RecordedStage
 from tests.unit.session.scenes import LONG, REPLIES, scene, speaking
-from tests.unit.session.scripted_engine import UNSURE, Reciter, sure
+from tests.unit.session.scripted_engine import UNSURE, Probabilities, Reciter, sure
 from tests.unit.session.stage import (
     CONFIRMED,
     EAGER,
@@ -91,7 +91,7 @@ def test_a_commit_lets_it_go_on_at_once() -> None:
     assert story(stage.commit())[:2] == ["non_query: go on", "1 resumes"]
 
 
-@pytest.mark.parametrize("state", [State.NON_QUERY, State.QUERY])
+@pytest.mark.parametrize("state", [State.NON_QUERY, State.QUERY, State.HOLD])
 def test_a_phrase_lets_it_go_on_whatever_the_model_makes_of_it(state: State) -> None:
     setting = Setting(replies=REPLIES, floor=CONFIRMED, states={"go on": sure(state)})
     stage = Stage(setting, continues_within_ms=1200)
@@ -234,3 +234,97 @@ def test_what_is_said_later_is_something_else() -> None:
     stage.say("How is it?", "c")
     stage.settle()
     assert [text for _, text, _ in stage.entries] == ["hush", "How is it?", "Fine."]
+
+
+@pytest.mark.parametrize("floor", [EAGER, CONFIRMED])
+@pytest.mark.parametrize("made_of_it", [UNSURE, sure(State.HOLD)])
+@pytest.mark.parametrize("pieces", [("go on",), ("go", " on"), ("g", "o", " o", "n then")])
+@pytest.mark.parametrize("segment_id", ["b", "c"])
+@pytest.mark.parametrize("is_judged", [True, False])
+def test_go_on_is_no_part_of_the_call_however_soon_it_is_said(
+    floor: Any, made_of_it: Probabilities, pieces: tuple[str, ...], segment_id: str, is_judged: bool
+) -> None:
+    """In the call's segment or in another one, also while the call is still being judged."""
+    states = {"hush": sure(State.HOLD)}
+    words = [f"{before}{text}" for text in ("g", "go", "go o", "go on") for before in ("", "hush ")]
+    setting = Setting(REPLIES, states=dict.fromkeys(words, made_of_it) | states, floor=floor)
+    stage = Stage(setting, reply_tokens_per_slice=2, continues_within_ms=1200)
+    stage.say("How are you?", "a", is_final=True)
+    stage.commit()
+    stage.tick(3)
+    stage.say("hush", "b")
+    stage.wait(50)
+    stage.depart()
+    if is_judged:
+        stage.arrive()
+    stage.say(" " + pieces[0], segment_id)
+    if not is_judged:
+        stage.arrive()
+    for piece in pieces[1:]:
+        stage.tick()
+        stage.say(piece, segment_id)
+    stage.settle()
+    assert reasons(stage)[-1] is StateReason.GO_ON
+    assert stage.shown(1) == LONG
+    assert stage.entries == [
+        user("How are you?"),
+        user("hush", Outcome.HELD),
+        user("".join(pieces), Outcome.IGNORED),
+        assistant(LONG),
+    ]
+
+
+def test_a_request_that_begins_like_go_on_is_a_request() -> None:
+    stage = holding()
+    stage.say("go", "c")
+    stage.tick()
+    stage.say(" home, but how?", "c")
+    stage.settle()
+    assert "1 resumes" not in stage.story
+    assert stage.shown(2) == "Second."
+
+
+def about_to_hush(**decoding: Any) -> Stage:
+    """A reply is being given; what is said over it in two segments is a call for silence."""
+    words = ("hush go on", "hush please go on")
+    setting = Setting(REPLIES, states=dict.fromkeys(words, sure(State.HOLD)), floor=CONFIRMED)
+    stage = Stage(setting, reply_tokens_per_slice=2, **decoding)
+    stage.say("How are you?", "a", is_final=True)
+    stage.commit()
+    stage.tick(3)
+    return stage
+
+
+def test_a_call_that_is_taken_back_before_it_was_judged_is_none() -> None:
+    stage = about_to_hush(continues_within_ms=1200)
+    stage.say("hush", "b")
+    stage.say("go on", "c")
+    stage.settle()
+    assert "1 pauses" not in stage.story
+    assert reasons(stage)[-1] is StateReason.GO_ON
+    assert stage.entries == [
+        user("How are you?"),
+        user("hush go on", Outcome.IGNORED),
+        assistant(LONG),
+    ]
+
+
+def test_a_call_that_has_become_longer_is_taken_back_too() -> None:
+    stage = about_to_hush(continues_within_ms=1200)
+    stage.say("hush", "b")
+    stage.tick()
+    stage.say("please", "c")
+    stage.say(" go on", "c")
+    stage.settle()
+    assert stage.story.index("1 pauses") < stage.story.index("1 resumes")
+    assert reasons(stage)[-1] is StateReason.GO_ON
+    assert stage.shown(1) == LONG
+
+
+def test_where_no_reply_can_wait_it_is_over_for_good() -> None:
+    stage = about_to_hush(strategy="tdm")
+    stage.say("hush", "b")
+    stage.say("go on", "c")
+    stage.settle()
+    assert stage.story[-1] == "1 done: interrupted"
+    assert StateReason.GO_ON not in reasons(stage)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from duologue.text.go_on_phrases import DEFAULT_GO_ON_PHRASES
 from duologue.text.phrases import (
     MAX_POLITE_WORDS,
+    begins_like_phrase,
     is_backchannel,
     is_phrase,
 )
@@ -94,3 +95,19 @@ def test_sounds_of_listening_are_backchannels(text: str) -> None:
 )
 def test_whatever_says_something_is_no_backchannel(text: str) -> None:
     assert not is_backchannel(text)
+
+
+@given(polite, st.sampled_from(DEFAULT_GO_ON_PHRASES), st.sampled_from(["", " please", " with it"]))
+def test_each_beginning_of_a_phrase_is_known_and_so_is_what_follows_it(
+    before: list[str], phrase: str, behind: str
+) -> None:
+    text = phrase.removeprefix("please ")
+    head = " ".join([*before, ""])
+    for end in range(1, len(text) + 1):
+        assert begins_like_phrase(head + text[:end], DEFAULT_GO_ON_PHRASES)
+    assert begins_like_phrase(head + text + behind, DEFAULT_GO_ON_PHRASES)
+
+
+@pytest.mark.parametrize("text", ["", "?", "on", "a second", "okay", "yes please", "do go on"])
+def test_other_words_begin_no_phrase(text: str) -> None:
+    assert not begins_like_phrase(text, DEFAULT_GO_ON_PHRASES)
