@@ -17,6 +17,7 @@ def problems_of_relations(objects: Sequence[Object]) -> list[str]:
     return [
         *_unselected(objects, pods(objects)),
         *_unmonitored(objects, pods(objects)),
+        *_misled(objects),
         *(f"{pod.owner}: {each}" for pod in pods(objects) for each in _hasty(pod)),
         *_hasty_gateways(objects),
         *_without_serve_port(objects),
@@ -63,6 +64,29 @@ def _unreachable(service: Object, found: Sequence[PodTemplate]) -> Iterator[str]
     for port in service["spec"]["ports"]:
         if any(port["targetPort"] not in container_ports(pod) for pod in found):
             yield f"Service/{service['metadata']['name']}: no pod has a port {port['targetPort']}"
+
+
+def _misled(objects: Sequence[Object]) -> Iterator[str]:
+    """What comes from outside is sent to a port that a service has."""
+    ports = {
+        (service["metadata"]["name"], port[known])
+        for service in of_kind(objects, "Service")
+        for port in service["spec"]["ports"]
+        for known in ("name", "port")
+    }
+    for each in of_kind(objects, "Ingress", "GRPCRoute", "HTTPRoute"):
+        for service, port in _backends(each):
+            if (service, port) not in ports:
+                yield f"{each['kind']}/{each['metadata']['name']}: {service} has no port {port}"
+
+
+def _backends(each: Object) -> Iterator[tuple[str, str | int]]:
+    for rule in each["spec"]["rules"]:
+        for path in rule.get("http", {}).get("paths", ()):
+            service = path["backend"]["service"]
+            yield service["name"], service["port"]["name"]
+        for reference in rule.get("backendRefs", ()):
+            yield reference["name"], reference["port"]
 
 
 def _unmonitored(objects: Sequence[Object], templates: Sequence[PodTemplate]) -> Iterator[str]:

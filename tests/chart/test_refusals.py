@@ -138,6 +138,12 @@ SLIPS: dict[str, tuple[Change, str]] = {
         "no metric duologue_ticks",
     ),
     "a monitor of no port": (lambda o: _monitored_port(o, "metrisc"), "no port metrisc"),
+    "a way in that leads nowhere": (
+        lambda o: of_kind(o, "Ingress")[0]["spec"]["rules"][0]["http"]["paths"][0]["backend"][
+            "service"
+        ]["port"].update(name="gprc"),
+        "has no port gprc",
+    ),
     "a service for nobody": (
         lambda o: named(o, "Service", GATEWAY)["spec"]["selector"].update(component="gate"),
         "is nobody",

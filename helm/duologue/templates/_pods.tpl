@@ -63,6 +63,25 @@ seccompProfile:
 {{- end }}
 {{- end }}
 
+{{/* The certificates that the store's URL names. */}}
+{{- define "duologue.storeMount" -}}
+{{- if .Values.store.tlsSecret }}
+- name: store-tls
+  mountPath: /etc/duologue/store
+  readOnly: true
+{{- end }}
+{{- end }}
+
+{{- define "duologue.storeVolume" -}}
+{{- with .Values.store.tlsSecret }}
+- name: store-tls
+  secret:
+    secretName: {{ . }}
+    # For the group of the pod alone.
+    defaultMode: 0440
+{{- end }}
+{{- end }}
+
 {{- define "duologue.valkeySecret" -}}
 {{- .Values.store.valkey.existingSecret | default (printf "%s-valkey" (include "duologue.fullname" .)) -}}
 {{- end }}

@@ -46,6 +46,7 @@ livenessProbe:
 
 {{- define "duologue.rayMounts" -}}
 {{ include "duologue.folderMounts" . }}
+{{- include "duologue.storeMount" . }}
 {{- if .Values.ray.cacheClaim }}
 - name: cache
   mountPath: /var/cache/duologue
@@ -58,6 +59,7 @@ livenessProbe:
 
 {{- define "duologue.rayFolders" -}}
 {{ include "duologue.folders" . }}
+{{- include "duologue.storeVolume" . }}
 {{- with .Values.ray.cacheClaim }}
 - name: cache
   persistentVolumeClaim:
