@@ -19,6 +19,7 @@ def problems_of_relations(objects: Sequence[Object]) -> list[str]:
         *_unmonitored(objects, pods(objects)),
         *_misled(objects),
         *(f"{pod.owner}: {each}" for pod in pods(objects) for each in _hasty(pod)),
+        *(f"{pod.owner}: {each}" for pod in pods(objects) for each in _crowded(pod)),
         *_hasty_gateways(objects),
         *_without_serve_port(objects),
     ]
@@ -39,14 +40,6 @@ def _selectors(each: Object) -> Iterator[Mapping[str, Any]]:
                             yield peer["podSelector"]
         case _:
             yield spec["selector"]
-            for constraint in _spread(each):
-                yield constraint["labelSelector"]
-
-
-def _spread(each: Object) -> list[Any]:
-    template = each["spec"].get("template", {}).get("spec", {})
-    constraints: list[Any] = template.get("topologySpreadConstraints", [])
-    return constraints
 
 
 def _unselected(objects: Sequence[Object], templates: Sequence[PodTemplate]) -> Iterator[str]:
@@ -105,6 +98,16 @@ def _unmonitored(objects: Sequence[Object], templates: Sequence[PodTemplate]) ->
         for endpoint in monitor["spec"]["endpoints"]:
             if len(services) != 1 or endpoint["port"] not in ports:
                 yield f"ServiceMonitor/{monitor['metadata']['name']}: no port {endpoint['port']}"
+
+
+def _crowded(pod: PodTemplate) -> Iterator[str]:
+    """Pods that there may be several of are spread among their own kind."""
+    constraints = pod.spec.get("topologySpreadConstraints", ())
+    if pod.component in ("gateway", "session", "batching") and len(constraints) != 2:
+        yield "it is not spread over zones and nodes"
+    for constraint in constraints:
+        if not is_selected(constraint["labelSelector"], pod.labels):
+            yield f"it is spread among others by {constraint['topologyKey']}"
 
 
 def _hasty(pod: PodTemplate) -> Iterator[str]:

@@ -148,6 +148,18 @@ SLIPS: dict[str, tuple[Change, str]] = {
         lambda o: named(o, "Service", GATEWAY)["spec"]["selector"].update(component="gate"),
         "is nobody",
     ),
+    "pods that may all be on one node": (
+        lambda o: ray_cluster(o)["workerGroupSpecs"][0]["template"]["spec"].pop(
+            "topologySpreadConstraints"
+        ),
+        "not spread over zones and nodes",
+    ),
+    "pods that are spread among others": (
+        lambda o: _pod(o)["topologySpreadConstraints"][0]["labelSelector"]["matchLabels"].update(
+            {"app.kubernetes.io/component": "session"}
+        ),
+        "spread among others",
+    ),
     "a pod that is killed too soon": (
         lambda o: _pod(o).update(terminationGracePeriodSeconds=60),
         "before its conversations",

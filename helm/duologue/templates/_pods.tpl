@@ -34,6 +34,22 @@ runtimeClassName: {{ . }}
 {{- end }}
 {{- end }}
 
+{{/* One zone or node that is lost takes as few of them as it can: (list $ component labels-that-tell-them-apart). */}}
+{{- define "duologue.spread" -}}
+{{- $root := index . 0 -}}{{- $component := index . 1 -}}{{- $keys := index . 2 -}}
+topologySpreadConstraints:
+  {{- range list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
+  - topologyKey: {{ . }}
+    maxSkew: 1
+    whenUnsatisfiable: ScheduleAnyway
+    matchLabelKeys: {{- toYaml $keys | nindent 6 }}
+    labelSelector:
+      matchLabels:
+        {{- include "duologue.selector" $root | nindent 8 }}
+        app.kubernetes.io/component: {{ $component }}
+  {{- end }}
+{{- end }}
+
 {{- define "duologue.containerSecurity" -}}
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true

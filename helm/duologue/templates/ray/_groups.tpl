@@ -102,6 +102,8 @@ template:
   spec:
     {{- include "duologue.pod" (list $root .place.nodeSelector .place.tolerations (add $drain 30)) | nindent 4 }}
     automountServiceAccountToken: false
+    # KubeRay labels pods by cluster and group: two clusters, or two models, do not count together.
+    {{- include "duologue.spread" (list $root .component (list "ray.io/cluster" "ray.io/group")) | nindent 4 }}
     containers:
       - name: ray-worker
         image: {{ include "duologue.image" (list $root .image) }}
