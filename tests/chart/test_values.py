@@ -28,6 +28,14 @@ def test_the_settings_that_may_be_given_are_those_of_the_program() -> None:
     assert told == definitions(), "run python -m tests.chart.settings_schema"
 
 
+def test_ranges_that_another_setting_gives_are_left_to_the_program() -> None:
+    values = {
+        "sessions": {"recent_events": 5_000, "unseen_events": 4_000},
+        "decoding": {"reconsider_after_ms": 100, "decide_after_ms": 200},
+    }
+    assert list(VALIDATOR.iter_errors({**VALUES, "settings": values})) == []
+
+
 def test_the_schema_is_one() -> None:
     Draft202012Validator.check_schema(VALIDATOR.schema)
     assert list(VALIDATOR.iter_errors(VALUES)) == []
@@ -69,6 +77,10 @@ def test_a_name_that_nobody_knows_is_refused_everywhere(path: Path) -> None:
         ({"gateway": {"replicas": 0}}, "/gateway/replicas"),
         ({"settings": {"decoding": {"tick_sm": 80}}}, "tick_sm"),
         ({"settings": {"decoding": {"tick_ms": "fast"}}}, "/settings/decoding/tick_ms"),
+        ({"settings": {"decoding": {"tick_ms": 5}}}, "/settings/decoding/tick_ms"),
+        ({"settings": {"jwt": {"refresh_s": 86_401}}}, "/settings/jwt/refresh_s"),
+        ({"settings": {"telemetry": {"sample_ratio": 1.5}}}, "/settings/telemetry/sample_ratio"),
+        ({"models": [{"name": "a", "settings": {"kv": {"memory_mib": 0}}}]}, "/kv/memory_mib"),
         ({"settings": {"store": {"url": "redis://:password@store"}}}, "'url' not allowed"),
         ({"models": []}, "/models"),
         ({"models": [{"name": "a"}, {"name": "a"}]}, "two of the name a"),
