@@ -4,8 +4,10 @@ from typing import Any
 
 from tests.chart.checks import problems
 from tests.chart.helm import Object, named, of_kind, render
+from tests.chart.vocabulary import environments, settings_of
 
 GATEWAY = "duo-duologue-gateway"
+OPENAI: dict[str, Any] = {"gateway": {"openai": {"enabled": True}}}
 PARENT = {"name": "edge", "namespace": "gateways"}
 
 
@@ -20,8 +22,7 @@ def _ingress(host: str, **more: Any) -> dict[str, Any]:
 
 
 def test_without_a_wish_there_is_none() -> None:
-    wishes = {"gateway": {"openai": {"enabled": True}}}
-    assert of_kind(render(wishes), "Ingress", "GRPCRoute", "HTTPRoute") == []
+    assert of_kind(render(OPENAI), "Ingress", "GRPCRoute", "HTTPRoute") == []
 
 
 def test_each_port_has_an_ingress_with_a_host_and_annotations_of_its_own() -> None:
@@ -52,3 +53,11 @@ def test_each_port_has_a_route_of_its_kind() -> None:
     assert second["rules"] == [{"backendRefs": [{"name": GATEWAY, "port": 50080}]}]
     assert first["parentRefs"] == second["parentRefs"] == [PARENT]
     assert (first["hostnames"], second["hostnames"]) == (["talk.example.com"], ["api.example.com"])
+
+
+def test_the_playground_is_served_at_the_port_that_it_needs() -> None:
+    objects = render({"settings": {"gateway": {"playground": True}}, **OPENAI})
+    assert problems(objects) == []
+    (environment,) = (each for pod, each in environments(objects) if pod.component == "gateway")
+    gateway = settings_of(environment).gateway
+    assert (gateway.playground, gateway.http_port) == (True, 50080)
