@@ -80,6 +80,10 @@ SLIPS: dict[str, tuple[Change, str]] = {
         lambda o: _pod(o)["volumes"].append({"name": "more", "emptyDir": {}}),
         "more has no limit",
     ),
+    "a key for everybody": (
+        lambda o: _pod(o)["volumes"].append({"name": "tls", "secret": {"secretName": "tls"}}),
+        "tls can be read by everybody",
+    ),
     "the latest image": (lambda o: _container(o).update(image="a/b:latest"), "no version"),
     "no tag": (lambda o: _container(o).update(image="registry:5000/b"), "no version"),
     "a secret in a ConfigMap": (
