@@ -48,7 +48,7 @@ ENV PATH=/opt/venv/bin:${PATH} \
     DUOLOGUE_TELEMETRY__TRACE_DIR=/tmp/duologue/traces
 WORKDIR /tmp
 USER 1000:1000
-EXPOSE 50051 9464
+EXPOSE 50051 50080 9464
 HEALTHCHECK --interval=10s --timeout=5s --start-period=10s \
     CMD ["duologue", "health", "127.0.0.1:50051"]
 ENTRYPOINT ["duologue"]

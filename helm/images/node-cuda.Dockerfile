@@ -68,7 +68,7 @@ ENV PATH=/opt/venv/bin:${PATH} \
     DUOLOGUE_TELEMETRY__TRACE_DIR=/tmp/duologue/traces
 WORKDIR /tmp
 USER 1000:1000
-EXPOSE 50051 9464 9465
+EXPOSE 50051 50080 9464 9465
 HEALTHCHECK --interval=15s --timeout=5s --start-period=120s \
     CMD ["duologue", "health", "127.0.0.1:50051"]
 # KubeRay starts Ray by a command of its own; without one, this is a platform to try.

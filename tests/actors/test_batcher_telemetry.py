@@ -11,7 +11,7 @@ from duologue.actors.batcher_options import BatcherOptions
 from duologue.actors.batcher_telemetry import BatcherTelemetry
 from duologue.events import InputAppend
 from duologue.service_settings import BatchingSettings, TelemetrySettings
-from duologue.settings import Settings
+from duologue.settings import ModelSettings, Settings
 from duologue.states import State
 from duologue.store.store import Store
 from duologue.store.valkey import EmbeddedValkey
@@ -24,6 +24,7 @@ from tests.waiting import WITHIN_S
 async def test_the_store_metrics_and_traces_are_told(tmp_path: Path) -> None:
     assembly, head = tiny_assembly(tmp_path / "model")
     settings = Settings(
+        model=ModelSettings(name="small"),
         decoding=assembly.setup.decoding,
         batching=BatchingSettings(metrics_port=0),
         telemetry=TelemetrySettings(trace_dir=str(tmp_path / "traces")),
@@ -55,11 +56,12 @@ async def test_the_store_metrics_and_traces_are_told(tmp_path: Path) -> None:
     assert f"duologue_seats_limit {settings.batching.max_sessions}.0" in page
     budget_bytes = assembly.engine.memory.budget_bytes
     assert f"duologue_kv_budget_bytes {floatToGoString(budget_bytes)}" in page  # type: ignore[no-untyped-call]
-    assert f'model="{assembly.model.name}"' in page
+    assert 'model="small"' in page, "as sessions call it"
     await asyncio.to_thread(telemetry.close)
     spans = read_trace(tmp_path / "traces", "ses_traced")
     assert {span.name for span in spans} == {"batch.tick"}
     assert sum(int(span.attributes["duologue.slices"]) for span in spans) == 2
+    assert {span.attributes["gen_ai.request.model"] for span in spans} == {"small"}
 
 
 def _get(url: str) -> str:

@@ -182,5 +182,6 @@ OTHER_KINDS: dict[tuple[str, str], Any] = (
     | _kind("monitoring.coreos.com/v1", "PrometheusRule", _RULES)
     | _kind("keda.sh/v1alpha1", "ScaledObject", _SCALED)
     | _kind("gateway.networking.k8s.io/v1", "GRPCRoute", _ROUTE)
+    | _kind("gateway.networking.k8s.io/v1", "HTTPRoute", _ROUTE)
 )
 """By apiVersion and kind."""

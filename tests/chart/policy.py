@@ -47,6 +47,10 @@ def _of_pod(pod: PodTemplate, scales: bool) -> Iterator[str]:
 
 
 def _of_volume(volume: dict[str, Any]) -> Iterator[str]:
+    secret = volume.get("secret", {"items": []})
+    # What is picked out of a secret is a CA.
+    if secret.get("defaultMode", 0o644) & 0o007 and "items" not in secret:
+        yield f"the volume {volume['name']} can be read by everybody"
     if "hostPath" in volume:
         yield f"the volume {volume['name']} is a folder of the node"
     if "emptyDir" in volume and "sizeLimit" not in volume["emptyDir"]:

@@ -17,7 +17,9 @@ def problems_of_relations(objects: Sequence[Object]) -> list[str]:
     return [
         *_unselected(objects, pods(objects)),
         *_unmonitored(objects, pods(objects)),
+        *_misled(objects),
         *(f"{pod.owner}: {each}" for pod in pods(objects) for each in _hasty(pod)),
+        *(f"{pod.owner}: {each}" for pod in pods(objects) for each in _crowded(pod)),
         *_hasty_gateways(objects),
         *_without_serve_port(objects),
     ]
@@ -38,14 +40,6 @@ def _selectors(each: Object) -> Iterator[Mapping[str, Any]]:
                             yield peer["podSelector"]
         case _:
             yield spec["selector"]
-            for constraint in _spread(each):
-                yield constraint["labelSelector"]
-
-
-def _spread(each: Object) -> list[Any]:
-    template = each["spec"].get("template", {}).get("spec", {})
-    constraints: list[Any] = template.get("topologySpreadConstraints", [])
-    return constraints
 
 
 def _unselected(objects: Sequence[Object], templates: Sequence[PodTemplate]) -> Iterator[str]:
@@ -65,6 +59,29 @@ def _unreachable(service: Object, found: Sequence[PodTemplate]) -> Iterator[str]
             yield f"Service/{service['metadata']['name']}: no pod has a port {port['targetPort']}"
 
 
+def _misled(objects: Sequence[Object]) -> Iterator[str]:
+    """What comes from outside is sent to a port that a service has."""
+    ports = {
+        (service["metadata"]["name"], port[known])
+        for service in of_kind(objects, "Service")
+        for port in service["spec"]["ports"]
+        for known in ("name", "port")
+    }
+    for each in of_kind(objects, "Ingress", "GRPCRoute", "HTTPRoute"):
+        for service, port in _backends(each):
+            if (service, port) not in ports:
+                yield f"{each['kind']}/{each['metadata']['name']}: {service} has no port {port}"
+
+
+def _backends(each: Object) -> Iterator[tuple[str, str | int]]:
+    for rule in each["spec"]["rules"]:
+        for path in rule.get("http", {}).get("paths", ()):
+            service = path["backend"]["service"]
+            yield service["name"], service["port"]["name"]
+        for reference in rule.get("backendRefs", ()):
+            yield reference["name"], reference["port"]
+
+
 def _unmonitored(objects: Sequence[Object], templates: Sequence[PodTemplate]) -> Iterator[str]:
     for monitor in of_kind(objects, "PodMonitor"):
         found = [pod for pod in templates if is_selected(monitor["spec"]["selector"], pod.labels)]
@@ -81,6 +98,16 @@ def _unmonitored(objects: Sequence[Object], templates: Sequence[PodTemplate]) ->
         for endpoint in monitor["spec"]["endpoints"]:
             if len(services) != 1 or endpoint["port"] not in ports:
                 yield f"ServiceMonitor/{monitor['metadata']['name']}: no port {endpoint['port']}"
+
+
+def _crowded(pod: PodTemplate) -> Iterator[str]:
+    """Pods that there may be several of are spread among their own kind."""
+    constraints = pod.spec.get("topologySpreadConstraints", ())
+    if pod.component in ("gateway", "session", "batching") and len(constraints) != 2:
+        yield "it is not spread over zones and nodes"
+    for constraint in constraints:
+        if not is_selected(constraint["labelSelector"], pod.labels):
+            yield f"it is spread among others by {constraint['topologyKey']}"
 
 
 def _hasty(pod: PodTemplate) -> Iterator[str]:

@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from duologue.configuration import setting_names
-from tests.chart.helm import CHART, PROFILES, ROOT, of_kind, render
-from tests.chart.vocabulary import problem_of_command
+from tests.chart.helm import CHART, PROFILES, ROOT, of_kind, profile, render
+from tests.chart.vocabulary import metric_names, problem_of_command
 
 PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 SECTIONS = (
@@ -54,6 +54,17 @@ def test_the_notes_show_commands_that_there_are() -> None:
 def test_a_command_that_there_is_not_is_found() -> None:
     (command,) = _commands("```bash\nkubectl exec a -- duologue tenants opreator-key\n```\n")
     assert "opreator-key" in str(problem_of_command(command))
+
+
+def test_what_it_shows_of_other_programs_files_is_yaml_with_metrics_that_there_are() -> None:
+    shown = re.findall(r"^```yaml\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+    (adapter,) = (yaml.safe_load(each) for each in shown)
+    (rule,) = adapter["rules"]
+    metric, _, _ = rule["seriesQuery"].partition("{")
+    assert metric in metric_names()
+    (scaler,) = of_kind(render(profile("production")), "HorizontalPodAutoscaler")
+    (asked,) = scaler["spec"]["metrics"]
+    assert asked["pods"]["metric"]["name"] == metric
 
 
 def test_the_profiles_that_it_names_are_all() -> None:

@@ -2,13 +2,18 @@
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from tests.chart.checks import problems
-from tests.chart.helm import CHART, of_kind, render
+from tests.chart.helm import CHART, named, of_kind, render
+from tests.telemetry_rules.alerts import problems_of
+from tests.telemetry_rules.installation import Installation
+from tests.telemetry_rules.known_metrics import known_metrics
 
 ON = {"monitoring": {"monitors": True, "rules": True, "dashboards": True, "labels": {"a": "b"}}}
 RULES = {
@@ -46,7 +51,7 @@ def chart(tmp_path: Path) -> Path:
 
 def test_they_are_installed_as_they_are(chart: Path) -> None:
     objects = render(ON, chart=chart)
-    (rule,) = of_kind(objects, "PrometheusRule")
+    rule = named(objects, "PrometheusRule", "duo-duologue-crowd")
     assert rule["spec"] == RULES
     assert rule["metadata"]["labels"]["a"] == "b"
     dashboards = [
@@ -84,14 +89,51 @@ def test_a_misspelt_field_of_a_rule_is_found(chart: Path) -> None:
 def test_links_lead_to_where_the_docs_can_be_read() -> None:
     docs = "https://example.org/docs"
     objects = render(ON, {"monitoring": {"docs": docs}})
-    (rules,) = of_kind(objects, "PrometheusRule")
-    links = [
-        rule["annotations"]["runbook_url"]
-        for group in rules["spec"]["groups"]
-        for rule in group["rules"]
-    ]
+    links = [rule["annotations"]["runbook_url"] for rule in _rules(docs=docs)]
     assert links
     assert all(link.startswith(f"{docs}/operations.md#") for link in links)
     boards = [each for each in of_kind(objects, "ConfigMap") if "dashboard" in str(each)]
     text = "".join(str(each["data"]) for each in boards)
     assert text.count(f"{docs}/operations.md#") == text.count("operations.md#") > 0
+
+
+def _rules(**monitoring: str) -> Iterator[Any]:
+    """Those that are installed with two models."""
+    models = [{"name": "one"}, {"name": "two"}]
+    for each in of_kind(render(ON, {"models": models, "monitoring": monitoring}), "PrometheusRule"):
+        for group in each["spec"]["groups"]:
+            yield from group["rules"]
+
+
+def _firing(installation: Installation) -> set[str]:
+    scrapes = installation.scrapes()
+    return {rule["alert"] for rule in _rules() if scrapes.value(rule["expr"])}
+
+
+def test_what_the_chart_adds_to_the_alerts_is_right() -> None:
+    assert [problem for rule in _rules() for problem in problems_of(rule, known_metrics())] == []
+    assert sum(rule["alert"] == "DuologueModelUnserved" for rule in _rules()) == 3
+
+
+def test_none_fires_when_all_is_well_in_the_namespace() -> None:
+    assert _firing(Installation()) == set()
+
+
+def test_what_runs_in_another_namespace_does_not_hide_that_nothing_runs_in_this_one() -> None:
+    # Several installations may share a Prometheus, and what absent() finds has no namespace.
+    assert _firing(Installation("elsewhere")) == {
+        "DuologueGatewaysAbsent",
+        "DuologueNoHealthyBatcher",
+        "DuologueModelUnserved",
+    }
+
+
+@pytest.mark.parametrize(
+    ("num_lost", "fires"),
+    [(1, set()), (2, {"DuologueModelUnserved"})],
+    ids=["one of two", "both of a model"],
+)
+def test_a_model_that_nobody_serves_any_more_is_told(num_lost: int, fires: set[str]) -> None:
+    installation = Installation()
+    del installation.batchers[-num_lost:]
+    assert _firing(installation) == fires

@@ -46,6 +46,15 @@ def test_every_version_of_kubernetes_is_offered_the_same(version: str) -> None:
     assert render(profile("production"), kubernetes=f"{version}.0") == render(profile("production"))
 
 
+def test_an_image_may_be_named_by_its_digest() -> None:
+    digest = f"duologue-gateway@sha256:{'0123456789abcdef' * 4}"
+    objects = render({"image": {"registry": "here:5000/a", "tag": "1.2.3", "gateway": digest}})
+    assert problems(objects) == []
+    images = {pod.component: pod.containers[0]["image"] for pod in pods(objects)}
+    assert images["gateway"] == images["test"] == f"here:5000/a/{digest}"
+    assert images["session"] == "here:5000/a/duologue-node-cpu:1.2.3"
+
+
 def test_an_old_kubernetes_is_refused() -> None:
     with pytest.raises(Exception, match=r"1\.31\.0"):
         render(kubernetes="1.30.0")

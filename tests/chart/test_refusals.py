@@ -80,6 +80,10 @@ SLIPS: dict[str, tuple[Change, str]] = {
         lambda o: _pod(o)["volumes"].append({"name": "more", "emptyDir": {}}),
         "more has no limit",
     ),
+    "a key for everybody": (
+        lambda o: _pod(o)["volumes"].append({"name": "tls", "secret": {"secretName": "tls"}}),
+        "tls can be read by everybody",
+    ),
     "the latest image": (lambda o: _container(o).update(image="a/b:latest"), "no version"),
     "no tag": (lambda o: _container(o).update(image="registry:5000/b"), "no version"),
     "a secret in a ConfigMap": (
@@ -138,9 +142,27 @@ SLIPS: dict[str, tuple[Change, str]] = {
         "no metric duologue_ticks",
     ),
     "a monitor of no port": (lambda o: _monitored_port(o, "metrisc"), "no port metrisc"),
+    "a way in that leads nowhere": (
+        lambda o: of_kind(o, "Ingress")[0]["spec"]["rules"][0]["http"]["paths"][0]["backend"][
+            "service"
+        ]["port"].update(name="gprc"),
+        "has no port gprc",
+    ),
     "a service for nobody": (
         lambda o: named(o, "Service", GATEWAY)["spec"]["selector"].update(component="gate"),
         "is nobody",
+    ),
+    "pods that may all be on one node": (
+        lambda o: ray_cluster(o)["workerGroupSpecs"][0]["template"]["spec"].pop(
+            "topologySpreadConstraints"
+        ),
+        "not spread over zones and nodes",
+    ),
+    "pods that are spread among others": (
+        lambda o: _pod(o)["topologySpreadConstraints"][0]["labelSelector"]["matchLabels"].update(
+            {"app.kubernetes.io/component": "session"}
+        ),
+        "spread among others",
     ),
     "a pod that is killed too soon": (
         lambda o: _pod(o).update(terminationGracePeriodSeconds=60),

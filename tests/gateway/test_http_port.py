@@ -49,6 +49,18 @@ async def test_there_is_none_by_default(serve: Serve) -> None:
         assert gateway.http_address is None
 
 
+async def test_who_balances_calls_is_told_whether_clients_should_come(serve: Serve) -> None:
+    async with serve(http_port=0) as gateway, httpx2.AsyncClient() as balancer:
+        url = f"http://{gateway.http_address}/health"
+        answer = await balancer.get(url)
+        assert (answer.status_code, answer.json()) == (200, {"status": "SERVING"})
+        assert answer.headers["cache-control"] == "no-store"
+        assert (await balancer.head(url)).status_code == 200
+        await gateway.drain(0)
+        answer = await balancer.get(url)
+        assert (answer.status_code, answer.json()) == (503, {"status": "NOT_SERVING"})
+
+
 async def test_a_port_that_is_taken(serve: Serve) -> None:
     async with serve(http_port=0) as gateway:
         assert gateway.http_address is not None

@@ -6,6 +6,8 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+import pytest
+
 from tests.images.dockerfile import ROOT
 
 INSTALLED = (f"BIN={Path(sys.executable).parent}", "STAMP=/dev/null")
@@ -27,6 +29,8 @@ def test_the_linter_is_run() -> None:
     assert make("images") == ""
 
 
+# It reads all that is installed: 15 s of a core, and minutes beside other work.
+@pytest.mark.timeout(300)
 def test_what_is_in_an_environment(tmp_path: Path) -> None:
     bill = tmp_path / "bills" / "here.cdx.json"
     assert make("sbom", f"ENVIRONMENT={sys.prefix}", f"BILL={bill}") == f"written: {bill}\n"

@@ -61,6 +61,11 @@ def test_the_files_are_in_order(kind: str) -> None:
     assert list(listed(kind)) == sorted(listed(kind))
 
 
+def test_the_page_says_how_much_the_gateway_has() -> None:
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    assert f"| {len(listed('gateway'))} packages, " in page
+
+
 def test_a_node_has_what_the_project_depends_on() -> None:
     assert set(listed("node")) | set(listed("torch")) == closure(project())
 

@@ -20,7 +20,8 @@ def node(*, sessions: int = 1, is_draining: bool = False) -> NodeStatus:
 class Installation:
     """Two gateways, and two batching actors of each of two models; all is well at first."""
 
-    def __init__(self) -> None:
+    def __init__(self, namespace: str = "talk") -> None:
+        self.namespace = namespace
         clock = ManualClock(1_700_000_000_000.0)
         self.gateways = [Watcher(clock, None, GatewayMetrics()) for _ in range(2)]
         self.batchers = [BatcherMetrics(model=model) for model in ("one", "one", "two", "two")]
@@ -73,17 +74,18 @@ class Installation:
     def _scraped(self) -> dict[tuple[str, Labels], float]:
         found: dict[tuple[str, Labels], float] = {}
         for number, gateway in enumerate(self.gateways):
-            found |= _series(gateway.metrics.registry, "gateway", number)
+            found |= self._series(gateway.metrics.registry, "gateway", number)
         for number, batcher in enumerate(self.batchers):
-            found |= _series(batcher.registry, "batcher", number)
+            found |= self._series(batcher.registry, "batcher", number)
         return found
 
-
-def _series(registry: CollectorRegistry, job: str, number: int) -> dict[tuple[str, Labels], float]:
-    name = f"{job}-{number}"
-    target = {"namespace": "talk", "job": job, "pod": name, "instance": f"{name}:9464"}
-    return {
-        (sample.name, frozenset({**sample.labels, **target}.items())): sample.value
-        for metric in registry.collect()
-        for sample in metric.samples
-    }
+    def _series(
+        self, registry: CollectorRegistry, job: str, number: int
+    ) -> dict[tuple[str, Labels], float]:
+        name = f"{job}-{number}"
+        target = {"namespace": self.namespace, "job": job, "pod": name, "instance": f"{name}:9464"}
+        return {
+            (sample.name, frozenset({**sample.labels, **target}.items())): sample.value
+            for metric in registry.collect()
+            for sample in metric.samples
+        }

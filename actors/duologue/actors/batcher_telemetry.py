@@ -23,17 +23,16 @@ class BatcherTelemetry:
         """Raises InvalidSetting if spans or metrics cannot go where the settings say."""
         self.tracing = Tracing.start(settings.telemetry, "batcher", instance=options.batcher_id)
         memory = assembly.engine.memory
+        model = settings.model.name or assembly.model.name  # as sessions call it
         self.metrics = BatcherMetrics(
-            model=assembly.model.name,
+            model=model,
             device=str(memory.device),
             max_named_tenants=settings.telemetry.named_tenants,
         )
         self.metrics.seats_limit.set(settings.batching.max_sessions)
         self.metrics.kv_budget.set(memory.budget_bytes)
         ticks = TickClock(0.0, settings.decoding.tick_ms)
-        self.observer = MemoryObserver(
-            self.tracing, self.metrics, ticks, assembly.model.name, memory
-        )
+        self.observer = MemoryObserver(self.tracing, self.metrics, ticks, model, memory)
         certificates = cluster_certificates(settings.cluster)
         tell_certificate(self.metrics.certificate_left, "cluster", certificates)
         self.port = self._open_port(settings, options)

@@ -40,9 +40,10 @@ def connect(
 ) -> "Client":
     """A client of the gateways at `address`; nothing is sent before something is asked of it.
 
-    Several gateways are a list, or separated by commas, in the order of preference. `api_key` may
-    be a token of the identity provider that the platform trusts, or a function that gives the
-    present one: conversations go on by themselves when a token has expired and there is a new one.
+    Several gateways are a list, or separated by commas, in the order of preference. Conversations
+    are spread over all gateways behind `dns:///NAME:PORT`. `api_key` may be a token of the identity
+    provider that the platform trusts, or a function that gives the present one: conversations go on
+    by themselves when a token has expired and there is a new one.
     `tls` is a PEM file with the certificates to trust, or "system"; None speaks without TLS.
     `tls_certificate` and `tls_key` are the caller's own, in PEM files, for gateways that ask for
     one. The files are read again for each new connection.

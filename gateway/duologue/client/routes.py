@@ -28,11 +28,15 @@ _OPTIONS: tuple[tuple[str, int], ...] = (
     # A new channel is a new connection, also when another one to the same address is open.
     ("grpc.use_local_subchannel_pool", 1),
 )
+_OF_SEVERAL = ("dns:", "ipv4:", "ipv6:")
+"""What begins a target of gRPC's, which may stand for several gateways."""
+_SPREAD = (("grpc.service_config", '{"loadBalancingConfig": [{"round_robin": {}}]}'),)
+"""Each call goes to the next one of them; without it, all go to the first one that answers."""
 
 
 @dataclass(slots=True, eq=False)
 class Route:
-    """A channel to one gateway, shared by the conversations that use it."""
+    """A channel to one gateway, or to those behind one name; conversations share it."""
 
     address: str
     channel: grpc.aio.Channel
@@ -93,7 +97,8 @@ class Routes:
             self._present = None
 
     def _channel(self, address: str) -> grpc.aio.Channel:
-        options = (*_OPTIONS, *proxy_options(address))
+        spread = _SPREAD if address.startswith(_OF_SEVERAL) else ()
+        options = (*_OPTIONS, *spread, *proxy_options(address))
         if self._trust is not None:
             with suppress(InvalidSetting):  # then with those from before
                 self._credentials = self._trust.credentials()

@@ -37,6 +37,11 @@ class GatewayHealth:
         self._clock = clock or MonotonicClock()
         self._is_draining = False
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether clients should come."""
+        return all(self.board.told(service) for service in SERVICES)
+
     async def start(self) -> None:
         """Alive, and not ready before the first check."""
         self.board.tell(LIVENESS, True)

@@ -128,7 +128,7 @@ async def serving(
         await server.start()
         stack.push_async_callback(server.stop, _STOP_S)
         await stack.enter_async_context(running(health_.watch()))
-        http = serving_http(parts, allowance, certificates)
+        http = serving_http(parts, allowance, certificates, lambda: health_.is_ready)
         http_address = await stack.enter_async_context(http)
         yield Gateway(settings, parts.streams, health_, port, http_address)
 

@@ -3,13 +3,13 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 from uvicorn import Config, Server
@@ -30,6 +30,7 @@ from duologue.openai.realtime_door import converse
 from duologue.openai.session_fields import PARAMS as REALTIME
 from duologue.service_settings import PLAYGROUND_PATH, GatewaySettings
 
+HEALTH_PATH = "/health"
 _OTHER_CONNECTIONS = 1_000
 """At once, beside those of conversations."""
 _BACKLOG = 1_024
@@ -38,11 +39,14 @@ _STOP_S = 1
 
 @asynccontextmanager
 async def serving_http(
-    parts: GatewayParts, allowance: Allowance, certificates: Certificates | None
+    parts: GatewayParts,
+    allowance: Allowance,
+    certificates: Certificates | None,
+    is_ready: Callable[[], bool],
 ) -> AsyncIterator[str | None]:
     """The doors for as long as the block, at the address that is given; None where there are none.
 
-    Raises InvalidSetting for a port that is taken.
+    `is_ready` says whether clients should come. Raises InvalidSetting for a port that is taken.
     """
     settings = parts.settings.gateway
     if settings.http_port is None:
@@ -50,7 +54,7 @@ async def serving_http(
         return
     chats = ChatDoor(Door(parts, allowance, CHAT))
     door = Door(parts, allowance, {**REALTIME, "model": "model"})
-    application = _application(door, chats, has_playground=settings.playground)
+    application = _application(door, chats, is_ready, has_playground=settings.playground)
     with _listening(settings) as listener:
         server = _InBackground(_config(application, settings, certificates))
         async with running(server.serve([listener])):
@@ -62,14 +66,22 @@ async def serving_http(
                 await server.stop()
 
 
-def _application(door: Door, chats: ChatDoor, *, has_playground: bool) -> Starlette:
+def _application(
+    door: Door, chats: ChatDoor, is_ready: Callable[[], bool], *, has_playground: bool
+) -> Starlette:
     async def realtime(websocket: WebSocket) -> None:
         await converse(door, websocket)
+
+    async def health(_request: Request) -> Response:
+        """For balancers, which have no key."""
+        status, told = (200, "SERVING") if is_ready() else (503, "NOT_SERVING")
+        return JSONResponse({"status": told}, status, headers={"Cache-Control": "no-store"})
 
     return Starlette(
         routes=[
             WebSocketRoute("/v1/realtime", realtime),
             Route("/v1/chat/completions", chats.complete, methods=["POST"]),
+            Route(HEALTH_PATH, health),
             Route("/v1/models", chats.models),
             Route("/v1/models/{model:path}", chats.models),
             *([Route(PLAYGROUND_PATH, playground.show)] if has_playground else []),

@@ -31,8 +31,12 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{- end }}
 {{- end }}
 
-{{/* An image: (list $ name). */}}
+{{/* An image: (list $ name). A name with a digest needs no tag. */}}
 {{- define "duologue.image" -}}
 {{- $root := index . 0 -}}
-{{- printf "%s/%s:%s" $root.Values.image.registry (index . 1) ($root.Values.image.tag | default $root.Chart.AppVersion) -}}
+{{- $image := printf "%s/%s" $root.Values.image.registry (index . 1) -}}
+{{- if not (contains "@" $image) -}}
+{{- $image = printf "%s:%s" $image ($root.Values.image.tag | default $root.Chart.AppVersion) -}}
+{{- end -}}
+{{- $image -}}
 {{- end }}

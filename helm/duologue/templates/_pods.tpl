@@ -34,6 +34,22 @@ runtimeClassName: {{ . }}
 {{- end }}
 {{- end }}
 
+{{/* One zone or node that is lost takes as few of them as it can: (list $ component labels-that-tell-them-apart). */}}
+{{- define "duologue.spread" -}}
+{{- $root := index . 0 -}}{{- $component := index . 1 -}}{{- $keys := index . 2 -}}
+topologySpreadConstraints:
+  {{- range list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
+  - topologyKey: {{ . }}
+    maxSkew: 1
+    whenUnsatisfiable: ScheduleAnyway
+    matchLabelKeys: {{- toYaml $keys | nindent 6 }}
+    labelSelector:
+      matchLabels:
+        {{- include "duologue.selector" $root | nindent 8 }}
+        app.kubernetes.io/component: {{ $component }}
+  {{- end }}
+{{- end }}
+
 {{- define "duologue.containerSecurity" -}}
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
@@ -60,6 +76,25 @@ seccompProfile:
       key: {{ .Values.store.valkey.key }}
 - name: DUOLOGUE_STORE__URL
   value: redis://:$(VALKEY_PASSWORD)@{{ include "duologue.fullname" . }}-valkey:6379/0
+{{- end }}
+{{- end }}
+
+{{/* The certificates that the store's URL names. */}}
+{{- define "duologue.storeMount" -}}
+{{- if .Values.store.tlsSecret }}
+- name: store-tls
+  mountPath: /etc/duologue/store
+  readOnly: true
+{{- end }}
+{{- end }}
+
+{{- define "duologue.storeVolume" -}}
+{{- with .Values.store.tlsSecret }}
+- name: store-tls
+  secret:
+    secretName: {{ . }}
+    # For the group of the pod alone.
+    defaultMode: 0440
 {{- end }}
 {{- end }}
 

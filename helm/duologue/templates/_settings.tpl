@@ -157,6 +157,23 @@ applications:
 {{- $_ := set $names (include "duologue.modelResource" .) true -}}
 {{- if lt (int64 .replicas.max) (int64 .replicas.min) -}}{{- fail (printf "models: replicas.max of %s must not be below replicas.min" .name) -}}{{- end -}}
 {{- end -}}
+{{- if and .Values.store.tlsSecret (not .Values.store.existingSecret) -}}
+{{- fail "store.tlsSecret needs store.existingSecret, whose URL names its files" -}}
+{{- end -}}
+{{- if and (dig "gateway" "playground" false .Values.settings) (not .Values.gateway.openai.enabled) -}}
+{{- fail "settings.gateway.playground needs gateway.openai.enabled, whose port serves the page" -}}
+{{- end -}}
+{{- $openai := .Values.gateway.openai -}}
+{{- range $way := list "ingress" "route" -}}
+{{- if and (get $openai $way).enabled (not $openai.enabled) -}}
+{{- fail (printf "gateway.openai.%s needs gateway.openai.enabled" $way) -}}
+{{- end -}}
+{{- end -}}
+{{- with .Values.gateway.ingress -}}
+{{- if and .enabled $openai.ingress.enabled (eq .host $openai.ingress.host) -}}
+{{- fail "gateway.openai.ingress.host must be a host of its own: gRPC is at that of gateway.ingress" -}}
+{{- end -}}
+{{- end -}}
 {{- with .Values.gateway.autoscaling -}}
 {{- if lt (int64 .max) (int64 .min) -}}{{- fail "gateway.autoscaling.max must not be below gateway.autoscaling.min" -}}{{- end -}}
 {{- end -}}

@@ -16,6 +16,17 @@
 {{- $text -}}
 {{- end -}}
 
+{{/*
+The same of alerts, given the root and a path. What absent() finds has no labels but those that it
+asks for: it asks in the release's namespace, since others may share a Prometheus with it.
+*/}}
+{{- define "duologue.alerts" -}}
+{{- $namespace := printf "namespace=%q" (index . 0).Release.Namespace -}}
+{{- $text := include "duologue.linked" . -}}
+{{- $text = regexReplaceAll `absent\((\w+)\{` $text (printf "absent(${1}{%s, " $namespace) -}}
+{{- regexReplaceAll `absent\((\w+)([ )])` $text (printf "absent(${1}{%s}${2}" $namespace) -}}
+{{- end -}}
+
 {{/* What Prometheus shows to processes that speak mutual TLS, and whom it takes them for. */}}
 {{- define "duologue.metricsTls" -}}
 {{- with .Values.cluster.tls }}

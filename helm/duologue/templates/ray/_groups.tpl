@@ -46,6 +46,7 @@ livenessProbe:
 
 {{- define "duologue.rayMounts" -}}
 {{ include "duologue.folderMounts" . }}
+{{- include "duologue.storeMount" . }}
 {{- if .Values.ray.cacheClaim }}
 - name: cache
   mountPath: /var/cache/duologue
@@ -58,6 +59,7 @@ livenessProbe:
 
 {{- define "duologue.rayFolders" -}}
 {{ include "duologue.folders" . }}
+{{- include "duologue.storeVolume" . }}
 {{- with .Values.ray.cacheClaim }}
 - name: cache
   persistentVolumeClaim:
@@ -100,6 +102,8 @@ template:
   spec:
     {{- include "duologue.pod" (list $root .place.nodeSelector .place.tolerations (add $drain 30)) | nindent 4 }}
     automountServiceAccountToken: false
+    # KubeRay labels pods by cluster and group: two clusters, or two models, do not count together.
+    {{- include "duologue.spread" (list $root .component (list "ray.io/cluster" "ray.io/group")) | nindent 4 }}
     containers:
       - name: ray-worker
         image: {{ include "duologue.image" (list $root .image) }}
