@@ -4,7 +4,8 @@ import re
 
 MIN_WORDS_IN_CAPITALS = 2
 """One alone may be a name or an abbreviation."""
-_OPEN_MARKS = ",，、"
+_LEFT_OUT = ",，、 "
+"""At the end; some recognisers put a blank before their marks."""
 _PIECE = re.compile(r"\S+")
 
 
@@ -14,7 +15,7 @@ def normal_form(text: str) -> str:
     Neither says whether the user has finished, and a model reads capitals worse. A piece with a
     digit in it stays as it is: it may be a code.
     """
-    ended = text.rstrip(_OPEN_MARKS) or text
+    ended = text.rstrip(_LEFT_OUT) or text
     return _PIECE.sub(_lowered, ended) if _is_in_capitals(ended) else ended
 
 

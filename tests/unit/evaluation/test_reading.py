@@ -109,7 +109,9 @@ def test_a_text_is_read_without_what_a_session_leaves_out(assembly: Assembly, te
         read_states(assembly.engine, assembly.setup, [Row(1, Sample(each, State.QUERY))])[0]
         for each in (text, "how far is it")
     )
-    assert judged == plain
+    # The first reading computes the prompt too, in other company: sums are rounded otherwise.
+    assert judged.state is plain.state
+    assert judged.probabilities == pytest.approx(plain.probabilities, rel=1e-4)
 
 
 def test_a_session_leaves_out_the_same(assembly: Assembly) -> None:

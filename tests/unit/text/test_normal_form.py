@@ -16,6 +16,8 @@ SAID = st.text(alphabet="abcdefghij ,.?!'é0123", min_size=1)
         ("How far is it?", "How far is it?"),
         ("how far is it,", "how far is it"),
         ("well, how far,,", "well, how far"),
+        ("how far is it ,", "how far is it"),
+        ("how far , ,", "how far"),
         ("多远，", "多远"),
         (",", ","),
         ("HOW FAR IS IT?", "how far is it?"),
