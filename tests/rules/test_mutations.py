@@ -30,6 +30,8 @@ from duologue.kv.channel import FREE, Channel
 from duologue.kv.memory import KVMemory, Opening
 from duologue.kv.slot import Slot
 from duologue.lane.aside import SetAside
+from duologue.lane.cells import Cells
+from duologue.lane.kept_input import KeptInput
 from duologue.lane.lane import Lane
 from duologue.lane.steps import Step
 from duologue.lane.tokens import CachedTokens
@@ -130,6 +132,16 @@ def no_row_is_adapted() -> Any:
     return patch.object(TransformersPass, "_adapting", lambda *_: nullcontext())
 
 
+def an_utterance_returns_behind_any_trunk() -> Any:
+    """What was kept of the last one serves as the beginning of the next, wherever that stands."""
+    original = KeptInput.give_back
+
+    def give_back(kept: KeptInput, begun: CachedTokens, _start: int, cells: Cells) -> None:
+        original(kept, begun, kept.start, cells)
+
+    return patch.object(KeptInput, "give_back", give_back)
+
+
 def a_reply_returns_to_another_place() -> Any:
     """One that was set aside is taken to have begun a token later."""
     place = property(lambda aside: aside.start + aside.num_joined + 1)
@@ -192,7 +204,12 @@ CAUGHT: list[tuple[Callable[[], Any], Check, str]] = [
 ]
 
 
-CAUGHT_WHEN_ADAPTED = [adapted_input_becomes_trunk, every_row_is_adapted, no_row_is_adapted]
+CAUGHT_WHEN_ADAPTED = [
+    adapted_input_becomes_trunk,
+    every_row_is_adapted,
+    no_row_is_adapted,
+    an_utterance_returns_behind_any_trunk,
+]
 
 
 def try_all(

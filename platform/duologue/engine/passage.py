@@ -47,9 +47,10 @@ def plan_passage(job: Job, memory: KVMemory, max_rows: int) -> Passage:
     """
     assert max_rows > 0, max_rows
     slot = job.seat.settle(memory)  # which may find a beginning of the trunk computed
+    job.seat.looks_ahead |= job.run.work.look_ahead_tokens > 0
     leaves_early = job.seat.adapts_input and not job.run.work.look_ahead_tokens
     if not leaves_early:
-        job.seat.give_up_low_input()
+        job.seat.give_up_low_cells()
     parts = _parts(job, max_rows)
     cells = _take(job, slot, memory, sum(part.num_rows for part in parts))
     stretches = []
@@ -66,21 +67,33 @@ def plan_passage(job: Job, memory: KVMemory, max_rows: int) -> Passage:
             first_position=lane.first_position(part.channel) + begin,
             reads_logits=reads_reply or (reads_state and job.demand.look_ahead),
             reads_hidden=reads_state,
-            leaves_early=leaves_early and part.channel is Channel.INPUT,
+            leaves_early=leaves_early and _is_only_listened_to(job, part.channel, begin),
         )
-        job.seat.is_input_low |= stretch.leaves_early
+        if stretch.leaves_early:
+            job.seat.low_channels.add(part.channel)
         del cells[: part.num_rows]
         stretches.append(stretch)
     return Passage(job, tuple(stretches))
 
 
+def _is_only_listened_to(job: Job, channel: Channel, begin: int) -> bool:
+    """Whether a channel's cells from there on are seen by nothing but rows that are judged.
+
+    The trunk is, where nobody speaks; not its opening, which may be shared with those who do.
+    """
+    if channel is not Channel.TRUNK:
+        return channel is Channel.INPUT
+    reads_top = job.seat.strategy.speaks or job.seat.looks_ahead
+    return not reads_top and begin >= job.seat.lane.num_opening_tokens
+
+
 def _take(job: Job, slot: Slot, memory: KVMemory, count: int) -> list[int]:
-    """Cells for the job's rows. A reply that was set aside keeps its own only while there is room:
-    it can be computed again."""
+    """Cells for the job's rows. What may only come back keeps its own while there is room: it can
+    be computed again."""
     try:
         return memory.take(slot, count)
     except KVMemoryExhausted:
-        if not job.seat.lane.drop_aside_cells():
+        if not job.seat.lane.drop_spare_cells():
             raise
         return memory.take(slot, count)
 

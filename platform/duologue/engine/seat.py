@@ -45,8 +45,10 @@ class Seat:
     slot: Slot | None = None
     adapts_input: bool = False
     """Whether rows of the input channel are computed in another way than the other rows."""
-    is_input_low: bool = False
-    """Whether upper layers of cells of the input were left out, which look-ahead would need."""
+    low_channels: set[Channel] = field(default_factory=set)
+    """Channels that have cells whose upper layers were left out, which look-ahead would need."""
+    looks_ahead: bool = False
+    """Whether a slice looked ahead."""
     opening: Opening | None = None
     """What the trunk begins with, if it is shared."""
     is_opening_shared: bool = False
@@ -72,11 +74,15 @@ class Seat:
         memory.move_in(self.slot)
         return self.slot
 
-    def give_up_low_input(self) -> None:
-        """Let the input be computed again, to the top, if it was not."""
-        if self.is_input_low:
-            self.lane.cells.free(self.lane.input.uncache())
-            self.is_input_low = False
+    def give_up_low_cells(self) -> None:
+        """Let be computed again, to the top, what was not."""
+        lane = self.lane
+        if self.low_channels:
+            lane.kept.drop(lane.cells)
+            lane.cells.free(lane.input.uncache())
+        if Channel.TRUNK in self.low_channels:
+            lane.cells.free(lane.trunk.uncache(lane.num_opening_tokens))
+        self.low_channels.clear()
 
     def rest(self, memory: KVMemory) -> None:
         """Hold no memory of the device: what the host has no room for is given up."""

@@ -11,6 +11,8 @@ class Channel(IntEnum):
     OUTPUT = 2
     ASIDE = 3
     """A reply that was cut and may go on after all: no row is of this channel, so none sees it."""
+    KEPT = 4
+    """An utterance that was decided and may go on after all: nor is any row of this one."""
 
 
 FREE = -1

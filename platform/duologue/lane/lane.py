@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from duologue.kv.channel import Channel
 from duologue.lane.aside import SetAside
 from duologue.lane.cells import Cells, NoCells
+from duologue.lane.kept_input import KeptInput
 from duologue.lane.phase import ReplyPhase
 from duologue.lane.steps import (
     Amend,
@@ -47,6 +48,7 @@ class Lane:
         self.reply_number = 0
         """Which reply the output channel holds, or held last."""
         self.aside: SetAside | None = None
+        self.kept = KeptInput()
         self.was_answered = False
         """Whether a reply was begun to the last utterance in the trunk."""
         self.cells: Cells = NoCells()
@@ -111,19 +113,6 @@ class Lane:
         return len(self.trunk) + len(self.input) + len(self.output)
 
     @property
-    def num_fixed_tokens(self) -> int:
-        """Tokens that stay whatever is trimmed: the opening, the last turn, the reply."""
-        last_turn = self.turn_starts[-1] if self.turn_starts else len(self.trunk)
-        return self.num_opening_tokens + len(self.trunk) - last_turn + len(self.output)
-
-    @property
-    def num_turn_reply_tokens(self) -> int | None:
-        """Tokens in the trunk behind the last turn's utterance; None before the first turn."""
-        if not self.turn_starts:
-            return None
-        return len(self.trunk) - self.turn_starts[-1] - self.num_last_input_tokens
-
-    @property
     def can_reopen(self) -> bool:
         """Whether the last utterance can return from the trunk."""
         return bool(self.num_last_input_tokens)
@@ -131,6 +120,8 @@ class Lane:
     def channel(self, owner: Channel) -> CachedTokens:
         if owner is Channel.ASIDE:
             return self.aside.reply if self.aside is not None else CachedTokens()
+        if owner is Channel.KEPT:
+            return self.kept.channel
         return (self.trunk, self.input, self.output)[owner]
 
     def first_position(self, owner: Channel) -> int:
@@ -138,6 +129,8 @@ class Lane:
         ends."""
         if owner is Channel.ASIDE:
             return self.aside.first_position if self.aside is not None else 0
+        if owner is Channel.KEPT:
+            return self.kept.start
         return 0 if owner is Channel.TRUNK else len(self.trunk)
 
     def labelled_cells(self) -> Iterator[tuple[Channel, list[tuple[int, int]]]]:
@@ -153,6 +146,7 @@ class Lane:
             case Hear():
                 self._hear(step)
             case Ignore():
+                self.kept.keep(self.input, len(self.trunk), self.cells)
                 self.cells.free(self.input.cut(0))
                 self.num_utterance_in_trunk = 0
             case Promote():
@@ -193,15 +187,15 @@ class Lane:
         for owner in Channel:
             self.cells.free(self.channel(owner).uncache())
 
-    def drop_aside_cells(self) -> bool:
-        """Give up the cells of a reply that was set aside; whether there were any."""
+    def drop_spare_cells(self) -> bool:
+        """Give up the cells of what may only come back; whether there were any."""
         freed = self.channel(Channel.ASIDE).uncache()
         self.cells.free(freed)
-        return bool(freed)
+        return self.kept.drop(self.cells) or bool(freed)
 
     def _hear(self, step: Hear) -> None:
-        header = self.chat.user_header
-        if not self.input.tokens:
+        header, begins = self.chat.user_header, not self.input.tokens
+        if begins:
             self.input.tokens.extend(header)
         keep = max(0, step.keep - self.num_utterance_in_trunk)
         assert keep <= len(self.utterance), (step, len(self.utterance))
@@ -209,10 +203,14 @@ class Lane:
         self.input.tokens.extend(step.append)
         if not self.utterance:
             self.cells.free(self.input.cut(0))
+        elif begins:
+            self.kept.give_back(self.input, len(self.trunk), self.cells)
 
     def _promote(self, step: Promote) -> None:
         """The utterance joins the trunk, behind what is kept of a reply that it cuts."""
         assert self.is_listening, "there is no utterance to promote"
+        if not self.cells.fit(Channel.INPUT, Channel.TRUNK):
+            self.kept.keep(self.input, len(self.trunk), self.cells)
         self._drop_aside()
         if self.phase in (ReplyPhase.SPEAKING, ReplyPhase.FINISHED):
             is_kept = step.policy is Promotion.REBASE
@@ -271,7 +269,7 @@ class Lane:
         self.aside = aside
 
     def _drop_aside(self) -> None:
-        self.drop_aside_cells()
+        self.cells.free(self.channel(Channel.ASIDE).uncache())
         self.aside = None
 
     def _reopen(self) -> None:
@@ -291,6 +289,7 @@ class Lane:
         self.num_last_input_tokens = 0
         if self.aside is not None:
             self._return(self.aside)
+        self.kept.give_back(self.input, len(self.trunk), self.cells)
 
     def _return(self, aside: SetAside) -> None:
         """The reply that was set aside is in the output channel again."""
@@ -326,6 +325,7 @@ class Lane:
         # Behind it is the utterance that cut it; a reply of its own accord begins where it does.
         first = bisect_right(self.turn_starts, end) - 1
         self.turn_starts[first:] = [at + moved for at in self.turn_starts[first:]]
+        self.kept.drop(self.cells)
         for owner in (Channel.INPUT, Channel.OUTPUT, Channel.ASIDE):
             self.cells.free(self.channel(owner).uncache())
         aside.num_joined, aside.num_kept = num_joined, len(kept)
@@ -391,6 +391,7 @@ class Lane:
         self.cells.free(self.trunk.uncache(start))
         del self.trunk.tokens[start:end]
         self.turn_starts = [begin - (end - start) for begin in self.turn_starts[turns:]]
+        self.kept.drop(self.cells)
         for owner in (Channel.INPUT, Channel.OUTPUT, Channel.ASIDE):
             self.cells.free(self.channel(owner).uncache())
         if self.aside is not None:

@@ -15,3 +15,16 @@ def turns_over(lane: Lane, max_tokens: int) -> int:
         if start - lane.num_opening_tokens >= excess:
             return turns
     return lane.num_turns - 1
+
+
+def num_fixed_tokens(lane: Lane) -> int:
+    """Tokens that stay whatever is trimmed: the opening, the last turn, the reply."""
+    last_turn = lane.turn_starts[-1] if lane.turn_starts else len(lane.trunk)
+    return lane.num_opening_tokens + len(lane.trunk) - last_turn + len(lane.output)
+
+
+def num_turn_reply_tokens(lane: Lane) -> int | None:
+    """Tokens in the trunk behind the last turn's utterance; None before the first turn."""
+    if not lane.turn_starts:
+        return None
+    return len(lane.trunk) - lane.turn_starts[-1] - lane.num_last_input_tokens

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from duologue.errors import InvalidSetting
+from duologue.lane.room import num_fixed_tokens
 from duologue.session.setup import RESERVE_TOKENS, SessionSetup
 from duologue.session.terms import UNTRAINED_THRESHOLDS, Terms
 from duologue.session_config import SessionConfig
@@ -108,7 +109,7 @@ def _check_history(setup: SessionSetup) -> None:
             f"prompt it must have at most {room} tokens, not {num_tokens}",
             field="config.history",
         )
-    num_last = lane.num_fixed_tokens - lane.num_opening_tokens
+    num_last = num_fixed_tokens(lane) - lane.num_opening_tokens
     most = setup.max_part_tokens(lane.num_opening_tokens) + most_said
     if num_last > most:
         raise InvalidSetting(

@@ -4,7 +4,7 @@ from duologue.errors import InvalidInput
 from duologue.lane.judging import Judgement, JudgingPatience
 from duologue.lane.phase import ReplyPhase
 from duologue.lane.profile import max_told_tokens
-from duologue.lane.room import turns_over
+from duologue.lane.room import num_fixed_tokens, num_turn_reply_tokens, turns_over
 from duologue.lane.slices import Heard
 from duologue.lane.steps import (
     Amend,
@@ -106,7 +106,7 @@ def begin_if_told(run: SliceRun) -> None:
         return
     lane, profile = run.lane, run.profile
     room = profile.context_limit_tokens - lane.num_opening_tokens
-    most, num_tokens = max_told_tokens(profile.max_reply_tokens, room), lane.num_turn_reply_tokens
+    most, num_tokens = max_told_tokens(profile.max_reply_tokens, room), num_turn_reply_tokens(lane)
     run.do(Begin(is_turn=num_tokens is None or num_tokens > most))
 
 
@@ -124,11 +124,12 @@ def hear_edit(run: SliceRun) -> None:
             field="edit.keep",
         )
     room = run.profile.context_limit_tokens - RESERVE_TOKENS
-    shortest = run.lane.num_fixed_tokens + edit.keep + len(edit.append)
+    num_fixed = num_fixed_tokens(run.lane)
+    shortest = num_fixed + edit.keep + len(edit.append)
     if edit.append and shortest > room:
         raise InvalidInput(
             f"the utterance has {edit.keep + len(edit.append)} tokens; with what must stay in the "
-            f"context ({run.lane.num_fixed_tokens} tokens) it exceeds the {room} that the limit of "
+            f"context ({num_fixed} tokens) it exceeds the {room} that the limit of "
             f"{run.profile.context_limit_tokens} leaves for them"
         )
     run.do(Hear(edit.keep, edit.append))

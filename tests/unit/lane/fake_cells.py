@@ -18,6 +18,8 @@ CHAT = ChatFormat(
     supports_system=True,
 )
 OPENING = (100, 1, 101)
+STATED = tuple(owner for owner in Channel if owner is not Channel.KEPT)
+"""Channels whose tokens steps alone decide; what is kept is a cache."""
 
 
 class FakeCells:
@@ -62,8 +64,10 @@ def line(lane: Lane, cells: FakeCells, owner: Channel) -> tuple[int, ...]:
     if owner is Channel.ASIDE:
         start = lane.aside.start if lane.aside is not None else 0
         return (*lane.trunk.tokens[:start], *tokens)
-    if owner is Channel.INPUT and cells.adapts_input:
+    if owner in (Channel.INPUT, Channel.KEPT) and cells.adapts_input:
         tokens = tuple(-1 - token for token in tokens)
+    if owner is Channel.KEPT:
+        return (*lane.trunk.tokens[: lane.kept.start], *tokens)
     return (*lane.trunk.tokens, *tokens)
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from duologue.kv.channel import Channel
 from duologue.lane.lane import Lane
 from duologue.lane.phase import ReplyPhase
-from duologue.lane.room import turns_over
+from duologue.lane.room import num_turn_reply_tokens, turns_over
 from duologue.lane.state import LaneState
 from duologue.lane.steps import (
     Amend,
@@ -29,7 +29,7 @@ from duologue.lane.steps import (
     Step,
     Trim,
 )
-from tests.unit.lane.fake_cells import CHAT, OPENING, FakeCells, check_pasts, compute
+from tests.unit.lane.fake_cells import CHAT, OPENING, STATED, FakeCells, check_pasts, compute
 
 QUESTION = [110, 111, 1, 2, 112]  # a user's turn of the tokens 1 and 2
 
@@ -134,7 +134,7 @@ def test_a_reply_that_nobody_asked_for_is_a_turn_of_its_own() -> None:
 def test_a_further_reply_to_the_last_turn_leaves_with_it() -> None:
     bench = Bench(*ASKED, Conclude(0, (7,)), Begin(is_turn=False), Conclude(0, (8,)))
     assert bench.trunk == [*QUESTION, 120, 121, 7, 122, 120, 121, 8, 122]
-    assert bench.lane.num_turn_reply_tokens == 9
+    assert num_turn_reply_tokens(bench.lane) == 9
     bench.do(Reopen())
     assert bench.trunk == []
     assert bench.lane.utterance == [1, 2]
@@ -167,10 +167,10 @@ def test_adapted_input_is_computed_anew_as_trunk(
     assert bench.num_cached() == (num_cached, 0, 0)
 
 
-def test_adapted_input_is_computed_anew_when_it_comes_back() -> None:
-    bench = Bench(Hear(0, (5, 6)), Promote(Promotion.REBASE), adapts_input=True)
-    bench.apply(Reopen())
-    assert bench.lane.input.tokens == [110, 111, 5, 6]
+def test_adapted_input_is_computed_anew_in_the_trunk() -> None:
+    bench = Bench(Hear(0, (5, 6)), adapts_input=True)
+    bench.apply(Promote(Promotion.REBASE))
+    assert bench.trunk == [110, 111, 5, 6, 112]
     assert bench.num_cached() == (len(OPENING), 0, 0)
 
 
@@ -381,11 +381,11 @@ def test_end_of_the_users_turn_serves_as_reply_header_where_there_is_none() -> N
 
 def test_dropped_cells_leave_the_tokens() -> None:
     bench = Bench(*SPEAKING, Hear(0, (5,)))
-    tokens = [list(bench.lane.channel(owner).tokens) for owner in Channel]
+    tokens = [list(bench.lane.channel(owner).tokens) for owner in STATED]
     bench.lane.drop_cells()
     check_pasts(bench.lane, bench.cells)
     assert not bench.cells.owners
-    assert [bench.lane.channel(owner).tokens for owner in Channel] == tokens
+    assert [bench.lane.channel(owner).tokens for owner in STATED] == tokens
 
 
 @given(st.integers(0, 2**32))
@@ -401,11 +401,12 @@ def test_replay_leads_to_the_same_lane_whatever_was_computed(seed: int) -> None:
             compute(bench.lane, bench.cells, random.choice((10**6, random.randint(1, 12))))
             check_pasts(bench.lane, bench.cells)
         if random.random() < 0.2:
-            random.choice((bench.lane.drop_cells, bench.lane.drop_aside_cells))()
+            random.choice((bench.lane.drop_cells, bench.lane.drop_spare_cells))()
             check_pasts(bench.lane, bench.cells)
     replayed = Lane.replay(CHAT, OPENING, steps)
-    for owner in Channel:
+    for owner in STATED:
         assert replayed.channel(owner).tokens == bench.lane.channel(owner).tokens
+    for owner in Channel:
         assert replayed.channel(owner).num_cached == 0
     assert LaneState.of(replayed) == LaneState.of(bench.lane)
 

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from duologue.lane.lane import Lane
+from duologue.lane.room import num_fixed_tokens
 from duologue.lane.state import LaneState
 from tests.unit.session.schedules import Action, Deed, actions, play, settings_of_sessions
 from tests.unit.session.stage import Setting
@@ -31,8 +32,8 @@ def test_a_lane_can_be_taken_down_and_put_up_again_between_any_two_steps(
         lane.apply(step)
         before.apply(step)
         assert LaneState.of(lane) == LaneState.of(before)
-        assert (lane.num_fixed_tokens, lane.can_reopen) == (
-            before.num_fixed_tokens,
+        assert (num_fixed_tokens(lane), lane.can_reopen) == (
+            num_fixed_tokens(before),
             before.can_reopen,
         )
     assert LaneState.of(lane) == LaneState.of(stage.session.lane)

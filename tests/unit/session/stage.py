@@ -33,6 +33,7 @@ from duologue.floor_settings import FloorSettings, ListeningSettings
 from duologue.history import EarlierTurn
 from duologue.lane.lane import Lane
 from duologue.lane.phase import ReplyPhase
+from duologue.lane.room import num_fixed_tokens
 from duologue.lane.slices import Slice, SliceResult
 from duologue.lane.steps import Step
 from duologue.session.session import Session
@@ -338,7 +339,7 @@ def picture(lane: Lane) -> tuple[object, ...]:
         lane.num_replies,
         lane.num_reply_tokens,
         lane.num_utterance_tokens,
-        lane.num_fixed_tokens,
+        num_fixed_tokens(lane),
     )
 
 
