@@ -14,7 +14,7 @@ from duologue.forward.native.variants import LibraryVariant, runnable_variants
 from tests.native import native_kernels, needs_native
 from tests.rules.checks import check_channels, check_company, check_losses
 from tests.rules.profile import BUSY_SEEDS, many
-from tests.rules.schedules import Schedule, random_schedule
+from tests.rules.schedules import LISTENING, STRATEGIES, Schedule, random_schedule
 from tests.rules.worlds import NATIVE_FAMILIES, World, native_world
 
 pytestmark = needs_native
@@ -73,33 +73,40 @@ def leaving(schedule: Schedule) -> Schedule:
 
 
 @pytest.mark.parametrize("seed", BUSY_SEEDS[:6])
+@pytest.mark.parametrize("strategies", [STRATEGIES, LISTENING])
 @pytest.mark.parametrize("check", CHECKS)
-def test_rows_that_listen_leave_early(check: Callable[..., None], seed: int) -> None:
+def test_rows_that_listen_leave_early(
+    check: Callable[..., None], strategies: tuple[str, ...], seed: int
+) -> None:
     random = Random(seed)
-    schedule = leaving(random_schedule(random, max_sessions=6))
+    schedule = leaving(random_schedule(random, strategies=strategies, max_sessions=6))
     check(schedule, random_world(random, native_kernels(), is_adapted=True), random)
 
 
-def check_shedding(seed: int) -> None:
+def check_shedding(seed: int, strategies: tuple[str, ...] = STRATEGIES) -> None:
     """Sessions look ahead in every second tick only, as when there is too much to do."""
     random = Random(seed)
-    schedule = leaving(random_schedule(random, max_sessions=6))
+    schedule = leaving(random_schedule(random, strategies=strategies, max_sessions=6))
     plans = tuple(replace(plan, sheds_look_ahead=True) for plan in schedule.plans)
     world = random_world(random, native_kernels(), is_adapted=True)
     check_channels(replace(schedule, plans=plans), world, random)
 
 
-def test_look_ahead_sees_all_of_the_input() -> None:
+@pytest.mark.parametrize("strategies", [STRATEGIES, ("listen",)])
+def test_look_ahead_sees_all_that_was_heard(strategies: tuple[str, ...]) -> None:
     for seed in BUSY_SEEDS:
-        check_shedding(seed)
+        check_shedding(seed, strategies)
 
 
-def test_look_ahead_behind_rows_that_have_left_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Seat, "give_up_low_input", lambda _: None)
+@pytest.mark.parametrize("strategies", [STRATEGIES, ("listen",)])
+def test_look_ahead_behind_rows_that_have_left_is_found(
+    strategies: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Seat, "give_up_low_cells", lambda _: None)
     found = set()
     for seed in BUSY_SEEDS:
         try:
-            check_shedding(seed)
+            check_shedding(seed, strategies)
         except AssertionError as error:
             found.add("relative error" in str(error))
     assert found == {True}
