@@ -20,6 +20,8 @@ class SessionReady:
     """The last client event that was taken; those behind it are to be sent again."""
     last_server_seq: int
     """The last server event so far; those behind the client's last one follow."""
+    strategy: str
+    """How it listens and speaks; with `listen` the client speaks."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -221,6 +221,7 @@ class EchoService(ConversationServiceServicer):
             tick=tick,
             last_client_seq=session.last_client_seq,
             last_server_seq=len(session.story),
+            strategy="turn",
         )
         yield ev.ServerEvent(session_ready=ready, client_seq=session.last_client_seq)
         self.faults.pass_point(Point.WRITTEN)

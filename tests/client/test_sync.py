@@ -83,6 +83,7 @@ async def test_it_waits_for_an_event_as_long_as_is_said() -> None:
     async with serving(EchoService()) as address:
         ready, *others = await asyncio.to_thread(script)
     assert isinstance(ready, SessionReady)
+    assert ready.strategy == "turn"
     assert others == [None, None]
 
 
@@ -98,6 +99,7 @@ async def test_what_was_left_is_resumed() -> None:
             )
             with resumed:
                 assert resumed.session_id == conversation.session_id
+                assert resumed.strategy == "turn"
                 resumed.say(HELLO)
                 assert HELLO in text_of(resumed)
 

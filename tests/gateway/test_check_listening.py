@@ -31,11 +31,6 @@ async def premises(tmp_path: Path, valkey: EmbeddedValkey) -> AsyncIterator[Prem
         yield premises
 
 
-@pytest.fixture(autouse=True)
-def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answer, "SILENT_S", 0.05)
-
-
 async def checked(client: Api, premises: Premises, within_s: float = 30.0) -> dict[str, Step]:
     """The steps that were taken, by name."""
     key = (await premises.store.create_key(TENANT)).key

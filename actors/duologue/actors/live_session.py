@@ -210,6 +210,7 @@ class LiveSession:
             epoch=self.lease.epoch,
             last_client_seq=self.host.chronicle.kept_client_seq,
             last_server_seq=self.host.chronicle.shown_seq,
+            strategy=self.host.chronicle.session.setup.strategy.name,
         )
         self._pump()
         return self._attachment, pb.AttachResponse(welcome=welcome)

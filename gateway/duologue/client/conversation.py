@@ -85,6 +85,12 @@ class Conversation:
         return self._ready.tick_ms
 
     @property
+    def strategy(self) -> str:
+        """How the session listens and speaks, also where the platform chose; with `listen` it is
+        for the client to speak."""
+        return self._ready.strategy
+
+    @property
     def phase(self) -> Phase:
         """How its connection stands."""
         return self._link.phase

@@ -218,6 +218,11 @@ class SyncConversation:
         return self._begun.resume_token
 
     @property
+    def strategy(self) -> str:
+        """How the session listens and speaks; with `listen` it is for the client to speak."""
+        return self._begun.strategy
+
+    @property
     def last_server_seq(self) -> int:
         """The last numbered event that was read here: resume behind it."""
         return self._begun.last_server_seq

@@ -26,6 +26,7 @@ class NoticeDater:
             tick_ms=self.tick_ms,
             last_client_seq=welcome.last_client_seq,
             last_server_seq=welcome.last_server_seq,
+            strategy=welcome.strategy,
         )
         return self._dated(ready, welcome.epoch, welcome.last_client_seq)
 

@@ -58,7 +58,8 @@ class LocalConversation:
         self._changed = asyncio.Event()
         self._is_left = False
         self.session = self._runtime.open(session_id, assembly.setup)
-        ready = SessionReady(session_id, "", int(tick_ms), last_client_seq=0, last_server_seq=0)
+        strategy = assembly.setup.strategy.name
+        ready = SessionReady(session_id, "", int(tick_ms), 0, 0, strategy)
         self._told.put_nowait(Notice(self._runtime.tick, self.session.epoch, ready))
 
     @property

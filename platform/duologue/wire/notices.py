@@ -29,6 +29,7 @@ def notice_to_pb(notice: Notice, client_seq: int) -> pb.ServerEvent:
                     tick=_duration(ready.tick_ms),
                     last_client_seq=ready.last_client_seq,
                     last_server_seq=ready.last_server_seq,
+                    strategy=ready.strategy,
                 )
             )
         case Usage() as usage:
@@ -68,6 +69,7 @@ def _event(message: pb.ServerEvent) -> NoticeEvent:
                 tick_ms=ready.tick.ToMilliseconds(),
                 last_client_seq=ready.last_client_seq,
                 last_server_seq=ready.last_server_seq,
+                strategy=ready.strategy,
             )
         case "usage":
             return usage_from_pb(message.usage)

@@ -907,6 +907,7 @@ class SessionReady(_message.Message):
     TICK_FIELD_NUMBER: _builtins.int
     LAST_CLIENT_SEQ_FIELD_NUMBER: _builtins.int
     LAST_SERVER_SEQ_FIELD_NUMBER: _builtins.int
+    STRATEGY_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     """The session's name."""
     resume_token: _builtins.str
@@ -915,6 +916,8 @@ class SessionReady(_message.Message):
     """The last client event that was taken; send again what came after it."""
     last_server_seq: _builtins.int
     """The last server event so far; those after the client's last one follow."""
+    strategy: _builtins.str
+    """How the session listens and speaks: "duo", "turn", "tdm", or "listen" where the client speaks."""
     @_builtins.property
     def tick(self) -> _duration_pb2.Duration:
         """Length of a tick."""
@@ -927,10 +930,11 @@ class SessionReady(_message.Message):
         tick: _duration_pb2.Duration | None = ...,
         last_client_seq: _builtins.int = ...,
         last_server_seq: _builtins.int = ...,
+        strategy: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["tick", b"tick"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["last_client_seq", b"last_client_seq", "last_server_seq", b"last_server_seq", "resume_token", b"resume_token", "session_id", b"session_id", "tick", b"tick"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["last_client_seq", b"last_client_seq", "last_server_seq", b"last_server_seq", "resume_token", b"resume_token", "session_id", b"session_id", "strategy", b"strategy", "tick", b"tick"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from duologue.v1 import events_pb2 as duologue_dot_v1_dot_events__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x64uologue/v1/session.proto\x12\x0b\x64uologue.v1\x1a\x18\x64uologue/v1/events.proto\"\x8d\x01\n\rAttachRequest\x12#\n\x05hello\x18\x01 \x01(\x0b\x32\x12.duologue.v1.HelloH\x00\x12)\n\x05\x65vent\x18\x02 \x01(\x0b\x32\x18.duologue.v1.ClientEventH\x00\x12!\n\x04seen\x18\x03 \x01(\x0b\x32\x11.duologue.v1.SeenH\x00\x42\t\n\x07request\"w\n\x05Hello\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\r\n\x05\x65poch\x18\x03 \x01(\x04\x12\x17\n\x0flast_server_seq\x18\x04 \x01(\x04\x12\x19\n\x11\x63onnection_number\x18\x06 \x01(\x04J\x04\x08\x05\x10\x06\"\x1a\n\x04Seen\x12\x12\n\nserver_seq\x18\x01 \x01(\x04\"\x92\x02\n\x0e\x41ttachResponse\x12\'\n\x07welcome\x18\x01 \x01(\x0b\x32\x14.duologue.v1.WelcomeH\x00\x12)\n\x05\x65vent\x18\x02 \x01(\x0b\x32\x18.duologue.v1.ServerEventH\x00\x12%\n\x06\x61sleep\x18\x03 \x01(\x0b\x32\x13.duologue.v1.AsleepH\x00\x12\'\n\x07leaving\x18\x04 \x01(\x0b\x32\x14.duologue.v1.LeavingH\x00\x12%\n\x07refused\x18\x05 \x01(\x0b\x32\x12.duologue.v1.ErrorH\x00\x12)\n\x08replaced\x18\x06 \x01(\x0b\x32\x15.duologue.v1.ReplacedH\x00\x42\n\n\x08response\"J\n\x07Welcome\x12\r\n\x05\x65poch\x18\x01 \x01(\x04\x12\x17\n\x0flast_client_seq\x18\x02 \x01(\x04\x12\x17\n\x0flast_server_seq\x18\x03 \x01(\x04\"\x08\n\x06\x41sleep\"\x19\n\x07Leaving\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\n\n\x08Replaced2W\n\x0eSessionService\x12\x45\n\x06\x41ttach\x12\x1a.duologue.v1.AttachRequest\x1a\x1b.duologue.v1.AttachResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x64uologue/v1/session.proto\x12\x0b\x64uologue.v1\x1a\x18\x64uologue/v1/events.proto\"\x8d\x01\n\rAttachRequest\x12#\n\x05hello\x18\x01 \x01(\x0b\x32\x12.duologue.v1.HelloH\x00\x12)\n\x05\x65vent\x18\x02 \x01(\x0b\x32\x18.duologue.v1.ClientEventH\x00\x12!\n\x04seen\x18\x03 \x01(\x0b\x32\x11.duologue.v1.SeenH\x00\x42\t\n\x07request\"w\n\x05Hello\x12\x11\n\ttenant_id\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\r\n\x05\x65poch\x18\x03 \x01(\x04\x12\x17\n\x0flast_server_seq\x18\x04 \x01(\x04\x12\x19\n\x11\x63onnection_number\x18\x06 \x01(\x04J\x04\x08\x05\x10\x06\"\x1a\n\x04Seen\x12\x12\n\nserver_seq\x18\x01 \x01(\x04\"\x92\x02\n\x0e\x41ttachResponse\x12\'\n\x07welcome\x18\x01 \x01(\x0b\x32\x14.duologue.v1.WelcomeH\x00\x12)\n\x05\x65vent\x18\x02 \x01(\x0b\x32\x18.duologue.v1.ServerEventH\x00\x12%\n\x06\x61sleep\x18\x03 \x01(\x0b\x32\x13.duologue.v1.AsleepH\x00\x12\'\n\x07leaving\x18\x04 \x01(\x0b\x32\x14.duologue.v1.LeavingH\x00\x12%\n\x07refused\x18\x05 \x01(\x0b\x32\x12.duologue.v1.ErrorH\x00\x12)\n\x08replaced\x18\x06 \x01(\x0b\x32\x15.duologue.v1.ReplacedH\x00\x42\n\n\x08response\"\\\n\x07Welcome\x12\r\n\x05\x65poch\x18\x01 \x01(\x04\x12\x17\n\x0flast_client_seq\x18\x02 \x01(\x04\x12\x17\n\x0flast_server_seq\x18\x03 \x01(\x04\x12\x10\n\x08strategy\x18\x04 \x01(\t\"\x08\n\x06\x41sleep\"\x19\n\x07Leaving\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\n\n\x08Replaced2W\n\x0eSessionService\x12\x45\n\x06\x41ttach\x12\x1a.duologue.v1.AttachRequest\x1a\x1b.duologue.v1.AttachResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,13 +41,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ATTACHRESPONSE']._serialized_start=362
   _globals['_ATTACHRESPONSE']._serialized_end=636
   _globals['_WELCOME']._serialized_start=638
-  _globals['_WELCOME']._serialized_end=712
-  _globals['_ASLEEP']._serialized_start=714
-  _globals['_ASLEEP']._serialized_end=722
-  _globals['_LEAVING']._serialized_start=724
-  _globals['_LEAVING']._serialized_end=749
-  _globals['_REPLACED']._serialized_start=751
-  _globals['_REPLACED']._serialized_end=761
-  _globals['_SESSIONSERVICE']._serialized_start=763
-  _globals['_SESSIONSERVICE']._serialized_end=850
+  _globals['_WELCOME']._serialized_end=730
+  _globals['_ASLEEP']._serialized_start=732
+  _globals['_ASLEEP']._serialized_end=740
+  _globals['_LEAVING']._serialized_start=742
+  _globals['_LEAVING']._serialized_end=767
+  _globals['_REPLACED']._serialized_start=769
+  _globals['_REPLACED']._serialized_end=779
+  _globals['_SESSIONSERVICE']._serialized_start=781
+  _globals['_SESSIONSERVICE']._serialized_end=868
 # @@protoc_insertion_point(module_scope)

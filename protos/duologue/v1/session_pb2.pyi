@@ -183,22 +183,26 @@ class Welcome(_message.Message):
     EPOCH_FIELD_NUMBER: _builtins.int
     LAST_CLIENT_SEQ_FIELD_NUMBER: _builtins.int
     LAST_SERVER_SEQ_FIELD_NUMBER: _builtins.int
+    STRATEGY_FIELD_NUMBER: _builtins.int
     epoch: _builtins.int
     """Under which ownership."""
     last_client_seq: _builtins.int
     """The last client event that was taken."""
     last_server_seq: _builtins.int
     """The last server event so far."""
+    strategy: _builtins.str
+    """How the session listens and speaks."""
     def __init__(
         self,
         *,
         epoch: _builtins.int = ...,
         last_client_seq: _builtins.int = ...,
         last_server_seq: _builtins.int = ...,
+        strategy: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "last_client_seq", b"last_client_seq", "last_server_seq", b"last_server_seq"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "last_client_seq", b"last_client_seq", "last_server_seq", b"last_server_seq", "strategy", b"strategy"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

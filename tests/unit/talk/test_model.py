@@ -160,12 +160,12 @@ def test_the_connections_state_is_always_there(stage: Stage) -> None:
     stage.model.queued(3)
     assert "queued" in (shown := stage.picture())
     assert "3 before you" in shown
-    stage.notice(SessionReady("ses_1", "token", 160, 0, 0))
+    stage.notice(SessionReady("ses_1", "token", 160, 0, 0, "duo"))
     assert "● live  ses_1" in stage.picture()
     stage.model.told(ConnectionLost("cut"), 0.0)
     assert "● resuming" in (shown := stage.picture())
     assert "connection lost: cut" in shown
-    stage.notice(SessionReady("ses_1", "token", 160, 0, 0))
+    stage.notice(SessionReady("ses_1", "token", 160, 0, 0, "duo"))
     assert "● live" in stage.picture()
     stage.notice(SessionMoved("its node went down"))
     assert "moved: its node went down" in stage.picture()

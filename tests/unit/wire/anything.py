@@ -162,7 +162,7 @@ notices = st.builds(
     ticks,
     bigs,
     st.one_of(
-        st.builds(SessionReady, texts, texts, counts, bigs, bigs),
+        st.builds(SessionReady, texts, texts, counts, bigs, bigs, texts),
         usages,
         st.builds(Queued, counts),
         st.builds(Backpressure, counts),
