@@ -10,11 +10,28 @@ from duologue.training.sample import Turn
 MAX_ASKED_TURNS = 3
 CLOSED_ACTS = {"CONFIRM", "OFFER", "OFFER_INTENT", "REQ_MORE"}
 
+CORPUS_SHARE = 0.5
 _CLOSED = (
     "Shall I go ahead with that?", "Is that right?", "Would you like me to book it?",
     "Do you want to hear more?", "Is there anything else?", "Did I get that right?",
     "Are you still there?", "Would tomorrow work for you?", "Do you have an account with us?",
     "Should I send you the details?", "Was that the first one?", "Can you hear me well?",
+    "Have you tried to restart it?", "Are you happy for me to open your account?",
+    "Is this the number we should ring?", "Do you live at that address?", "Is it urgent?",
+    "And it worked before the storm?", "Are you sitting in front of it now?",
+    "Would a voucher be all right?", "So that's one adult and two children?",
+    "Do you mind if I check that with a colleague?", "Were you at home that day?",
+    "May I note down your number?", "Is anybody hurt?", "Have you been here before?",
+    "Do you see the green light?", "Should I read it out again?", "You paid by card?",
+    "Is the kitchen light the one you mean?", "Did you take your tablets today?",
+    "Then you'd like to cancel it?", "Is breakfast to be included?", "Do you know the way?",
+    "Shall we try the next exercise?", "Would you rather speak to somebody in sales?",
+    "You're coming by car, aren't you?", "Has it happened before?", "Do you need a receipt?",
+    "Can you walk on it?", "Is it for the whole family?", "Are there any allergies?",
+    "Will you be there in person?", "Could it have been the neighbours?", "Is the door closed?",
+    "Did they say when?", "Would you say it's getting worse?", "Shall I turn it off?",
+    "Do you want a window seat?", "And that's under your own name?", "Does that make sense?",
+    "Is it still raining there?", "Have you got a pen?", "Should it repeat every week?",
 )  # fmt: skip
 _FOR_SLOT = {
     "date": ("What day would you like?", "For which date?", "When would that be?",
@@ -57,7 +74,7 @@ class Questions:
 
     def closed(self, rng: Random) -> tuple[Turn, ...]:
         """Turns that end with a question that yes and no would answer."""
-        if self.closed_turns and rng.random() < 0.7:
+        if self.closed_turns and rng.random() < CORPUS_SHARE:
             return rng.choice(self.closed_turns)
         return (Turn("assistant", rng.choice(_CLOSED)),)
 

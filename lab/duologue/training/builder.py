@@ -25,20 +25,23 @@ from duologue.training.sample import Sample, Turn, normalised
 from duologue.training.styles import FILLERS, as_heard, as_written
 
 MAX_TRIES_PER_SAMPLE = 40
-ANSWERS = ("backchannel", "thanks", "agreement")
+ANSWERS = ("backchannel", "thanks", "agreement", "retraction")
 """Behind a question of the assistant's, these would be answers to it."""
 
-KEPT_IN_CONTEXT = ("spoken_answer", "go_on")
-"""Out of their context, these would be something else."""
+KEPT_IN_CONTEXT = ("spoken_answer", "go_on", "whole_number", "number_group")
+"""Out of their context, these would be something else, or anything."""
 
 MAX_SAME_WORDS = 8
-"""How often the same words may occur, each time in another style or context."""
+"""How often the same words may occur in a category, each time in another style or context ..."""
+MAX_SAME_FEW_WORDS = 40
+FEW_WORDS = 3
+"""... and how often so few: what "yes" or "why" means, only its context tells."""
 
 NUM_KNOWN_DRAWS = 5000
 MIN_WORDS_OUT_OF_CONTEXT = 5
 SELF_CONTAINED = (
     "hold", "backchannel", "thanks", "filled_pause", "query", "short_query", "statement",
-    "follow_up", "interruption", "agreement", "correction",
+    "follow_up", "interruption", "agreement", "correction", "retraction",
 )  # fmt: skip
 
 SHARES = (
@@ -82,7 +85,7 @@ class SplitBuilder:
         self._forbidden = frozenset(forbidden)
         self.material = Material.of(corpora, self.phrases)
         self._known = self._complete_texts()
-        self._words_seen: Counter[str] = Counter()
+        self._words_seen: Counter[tuple[str, str]] = Counter()
         self._rows_seen: set[tuple[object, ...]] = set()
         self._spoken: list[Piece] = []
         self._asked: list[tuple[Turn, ...]] = []
@@ -127,16 +130,18 @@ class SplitBuilder:
 
     def _is_new(self, sample: Sample) -> bool:
         words = normalised(sample.text)
+        most = MAX_SAME_FEW_WORDS if len(words.split()) <= FEW_WORDS else MAX_SAME_WORDS
+        said = (sample.category, words)
         row = (sample.text, sample.context, sample.speaking)
         if (
             not (words or sample.category == "vocal_tic")
             or row in self._rows_seen
-            or self._words_seen[words] >= MAX_SAME_WORDS
+            or self._words_seen[said] >= most
             or words in self._forbidden
         ):
             return False
         self._rows_seen.add(row)
-        self._words_seen[words] += 1
+        self._words_seen[said] += 1
         return True
 
     def _draws(self) -> dict[str, Callable[[Random], Sample | None]]:

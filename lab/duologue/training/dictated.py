@@ -34,7 +34,31 @@ _SPELLING_QUESTIONS = (
 )  # fmt: skip
 _SEPARATORS = (" ", " ", " ", ", ", "-", "-", ". ")
 FIGURES_SHARE = 0.3
-SPELLED_SHARE = 0.3
+SPELLED_SHARE = 0.25
+CODED_SHARE = 0.2
+COUNTED_SHARE = 0.3
+
+# Letters and digits in turn: A for a letter, 0 for a digit.
+_CODES = {
+    ("What's the postcode?", "And your postcode, please?", "Can you tell me the postcode there?"):
+        ("AA00AA", "A000AA", "AA000AA", "A00AA", "AA0A0AA"),
+    ("What's on the number plate?", "May I have the registration of the car?"):
+        ("AA00AAA", "A000AAA", "AAA0000"),
+    ("What's the flight number?", "Which flight is it?"): ("AA0000",),
+    ("What's the booking code? Six letters or figures.", "And the six character code?"):
+        ("AAA000", "A0AA0A", "AAAAAA", "00AAA0"),
+}  # fmt: skip
+_LETTERS = "abcdefghjklmnoprstuvwxyz"
+_COUNTS = {
+    3: "three", 4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight", 9: "nine", 10: "ten",
+    11: "eleven", 12: "twelve", 13: "thirteen", 14: "fourteen", 15: "fifteen", 16: "sixteen",
+}  # fmt: skip
+_COUNTED_QUESTIONS = (
+    "Please read me the {count} digits on the label.", "What are the {count} digits?",
+    "May I have the {count} digit number?", "It's a number of {count} digits; what is it?",
+    "And the reference? It's {count} digits long.", "Your {count} digit policy number, please?",
+    "Can you tell me the contract number, all {count} digits?",
+)  # fmt: skip
 
 _KINDS = (
     _Kind(
@@ -89,7 +113,11 @@ def begun_number(category: str) -> Draw:
 
 def _drawing(label: State, category: str) -> Draw:
     def draw(rng: Random) -> Piece:
-        said = _spelled if rng.random() < SPELLED_SHARE else _dictated
+        chance = rng.random()
+        if chance < SPELLED_SHARE:
+            said = _spelled
+        else:
+            said = _coded if chance < SPELLED_SHARE + CODED_SHARE else _dictated
         question, text = said(rng, is_whole=label is State.QUERY)
         context = (Turn("assistant", question),)
         return Piece(rng.choice(_OPENINGS) + text, label, category, SOURCE, context, False)
@@ -99,12 +127,38 @@ def _drawing(label: State, category: str) -> Draw:
 
 def _dictated(rng: Random, *, is_whole: bool) -> tuple[str, str]:
     """A question and digits in groups, in words or in figures."""
-    kind = rng.choice([kind for kind in _KINDS if is_whole or max(map(len, kind.groups)) > 1])
+    kinds = [kind for kind in _KINDS if is_whole or max(map(len, kind.groups)) > 1]
+    kind = _counted(rng) if rng.random() < COUNTED_SHARE else rng.choice(kinds)
     groups = rng.choice([groups for groups in kind.groups if is_whole or len(groups) > 1])
     count = len(groups) if is_whole else rng.randrange(1, len(groups))
     say = _figures if rng.random() < FIGURES_SHARE else _words
     said = [say(length, rng) for length in groups[:count]]
     return rng.choice(kind.questions), rng.choice((" ", " ", ", ")).join(said)
+
+
+def _counted(rng: Random) -> _Kind:
+    """A number of which the question says how many digits it has."""
+    count = rng.choice(sorted(_COUNTS))
+    groups, left = [], count
+    while left:
+        # Never one group for all of it: somebody who stops within has to stop between two.
+        groups.append(rng.randint(1, min(left, 4, count - 1)))
+        left -= groups[-1]
+    question = rng.choice(_COUNTED_QUESTIONS).format(count=_COUNTS[count])
+    return _Kind((question,), (tuple(groups),))
+
+
+def _coded(rng: Random, *, is_whole: bool) -> tuple[str, str]:
+    """A question and a code of letters and digits, to its end or to before its last sign."""
+    questions = rng.choice(list(_CODES))
+    pattern = rng.choice(_CODES[questions])
+    said = pattern if is_whole else pattern[: rng.randrange(1, len(pattern))]
+    is_figures = rng.random() < FIGURES_SHARE
+    signs = [
+        rng.choice(_LETTERS) if sign == "A" else (_figures if is_figures else _words)(1, rng)
+        for sign in said
+    ]
+    return rng.choice(questions), " ".join(signs)
 
 
 def _spelled(rng: Random, *, is_whole: bool) -> tuple[str, str]:

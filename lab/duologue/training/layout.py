@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 from duologue.text.chat import ChatFormat
+from duologue.text.normal_form import normal_form
 from duologue.text.tokenizer import Tokenizer
 from duologue.training.sample import Sample, Turn
 
@@ -40,8 +41,10 @@ class Layout:
         return [*opening, *self._turns(sample.context)]
 
     def utterance(self, sample: Sample) -> list[int]:
-        """The input channel: the header of a user's turn and the text so far."""
-        return [*self.chat.user_header, *self.tokenizer.encode(sample.text)]
+        """The input channel: the header of a user's turn and the text so far, as a session has it
+        read.
+        """
+        return [*self.chat.user_header, *self.tokenizer.encode(normal_form(sample.text))]
 
     def _turns(self, turns: Sequence[Turn]) -> list[int]:
         chat, laid_out = self.chat, list[int]()

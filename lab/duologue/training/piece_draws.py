@@ -29,19 +29,27 @@ from duologue.training.talk_pieces import talk_pieces
 BETWEEN = "~"
 OPENING_IN_FRONT_SHARE = 0.4
 BEHIND_TOLD_SHARE = 0.65
-NUMBERS_AMONG_SHORT_ANSWERS = 0.35
+ACCEPTANCE_SHARE = 0.35
+ACKNOWLEDGED_SHARE = 0.4
 
 # How much of a category is composed where there is real material too.
 COMPOSED_SHARES: Mapping[str, float] = {
     "statement": 1.0, "backchannel": 0.35, "thanks": 0.4, "agreement": 0.8, "filled_pause": 0.6,
     "background": 0.25, "aside": 0.75, "hold": 0.97, "correction": 0.5, "follow_up": 0.5,
-    "short_query": 0.5, "spoken_answer": 0.0,
+    "short_query": 0.65, "spoken_answer": 0.0,
 }  # fmt: skip
 
 GREETINGS = (
     "Hi", "Hello", "Hi there", "Good morning", "Good evening", "Excuse me", "Hey", "Thanks",
     "Great", "Ok great", "Sounds good", "Perfect, thank you", "Good afternoon",
     "Sorry to bother you",
+)  # fmt: skip
+ACKNOWLEDGED = (
+    "Okay.", "Sure, take your time.", "All right, I'm waiting.", "I'll be here.", "Certainly.",
+    "Tell me when I may go on.", "Fine, just say the word.", "Yes.", "I'll be quiet.",
+)  # fmt: skip
+COMPOSED_NON_QUERIES = (
+    "backchannel", "thanks", "filled_pause", "vocal_tic", "background", "aside", "retraction",
 )  # fmt: skip
 _READERS = (
     query_pieces, dialogue_pieces, meeting_pieces, sentence_pieces, service_pieces, talk_pieces,
@@ -81,10 +89,11 @@ class Material:
             "agreement_answer": self._agreement_answer(),
             "go_on": self._go_on(),
             "agreement": self._agreement(),
+            "whole_number": whole_number("whole_number"),
             "number_group": begun_number("number_group"),
             "hold": composed(phrases["hold"], State.HOLD, "hold"),
         }
-        for name in ("backchannel", "thanks", "filled_pause", "vocal_tic", "background", "aside"):
+        for name in COMPOSED_NON_QUERIES:
             composing[name] = composed(phrases[name], State.NON_QUERY, name)
         draws = {
             name: self._mixed(name, composing.get(name)) for name in {*composing, *self.pieces}
@@ -118,12 +127,10 @@ class Material:
         return draw
 
     def _short_answer(self) -> Draw:
-        """A question and its answer from one template, or a number that was asked for."""
-        phrases, number = self.phrases["answer"], whole_number("short_answer")
+        """A question and its answer from one template."""
+        phrases = self.phrases["answer"]
 
         def draw(rng: Random) -> Piece:
-            if rng.random() < NUMBERS_AMONG_SHORT_ANSWERS:
-                return number(rng)
             question, _, text = phrases.draw(rng).partition(BETWEEN)
             context = (Turn("assistant", question.strip()),)
             return Piece(text.strip(), State.QUERY, "short_answer", "composed", context, False)
@@ -142,12 +149,12 @@ class Material:
         return draw
 
     def _agreement_answer(self) -> Draw:
-        """The words of an agreement, behind a question that they answer."""
-        phrases = self.phrases["agreement"]
+        """The words of an agreement, or such as only accept or refuse, behind their question."""
+        agreement, acceptance = self.phrases["agreement"], self.phrases["acceptance"]
 
         def draw(rng: Random) -> Piece:
             context = self.questions.closed(rng)
-            text = phrases.draw(rng)
+            text = (acceptance if rng.random() < ACCEPTANCE_SHARE else agreement).draw(rng)
             return Piece(text, State.QUERY, "agreement_answer", "composed", context, False)
 
         return draw
@@ -158,6 +165,8 @@ class Material:
 
         def draw(rng: Random) -> Piece:
             context = (*self.contexts.past_turns(rng), Turn("user", hold.draw(rng)))
+            if rng.random() < ACKNOWLEDGED_SHARE:
+                context = (*context, Turn("assistant", rng.choice(ACKNOWLEDGED)))
             return Piece(phrases.draw(rng), State.QUERY, "go_on", "composed", context, False)
 
         return draw

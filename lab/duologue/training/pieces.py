@@ -18,8 +18,8 @@ from duologue.training.sample import Turn, normalised, word_set
 MAX_CONTEXT_TURNS = 3
 PHRASES = (
     "hold", "backchannel", "thanks", "filled_pause", "vocal_tic", "aside", "background", "query",
-    "short_query", "statement", "follow_up", "interruption", "answer", "agreement", "correction",
-    "go_on", "told",
+    "short_query", "statement", "follow_up", "interruption", "answer", "agreement", "acceptance",
+    "correction", "retraction", "go_on", "told",
 )  # fmt: skip
 SILENCING = ("stop talking", "quiet", "don't say", "be silent", "shut up", "please stop")
 REQUEST_ACTS = {"INFORM_INTENT"}

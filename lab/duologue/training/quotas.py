@@ -7,14 +7,14 @@ from duologue.states import State
 # category: share of the data set. Each label's categories sum to what the label gets.
 QUOTAS: Mapping[str, float] = {
     # query, 0.440
-    "service_query": 0.060, "spoken_command": 0.035, "task_request": 0.024, "answer": 0.036,
-    "spoken_answer": 0.016, "short_answer": 0.042, "agreement_answer": 0.018, "follow_up": 0.023,
-    "correction": 0.020, "interruption": 0.023, "open_request": 0.028, "short_query": 0.026,
-    "statement": 0.036, "two_sentences": 0.006, "spoken_question": 0.020,
-    "repaired_question": 0.015, "go_on": 0.012,
+    "service_query": 0.040, "spoken_command": 0.035, "task_request": 0.020, "answer": 0.034,
+    "spoken_answer": 0.020, "short_answer": 0.030, "whole_number": 0.018, "agreement_answer": 0.030,
+    "follow_up": 0.020, "correction": 0.024, "interruption": 0.020, "open_request": 0.022,
+    "short_query": 0.034, "statement": 0.040, "two_sentences": 0.006, "spoken_question": 0.018,
+    "repaired_question": 0.015, "go_on": 0.014,
     # non_query, 0.235
-    "backchannel": 0.046, "thanks": 0.021, "agreement": 0.028, "filled_pause": 0.010,
-    "vocal_tic": 0.020, "background": 0.060, "aside": 0.050,
+    "backchannel": 0.044, "thanks": 0.019, "agreement": 0.028, "filled_pause": 0.010,
+    "vocal_tic": 0.020, "background": 0.050, "aside": 0.050, "retraction": 0.014,
     # incomplete, 0.235
     "cut_after_word": 0.140, "cut_inside_word": 0.022, "break_off": 0.030, "hesitation": 0.021,
     "number_group": 0.022,
@@ -30,14 +30,15 @@ CUT_WEIGHTS: Mapping[str, int] = {
     "thanks": 1, "two_sentences": 3, "spoken_question": 8,
 }  # fmt: skip
 
-BOUND_TO_CONTEXT = frozenset(("answer", "spoken_answer", "short_answer"))
+BOUND_TO_CONTEXT = frozenset(("answer", "spoken_answer", "short_answer", "whole_number"))
 """Whole only behind the question that they answer: elsewhere the same words may be a beginning."""
 
 BEHIND_QUESTIONS = frozenset(("hold", "aside", "background", "filled_pause", "vocal_tic"))
 """What people also say instead of an answer."""
 
 _LABELS: Mapping[State, str] = {
-    State.NON_QUERY: "backchannel thanks agreement filled_pause vocal_tic background aside",
+    State.NON_QUERY: """backchannel thanks agreement filled_pause vocal_tic background aside
+        retraction""",
     State.INCOMPLETE: "cut_after_word cut_inside_word break_off hesitation number_group",
     State.HOLD: "hold",
 }

@@ -4,8 +4,8 @@ The row of its end carries the sample's label. Behind every earlier word of a qu
 was unfinished: that is an example for free, in the very forward that reads the end. The doubtful
 beginnings, which could pass for whole queries, teach nothing.
 
-Behind the end follows, as a rule, a *trail*, which changes nothing about it: a blank, a comma, a
-filler, the last word once more. Its last row carries the label too.
+Behind the end follows, as a rule, a *trail*, which changes nothing about it: a filler, dots, the
+last word once more. Its last row carries the label too.
 """
 
 from collections.abc import Sequence, Set
@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from duologue.states import State
+from duologue.text.normal_form import normal_form
 from duologue.text.tokenizer import Tokenizer
 from duologue.training.cuts import cut_at, word_ends
 from duologue.training.layout import Layout
@@ -32,8 +33,7 @@ WITHIN: dict[State, frozenset[State]] = {
 """What the beginning of an utterance may be called, by the label of the whole."""
 
 
-TRAILS = (" ", ",", ",", " uh", " um", ", uh", "...", " er")
-"""A comma twice: of these it changes the most decisions."""
+TRAILS = (" uh", " uh", " um", ", uh", "...", " er")
 NO_TRAIL_SHARE = 0.15
 DOUBLED_WORD_SHARE = 0.15
 
@@ -80,15 +80,15 @@ def taught(
 
     A trail whose tokens would melt into the sample's own is left out.
     """
-    tokens = tuple(layout.utterance(sample))
+    text, tokens = normal_form(sample.text), tuple(layout.utterance(sample))
     header = len(layout.chat.user_header)
     right = frozenset({sample.label})
     lessons = [
         Lesson(header + count - 1, WITHIN[sample.label], Place.WITHIN)
-        for count in _earlier_ends(layout.tokenizer, sample.text, tokens[header:], known)
+        for count in _earlier_ends(layout.tokenizer, text, tokens[header:], known)
     ]
     lessons.append(Lesson(len(tokens) - 1, right, Place.END))
-    trailed = (*tokens[:header], *layout.tokenizer.encode(sample.text + trail))
+    trailed = (*tokens[:header], *layout.tokenizer.encode(text + trail))
     if len(trailed) > len(tokens) and trailed[: len(tokens)] == tokens:
         tokens = trailed
         lessons.append(Lesson(len(tokens) - 1, right, Place.TRAIL))
@@ -108,8 +108,8 @@ def trail_of(sample: Sample) -> str:
 
 
 def _fits(text: str, trail: str) -> bool:
-    """Whether anybody would write it so: no comma behind a mark, one blank at most."""
-    return text[-1].isalnum() or (trail[0] == " " and text[-1] != " ")
+    """Whether anybody would write it so: no comma or dots behind a mark."""
+    return text[-1].isalnum() or trail[0] == " "
 
 
 def _earlier_ends(

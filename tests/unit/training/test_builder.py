@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from duologue.errors import InvalidInput
 from duologue.states import State
 from duologue.training.builder import (
+    FEW_WORDS,
+    MAX_SAME_FEW_WORDS,
     MAX_SAME_WORDS,
     MIN_LEAK_WORDS,
     MIN_WORDS_OUT_OF_CONTEXT,
@@ -91,7 +93,32 @@ def test_the_same_seed_gives_the_same_rows_and_another_seed_others(source: Path)
 def test_no_row_occurs_twice(splits: dict[Split, list[Sample]]) -> None:
     for samples in splits.values():
         assert len({(s.text, s.context, s.speaking) for s in samples}) == len(samples)
-        assert max(Counter(normalised(s.text) for s in samples).values()) <= MAX_SAME_WORDS
+        same = Counter((s.category, normalised(s.text)) for s in samples)
+        for (_, words), number in same.items():
+            few = len(words.split()) <= FEW_WORDS
+            assert number <= (MAX_SAME_FEW_WORDS if few else MAX_SAME_WORDS), words
+
+
+def test_what_a_few_words_mean_only_their_context_tells(
+    splits: dict[Split, list[Sample]],
+) -> None:
+    """The cap on the same words is a category's own: backchannels take no "yes" from answers."""
+    labels: dict[str, set[State]] = {}
+    for sample in splits["train"]:
+        labels.setdefault(normalised(sample.text), set()).add(sample.label)
+    both = {words for words, found in labels.items() if {State.QUERY, State.NON_QUERY} <= found}
+    assert both & {"yes", "no", "yeah", "okay", "right", "sure"}
+
+
+def test_a_number_stands_behind_its_question_and_a_retraction_behind_none(
+    splits: dict[Split, list[Sample]],
+) -> None:
+    for sample in splits["train"]:
+        if sample.category in ("whole_number", "number_group"):
+            assert sample.context[-1].role == "assistant"
+        if sample.category == "retraction" and not sample.speaking and sample.context:
+            last = sample.context[-1]
+            assert (last.role, last.text[-1]) != ("assistant", "?")
 
 
 def test_no_validation_text_is_trained_on(splits: dict[Split, list[Sample]]) -> None:

@@ -76,7 +76,16 @@ def test_allowed_states_are_columns(loaded: LoadedModel) -> None:
     assert columns[-1, list(State).index(State.HOLD)]
 
 
-@pytest.mark.parametrize("trail", [",", " uh", "...", " far"])
+def test_training_reads_what_a_session_reads(loaded: LoadedModel) -> None:
+    layout = Layout(loaded.chat, loaded.tokenizer)
+    plain = Sample("is the capital of france far", State.QUERY)
+    for text in ("IS THE CAPITAL OF FRANCE FAR", "is the capital of france far,"):
+        other = Sample(text, State.QUERY)
+        assert layout.utterance(other) == layout.utterance(plain)
+        assert taught(layout, other, "be brief", KNOWN) == taught(layout, plain, "be brief", KNOWN)
+
+
+@pytest.mark.parametrize("trail", [", uh", " uh", "...", " far"])
 def test_behind_the_end_a_trail_changes_nothing(loaded: LoadedModel, trail: str) -> None:
     layout = Layout(loaded.chat, loaded.tokenizer)
     sample = Sample("is the capital of france far", State.QUERY)
