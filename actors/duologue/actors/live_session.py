@@ -7,10 +7,10 @@ from typing import Self
 
 from duologue.actors.event_cursor import EventCursor
 from duologue.actors.journal_writer import JournalWriter
+from duologue.actors.recalled_session import RecalledSession
 from duologue.actors.seat_keeper import SeatKeeper
 from duologue.actors.text_permission import mind_texts
 from duologue.actors.token_portions import portion_for
-from duologue.actors.words_at import words_at
 from duologue.background import Background
 from duologue.clock import Clock, TickClock
 from duologue.cluster_status import BatcherStatus
@@ -35,16 +35,12 @@ from duologue.hosting.actions import (
     Write,
 )
 from duologue.hosting.host import Host
-from duologue.hosting.placement import seats_in_order
 from duologue.hosting.ration import FREE_TOKENS, Ration
 from duologue.lane.slices import SliceResult
 from duologue.peers import IN_CLEAR, Peers
-from duologue.session.chronicle import Checkpoint, Chronicle
-from duologue.session.setup import SessionSetup
 from duologue.session_lease import Lease
 from duologue.session_record import SessionStatus
 from duologue.settings import Settings
-from duologue.store.journal import StoredJournal
 from duologue.store.store import Store
 from duologue.telemetry import names
 from duologue.telemetry.decision_rules import DecisionRules
@@ -52,9 +48,6 @@ from duologue.telemetry.session_spans import SessionSpans
 from duologue.telemetry.session_trace import SessionTrace
 from duologue.telemetry.tracing import Tracing
 from duologue.v1 import session_pb2 as pb
-from duologue.wire.checkpoints import checkpoint_from_bytes
-from duologue.wire.journal import entry_from_bytes
-from duologue.wire.sessions import config_from_bytes
 
 log = logging.getLogger(__name__)
 
@@ -116,66 +109,41 @@ class LiveSession:
         that makes no sense.
         """
         began_ms = clock.now_ms()
-        key = lease.tenant_id, lease.session_id
-        record, kept, batchers, tenant = await asyncio.gather(
-            store.require_session(*key), store.read(*key), store.batchers(), store.tenant(key[0])
-        )
+        recalled = await RecalledSession.read(lease, store, settings, node_id, peers)
         trace = None
         if tracing is not None:
             trace = SessionTrace(tracing, lease.session_id, lease.tenant_id, lease.epoch)
-        default = settings.sessions.default_output_tokens_per_minute
-        is_limited = bool(default or (tenant and tenant.output_tokens_per_minute))
-        records_text = tenant is not None and tenant.records_text
-        config = config_from_bytes(record.config)
-        checkpoint = None if kept.checkpoint is None else checkpoint_from_bytes(kept.checkpoint)
-        if checkpoint is None:
-            model = config.model_name(settings.model.name)
-        else:
-            model = checkpoint.state.terms.model
-        choices = seats_in_order(batchers, node_id, model=model)
-        if not choices:
-            of_it = f" of the model {model}" if model else ""
-            raise CapacityExceeded(f"no batching actor{of_it} is there that could seat a session")
-        described, words = await words_at(choices, checkpoint, peers)
-        if checkpoint is None:
-            setup = words.setup(settings, config)
-        else:  # whatever the settings are today
-            setup = words.under(checkpoint.state.terms)
-        chronicle = _recalled(lease, setup, checkpoint, kept, settings)
-        rules = DecisionRules.of(chronicle.session.setup)
+        records_text, rules = recalled.records_text, DecisionRules.of(recalled.setup)
         spans = SessionSpans(trace, records_text=records_text, rules=rules) if trace else None
         host = Host(
-            chronicle,
+            recalled.chronicle,
             TickClock(0.0, settings.decoding.tick_ms),
             settings.sessions,
             clock.now_ms(),
             observer=spans,
-            ration=Ration(0 if is_limited else FREE_TOKENS),
+            ration=Ration(0 if recalled.is_limited(settings) else FREE_TOKENS),
         )
         session = cls(host, lease, store, clock, on_end, trace)
-        session._tokens_per_minute = default
-        traceparent = "" if trace is None else trace.traceparent
+        session._tokens_per_minute = settings.sessions.default_output_tokens_per_minute
         session._seats = SeatKeeper(
             store,
             lease,
             node_id,
             session,
-            model=model,
-            words_digest=words.words_digest,
-            traceparent=traceparent,
-            described=described,
+            model=recalled.model,
+            words_digest=recalled.words_digest,
+            traceparent="" if trace is None else trace.traceparent,
+            described=recalled.described,
             peers=peers,
-            max_tenant_cells=(tenant and tenant.max_cells)
-            or settings.sessions.default_max_cells
-            or 0,
-            weight=1.0 if tenant is None else tenant.weight,
+            max_tenant_cells=recalled.max_cells(settings),
+            weight=recalled.weight,
         )
-        await session._begin(choices)
+        await session._begin(recalled.choices)
         if spans is not None and records_text:
             minding = mind_texts(spans, store.tenant, lease.tenant_id)
             session._background.start(minding, "the permission to record texts")
         if trace is not None:
-            replayed = {names.NUM_RECORDS: len(kept.entries)}
+            replayed = {names.NUM_RECORDS: recalled.num_entries}
             trace.record(names.SESSION_RECOVER, began_ms, clock.now_ms(), replayed)
         session._pump()
         return session
@@ -379,30 +347,6 @@ class LiveSession:
             await self._store.release_lease(self.lease, status)
         except DuologueError as error:  # then it runs out
             log.warning("the lease of %s cannot be released: %s", self.lease.session_id, error)
-
-
-def _recalled(
-    lease: Lease,
-    setup: SessionSetup,
-    checkpoint: Checkpoint | None,
-    kept: StoredJournal,
-    settings: Settings,
-) -> Chronicle:
-    """The session as its journal tells it.
-
-    Raises InvalidInput if that makes no sense, ModelUnavailable if it is another model's.
-    """
-    chronicle = Chronicle.restore(
-        setup,
-        lease.session_id,
-        lease.epoch,
-        checkpoint,
-        recent_events=settings.sessions.recent_events,
-        max_entries=settings.store.journal_entries,
-    )
-    for entry in kept.entries:
-        chronicle.replay(*entry_from_bytes(entry, lease.session_id))
-    return chronicle
 
 
 def _farewell(leave: Leave) -> pb.AttachResponse | None:
