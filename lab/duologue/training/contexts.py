@@ -10,6 +10,9 @@ from duologue.training.sample import Turn
 
 MAX_REPLY_SENTENCES = 2
 TOLD_SHARE = 0.5
+LAST_ALONE_SHARE = 0.35
+"""How often an assistant's turn stands alone, as questions before answers do: the number of turns
+tells no label either."""
 ROWS_PER_CONTEXT = 5
 """How many samples share a context, on the average: what stands before them tells no label."""
 _REPLY_OPENINGS = ("", "", "", "Sure! ", "Of course. ", "Certainly. ", "Yes, ", "Good question. ")
@@ -29,7 +32,8 @@ class Contexts:
     _drawn: dict[str, list[tuple[Turn, ...]]] = field(default_factory=dict)
 
     def past_turns(self, rng: Random, *, asking: bool = True) -> tuple[Turn, ...]:
-        """One or two finished exchanges; not `asking`: the last does not end with a question."""
+        """One or two finished exchanges, or their last turn; not `asking`: that does not end with a
+        question."""
         kind = "asking" if asking else "telling"
         return self._shared(kind, rng, lambda: self._past_turns(rng, asking=asking))
 
@@ -45,8 +49,8 @@ class Contexts:
     def _past_turns(self, rng: Random, *, asking: bool) -> tuple[Turn, ...]:
         turns = self._exchanges(rng)
         if not asking and turns[-1].text.endswith("?"):
-            return (*turns[:-1], Turn("assistant", self.told.draw(rng)))
-        return turns
+            turns = (*turns[:-1], Turn("assistant", self.told.draw(rng)))
+        return turns[-1:] if rng.random() < LAST_ALONE_SHARE else turns
 
     def _exchanges(self, rng: Random) -> tuple[Turn, ...]:
         if self.corpora.dialogues and rng.random() < 0.45:

@@ -20,6 +20,7 @@ from duologue.training.builder import (
     build_splits,
     leaks,
 )
+from duologue.training.contexts import Contexts
 from duologue.training.corpora.folder import read_folder
 from duologue.training.corpora.records import Corpora, MeetingLine, Split
 from duologue.training.cuts import cut_after_word, cut_at, cut_inside_word
@@ -76,6 +77,25 @@ def test_behind_the_question_of_an_answer_stand_holds_and_non_queries_too(
         assert behind[category] >= 0.15 * rows, category
 
 
+def test_behind_a_lone_turn_of_the_assistants_stand_all_labels(
+    splits: dict[Split, list[Sample]],
+) -> None:
+    alone = [s for s in splits["train"] if [turn.role for turn in s.context] == ["assistant"]]
+    told = Counter(s.label for s in alone if not s.context[-1].text.endswith("?"))
+    assert all(told[label] >= 3 for label in State)
+
+
+@pytest.mark.parametrize("asking", [False, True])
+def test_what_was_told_stands_alone_now_and_then(source: Path, asking: bool) -> None:
+    """As a question before its answer does: or else a "yes" behind it would look like one."""
+    corpora, phrases = read_folder(source)["train"], read_phrases(held_out=False)
+    contexts, rng = Contexts(corpora, phrases["query"], phrases["told"]), Random(7)
+    drawn = [contexts.past_turns(rng, asking=asking) for _ in range(600)]
+    assert 100 < sum(len(turns) == 1 for turns in drawn) < 400
+    assert all(turns[-1].role == "assistant" for turns in drawn)
+    assert asking or not any(turns[-1].text.endswith("?") for turns in drawn)
+
+
 def test_a_running_reply_is_never_part_of_the_context(splits: dict[Split, list[Sample]]) -> None:
     speaking = [sample for sample in splits["train"] if sample.speaking]
     assert speaking
@@ -99,12 +119,11 @@ def test_no_row_occurs_twice(splits: dict[Split, list[Sample]]) -> None:
             assert number <= (MAX_SAME_FEW_WORDS if few else MAX_SAME_WORDS), words
 
 
-def test_what_a_few_words_mean_only_their_context_tells(
-    splits: dict[Split, list[Sample]],
-) -> None:
+def test_what_a_few_words_mean_only_their_context_tells(source: Path) -> None:
     """The cap on the same words is a category's own: backchannels take no "yes" from answers."""
+    many, _ = build_splits(read_folder(source), BuildSettings(4000, 200, seed=5))
     labels: dict[str, set[State]] = {}
-    for sample in splits["train"]:
+    for sample in many["train"]:
         labels.setdefault(normalised(sample.text), set()).add(sample.label)
     both = {words for words, found in labels.items() if {State.QUERY, State.NON_QUERY} <= found}
     assert both & {"yes", "no", "yeah", "okay", "right", "sure"}
