@@ -34,6 +34,7 @@ WITHIN: dict[State, frozenset[State]] = {
 
 
 TRAILS = (" uh", " uh", " um", ", uh", "...", " er")
+"""The commonest one twice."""
 NO_TRAIL_SHARE = 0.15
 DOUBLED_WORD_SHARE = 0.15
 
