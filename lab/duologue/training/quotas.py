@@ -6,20 +6,20 @@ from duologue.states import State
 
 # category: share of the data set. Each label's categories sum to what the label gets.
 QUOTAS: Mapping[str, float] = {
-    # query, 0.440
-    "service_query": 0.040, "spoken_command": 0.035, "task_request": 0.020, "answer": 0.034,
-    "spoken_answer": 0.020, "short_answer": 0.032, "whole_number": 0.016, "agreement_answer": 0.030,
-    "follow_up": 0.020, "correction": 0.024, "interruption": 0.020, "open_request": 0.022,
-    "short_query": 0.034, "statement": 0.040, "two_sentences": 0.006, "spoken_question": 0.018,
-    "repaired_question": 0.015, "go_on": 0.014,
-    # non_query, 0.235
-    "backchannel": 0.044, "thanks": 0.021, "agreement": 0.032, "filled_pause": 0.010,
-    "vocal_tic": 0.020, "background": 0.046, "aside": 0.048, "retraction": 0.014,
-    # incomplete, 0.235
-    "cut_after_word": 0.138, "cut_inside_word": 0.022, "break_off": 0.030, "hesitation": 0.021,
-    "number_group": 0.024,
-    # hold, 0.090
-    "hold": 0.090,
+    # query, 0.436
+    "service_query": 0.038, "spoken_command": 0.034, "task_request": 0.018, "answer": 0.034,
+    "spoken_answer": 0.020, "short_answer": 0.032, "whole_number": 0.019, "agreement_answer": 0.030,
+    "follow_up": 0.019, "correction": 0.024, "interruption": 0.020, "open_request": 0.021,
+    "short_query": 0.034, "statement": 0.039, "two_sentences": 0.006, "spoken_question": 0.018,
+    "repaired_question": 0.016, "go_on": 0.014,
+    # non_query, 0.244
+    "backchannel": 0.042, "thanks": 0.022, "agreement": 0.031, "filled_pause": 0.009,
+    "vocal_tic": 0.018, "background": 0.056, "aside": 0.054, "retraction": 0.012,
+    # incomplete, 0.232
+    "cut_after_word": 0.130, "cut_inside_word": 0.020, "break_off": 0.028, "hesitation": 0.020,
+    "number_group": 0.034,
+    # hold, 0.088
+    "hold": 0.088,
 }  # fmt: skip
 
 # What is cut short, and how often: queries above all, in proportion to their own quotas.
