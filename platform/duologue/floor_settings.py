@@ -33,6 +33,8 @@ class FloorSettings:
     """... or of so many of the speaker's word gaps, if that is longer, or the query likely ..."""
     confirm_slow_ms: int = 1_500
     """... but of no more than this, however slowly they speak."""
+    confirm_first_word_ms: int = 1_000
+    """Behind a single word of somebody whose pace nobody knows yet, a pause of at least this."""
     confirm_soon_above: float = 0.7
     """From this probability on it is likely."""
     confirm_final_scale: float = 0.6
@@ -54,6 +56,7 @@ class FloorSettings:
         check_number("floor.confirm_word_gaps", self.confirm_word_gaps, 0.0, 20.0)
         check_range("floor.confirm_after_ms", self.confirm_after_ms, 0, 60_000)
         check_range("floor.confirm_slow_ms", self.confirm_slow_ms, 0, 60_000)
+        check_range("floor.confirm_first_word_ms", self.confirm_first_word_ms, 0, 60_000)
         check_number("floor.confirm_final_scale", self.confirm_final_scale, 0.0, 1.0)
         check_range("floor.held_reply_tokens", self.held_reply_tokens, 1, 4_096)
         check_range("floor.late_ack_ms", self.late_ack_ms, 0, 60_000)

@@ -31,6 +31,8 @@ class Silence:
     """Whether a segment ended with it."""
     word_gap_ms: float = USUAL_WORD_GAP_MS
     """Between two words of this speaker, on average."""
+    knows_pace: bool = False
+    """Whether there was such a gap; before, the average is a guess."""
     last_gap_ms: float = 0.0
     """Between the last two words, unless that was a pause."""
     num_words: int = 0
@@ -114,6 +116,8 @@ class Silence:
         if probability < floor.confirm_soon_above:
             pause_ms = max(pause_ms, floor.confirm_after_ms)
         pause_ms = min(pause_ms, max(floor.confirm_slow_ms, floor.confirm_after_ms))
+        if not self.knows_pace and len(text.split()) == 1:
+            pause_ms = max(pause_ms, floor.confirm_first_word_ms)
         pause_ms *= floor.confirm_final_scale if self.is_segment_over else 1.0
         match self._ending(text, terms):
             case Ending.OPEN:
@@ -161,5 +165,5 @@ class Silence:
         gap_ms = now_ms - self.since_ms
         if num_new_words > 0 and self.num_words > 0 and gap_ms <= MAX_WORD_GAP_MS:
             gap_ms /= num_new_words
-            self.last_gap_ms = gap_ms
+            self.last_gap_ms, self.knows_pace = gap_ms, True
             self.word_gap_ms += GAP_WEIGHT * (gap_ms - self.word_gap_ms)

@@ -31,15 +31,17 @@ def checkpoint_to_bytes(checkpoint: Checkpoint) -> bytes:
     ).SerializeToString()
 
 
-def _with_slow_pause(session: str) -> str:
-    """A session that was begun before slow speakers were given longer keeps the pause of then."""
-    if '"confirm_slow_ms"' in session:
+def _with_pauses_of_then(session: str) -> str:
+    """A session that was begun before slow speakers, and those whose pace nobody knows, were given
+    longer keeps the pauses of then."""
+    if all(f'"{name}"' in session for name in ("confirm_slow_ms", "confirm_first_word_ms")):
         return session
     try:
         state = json.loads(session)
         floor = state["terms"]["floor"]
-        floor["confirm_slow_ms"] = floor["confirm_after_ms"]
-    except (ValueError, TypeError, KeyError):
+        floor.setdefault("confirm_slow_ms", floor["confirm_after_ms"])
+        floor.setdefault("confirm_first_word_ms", 0)
+    except (ValueError, TypeError, KeyError, AttributeError):
         return session  # which validation refuses with its reason
     return json.dumps(state)
 
@@ -50,7 +52,7 @@ def checkpoint_from_bytes(data: bytes) -> Checkpoint:
     parse(message, data, "checkpoint")
     check_version("a checkpoint", message.version)
     try:
-        state = _STATES.validate_json(_with_slow_pause(message.session))
+        state = _STATES.validate_json(_with_pauses_of_then(message.session))
     except ValidationError as error:
         raise InvalidInput(
             f"must be the JSON of a session's state: {error}", field="session"

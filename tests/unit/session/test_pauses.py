@@ -9,7 +9,11 @@ from duologue.session.terms import Terms
 TEXT = "the blue one"
 TERMS = Terms(
     floor=FloorSettings(
-        confirm_word_gaps=2.0, confirm_after_ms=600, confirm_final_scale=0.5, confirm_slow_ms=1_500
+        confirm_word_gaps=2.0,
+        confirm_after_ms=600,
+        confirm_final_scale=0.5,
+        confirm_slow_ms=1_500,
+        confirm_first_word_ms=1_000,
     ),
     listening=ListeningSettings(open_after_ms=1200, dictation_after_ms=2200),
 )
@@ -49,6 +53,23 @@ def test_the_last_gap_counts_where_it_is_longer_than_the_average() -> None:
     assert silence.confirms_at_ms(TEXT, TERMS) < 1700 + 1400, "the next utterance begins anew"
 
 
+def test_a_single_word_is_waited_behind_until_the_speakers_pace_is_known() -> None:
+    silence = Silence(word_gap_ms=200)
+    heard(silence, 1000, "yes")
+    assert silence.confirms_at_ms("yes", TERMS) == 2000
+    heard(silence, 1200, "yes please")
+    assert silence.confirms_at_ms("yes please", TERMS) == 1600
+    silence.decided(has_rest=False)
+    heard(silence, 9000, "why")
+    assert silence.confirms_at_ms("why", TERMS) == 9400, "the pace was heard before"
+
+
+def test_several_words_at_once_need_no_pace() -> None:
+    silence = Silence(word_gap_ms=200)
+    heard(silence, 1000)
+    assert silence.confirms_at_ms(TEXT, TERMS) == 1400
+
+
 def test_the_end_of_a_segment_shortens_the_pause() -> None:
     silence = Silence(word_gap_ms=200)
     silence.heard(TEXT, 1000, is_final=True)
@@ -59,7 +80,7 @@ def test_the_end_of_a_segment_shortens_the_pause() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "pause_ms"), [("I'd like to, um", 1200), ("it is 0 1 7 2", 2200), ("really?", 400)]
+    ("text", "pause_ms"), [("I'd like to, um", 1200), ("it is 0 1 7 2", 2200), ("is it?", 400)]
 )
 def test_the_pause_is_longer_where_more_is_to_come(text: str, pause_ms: float) -> None:
     silence = Silence(word_gap_ms=200)

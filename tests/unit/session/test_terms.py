@@ -127,14 +127,15 @@ def test_a_session_goes_on_with_its_own_words_only(has_checkpoint: bool) -> None
     assert kept.state.terms.words_digest == stage.first_setup.words_digest
 
 
-def test_a_session_of_before_keeps_the_pause_that_slow_speakers_had_then() -> None:
+def test_a_session_of_before_keeps_the_pauses_of_then() -> None:
     stage = conversation()
     stage.keep_checkpoint()
     assert stage.checkpoint is not None
     message = journal_pb2.Checkpoint.FromString(stage.checkpoint)
     state = json.loads(message.session)
     floor = state["terms"]["floor"]
-    del floor["confirm_slow_ms"]
+    del floor["confirm_slow_ms"], floor["confirm_first_word_ms"]
     message.session = json.dumps(state)
     kept = checkpoint_from_bytes(message.SerializeToString()).state.terms.floor
     assert kept.confirm_slow_ms == kept.confirm_after_ms == floor["confirm_after_ms"]
+    assert kept.confirm_first_word_ms == 0
