@@ -4,56 +4,27 @@
     python -m benchmarks.judged_rows final --out final.jsonl --against ./states
 
 `judged/development` and `judged/final` hold utterances that were written for this, by different
-writers, without a look at the phrase grammars or at each other. They are never to be trained on;
-`--against` leaves out what the training rows of a data set have, too. A file is read so:
-
-    == query answer                                 a label and a category
-    C: U: I need a cab | A: Where are you?          the turns before the rows that follow
-    - in front of the library                       a row
-    C: U: How do plants drink? | speaking           a reply to that is under way
-    C: alone                                        nothing stands before
-
-Half of the rows are written as recognised speech: without case and marks, numbers in words.
+writers, without a look at the phrase grammars or at each other, in the form that
+`duologue.training.written` reads. They are never to be trained on; `--against` leaves out what the
+training rows of a data set have, too. Half of the rows are written as recognised speech: without
+case and marks, numbers in words.
 """
 
 import argparse
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from random import Random
 
-from duologue.errors import InvalidInput
-from duologue.states import State
 from duologue.training.builder import MIN_LEAK_WORDS
-from duologue.training.sample import Role, Sample, Turn, normalised, read_samples, write_samples
+from duologue.training.sample import Sample, normalised, read_samples, write_samples
 from duologue.training.styles import as_heard
+from duologue.training.written import written_rows
 
 FOLDER = Path(__file__).with_name("judged")
 FINAL = "final"
 SETS = ("development", FINAL)
-_ROLES: dict[str, Role] = {"U:": "user", "A:": "assistant"}
-
-
-def written_rows(lines: Iterable[str]) -> Iterator[Sample]:
-    """The rows of one file as their writers wrote them."""
-    label, category = State.QUERY, ""
-    context: tuple[Turn, ...] = ()
-    speaking = False
-    for number, line in enumerate(lines, start=1):
-        kind, _, rest = line.strip().partition(" ")
-        match kind:
-            case "":
-                continue
-            case "==":
-                name, _, category = rest.partition(" ")
-                label, context, speaking = State(name), (), False
-            case "C:":
-                context, speaking = _situation(rest, number)
-            case "-":
-                yield Sample(rest.strip(), label, category, context, speaking)
-            case _:
-                raise InvalidInput(f"line {number}: begins with none of ==, C: and -: {line!r}")
 
 
 def judged_rows(name: str) -> list[Sample]:
@@ -82,21 +53,6 @@ def _rows_in(folder: Path) -> list[Sample]:
         for row in written_rows(path.read_text(encoding="utf-8").splitlines()):
             rows.setdefault((normalised(row.text), row.context, row.speaking), row)
     return list(rows.values())
-
-
-def _situation(text: str, number: int) -> tuple[tuple[Turn, ...], bool]:
-    """The turns before, and whether the assistant is replying to the last of them."""
-    turns = [] if text == "alone" else text.split(" | ")
-    is_speaking = turns[-1:] == ["speaking"]
-    said = turns[:-1] if is_speaking else turns
-    return tuple(_turn(turn, number) for turn in said), is_speaking
-
-
-def _turn(text: str, number: int) -> Turn:
-    who, _, said = text.strip().partition(" ")
-    if who not in _ROLES or not said:
-        raise InvalidInput(f"line {number}: a turn is U: or A: and a text, not {text!r}")
-    return Turn(_ROLES[who], said)
 
 
 def _heard(row: Sample, rng: Random) -> Sample:

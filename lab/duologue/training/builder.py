@@ -12,24 +12,40 @@ from duologue.errors import InvalidInput
 from duologue.states import State
 from duologue.training.corpora.records import Corpora, Split
 from duologue.training.cuts import Cut, cut_after_word, cut_inside_word
-from duologue.training.piece_draws import GREETINGS, Material, begun, whole_texts
+from duologue.training.piece_draws import (
+    GREETINGS,
+    WRITTEN_SHARE,
+    Material,
+    begun,
+    whole_texts,
+)
 from duologue.training.pieces import Draw, Piece, read_phrases
 from duologue.training.quotas import (
     BEHIND_QUESTIONS,
     BOUND_TO_CONTEXT,
     CUT_WEIGHTS,
+    MAY_END_EARLY,
     QUOTAS,
     label_of,
 )
 from duologue.training.sample import Sample, Turn, normalised
-from duologue.training.styles import FILLERS, as_heard, as_written
+from duologue.training.styles import as_heard, as_written
+from duologue.training.written import written_pieces
 
 MAX_TRIES_PER_SAMPLE = 40
 ANSWERS = ("backchannel", "thanks", "agreement", "retraction")
 """Behind a question of the assistant's, these would be answers to it."""
 
-KEPT_IN_CONTEXT = ("spoken_answer", "go_on", "whole_number", "number_group")
+KEPT_IN_CONTEXT = (
+    "spoken_answer", "free_answer", "agreement_answer", "go_on", "whole_number", "number_group",
+)  # fmt: skip
 """Out of their context, these would be something else, or anything."""
+
+HESITATIONS = (
+    "...", " ...", " -", " like", " you know", " i mean", " well", " hmm", " let me think",
+    ", let me see", " what's it called", ", what was it", " how do you say", " oh what is it",
+)  # fmt: skip
+"""Mere fillers are not read."""
 
 MAX_SAME_WORDS = 8
 """How often the same words may occur in a category, each time in another style or context ..."""
@@ -43,6 +59,8 @@ SELF_CONTAINED = (
     "hold", "backchannel", "thanks", "filled_pause", "query", "short_query", "statement",
     "follow_up", "interruption", "agreement", "correction", "retraction",
 )  # fmt: skip
+
+DrawSample = Callable[[Random], Sample | None]
 
 SHARES = (
     "doubtful_share", "spoken_cut_share", "out_of_context_share", "behind_question_share",
@@ -83,7 +101,8 @@ class SplitBuilder:
         self.phrases = read_phrases(held_out=split == "val")
         self.rng = Random(f"{settings.seed} {split}")
         self._forbidden = frozenset(forbidden)
-        self.material = Material.of(corpora, self.phrases)
+        written = list(written_pieces(held_out=split == "val"))
+        self.material = Material.of(corpora, self.phrases, written)
         self._known = self._complete_texts()
         self._words_seen: Counter[tuple[str, str]] = Counter()
         self._rows_seen: set[tuple[object, ...]] = set()
@@ -111,6 +130,7 @@ class SplitBuilder:
     def _complete_texts(self) -> set[str]:
         """What no cut may leave over: texts that are known to be whole, of whatever label."""
         known = set(map(normalised, whole_texts(self.material.pieces)))
+        known.update(map(normalised, whole_texts(self.material.written)))
         known.update(map(normalised, GREETINGS))
         drawing = Random(f"{self.settings.seed} known")
         for name in SELF_CONTAINED:
@@ -118,7 +138,7 @@ class SplitBuilder:
             known.update(map(normalised, drawn))
         return known
 
-    def _fill(self, draw: Callable[[Random], Sample | None], wanted: int) -> list[Sample]:
+    def _fill(self, draw: DrawSample, wanted: int) -> list[Sample]:
         made: list[Sample] = []
         for _ in range(wanted * MAX_TRIES_PER_SAMPLE):
             if len(made) == wanted:
@@ -144,15 +164,20 @@ class SplitBuilder:
         self._words_seen[said] += 1
         return True
 
-    def _draws(self) -> dict[str, Callable[[Random], Sample | None]]:
-        draws: dict[str, Callable[[Random], Sample | None]] = {}
+    def _draws(self) -> dict[str, DrawSample]:
+        draws: dict[str, DrawSample] = {}
         for category, piece in self.material.draws().items():
             draws[category] = self._dressing(piece)
         queries = self._query_draw()
         draws["cut_after_word"] = self._cutting(queries, "cut_after_word", cut_after_word)
         draws["cut_inside_word"] = self._cutting(queries, "cut_inside_word", cut_inside_word)
-        draws["hesitation"] = self._hesitating(queries)
+        draws["hesitation"] = self._hesitation(draws.get("hesitation"), self._hesitating(queries))
         return draws
+
+    def _hesitation(self, written: DrawSample | None, cut: DrawSample) -> DrawSample:
+        if written is None:
+            return cut
+        return lambda rng: (written if rng.random() < WRITTEN_SHARE else cut)(rng)
 
     def _query_draw(self) -> Draw:
         """What is cut: all kinds of queries, and requests for silence now and then.
@@ -171,7 +196,7 @@ class SplitBuilder:
 
         return draw
 
-    def _dressing(self, draw_piece: Draw) -> Callable[[Random], Sample | None]:
+    def _dressing(self, draw_piece: Draw) -> DrawSample:
         def draw(rng: Random) -> Sample | None:
             piece = draw_piece(rng)
             if piece.label is State.QUERY:
@@ -180,19 +205,19 @@ class SplitBuilder:
 
         return draw
 
-    def _cutting(
-        self, queries: Draw, category: str, cut: Callable[[str, set[str], Random], Cut | None]
-    ) -> Callable[[Random], Sample | None]:
+    def _cutting(self, queries: Draw, category: str, cut: Callable[..., Cut | None]) -> DrawSample:
         def draw(rng: Random) -> Sample | None:
             piece = queries(rng)
-            part = cut(_styled(piece, rng), self._known, rng)
-            if part is None or (part.is_doubtful and rng.random() >= self.settings.doubtful_share):
+            early = piece.category in MAY_END_EARLY
+            part = cut(_styled(piece, rng), self._known, rng, may_end_early=early)
+            share = 0.0 if early else self.settings.doubtful_share
+            if part is None or (part.is_doubtful and rng.random() >= share):
                 return None
             return self._situated(begun(piece, part.text, category), rng)
 
         return draw
 
-    def _hesitating(self, queries: Draw) -> Callable[[Random], Sample | None]:
+    def _hesitating(self, queries: Draw) -> DrawSample:
         """A cut query behind whose last word the speaker hesitates."""
 
         def draw(rng: Random) -> Sample | None:
@@ -200,8 +225,8 @@ class SplitBuilder:
             part = cut_after_word(_styled(piece, rng), self._known, rng)
             if part is None:
                 return None
-            trail = rng.choice((*(f" {filler}" for filler in FILLERS), "...", " ...", " -", ","))
-            return self._situated(begun(piece, part.text + trail, "hesitation"), rng)
+            text = part.text + rng.choice(HESITATIONS)
+            return self._situated(begun(piece, text, "hesitation"), rng)
 
         return draw
 

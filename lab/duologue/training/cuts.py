@@ -44,14 +44,19 @@ def word_ends(text: str) -> list[int]:
     return [place for place in ends if text[place - 1] != " "]
 
 
-def cut_after_word(text: str, known: Set[str], rng: Random) -> Cut | None:
+def cut_after_word(
+    text: str, known: Set[str], rng: Random, *, may_end_early: bool = False
+) -> Cut | None:
     """Cut behind a word chosen at random; None when that beginning is a whole query."""
     places = word_ends(text)
-    return cut_at(text, rng.choice(places), known) if places else None
+    return cut_at(text, rng.choice(places), known, may_end_early=may_end_early) if places else None
 
 
-def cut_inside_word(text: str, known: Set[str], rng: Random) -> Cut | None:
-    """Cut in the middle of a word; None when what is left of it makes a whole query."""
+def cut_inside_word(
+    text: str, known: Set[str], rng: Random, *, may_end_early: bool = False
+) -> Cut | None:
+    """Cut in the middle of a word, where nothing ends early; None when what is left of it makes a
+    whole query."""
     places = [
         place
         for place in range(1, len(text))
@@ -66,10 +71,12 @@ def cut_inside_word(text: str, known: Set[str], rng: Random) -> Cut | None:
     return Cut(beginning, inside_word=True, is_doubtful=False)
 
 
-def cut_at(text: str, place: int, known: Set[str]) -> Cut | None:
+def cut_at(text: str, place: int, known: Set[str], *, may_end_early: bool = False) -> Cut | None:
     """The beginning up to a place; None when it is a whole query by itself.
 
-    It is one when it is among the known ones, ends a sentence, or lacks only dispensable words.
+    It is one when it is among the known ones, ends a sentence, or lacks only dispensable words. Of
+    what `may_end_early`, every beginning is doubtful that does not end in a word which needs
+    another: behind "How many?", "two" is an answer, whatever follows.
     """
     beginning, rest = text[:place].rstrip(), normalised(text[place:]).split()
     words = normalised(beginning).split()
@@ -79,5 +86,5 @@ def cut_at(text: str, place: int, known: Set[str]) -> Cut | None:
         return Cut(beginning, inside_word=False, is_doubtful=False)
     if all(word in DISPENSABLE for word in rest):
         return None
-    doubtful = len(words) >= 2 and rest[0] in ATTACHED_BY | DISPENSABLE
+    doubtful = may_end_early or (len(words) >= 2 and rest[0] in ATTACHED_BY | DISPENSABLE)
     return Cut(beginning, inside_word=False, is_doubtful=doubtful)

@@ -52,6 +52,10 @@ ORIGINS = {
         "Wikipedia sentences (clinc/oos-eval on GitHub, `data/all_wiki_sents.txt`)",
         "CC BY-SA 3.0",
     ),
+    "written": (
+        "Written one by one for this project (`training/written/`)",
+        "Apache-2.0",
+    ),
     "composed": (
         "Drawn from phrase grammars written for this project (`training/phrases/`)",
         "Apache-2.0",

@@ -1,6 +1,6 @@
 """From which material the pieces of each category are drawn, and how it is mixed."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
@@ -39,6 +39,9 @@ COMPOSED_SHARES: Mapping[str, float] = {
     "short_query": 0.65, "spoken_answer": 0.0,
 }  # fmt: skip
 
+WRITTEN_SHARE = 0.45
+"""Of each category for which some were written one by one, before what is composed or real."""
+
 GREETINGS = (
     "Hi", "Hello", "Hi there", "Good morning", "Good evening", "Excuse me", "Hey", "Thanks",
     "Great", "Ok great", "Sounds good", "Perfect, thank you", "Good afternoon",
@@ -62,18 +65,19 @@ class Material:
     """The pieces, grammars and contexts of one split."""
 
     pieces: Mapping[str, Sequence[Piece]]
+    written: Mapping[str, Sequence[Piece]]
     phrases: Mapping[str, Grammar]
     contexts: Contexts
     questions: Questions
 
     @classmethod
-    def of(cls, corpora: Corpora, phrases: Mapping[str, Grammar]) -> "Material":
-        pieces: dict[str, list[Piece]] = {}
-        for reader in _READERS:
-            for piece in reader(corpora):
-                pieces.setdefault(piece.category, []).append(piece)
+    def of(
+        cls, corpora: Corpora, phrases: Mapping[str, Grammar], written: Iterable[Piece]
+    ) -> "Material":
+        found = _by_category(piece for reader in _READERS for piece in reader(corpora))
         contexts = Contexts(corpora, phrases["query"], phrases["told"])
-        return cls(pieces, phrases, contexts, Questions.of(corpora.dialogues))
+        questions = Questions.of(corpora.dialogues)
+        return cls(found, _by_category(written), phrases, contexts, questions)
 
     def draws(self) -> dict[str, Draw]:
         """What is drawn for each category for which there is anything."""
@@ -96,20 +100,24 @@ class Material:
         for name in COMPOSED_NON_QUERIES:
             composing[name] = composed(phrases[name], State.NON_QUERY, name)
         draws = {
-            name: self._mixed(name, composing.get(name)) for name in {*composing, *self.pieces}
+            name: self._mixed(name, composing.get(name))
+            for name in {*composing, *self.pieces, *self.written}
         }
         if (two := self._two_sentences()) is not None:
             draws["two_sentences"] = two
         return dict(sorted(draws.items()))
 
     def _mixed(self, category: str, composing: Draw | None) -> Draw:
-        pieces = self.pieces.get(category, ())
-        if composing is None:
-            return chosen(pieces)
-        if not pieces:
-            return composing
-        real, share = chosen(pieces), COMPOSED_SHARES.get(category, 0.5)
-        return lambda rng: composing(rng) if rng.random() < share else real(rng)
+        draws = composing
+        if pieces := self.pieces.get(category, ()):
+            share = COMPOSED_SHARES.get(category, 0.5)
+            draws = _either(composing, chosen(pieces), share)
+        if written := self.written.get(category, ()):
+            return (
+                chosen(written) if draws is None else _either(chosen(written), draws, WRITTEN_SHARE)
+            )
+        assert draws is not None, category
+        return draws
 
     def _follow_up(self) -> Draw:
         return self._behind_turns("follow_up", "follow_up")
@@ -202,6 +210,20 @@ class Material:
 
     def _some(self, *categories: str) -> list[Piece]:
         return [piece for name in categories for piece in self.pieces.get(name, ())]
+
+
+def _by_category(pieces: Iterable[Piece]) -> dict[str, list[Piece]]:
+    found: dict[str, list[Piece]] = {}
+    for piece in pieces:
+        found.setdefault(piece.category, []).append(piece)
+    return found
+
+
+def _either(one: Draw | None, other: Draw, share: float) -> Draw:
+    """Draw from the one so often, and otherwise from the other."""
+    if one is None:
+        return other
+    return lambda rng: one(rng) if rng.random() < share else other(rng)
 
 
 def begun(piece: Piece, text: str, category: str) -> Piece:

@@ -6,32 +6,37 @@ from duologue.states import State
 
 # category: share of the data set. Each label's categories sum to what the label gets.
 QUOTAS: Mapping[str, float] = {
-    # query, 0.436
-    "service_query": 0.038, "spoken_command": 0.034, "task_request": 0.018, "answer": 0.034,
-    "spoken_answer": 0.020, "short_answer": 0.032, "whole_number": 0.019, "agreement_answer": 0.030,
-    "follow_up": 0.019, "correction": 0.024, "interruption": 0.020, "open_request": 0.021,
-    "short_query": 0.034, "statement": 0.039, "two_sentences": 0.006, "spoken_question": 0.018,
-    "repaired_question": 0.016, "go_on": 0.014,
-    # non_query, 0.244
-    "backchannel": 0.042, "thanks": 0.022, "agreement": 0.031, "filled_pause": 0.009,
-    "vocal_tic": 0.018, "background": 0.056, "aside": 0.054, "retraction": 0.012,
-    # incomplete, 0.232
-    "cut_after_word": 0.130, "cut_inside_word": 0.020, "break_off": 0.028, "hesitation": 0.020,
+    # query, 0.462
+    "service_query": 0.032, "spoken_command": 0.036, "task_request": 0.014, "answer": 0.024,
+    "spoken_answer": 0.016, "short_answer": 0.024, "free_answer": 0.060, "whole_number": 0.022,
+    "agreement_answer": 0.030, "follow_up": 0.020, "correction": 0.026, "interruption": 0.018,
+    "open_request": 0.019, "short_query": 0.032, "statement": 0.040, "two_sentences": 0.006,
+    "spoken_question": 0.014, "repaired_question": 0.016, "go_on": 0.013,
+    # non_query, 0.236
+    "backchannel": 0.042, "thanks": 0.022, "agreement": 0.029, "filled_pause": 0.008,
+    "vocal_tic": 0.014, "background": 0.056, "aside": 0.053, "retraction": 0.012,
+    # incomplete, 0.218
+    "cut_after_word": 0.116, "cut_inside_word": 0.018, "break_off": 0.030, "hesitation": 0.020,
     "number_group": 0.034,
-    # hold, 0.088
-    "hold": 0.088,
+    # hold, 0.084
+    "hold": 0.084,
 }  # fmt: skip
 
 # What is cut short, and how often: queries above all, in proportion to their own quotas.
 CUT_WEIGHTS: Mapping[str, int] = {
     "service_query": 35, "spoken_command": 15, "open_request": 18, "task_request": 15,
     "interruption": 10, "follow_up": 6, "statement": 8, "answer": 8, "spoken_answer": 4,
-    "short_answer": 5, "repaired_question": 10, "correction": 5, "hold": 4, "aside": 3,
-    "thanks": 1, "two_sentences": 3, "spoken_question": 8,
+    "short_answer": 5, "free_answer": 8, "repaired_question": 10, "correction": 5, "hold": 4,
+    "aside": 3, "thanks": 1, "two_sentences": 3, "spoken_question": 8,
 }  # fmt: skip
 
-BOUND_TO_CONTEXT = frozenset(("answer", "spoken_answer", "short_answer", "whole_number"))
+BOUND_TO_CONTEXT = frozenset(
+    ("answer", "spoken_answer", "short_answer", "free_answer", "whole_number")
+)
 """Whole only behind the question that they answer: elsewhere the same words may be a beginning."""
+
+MAY_END_EARLY = BOUND_TO_CONTEXT - {"whole_number"} | {"agreement_answer"}
+"""Behind their question, most beginnings of these are answers too."""
 
 BEHIND_QUESTIONS = frozenset(("hold", "aside", "background", "filled_pause", "vocal_tic"))
 """What people also say instead of an answer."""

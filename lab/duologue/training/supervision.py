@@ -4,8 +4,8 @@ The row of its end carries the sample's label. Behind every earlier word of a qu
 was unfinished: that is an example for free, in the very forward that reads the end. The doubtful
 beginnings, which could pass for whole queries, teach nothing.
 
-Behind the end follows, as a rule, a *trail*, which changes nothing about it: a filler, dots, the
-last word once more. Its last row carries the label too.
+Behind the end often follows a *trail*, which changes nothing about it: dots, the last word once
+more. Its last row carries the label too.
 """
 
 from collections.abc import Sequence, Set
@@ -21,7 +21,7 @@ from duologue.text.normal_form import normal_form
 from duologue.text.tokenizer import Tokenizer
 from duologue.training.cuts import cut_at, word_ends
 from duologue.training.layout import Layout
-from duologue.training.quotas import BOUND_TO_CONTEXT
+from duologue.training.quotas import BOUND_TO_CONTEXT, MAY_END_EARLY
 from duologue.training.sample import Sample, normalised
 
 WITHIN: dict[State, frozenset[State]] = {
@@ -33,10 +33,9 @@ WITHIN: dict[State, frozenset[State]] = {
 """What the beginning of an utterance may be called, by the label of the whole."""
 
 
-TRAILS = (" uh", " uh", " um", ", uh", "...", " er")
-"""The commonest one twice."""
-NO_TRAIL_SHARE = 0.15
-DOUBLED_WORD_SHARE = 0.15
+TRAILS = ("...", " ...", " -")
+NO_TRAIL_SHARE = 0.4
+DOUBLED_WORD_SHARE = 0.3
 
 
 class Place(Enum):
@@ -86,7 +85,7 @@ def taught(
     right = frozenset({sample.label})
     lessons = [
         Lesson(header + count - 1, WITHIN[sample.label], Place.WITHIN)
-        for count in _earlier_ends(layout.tokenizer, text, tokens[header:], known)
+        for count in _earlier_ends(layout.tokenizer, sample, text, tokens[header:], known)
     ]
     lessons.append(Lesson(len(tokens) - 1, right, Place.END))
     trailed = (*tokens[:header], *layout.tokenizer.encode(text + trail))
@@ -114,7 +113,7 @@ def _fits(text: str, trail: str) -> bool:
 
 
 def _earlier_ends(
-    tokenizer: Tokenizer, text: str, tokens: Sequence[int], known: Set[str]
+    tokenizer: Tokenizer, sample: Sample, text: str, tokens: Sequence[int], known: Set[str]
 ) -> list[int]:
     """How many tokens the unfinished beginnings have that end behind a word.
 
@@ -122,7 +121,7 @@ def _earlier_ends(
     """
     counts = []
     for place in word_ends(text):
-        cut = cut_at(text, place, known)
+        cut = cut_at(text, place, known, may_end_early=sample.category in MAY_END_EARLY)
         if cut is None or cut.is_doubtful:
             continue
         beginning = tokenizer.encode(text[:place])

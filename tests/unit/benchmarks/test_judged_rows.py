@@ -1,50 +1,15 @@
-"""The utterances that judge an ear: how a file is read, and what the two sets promise."""
+"""The utterances that judge an ear: what the two sets promise."""
 
 from collections import Counter
 
 import pytest
 
-from benchmarks.judged_rows import SETS, judged_rows, without_texts_of, written_rows
-from duologue.errors import InvalidInput
+from benchmarks.judged_rows import SETS, judged_rows, without_texts_of
 from duologue.states import State
-from duologue.training.sample import Sample, Turn, normalised
+from duologue.training.sample import Sample, normalised
 
-FILE = """
-== query answer
-C: U: I need a cab | A: Where are you?
-- In front of the library.
-
-C: U: How do plants drink? | speaking
-- wait, is that why they wilt?
-C: alone
-- What time is it?
-== hold hold
-- One moment.
-"""
 MIN_ROWS = 280
 """Of each label; a share of .95 among so many has an interval of three points."""
-
-
-def test_rows_have_the_label_and_the_situation_that_stand_above_them() -> None:
-    cab = (Turn("user", "I need a cab"), Turn("assistant", "Where are you?"))
-    plants = (Turn("user", "How do plants drink?"),)
-    assert list(written_rows(FILE.splitlines())) == [
-        Sample("In front of the library.", State.QUERY, "answer", cab),
-        Sample("wait, is that why they wilt?", State.QUERY, "answer", plants, speaking=True),
-        Sample("What time is it?", State.QUERY, "answer"),
-        Sample("One moment.", State.HOLD, "hold"),
-    ]
-
-
-@pytest.mark.parametrize("line", ["hello", "C: X: hello", "C: U:", "C: speaking U: hello"])
-def test_another_line_is_refused_with_its_number(line: str) -> None:
-    with pytest.raises(InvalidInput, match="line 2"):
-        list(written_rows(["== hold hold", line]))
-
-
-def test_an_unknown_label_is_refused() -> None:
-    with pytest.raises(ValueError, match="question"):
-        list(written_rows(["== question short"]))
 
 
 @pytest.mark.parametrize("name", SETS)

@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 
 from duologue.text.normal_form import normal_form
 
-SAID = st.text(alphabet="abcdefghij ,.?!'é0123", min_size=1)
+SAID = st.text(alphabet="abcdefghij ,.?!'é0123", min_size=1) | st.lists(
+    st.sampled_from(["how", "far", "uh", "um,", ",", "er.", "it?"]), min_size=1
+).map(" ".join)
 
 
 @pytest.mark.parametrize(
@@ -28,6 +30,18 @@ SAID = st.text(alphabet="abcdefghij ,.?!'é0123", min_size=1)
         ("NASA!", "NASA!"),
         ("I A", "I A"),
         ("call NASA NOW", "call NASA NOW"),
+        ("how far is it uh", "how far is it"),
+        ("How far is it, um...", "How far is it"),
+        ("how far, er, um", "how far"),
+        ("HOW FAR IS IT UH", "how far is it"),
+        ("how far is uh it", "how far is uh it"),
+        ("uh", "uh"),
+        ("um uh", "um"),
+        (", uh", ", uh"),
+        ("mm-hmm", "mm-hmm"),
+        ("is it uh?", "is it uh?"),
+        ("wo ist er", "wo ist er"),
+        ("quero um", "quero um"),
         ("", ""),
     ],
 )
@@ -43,6 +57,13 @@ def test_reading_what_was_read_changes_nothing(text: str) -> None:
 @given(SAID)
 def test_commas_behind_a_text_make_no_difference(text: str) -> None:
     assert normal_form(text + ",") in (normal_form(text), text + ",")
+
+
+@given(st.lists(st.sampled_from(["how", "far", "is", "it", "again?"]), min_size=1))
+def test_a_filler_behind_a_text_makes_no_difference(words: list[str]) -> None:
+    text = " ".join(words)
+    for filler in (" uh", ", uh", " uh,", " uh..."):
+        assert normal_form(text + filler) == normal_form(text)
 
 
 @given(st.lists(st.sampled_from(["how", "far", "is", "it", "again?"]), min_size=2))
