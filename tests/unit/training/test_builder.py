@@ -23,12 +23,19 @@ from duologue.training.builder import (
 from duologue.training.contexts import Contexts
 from duologue.training.corpora.folder import read_folder
 from duologue.training.corpora.records import Corpora, MeetingLine, Split
-from duologue.training.cuts import cut_after_word, cut_at, cut_inside_word
+from duologue.training.cuts import UNFINISHED_AFTER, cut_after_word, cut_at, cut_inside_word
 from duologue.training.data_card import data_card
 from duologue.training.data_set import build_data_set, read_data_set
 from duologue.training.pieces import PHRASES, meeting_pieces, read_phrases
-from duologue.training.quotas import BEHIND_QUESTIONS, BOUND_TO_CONTEXT, QUOTAS, label_of
+from duologue.training.quotas import (
+    BEHIND_QUESTIONS,
+    BOUND_TO_CONTEXT,
+    MAY_END_EARLY,
+    QUOTAS,
+    label_of,
+)
 from duologue.training.sample import Sample, normalised
+from duologue.training.written import WRITTEN
 from tests.unit.training import corpora
 
 SETTINGS = BuildSettings(train_size=1000, val_size=200, seed=5)
@@ -53,8 +60,10 @@ def test_every_label_gets_its_share(splits: dict[Split, list[Sample]]) -> None:
     counts = Counter(sample.label for sample in splits["train"])
     # The tiny corpora cannot fill every corpus category; what is composed is complete.
     assert counts[State.HOLD] == round(SETTINGS.train_size * QUOTAS["hold"])
-    for state in (State.QUERY, State.NON_QUERY, State.INCOMPLETE):
-        assert 150 <= counts[state] <= 440
+    for state in State:
+        share = sum(share for name, share in QUOTAS.items() if label_of(name) is state)
+        wanted = SETTINGS.train_size * share
+        assert 0.75 * wanted <= counts[state] <= 1.01 * wanted
 
 
 def test_every_context_variant_occurs_with_every_label(
@@ -135,7 +144,12 @@ def test_a_number_stands_behind_its_question_and_a_retraction_behind_none(
     for sample in splits["train"]:
         if sample.category in ("whole_number", "number_group"):
             assert sample.context[-1].role == "assistant"
-        if sample.category == "retraction" and not sample.speaking and sample.context:
+        is_written = sample.source == WRITTEN  # with the turns that it was written for
+        if (
+            sample.category == "retraction"
+            and sample.context
+            and not (sample.speaking or is_written)
+        ):
             last = sample.context[-1]
             assert (last.role, last.text[-1]) != ("assistant", "?")
 
@@ -286,6 +300,33 @@ def test_cuts_that_are_complete_are_refused(
     assert (cut is not None) is usable
     if cut is not None:
         assert (cut.text, cut.is_doubtful) == (beginning, doubtful)
+
+
+@pytest.mark.parametrize(
+    ("beginning", "rest", "doubtful"),
+    [
+        ("two", " of us and a baby", True),  # an answer, whatever follows
+        ("aisle", " my knees hurt", True),
+        ("at the", " back of the house", False),
+        ("the one with", " the lid", False),
+    ],
+)
+def test_behind_a_question_most_beginnings_are_answers(
+    beginning: str, rest: str, doubtful: bool
+) -> None:
+    cut = cut_at(beginning + rest, len(beginning), KNOWN, may_end_early=True)
+    assert cut is not None
+    assert cut.is_doubtful is doubtful
+
+
+def test_what_may_end_early_is_cut_only_where_more_is_needed(
+    splits: dict[Split, list[Sample]],
+) -> None:
+    whole = {normalised(s.text) for s in splits["train"] if s.category in MAY_END_EARLY}
+    cuts = {normalised(s.text) for s in splits["train"] if s.category == "cut_after_word"}
+    begun = {words for words in cuts if any(text.startswith(f"{words} ") for text in whole)}
+    assert begun
+    assert all(words.split()[-1] in UNFINISHED_AFTER for words in begun if len(words.split()) > 2)
 
 
 @given(st.lists(st.text("abc'", min_size=1, max_size=6), min_size=1, max_size=8), st.integers())

@@ -115,6 +115,20 @@ def test_trails_are_many_fit_the_text_and_stay_the_same() -> None:
     assert not any(trail.startswith((",", ".")) for trail in marked)
 
 
+def test_the_beginning_of_an_answer_teaches_only_where_its_last_word_needs_another(
+    loaded: LoadedModel,
+) -> None:
+    layout, text = Layout(loaded.chat, loaded.tokenizer), "two of us and a dog"
+    rows = [
+        [lesson.row for lesson in taught(layout, sample, "be brief", KNOWN).lessons]
+        for sample in (
+            Sample(text, State.QUERY, "free_answer"),
+            Sample(text, State.QUERY, "whole_number"),
+        )
+    ]
+    assert set(rows[0]) < set(rows[1]), "behind 'two' and 'us' nothing is taught"
+
+
 def test_an_answer_is_whole_only_behind_its_question() -> None:
     known = complete_texts(
         [
