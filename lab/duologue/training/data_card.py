@@ -8,6 +8,7 @@ from duologue.states import State
 from duologue.training.builder import MIN_LEAK_WORDS, BuildSettings
 from duologue.training.corpora.records import Split
 from duologue.training.sample import Sample, normalised
+from duologue.training.written import WRITTEN
 
 ORIGINS = {
     "clinc150": (
@@ -52,7 +53,7 @@ ORIGINS = {
         "Wikipedia sentences (clinc/oos-eval on GitHub, `data/all_wiki_sents.txt`)",
         "CC BY-SA 3.0",
     ),
-    "written": (
+    WRITTEN: (
         "Written one by one for this project (`training/written/`)",
         "Apache-2.0",
     ),
@@ -61,6 +62,7 @@ ORIGINS = {
         "Apache-2.0",
     ),
 }
+MADE_FOR_THIS = ("composed", WRITTEN)
 
 
 def data_card(
@@ -113,16 +115,16 @@ def _origin_table(splits: Mapping[Split, Sequence[Sample]]) -> str:
 
 
 def _composed_table(splits: Mapping[Split, Sequence[Sample]]) -> str:
-    """How much of each label was drawn from grammars: there, validation flatters."""
+    """How much of each label was made for this and not said: there, validation flatters."""
     lines = [
-        "Composed, as a share of each label:",
+        "Composed or written for this, as a share of each label:",
         "| split | " + " | ".join(State) + " |",
         "|---|" + "---|" * len(State),
     ]
     for name, samples in splits.items():
         totals = Counter(sample.label for sample in samples)
-        composed = Counter(sample.label for sample in samples if sample.source == "composed")
-        shares = (composed[state] / max(1, totals[state]) for state in State)
+        made = Counter(sample.label for sample in samples if sample.source in MADE_FOR_THIS)
+        shares = (made[state] / max(1, totals[state]) for state in State)
         lines.append(f"| {name} | " + " | ".join(f"{share:.0%}" for share in shares) + " |")
     return lines[0] + "\n\n" + "\n".join(lines[1:])
 
@@ -132,7 +134,8 @@ def _caveats(settings: BuildSettings) -> str:
         [
             "- Vocal tics, requests for silence, short answers, numbers in pieces, most talk that "
             "is meant for others and most interruptions are *composed* from templates: real "
-            "corpora hardly have them. Validation uses templates that training never draws from.",
+            "corpora hardly have them. Validation uses templates that training never draws from. "
+            "Answers with a reason behind them are *written* one by one, as others of each label.",
             "- Unfinished utterances are queries that were cut at a random place, and meeting "
             "utterances that their speakers broke off. A beginning that is itself a known "
             "complete text, ends a sentence, or lacks only dispensable words is never used; of "
