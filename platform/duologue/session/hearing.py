@@ -83,7 +83,7 @@ class Hearing:
         assert decision is not None, "nothing was decided"
         state.decision = None
         state.utterance.reopen()
-        state.silence.num_words = len(state.utterance.text.split())
+        state.silence.went_on(state.utterance.text, decision.text, decision.text_ms)
         state.strike(decision)
         if decision.state is State.QUERY:
             state.reopening = decision

@@ -34,7 +34,8 @@ class Silence:
     knows_pace: bool = False
     """Whether there was such a gap; before, the average is a guess."""
     last_gap_ms: float = 0.0
-    """Between the last two words, unless that was a pause."""
+    """Between the last two words of an utterance, unless that was a pause; kept while it is decided
+    and more of it may follow."""
     num_words: int = 0
     """Of the utterance so far."""
     judged: JudgingPatience | None = None
@@ -50,11 +51,27 @@ class Silence:
     def heard(self, text: str, now_ms: float, *, is_final: bool) -> None:
         """The user said something; `text` is the utterance as it stands."""
         num_words = len(text.split())
+        if self.num_words == 0:
+            self.last_gap_ms = 0.0
         self._pace(num_words - self.num_words, now_ms)
         self.num_words, self.since_ms, self.is_segment_over = num_words, now_ms, is_final
         self.judged = None
         self.has_text_since_commit = True
         self.probabilities = {}
+
+    def went_on(self, text: str, decided: str, decided_text_ms: float) -> None:
+        """What was heard last goes on with what was decided, whose last text came then: it is now
+        the text.
+
+        A slow speaker's words may be decided one by one, so the gap between them counts where it is
+        longer than usual. That segments follow each other fast says nothing.
+        """
+        num_words = len(text.split())
+        num_new_words = num_words - len(decided.split())
+        gap_ms = self.since_ms - decided_text_ms
+        if gap_ms > num_new_words * self.word_gap_ms:
+            self._note_gap(num_new_words, gap_ms)
+        self.num_words = num_words
 
     def segment_ended(self) -> None:
         """The last text was the end of its segment."""
@@ -91,7 +108,7 @@ class Silence:
         """
         self.judged = None
         self.probabilities = {}
-        self.num_words, self.last_gap_ms = 0, 0.0
+        self.num_words = 0
         self.is_committed = self.is_committed and has_rest and not self.has_text_since_commit
 
     def patience(self, text: str, terms: Terms, now_ms: float) -> JudgingPatience:
@@ -162,8 +179,11 @@ class Silence:
         return ending_of(text)
 
     def _pace(self, num_new_words: int, now_ms: float) -> None:
-        gap_ms = now_ms - self.since_ms
-        if num_new_words > 0 and self.num_words > 0 and gap_ms <= MAX_WORD_GAP_MS:
+        if self.num_words > 0:
+            self._note_gap(num_new_words, now_ms - self.since_ms)
+
+    def _note_gap(self, num_new_words: int, gap_ms: float) -> None:
+        if num_new_words > 0 and gap_ms <= MAX_WORD_GAP_MS:
             gap_ms /= num_new_words
             self.last_gap_ms, self.knows_pace = gap_ms, True
             self.word_gap_ms += GAP_WEIGHT * (gap_ms - self.word_gap_ms)

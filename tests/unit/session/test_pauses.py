@@ -50,7 +50,9 @@ def test_the_last_gap_counts_where_it_is_longer_than_the_average() -> None:
     assert silence.word_gap_ms < 700
     assert silence.confirms_at_ms(TEXT, TERMS) == 1700 + 1400
     silence.decided(has_rest=False)
-    assert silence.confirms_at_ms(TEXT, TERMS) < 1700 + 1400, "the next utterance begins anew"
+    assert silence.confirms_at_ms(TEXT, TERMS) == 1700 + 1400, "a decision waits as long"
+    heard(silence, 4000)
+    assert silence.confirms_at_ms(TEXT, TERMS) < 4000 + 1400, "the next utterance begins anew"
 
 
 def test_a_single_word_is_waited_behind_until_the_speakers_pace_is_known() -> None:
@@ -62,6 +64,37 @@ def test_a_single_word_is_waited_behind_until_the_speakers_pace_is_known() -> No
     silence.decided(has_rest=False)
     heard(silence, 9000, "why")
     assert silence.confirms_at_ms("why", TERMS) == 9400, "the pace was heard before"
+
+
+def test_the_gap_behind_what_was_decided_counts_where_the_utterance_goes_on() -> None:
+    """Each word of a slow speaker may be decided before the next one comes."""
+    silence = Silence(word_gap_ms=200)
+    heard(silence, 1000, "it")
+    silence.decided(has_rest=False)
+    heard(silence, 1900, "is")
+    silence.went_on("it is", "it", 1000)
+    assert silence.word_gap_ms == 200 + 0.4 * 700
+    assert silence.confirms_at_ms("it is", TERMS) == 1900 + 1500
+    heard(silence, 2800, "it is freezing")
+    assert silence.last_gap_ms == 900
+
+
+def test_segments_that_follow_each_other_fast_say_nothing_about_the_pace() -> None:
+    silence = Silence(word_gap_ms=200)
+    heard(silence, 1000, "a table")
+    silence.decided(has_rest=False)
+    heard(silence, 1080, "for two")
+    silence.went_on("a table for two", "a table", 1000)
+    assert (silence.word_gap_ms, silence.num_words) == (200, 4)
+
+
+def test_a_pause_behind_what_was_decided_says_nothing_about_the_pace() -> None:
+    silence = Silence(word_gap_ms=200)
+    heard(silence, 1000, "it")
+    silence.decided(has_rest=False)
+    heard(silence, 4000, "is")
+    silence.went_on("it is", "it", 1000)
+    assert silence.word_gap_ms == 200
 
 
 def test_several_words_at_once_need_no_pace() -> None:
