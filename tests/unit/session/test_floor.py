@@ -10,6 +10,7 @@ from duologue.lane.phase import ReplyPhase
 from duologue.session.silence import USUAL_WORD_GAP_MS
 from duologue.session.transcript import Outcome
 from duologue.states import State
+from duologue.text.normal_form import normal_form
 from tests.unit.session.scenes import LONG, held, num_started, scene, speaking
 from tests.unit.session.schedules import HashedModel
 from tests.unit.session.scripted_engine import sure
@@ -91,7 +92,7 @@ def test_also_when_the_end_is_told_later() -> None:
     ],
 )
 def test_a_reply_is_shown_later_where_more_is_to_come(text: str, pause_ms: float) -> None:
-    stage = Stage(Setting(floor=CONFIRMED, states={text: sure(State.QUERY)}))
+    stage = Stage(Setting(floor=CONFIRMED, states={normal_form(text): sure(State.QUERY)}))
     stage.say(text)
     stage.tick()
     assert shown_after_ms(stage) == pause_ms
