@@ -1,6 +1,7 @@
 """What all tests share: one profile for properties, and the bundled model, loaded once."""
 
 import os
+import signal
 from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,11 @@ os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 os.environ["TRITON_INTERPRET"] = "1"
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A shell that starts the suite in the background lets it ignore the interrupt of the keyboard, and
+# so would the programs that tests interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 IN_GOOD_ORDER = 0.8
 """The share of a test's time after which it is broken off where it waits, and clears away."""
