@@ -14,7 +14,15 @@ from duologue.text.normal_form import normal_form
 from tests.unit.session.scenes import LONG, held, num_started, scene, speaking
 from tests.unit.session.schedules import HashedModel
 from tests.unit.session.scripted_engine import sure
-from tests.unit.session.stage import CONFIRMED, LISTENING, Setting, Stage, assistant, story, user
+from tests.unit.session.stage import (
+    CONFIRMED,
+    LISTENING,
+    Setting,
+    Stage,
+    assistant,
+    story,
+    user,
+)
 from tests.unit.text.tiny_tokenizers import byte_level
 
 PATIENT = FloorSettings(confirm_word_gaps=20.0, confirm_after_ms=60_000)
@@ -196,3 +204,18 @@ def test_what_the_cut_reply_says_afterwards_is_what_it_would_have_said() -> None
     before, after = calm.session.usage, cut.session.usage
     again = after.output_tokens - after.discarded_tokens - before.output_tokens
     assert again <= 1, "no more than what was said in the slice that cut it"
+
+
+def test_a_slow_speaker_is_not_answered_between_two_words() -> None:
+    """Though each beginning is decided to be a query before the next word comes."""
+    states = {text: sure(State.QUERY) for text in ("Play", "Play it", "Play it now")}
+    stage = Stage(Setting(floor=CONFIRMED, states=states), continues_within_ms=2_500)
+    for word in ("Play", " it", " now"):
+        said_ms = stage.clock.now_ms()
+        stage.say(word, "slow")
+        stage.tick()
+        while stage.clock.now_ms() < said_ms + 900:
+            stage.elapse(1)
+        assert not num_started(stage), word
+    stage.settle()
+    assert num_started(stage) == 1
