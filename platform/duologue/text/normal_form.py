@@ -1,6 +1,7 @@
 """An utterance as a model reads it: without what says nothing about it."""
 
 import re
+from collections.abc import Set
 
 from duologue.text.language import has_english
 from duologue.text.words import word_set
@@ -10,7 +11,6 @@ MIN_WORDS_IN_CAPITALS = 2
 _LEFT_OUT = ",，、 "
 """At the end; some recognisers put a blank before their marks."""
 _PIECE = re.compile(r"\S+")
-_LAST_PIECE = re.compile(r"(?P<before>.*\S)\s+(?P<last>\S+)", re.DOTALL)
 _FILLERS = word_set("uh uhh uhm umm erm")
 _ENGLISH_FILLERS = word_set("um er")
 """Words of other languages, which stand at the end too ("wo ist er")."""
@@ -30,14 +30,20 @@ def normal_form(text: str) -> str:
 
 
 def _without_fillers(text: str) -> str:
-    """Something is left: a text of nothing but fillers keeps the first."""
-    while (found := _LAST_PIECE.fullmatch(text)) is not None:
-        last, before = found["last"].rstrip(_BEHIND_FILLER).lower(), found["before"]
-        is_filler = last in _FILLERS or (last in _ENGLISH_FILLERS and has_english(before))
-        ended = before.rstrip(_LEFT_OUT)
-        if not is_filler or not ended:
+    """Its language is told by what stands before all of them, and looked at once."""
+    before = _without_last(text, _FILLERS | _ENGLISH_FILLERS)
+    if before == text or has_english(before):
+        return before
+    return _without_last(text, _FILLERS)
+
+
+def _without_last(text: str, words: Set[str]) -> str:
+    """Without these words at its end; something is left: a text of nothing else keeps the first."""
+    while len(parts := text.rsplit(maxsplit=1)) == 2:
+        before, last = parts[0].rstrip(_LEFT_OUT), parts[1].rstrip(_BEHIND_FILLER).lower()
+        if not before or last not in words:
             break
-        text = ended
+        text = before
     return text
 
 

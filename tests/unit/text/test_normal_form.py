@@ -42,6 +42,8 @@ SAID = st.text(alphabet="abcdefghij ,.?!'é0123", min_size=1) | st.lists(
         ("is it uh?", "is it uh?"),
         ("wo ist er", "wo ist er"),
         ("quero um", "quero um"),
+        ("quero um uh um", "quero um uh um"),
+        ("how far um uh er", "how far"),
         ("", ""),
     ],
 )
@@ -57,6 +59,21 @@ def test_reading_what_was_read_changes_nothing(text: str) -> None:
 @given(SAID)
 def test_commas_behind_a_text_make_no_difference(text: str) -> None:
     assert normal_form(text + ",") in (normal_form(text), text + ",")
+
+
+def test_a_language_is_looked_at_once_however_many_fillers_follow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Or else a text that ends in thousands of them would stop its session for seconds."""
+    asked: list[str] = []
+
+    def has_english(text: str) -> bool:
+        asked.append(text)
+        return True
+
+    monkeypatch.setattr("duologue.text.normal_form.has_english", has_english)
+    assert normal_form("how far" + " um, er" * 1000) == "how far"
+    assert asked == ["how far"]
 
 
 @given(st.lists(st.sampled_from(["how", "far", "is", "it", "again?"]), min_size=1))
