@@ -61,6 +61,7 @@ SELF_CONTAINED = (
 )  # fmt: skip
 
 DrawSample = Callable[[Random], Sample | None]
+"""None where what was drawn cannot be used."""
 
 SHARES = (
     "doubtful_share", "spoken_cut_share", "out_of_context_share", "behind_question_share",
@@ -169,8 +170,8 @@ class SplitBuilder:
         for category, piece in self.material.draws().items():
             draws[category] = self._dressing(piece)
         queries = self._query_draw()
-        draws["cut_after_word"] = self._cutting(queries, "cut_after_word", cut_after_word)
-        draws["cut_inside_word"] = self._cutting(queries, "cut_inside_word", cut_inside_word)
+        draws["cut_after_word"] = self._cutting(queries, "cut_after_word", self._behind_word)
+        draws["cut_inside_word"] = self._cutting(queries, "cut_inside_word", self._inside_word)
         draws["hesitation"] = self._hesitation(draws.get("hesitation"), self._hesitating(queries))
         return draws
 
@@ -205,17 +206,28 @@ class SplitBuilder:
 
         return draw
 
-    def _cutting(self, queries: Draw, category: str, cut: Callable[..., Cut | None]) -> DrawSample:
+    def _cutting(
+        self, queries: Draw, category: str, cut: Callable[[Piece, Random], Cut | None]
+    ) -> DrawSample:
         def draw(rng: Random) -> Sample | None:
             piece = queries(rng)
-            early = piece.category in MAY_END_EARLY
-            part = cut(_styled(piece, rng), self._known, rng, may_end_early=early)
-            share = 0.0 if early else self.settings.doubtful_share
-            if part is None or (part.is_doubtful and rng.random() >= share):
+            part = cut(piece, rng)
+            if part is None:
                 return None
             return self._situated(begun(piece, part.text, category), rng)
 
         return draw
+
+    def _inside_word(self, piece: Piece, rng: Random) -> Cut | None:
+        return cut_inside_word(_styled(piece, rng), self._known, rng)
+
+    def _behind_word(self, piece: Piece, rng: Random) -> Cut | None:
+        """None too for some that could pass for whole, and for all that could be an answer."""
+        early = piece.category in MAY_END_EARLY
+        part = cut_after_word(_styled(piece, rng), self._known, rng, may_end_early=early)
+        share = 0.0 if early else self.settings.doubtful_share
+        is_left_out = part is not None and part.is_doubtful and rng.random() >= share
+        return None if is_left_out else part
 
     def _hesitating(self, queries: Draw) -> DrawSample:
         """A cut query behind whose last word the speaker hesitates."""

@@ -52,11 +52,8 @@ def cut_after_word(
     return cut_at(text, rng.choice(places), known, may_end_early=may_end_early) if places else None
 
 
-def cut_inside_word(
-    text: str, known: Set[str], rng: Random, *, may_end_early: bool = False
-) -> Cut | None:
-    """Cut in the middle of a word, where nothing ends early; None when what is left of it makes a
-    whole query."""
+def cut_inside_word(text: str, known: Set[str], rng: Random) -> Cut | None:
+    """Cut in the middle of a word; None when what is left of it makes a whole query."""
     places = [
         place
         for place in range(1, len(text))

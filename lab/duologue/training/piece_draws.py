@@ -113,9 +113,8 @@ class Material:
             share = COMPOSED_SHARES.get(category, 0.5)
             draws = _either(composing, chosen(pieces), share)
         if written := self.written.get(category, ()):
-            return (
-                chosen(written) if draws is None else _either(chosen(written), draws, WRITTEN_SHARE)
-            )
+            told = chosen(written)
+            draws = told if draws is None else _either(told, draws, WRITTEN_SHARE)
         assert draws is not None, category
         return draws
 
