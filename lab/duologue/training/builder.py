@@ -82,7 +82,7 @@ class BuildSettings:
     spoken_cut_share: float = 0.5
     out_of_context_share: float = 0.35
     context_shares: tuple[float, float, float] = (0.55, 0.20, 0.25)
-    behind_question_share: float = 0.3
+    behind_question_share: float = 0.4
 
     def __post_init__(self) -> None:
         if self.train_size < 100 or self.val_size < 100:

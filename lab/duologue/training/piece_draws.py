@@ -16,6 +16,7 @@ from duologue.training.pieces import (
     chosen,
     composed,
     dialogue_pieces,
+    in_turn,
     meeting_pieces,
     query_pieces,
     repaired_pieces,
@@ -39,8 +40,12 @@ COMPOSED_SHARES: Mapping[str, float] = {
     "short_query": 0.65, "spoken_answer": 0.0,
 }  # fmt: skip
 
-WRITTEN_SHARE = 0.45
+WRITTEN_SHARE = 0.6
 """Of each category for which some were written one by one, before what is composed or real."""
+
+FEW_WRITTEN_SHARE = 0.4
+"""Of holds, which with all their words are nearly alike, and most of which were written behind
+questions: what is composed stands in every situation."""
 
 GREETINGS = (
     "Hi", "Hello", "Hi there", "Good morning", "Good evening", "Excuse me", "Hey", "Thanks",
@@ -113,8 +118,9 @@ class Material:
             share = COMPOSED_SHARES.get(category, 0.5)
             draws = _either(composing, chosen(pieces), share)
         if written := self.written.get(category, ()):
-            told = chosen(written)
-            draws = told if draws is None else _either(told, draws, WRITTEN_SHARE)
+            told = in_turn(written)
+            share = FEW_WRITTEN_SHARE if category == "hold" else WRITTEN_SHARE
+            draws = told if draws is None else _either(told, draws, share)
         assert draws is not None, category
         return draws
 

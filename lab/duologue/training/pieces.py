@@ -73,6 +73,18 @@ def chosen(pieces: Sequence[Piece]) -> Draw:
     return lambda rng: rng.choice(rng.choice(groups))
 
 
+def in_turn(pieces: Sequence[Piece]) -> Draw:
+    """Draw them in random order, none for a second time before each was drawn once."""
+    left: list[Piece] = []
+
+    def draw(rng: Random) -> Piece:
+        if not left:
+            left.extend(rng.sample(pieces, len(pieces)))
+        return left.pop()
+
+    return draw
+
+
 def query_pieces(corpora: Corpora) -> Iterator[Piece]:
     """Single queries, with the few intents that are no queries put where they belong."""
     for query in corpora.queries:

@@ -121,13 +121,18 @@ def _earlier_ends(
     """
     counts = []
     for place in word_ends(text):
-        cut = cut_at(text, place, known, may_end_early=sample.category in MAY_END_EARLY)
-        if cut is None or cut.is_doubtful:
+        if not is_unfinished_at(sample, text, place, known):
             continue
         beginning = tokenizer.encode(text[:place])
         if list(tokens[: len(beginning)]) == beginning and len(beginning) < len(tokens):
             counts.append(len(beginning))
     return counts
+
+
+def is_unfinished_at(sample: Sample, text: str, place: int, known: Set[str]) -> bool:
+    """Whether a query, written so, has surely not ended there: it neither is nor could be whole."""
+    cut = cut_at(text, place, known, may_end_early=sample.category in MAY_END_EARLY)
+    return cut is not None and not cut.is_doubtful
 
 
 def allowed_columns(lessons: Sequence[Lesson], order: Sequence[State]) -> Tensor:

@@ -16,14 +16,14 @@ from duologue.training.calibration import (
     sure_above,
 )
 from duologue.training.corpora.records import Split
-from duologue.training.cuts import cut_at, word_ends
+from duologue.training.cuts import word_ends
 from duologue.training.feature_store import FeatureStore
 from duologue.training.features import Advance
 from duologue.training.figures import Judged, word_beginnings
 from duologue.training.head_fit import FitSettings, Report, cooled, fit_head
 from duologue.training.lora_settings import LoraSettings
 from duologue.training.sample import Sample
-from duologue.training.supervision import complete_texts
+from duologue.training.supervision import complete_texts, is_unfinished_at
 
 if TYPE_CHECKING:
     from duologue.model.loading import LoadedModel
@@ -110,9 +110,11 @@ def cannot_be_whole(samples: Sequence[Sample], known: Set[str]) -> Tensor:
 
     They are those that training calls unfinished; `known` are texts that are whole.
     """
-    texts = [" ".join(query.text.split()) for query in _first_queries(samples)]
-    cuts = [cut_at(text, place, known) for text in texts for place in word_ends(text)]
-    return torch.tensor([cut is not None and not cut.is_doubtful for cut in cuts], dtype=torch.bool)
+    unfinished = []
+    for query in _first_queries(samples):
+        text = " ".join(query.text.split())
+        unfinished += [is_unfinished_at(query, text, place, known) for place in word_ends(text)]
+    return torch.tensor(unfinished, dtype=torch.bool)
 
 
 def turns_of_beginnings(samples: Sequence[Sample]) -> list[int]:

@@ -179,6 +179,22 @@ def test_only_beginnings_that_training_calls_unfinished_cannot_be_whole() -> Non
     assert could_be == {"what time", "what time is it", "book a table"}
 
 
+def test_the_beginning_of_an_answer_could_be_whole_as_in_training() -> None:
+    text = "two of us and a baby"
+    answer, other = (Sample(text, State.QUERY, category) for category in ("free_answer", ""))
+    whole = {
+        category: [
+            beginning.text
+            for beginning, no in zip(
+                first_beginnings([sample]), cannot_be_whole([sample], set()).tolist(), strict=True
+            )
+            if not no
+        ]
+        for category, sample in (("answer", answer), ("other", other))
+    }
+    assert whole == {"answer": ["two", "two of us"], "other": ["two of us"]}
+
+
 @pytest.mark.parametrize("share", [0.0, 1.0, -0.1])
 def test_a_limit_that_is_no_share_is_refused(share: float) -> None:
     with pytest.raises(InvalidInput, match="premature"):

@@ -2,11 +2,13 @@
 
 from collections import Counter
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from duologue.errors import InvalidInput
 from duologue.states import State
+from duologue.training.pieces import Piece, in_turn
 from duologue.training.quotas import QUOTAS, label_of
 from duologue.training.sample import Sample, Turn
 from duologue.training.written import written_pieces, written_rows
@@ -75,3 +77,11 @@ def test_a_tenth_is_held_out_with_all_that_has_the_same_turns_before_it() -> Non
     ]
     assert not questions[0] & questions[1]
     assert Counter(piece.label for piece in held_out).keys() == set(State)
+
+
+def test_none_is_drawn_twice_before_each_was_drawn_once() -> None:
+    pieces = [Piece(text, State.HOLD, "hold", "written") for text in ("hush", "wait", "stop")]
+    draw, rng = in_turn(pieces), Random(3)
+    rounds = [[draw(rng).text for _ in pieces] for _ in range(20)]
+    assert all(sorted(drawn) == ["hush", "stop", "wait"] for drawn in rounds)
+    assert len(set(map(tuple, rounds))) == 6
