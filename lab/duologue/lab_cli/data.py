@@ -39,6 +39,14 @@ def build(
     size: Annotated[int, typer.Option(min=100, max=100_000, help="Training samples.")] = 10_000,
     val: Annotated[int, typer.Option(min=100, help="Validation samples.")] = 2_000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same rows.")] = 0,
+    real_share: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Least share of what corpora say, in each category of which they have any.",
+        ),
+    ] = 0.0,
     as_json: JsonOption = False,
 ) -> None:
     """Make labelled utterances from public corpora, phrase grammars and your own rows.
@@ -49,7 +57,7 @@ def build(
     from duologue.training.builder import BuildSettings
     from duologue.training.data_set import CARD, build_data_set
 
-    settings = BuildSettings(train_size=size, val_size=val, seed=seed)
+    settings = BuildSettings(size, val, seed, real_share=real_share)
     splits = build_data_set(source, out, settings)
     if as_json:
         rows = {str(split): _num_by_label(samples) for split, samples in splits.items()}

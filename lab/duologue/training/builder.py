@@ -65,6 +65,7 @@ DrawSample = Callable[[Random], Sample | None]
 
 SHARES = (
     "doubtful_share", "spoken_cut_share", "out_of_context_share", "behind_question_share",
+    "real_share",
 )  # fmt: skip
 
 MIN_LEAK_WORDS = 4
@@ -83,6 +84,7 @@ class BuildSettings:
     out_of_context_share: float = 0.35
     context_shares: tuple[float, float, float] = (0.55, 0.20, 0.25)
     behind_question_share: float = 0.4
+    real_share: float = 0.0
 
     def __post_init__(self) -> None:
         if self.train_size < 100 or self.val_size < 100:
@@ -167,7 +169,7 @@ class SplitBuilder:
 
     def _draws(self) -> dict[str, DrawSample]:
         draws: dict[str, DrawSample] = {}
-        for category, piece in self.material.draws().items():
+        for category, piece in self.material.draws(self.settings.real_share).items():
             draws[category] = self._dressing(piece)
         queries = self._query_draw()
         draws["cut_after_word"] = self._cutting(queries, "cut_after_word", self._behind_word)
@@ -186,7 +188,7 @@ class SplitBuilder:
         Half are queries that the split also holds whole, so that nothing but the end tells the
         two apart.
         """
-        draws = self.material.draws()
+        draws = self.material.draws(self.settings.real_share)
         present = [kind for kind in CUT_WEIGHTS if kind in draws]
         weights = [CUT_WEIGHTS[kind] for kind in present]
 

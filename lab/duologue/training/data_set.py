@@ -33,6 +33,8 @@ def build_data_set(
         f"duologue data build --source … --size {settings.train_size} --val {settings.val_size} "
         f"--seed {settings.seed}"
     )
+    if settings.real_share:
+        command += f" --real-share {settings.real_share:g}"
     card = data_card(splits, settings, shortfalls, command)
     (out / CARD).write_text(card, encoding="utf-8")
     return splits

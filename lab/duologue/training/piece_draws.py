@@ -84,8 +84,11 @@ class Material:
         questions = Questions.of(corpora.dialogues)
         return cls(found, _by_category(written), phrases, contexts, questions)
 
-    def draws(self) -> dict[str, Draw]:
-        """What is drawn for each category for which there is anything."""
+    def draws(self, real_share: float = 0.0) -> dict[str, Draw]:
+        """What is drawn for each category for which there is anything.
+
+        Where corpora have any of a category, at least such a share of it is theirs.
+        """
         phrases = self.phrases
         composing: dict[str, Draw] = {
             "open_request": composed(phrases["query"], State.QUERY, "open_request"),
@@ -105,16 +108,17 @@ class Material:
         for name in COMPOSED_NON_QUERIES:
             composing[name] = composed(phrases[name], State.NON_QUERY, name)
         draws = {
-            name: self._mixed(name, composing.get(name))
+            name: self._mixed(name, composing.get(name), real_share)
             for name in {*composing, *self.pieces, *self.written}
         }
         if (two := self._two_sentences()) is not None:
             draws["two_sentences"] = two
         return dict(sorted(draws.items()))
 
-    def _mixed(self, category: str, composing: Draw | None) -> Draw:
+    def _mixed(self, category: str, composing: Draw | None, real_share: float) -> Draw:
         draws = composing
-        if pieces := self.pieces.get(category, ()):
+        pieces = self.pieces.get(category, ())
+        if pieces:
             share = COMPOSED_SHARES.get(category, 0.5)
             draws = _either(composing, chosen(pieces), share)
         if written := self.written.get(category, ()):
@@ -122,7 +126,7 @@ class Material:
             share = FEW_WRITTEN_SHARE if category == "hold" else WRITTEN_SHARE
             draws = told if draws is None else _either(told, draws, share)
         assert draws is not None, category
-        return draws
+        return _either(chosen(pieces), draws, real_share) if pieces and real_share else draws
 
     def _follow_up(self) -> Draw:
         return self._behind_turns("follow_up", "follow_up")

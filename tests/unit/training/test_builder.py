@@ -159,6 +159,20 @@ def test_a_number_stands_behind_its_question_and_a_retraction_behind_none(
             assert (last.role, last.text[-1]) != ("assistant", "?")
 
 
+def test_what_corpora_have_is_preferred_as_far_as_is_asked_for(source: Path) -> None:
+    """With a share of 1 nothing else is drawn where they have any; holds they hardly have."""
+    found = read_folder(source)
+    real = build_splits(found, BuildSettings(1000, 200, seed=5, real_share=1.0))[0]["train"]
+    sources = {
+        category: {sample.source for sample in real if sample.category == category}
+        for category in ("backchannel", "service_query", "interruption")
+    }
+    made = {WRITTEN, "composed"}
+    assert not sources["backchannel"] & made
+    assert not sources["service_query"] & made
+    assert sources["interruption"] <= made, "no corpus has any"
+
+
 def test_no_validation_text_is_trained_on(splits: dict[Split, list[Sample]]) -> None:
     assert not leaks(splits["train"], splits["val"])
 
