@@ -69,8 +69,8 @@ def train(
         typer.Option(
             "--from",
             metavar="DIR",
-            help="Go on from this adapter, in its shape and at half the rate; the options of the "
-            "shape are then not looked at.",
+            help="Go on from this adapter, in its shape and at half the rate, and end half-way "
+            "between the two; the options of the shape are then not looked at.",
             show_default=False,
         ),
     ] = None,

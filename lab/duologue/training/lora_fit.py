@@ -53,13 +53,14 @@ class LoraFit:
     start_epoch: StartEpoch = lambda epoch: lambda done: None
     report: Report = lambda epoch, train_loss, val_loss: None
     start: StateHead | None = None
-    """What learning goes on from; without it, from nothing."""
+    """What learning goes on from, and meets half-way in the end; without it, from nothing."""
     _best_loss: float = field(default=math.inf, init=False)
     _best_epoch: int = field(default=0, init=False)
     _best: dict[str, Tensor] = field(default_factory=dict, init=False)
 
     def run(self) -> tuple[FittedLora, Learner]:
-        """Learn until the validation loss stops falling; the learner is left at its best."""
+        """Learn until the validation loss stops falling; the learner is left at its best, or half-way
+        between that and what it went on from."""
         generator = torch.Generator().manual_seed(self.settings.seed)
         learner = Learner(
             self.network, self.adapted, self.layers, len(self.train.order), self.settings, generator
@@ -82,6 +83,8 @@ class LoraFit:
                 self._keep(epoch, learner, optimizer, schedule, generator)
                 self.report(epoch, train_loss, val_loss)
         learner.load_state_dict(self._best)
+        if self.start is not None:
+            learner.meet(self.start)
         learner.eval()
         fitted = FittedLora(learner.lora(), learner.dense(), self._best_epoch, self._best_loss)
         return fitted, learner

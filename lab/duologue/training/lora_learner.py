@@ -161,6 +161,18 @@ class Learner(nn.Module):
         first.bias.copy_(bias + weight @ self.mean)
 
     @torch.no_grad()
+    def meet(self, head: StateHead) -> None:
+        """Go half the way to a head of the same shape: the mean of every number.
+
+        Between two of which the one learned on from the other, the mean keeps most of what either
+        knows better (Wortsman et al., Robust fine-tuning of zero-shot models, arXiv 2109.01903).
+        """
+        own = {name: numbers.clone() for name, numbers in self.state_dict().items()}
+        self.take(head)
+        for name, numbers in self.state_dict().items():
+            numbers.lerp_(own[name], 0.5)
+
+    @torch.no_grad()
     def dense(self) -> Dense:
         """The head as it applies to features that are not standardised."""
         (weight, bias), *rest = ((weight.detach(), bias.detach()) for weight, bias in self._dense())

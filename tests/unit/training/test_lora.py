@@ -158,6 +158,27 @@ def test_what_goes_on_from_an_adapter_begins_as_that_judges(tmp_path: Path) -> N
         torch.testing.assert_close(second.lora().updates[name].down, update.down)
 
 
+def test_what_went_on_from_an_adapter_meets_it_half_way(tmp_path: Path) -> None:
+    loaded, generator = load(tmp_path), torch.Generator().manual_seed(6)
+    settings = replace(SETTINGS, head_width=6)
+    first, second = (
+        Learner(loaded.network, range(2), (0, 1), len(ORDER), settings, generator).eval()
+        for _ in range(2)
+    )
+    second.mean.normal_(generator=generator)
+    second.spread.uniform_(0.5, 2.0, generator=generator)
+    for parameter in (*first.parameters(), *second.parameters()):
+        parameter.data.normal_(generator=generator)
+    learned = [weight.clone() for weight, _ in second.dense()], second.lora()
+    second.meet(StateHead(card_of(first, loaded), first.dense(), first.lora()))
+    for (met, _), own, (other, _) in zip(second.dense(), learned[0], first.dense(), strict=True):
+        torch.testing.assert_close(met, (own + other) / 2)
+    for name, met_update in second.lora().updates.items():
+        own_update, other_update = learned[1].updates[name], first.lora().updates[name]
+        torch.testing.assert_close(met_update.up, (own_update.up + other_update.up) / 2)
+        torch.testing.assert_close(met_update.down, (own_update.down + other_update.down) / 2)
+
+
 def card_of(learner: Learner, loaded: LoadedModel) -> AdapterCard:
     (rank,) = learner.lora().ranks
     return AdapterCard(loaded.geometry.hidden_size, ORDER, {}, layers=(0, 1), lora_rank=rank)
