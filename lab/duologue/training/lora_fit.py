@@ -59,8 +59,8 @@ class LoraFit:
     _best: dict[str, Tensor] = field(default_factory=dict, init=False)
 
     def run(self) -> tuple[FittedLora, Learner]:
-        """Learn until the validation loss stops falling; the learner is left at its best, or half-way
-        between that and what it went on from."""
+        """Learn until the validation loss stops falling; the learner is left at its best, or
+        half-way between that and what it went on from."""
         generator = torch.Generator().manual_seed(self.settings.seed)
         learner = Learner(
             self.network, self.adapted, self.layers, len(self.train.order), self.settings, generator
