@@ -140,11 +140,7 @@ def test_the_dense_layers_of_an_adapter_judge_as_what_learned_them(
 
 def test_what_goes_on_from_an_adapter_begins_as_that_judges(tmp_path: Path) -> None:
     loaded, generator = load(tmp_path), torch.Generator().manual_seed(5)
-    settings = replace(SETTINGS, head_width=6)
-    first, second = (
-        Learner(loaded.network, range(2), (0, 1), len(ORDER), settings, generator).eval()
-        for _ in range(2)
-    )
+    first, second = (learner_of_two_layers(loaded, generator) for _ in range(2))
     for learner in (first, second):
         learner.mean.normal_(generator=generator)
         learner.spread.uniform_(0.5, 2.0, generator=generator)
@@ -160,11 +156,7 @@ def test_what_goes_on_from_an_adapter_begins_as_that_judges(tmp_path: Path) -> N
 
 def test_what_went_on_from_an_adapter_meets_it_half_way(tmp_path: Path) -> None:
     loaded, generator = load(tmp_path), torch.Generator().manual_seed(6)
-    settings = replace(SETTINGS, head_width=6)
-    first, second = (
-        Learner(loaded.network, range(2), (0, 1), len(ORDER), settings, generator).eval()
-        for _ in range(2)
-    )
+    first, second = (learner_of_two_layers(loaded, generator) for _ in range(2))
     second.mean.normal_(generator=generator)
     second.spread.uniform_(0.5, 2.0, generator=generator)
     for parameter in (*first.parameters(), *second.parameters()):
@@ -177,6 +169,11 @@ def test_what_went_on_from_an_adapter_meets_it_half_way(tmp_path: Path) -> None:
         own_update, other_update = learned[1].updates[name], first.lora().updates[name]
         torch.testing.assert_close(met_update.up, (own_update.up + other_update.up) / 2)
         torch.testing.assert_close(met_update.down, (own_update.down + other_update.down) / 2)
+
+
+def learner_of_two_layers(loaded: LoadedModel, generator: torch.Generator) -> Learner:
+    settings = replace(SETTINGS, head_width=6)
+    return Learner(loaded.network, range(2), (0, 1), len(ORDER), settings, generator).eval()
 
 
 def card_of(learner: Learner, loaded: LoadedModel) -> AdapterCard:
