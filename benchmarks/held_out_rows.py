@@ -16,16 +16,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.judged_rows import without_texts_of
+from duologue.training.data_card import MADE_FOR_THIS
 from duologue.training.data_set import read_data_set
 from duologue.training.sample import Sample, read_samples, write_samples
-from duologue.training.written import WRITTEN
-
-COMPOSED = "composed"
 
 
 def held_out_rows(val: Iterable[Sample], train: Iterable[Sample]) -> list[Sample]:
     """The rows of corpora whose text of four words or more no training row has."""
-    real = [sample for sample in val if sample.source not in (COMPOSED, WRITTEN)]
+    real = [sample for sample in val if sample.source not in MADE_FOR_THIS]
     return [
         replace(sample, category=f"{sample.source}: {sample.category}")
         for sample in without_texts_of(real, train)

@@ -43,9 +43,9 @@ COMPOSED_SHARES: Mapping[str, float] = {
 WRITTEN_SHARE = 0.6
 """Of each category for which some were written one by one, before what is composed or real."""
 
-FEW_WRITTEN_SHARE = 0.4
-"""Of holds, which with all their words are nearly alike, and most of which were written behind
-questions: what is composed stands in every situation."""
+WRITTEN_SHARES: Mapping[str, float] = {"hold": 0.4}
+"""Where it is another one: with all their words holds are nearly alike, and most of them were
+written behind questions, while what is composed stands in every situation."""
 
 GREETINGS = (
     "Hi", "Hello", "Hi there", "Good morning", "Good evening", "Excuse me", "Hey", "Thanks",
@@ -123,7 +123,7 @@ class Material:
             draws = _either(composing, chosen(pieces), share)
         if written := self.written.get(category, ()):
             told = in_turn(written)
-            share = FEW_WRITTEN_SHARE if category == "hold" else WRITTEN_SHARE
+            share = WRITTEN_SHARES.get(category, WRITTEN_SHARE)
             draws = told if draws is None else _either(told, draws, share)
         assert draws is not None, category
         return _either(chosen(pieces), draws, real_share) if pieces and real_share else draws

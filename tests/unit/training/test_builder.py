@@ -173,6 +173,16 @@ def test_what_corpora_have_is_preferred_as_far_as_is_asked_for(source: Path) -> 
     assert sources["interruption"] <= made, "no corpus has any"
 
 
+def test_the_card_says_with_which_command_it_was_made(source: Path, tmp_path: Path) -> None:
+    for settings, asked in (
+        (BuildSettings(200, 100, seed=3), "--seed 3`"),
+        (BuildSettings(200, 100, seed=3, real_share=0.7), "--seed 3 --real-share 0.7`"),
+    ):
+        build_data_set([source], tmp_path, settings)
+        card = (tmp_path / "README.md").read_text(encoding="utf-8")
+        assert f"--size 200 --val 100 {asked}" in card
+
+
 def test_no_validation_text_is_trained_on(splits: dict[Split, list[Sample]]) -> None:
     assert not leaks(splits["train"], splits["val"])
 
