@@ -43,9 +43,8 @@ COMPOSED_SHARES: Mapping[str, float] = {
 WRITTEN_SHARE = 0.6
 """Of each category for which some were written one by one, before what is composed or real."""
 
-WRITTEN_SHARES: Mapping[str, float] = {"hold": 0.4}
-"""Where it is another one: with all their words holds are nearly alike, and most of them were
-written behind questions, while what is composed stands in every situation."""
+HARDLY_REAL = frozenset(("hold",))
+"""Corpora have so few of these that they would come again and again."""
 
 GREETINGS = (
     "Hi", "Hello", "Hi there", "Good morning", "Good evening", "Excuse me", "Hey", "Thanks",
@@ -87,7 +86,8 @@ class Material:
     def draws(self, real_share: float = 0.0) -> dict[str, Draw]:
         """What is drawn for each category for which there is anything.
 
-        Where corpora have any of a category, at least such a share of it is theirs.
+        Where corpora have enough of a category, at least such a share of it is theirs, at the
+        cost of what is composed before what was written.
         """
         phrases = self.phrases
         composing: dict[str, Draw] = {
@@ -121,12 +121,12 @@ class Material:
         if pieces:
             share = COMPOSED_SHARES.get(category, 0.5)
             draws = _either(composing, chosen(pieces), share)
+        least = real_share if pieces and category not in HARDLY_REAL else 0.0
         if written := self.written.get(category, ()):
             told = in_turn(written)
-            share = WRITTEN_SHARES.get(category, WRITTEN_SHARE)
-            draws = told if draws is None else _either(told, draws, share)
+            draws = told if draws is None else _either(told, draws, _of_the_rest(least))
         assert draws is not None, category
-        return _either(chosen(pieces), draws, real_share) if pieces and real_share else draws
+        return _either(chosen(pieces), draws, least) if least else draws
 
     def _follow_up(self) -> Draw:
         return self._behind_turns("follow_up", "follow_up")
@@ -226,6 +226,11 @@ def _by_category(pieces: Iterable[Piece]) -> dict[str, list[Piece]]:
     for piece in pieces:
         found.setdefault(piece.category, []).append(piece)
     return found
+
+
+def _of_the_rest(taken: float) -> float:
+    """How often what was written is drawn where so much has been drawn otherwise before."""
+    return min(1.0, WRITTEN_SHARE / (1.0 - taken)) if taken < 1.0 else 1.0
 
 
 def _either(one: Draw | None, other: Draw, share: float) -> Draw:

@@ -3,6 +3,7 @@
 A piece is an utterance that still lacks its style and, unless it brings its own, its context.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -21,11 +22,19 @@ PHRASES = (
     "short_query", "statement", "follow_up", "interruption", "answer", "agreement", "acceptance",
     "correction", "retraction", "go_on", "told",
 )  # fmt: skip
-SILENCING = ("stop talking", "quiet", "don't say", "be silent", "shut up", "please stop")
+SILENCING = re.compile(
+    r"(^silence|^silent|^quiet|\b((be|stay|you to be) (extra )?(quiet|silent)"
+    r"|(quiet|silence),? please|olly,? quiet|shut up|(not|don't) (speak|talk|say)"
+    r"|stop (talking|speaking)|pause yourself|please stop|pause for ten seconds))"
+    r"($|[ ,.!](?!doing|calling|your)(?!.*\b(fast|slowly|loudly|like|mode)\b))",
+    re.IGNORECASE,
+)
+"""Corpora of commands count these among others, or with what is taken back."""
 REQUEST_ACTS = {"INFORM_INTENT"}
 FOLLOW_UP_ACTS = {"REQUEST", "REQUEST_ALTS"}
 QUESTION_TAGS = {"qw", "qy", "rt", "s", "bu", "qh", "qo"}
 PLAIN_QUESTIONS_SHARE = 0.25
+MAX_SILENCING_WORDS = 12
 CLOSING_ACTS = {"THANK_YOU", "GOODBYE", "SELECT", "NEGATE", "NEGATE_INTENT"}
 
 
@@ -92,10 +101,15 @@ def query_pieces(corpora: Corpora) -> Iterator[Piece]:
             yield Piece(query.text, State.NON_QUERY, "thanks", query.source)
         elif query.intent == "yes":
             yield Piece(query.text, State.NON_QUERY, "agreement", query.source)
-        elif query.intent == "cancel" and any(word in query.text for word in SILENCING):
+        elif asks_for_silence(query.text):
             yield Piece(query.text, State.HOLD, "hold", query.source)
         elif query.intent not in ("no", "maybe", "goodbye", "cancel"):
             yield Piece(query.text, State.QUERY, _kind_of_query(query), query.source)
+
+
+def asks_for_silence(text: str) -> bool:
+    """Whether it is a request to be quiet, not one to speak otherwise or to do something else."""
+    return len(text.split()) <= MAX_SILENCING_WORDS and SILENCING.search(text) is not None
 
 
 def _kind_of_query(query: Query) -> str:

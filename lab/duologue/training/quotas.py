@@ -7,14 +7,14 @@ from duologue.states import State
 # category: share of the data set. Each label's categories sum to what the label gets.
 QUOTAS: Mapping[str, float] = {
     # query, 0.476
-    "service_query": 0.024, "spoken_command": 0.042, "task_request": 0.014, "answer": 0.020,
-    "spoken_answer": 0.016, "short_answer": 0.020, "free_answer": 0.060, "whole_number": 0.022,
-    "agreement_answer": 0.026, "follow_up": 0.024, "correction": 0.034, "interruption": 0.028,
-    "open_request": 0.015, "short_query": 0.032, "statement": 0.040, "two_sentences": 0.006,
-    "spoken_question": 0.014, "repaired_question": 0.026, "go_on": 0.013,
+    "service_query": 0.031, "spoken_command": 0.042, "task_request": 0.014, "answer": 0.020,
+    "spoken_answer": 0.020, "short_answer": 0.020, "free_answer": 0.052, "whole_number": 0.024,
+    "agreement_answer": 0.026, "follow_up": 0.024, "correction": 0.030, "interruption": 0.028,
+    "open_request": 0.012, "short_query": 0.034, "statement": 0.036, "two_sentences": 0.006,
+    "spoken_question": 0.020, "repaired_question": 0.024, "go_on": 0.013,
     # non_query, 0.236
-    "backchannel": 0.042, "thanks": 0.018, "agreement": 0.029, "filled_pause": 0.008,
-    "vocal_tic": 0.014, "background": 0.060, "aside": 0.053, "retraction": 0.012,
+    "backchannel": 0.042, "thanks": 0.016, "agreement": 0.029, "filled_pause": 0.008,
+    "vocal_tic": 0.014, "background": 0.060, "aside": 0.055, "retraction": 0.012,
     # incomplete, 0.204
     "cut_after_word": 0.102, "cut_inside_word": 0.018, "break_off": 0.030, "hesitation": 0.020,
     "number_group": 0.034,
