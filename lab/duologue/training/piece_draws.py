@@ -43,8 +43,8 @@ COMPOSED_SHARES: Mapping[str, float] = {
 WRITTEN_SHARE = 0.6
 """Of each category for which some were written one by one, before what is composed or real."""
 
-HARDLY_REAL = frozenset(("hold",))
-"""Corpora have so few of these that they would come again and again."""
+WITHOUT_REAL_SHARE = frozenset(("hold", "aside"))
+"""Corpora have a handful of requests for silence, and of talk for others only a chat room's."""
 
 GREETINGS = (
     "Hi", "Hello", "Hi there", "Good morning", "Good evening", "Excuse me", "Hey", "Thanks",
@@ -121,7 +121,7 @@ class Material:
         if pieces:
             share = COMPOSED_SHARES.get(category, 0.5)
             draws = _either(composing, chosen(pieces), share)
-        least = real_share if pieces and category not in HARDLY_REAL else 0.0
+        least = real_share if pieces and category not in WITHOUT_REAL_SHARE else 0.0
         if written := self.written.get(category, ()):
             told = in_turn(written)
             draws = told if draws is None else _either(told, draws, _of_the_rest(least))

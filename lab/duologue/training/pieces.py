@@ -158,7 +158,7 @@ def meeting_pieces(corpora: Corpora) -> Iterator[Piece]:
             yield Piece(line.text, *labelled, "mrda")
 
 
-FILLED = word_set("um uh er hmm hm mmm uhm ah eh mm")
+FILLED = word_set("um uh er erm hmm hm mmm uhm ah eh mm")
 LISTENING = word_set(
     """yeah okay right uhhuh oh yes yep no sure huh mmhmm alright ok really well hmm mm-hmm uh-huh
     good great wow ah cool nope true exactly"""

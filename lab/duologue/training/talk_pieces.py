@@ -34,6 +34,8 @@ FIRST_NAMES = (
 )  # fmt: skip
 _OTHERS = word_set("he she they him her them his their he's she's they're himself herself")
 _TO_SOMEBODY = word_set("you your you're you've please can could would will yourself")
+_NO_ANSWER = FILLED | word_set("huh oh well aha wow really and then so but it you i the a")
+_NO_LISTENING = FILLED | word_set("no nope well")
 _LEAD_IN = FILLED | LISTENING | word_set("and so but well or then now")
 _KNOWLEDGE = word_set("what what's which who who's where where's when why how how's is are does")
 
@@ -103,7 +105,7 @@ def _answers(said: Sequence[_Said]) -> Iterator[Piece]:
             and (asked.conversation, asked.source) == (line.conversation, line.source)
             and asked.speaker != line.speaker
             and 1 <= len(words) <= MAX_ANSWER_WORDS
-            and not set(words) <= FILLED
+            and not set(words) <= _NO_ANSWER
             and words[-1] not in UNFINISHED_AFTER
             and line.text[-1].isalnum() | (line.text[-1] in ".!")
         ):
@@ -121,7 +123,8 @@ def _alone(said: Sequence[_Said]) -> Iterator[Piece]:
         if set(words) <= FILLED:
             yield Piece(line.text, State.NON_QUERY, "filled_pause", line.source)
         elif len(words) <= MAX_LISTENING_WORDS and set(words) <= LISTENING | FILLED:
-            yield Piece(line.text, State.NON_QUERY, "backchannel", line.source)
+            if not set(words) <= _NO_LISTENING:
+                yield Piece(line.text, State.NON_QUERY, "backchannel", line.source)
         elif line.is_question:
             if _is_for_anybody(words):
                 yield Piece(line.text, State.QUERY, "spoken_question", line.source)

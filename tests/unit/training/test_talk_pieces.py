@@ -34,10 +34,15 @@ def test_the_same_words_answer_a_question_and_otherwise_show_that_somebody_liste
     assert (listening.label, listening.category) == (State.NON_QUERY, "backchannel")
 
 
-@pytest.mark.parametrize("text", ["I think the.", "Er.", "Is it."])
-def test_what_breaks_off_or_asks_back_is_no_answer(text: str) -> None:
+@pytest.mark.parametrize("text", ["I think the.", "Er.", "Is it.", "Huh.", "Oh well.", "And then."])
+def test_what_breaks_off_or_asks_back_or_is_amazed_is_no_answer(text: str) -> None:
     pieces = talk("What time did you get there then.", text)
     assert "spoken_answer" not in {piece.category for piece in pieces}
+
+
+@pytest.mark.parametrize("text", ["No.", "Well."])
+def test_who_contradicts_or_begins_does_not_only_listen(text: str) -> None:
+    assert not talk("They all went home on the late bus.", text)
 
 
 def test_nobody_answers_themselves_or_somebody_in_another_room() -> None:
