@@ -15,7 +15,7 @@ _ANNOUNCING = word_set(
 )
 _BETWEEN = word_set(
     "is it's its it are the my a an that that's this was be would will 's number code starting"
-    " starts begins beginning ends ending with in like as so um uh er okay well yeah and"
+    " starts begins beginning ends ending with in like as so um uh er oh o okay well yeah and"
 )
 _MAX_BETWEEN = 5
 _ASKING = word_set(
@@ -61,7 +61,8 @@ def _start_of_run(words: Sequence[str]) -> int:
     while start and _can_be_dictated(words, start - 1):
         start -= 1
     while start < len(words) and words[start] in ("oh", "o", "and", "a", "i"):
-        if len(words) - start >= MIN_GROUPS and words[start] in ("a", "i"):
+        rest = words[start:]
+        if len(rest) >= MIN_GROUPS and rest[0] != "and" and not set(rest) <= {"oh", "o"}:
             break
         start += 1
     return start
