@@ -13,6 +13,7 @@ from duologue.events import (
 )
 from duologue.lane.steps import EndReason, Promotion
 from duologue.session.calling import may_send, send_calls
+from duologue.session.own_echo import OwnEcho
 from duologue.session.response import PauseReason, Response
 from duologue.session.setup import SessionSetup
 from duologue.session.state import Decision, SessionState
@@ -30,6 +31,7 @@ class Floor:
     def __init__(self, state: SessionState, setup: SessionSetup) -> None:
         self._state = state
         self._setup = setup
+        self._echo = OwnEcho(state, setup)
 
     # When something is due.
 
@@ -66,8 +68,14 @@ class Floor:
         self._state.response, self._state.cut = response, cut
 
     def settle(self, decision: Decision, now_ms: float) -> list[ServerEvent]:
-        """A query was decided: show its reply, or hold it back until that is confirmed."""
+        """A query was decided: show its reply, or hold it back until that is confirmed.
+
+        A reply that it cuts falls silent at once, unless these may be its own words: then only when
+        no more of them come.
+        """
         self._state.decision = decision
+        if self._may_be_echo(decision, now_ms):
+            return []
         if self._needs_no_confirmation(decision):
             return self.confirm(now_ms)
         return self.hush()
@@ -191,6 +199,11 @@ class Floor:
             response.place = state.enter(Role.ASSISTANT, text, outcome, response.response_id)
 
     # What the time brings.
+
+    def _may_be_echo(self, decision: Decision, now_ms: float) -> bool:
+        if not self._setup.holds_replies or decision.is_over:
+            return False
+        return self._echo.is_possible(decision.text, now_ms)
 
     def _needs_no_confirmation(self, decision: Decision) -> bool:
         response = self._state.response

@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 
 from duologue.events import InputAppend, InputRevise, ServerEvent, StateReason
 from duologue.session.floor import Floor
+from duologue.session.own_echo import OwnEcho
 from duologue.session.response import PauseReason, Response
 from duologue.session.setup import SessionSetup
 from duologue.session.state import Decision, SessionState
 from duologue.session.transcript import Role
 from duologue.states import State
 from duologue.text.continuing import sounds_continued
-from duologue.text.echo import num_echoed_chars
 from duologue.text.endings import Ending, ending_of
 from duologue.text.joining import join
 from duologue.text.phrases import begins_like_phrase, is_backchannel
@@ -34,6 +34,7 @@ class Hearing:
         self._state = state
         self._setup = setup
         self._floor = floor
+        self._echo = OwnEcho(state, setup)
         self._encode = encode
         self._max_part_tokens = max_part_tokens
 
@@ -73,7 +74,7 @@ class Hearing:
             self.reopen()
         elif self._can_reopen:
             events += self._floor.confirm_if_held(now_ms)
-        if self._is_echo(state.utterance.text, now_ms):
+        if self._echo.is_sure(state.utterance.text, now_ms):
             events += self._floor.decide_by_words(StateReason.ECHO, now_ms)
         return events
 
@@ -144,10 +145,10 @@ class Hearing:
         if self._is_answer_to(decision):
             return False
         if is_held:
-            return not self._may_be_echo(utterance.text, now_ms)
+            return not self._echo.is_likely(utterance.text, now_ms)
         may_wait = self._setup.holds_replies or decision.state is State.HOLD
         is_rest = may_wait and self._is_the_rest(decision, within_ms)
-        return is_rest and not self._may_be_echo(utterance.text, now_ms)
+        return is_rest and not self._echo.is_likely(utterance.text, now_ms)
 
     def _is_answer_to(self, decision: Decision) -> bool:
         """Whether the user only shows that they listen: to what is said to their query, or that the
@@ -215,32 +216,12 @@ class Hearing:
 
     # Its own echo.
 
-    def _may_be_echo(self, text: str, now_ms: float) -> bool:
-        """The same of a text that is too short to be sure, but of several words."""
-        num_words = len(text.split())
-        return num_words > 1 and self._is_echo(text, now_ms, num_words)
-
-    def _is_echo(self, text: str, now_ms: float, min_words: int | None = None) -> bool:
-        """Whether all of the text was said by the assistant just now."""
-        most = self._setup.listening.echo_words
-        min_words = most if min_words is None else min(min_words, most)
-        return any(
-            num_echoed_chars(text, response.shown_text, min_words=min_words) >= len(text)
-            for response in (self._state.response, self._state.cut)
-            if response is not None and self._may_echo(response, now_ms)
-        )
-
-    def _may_echo(self, response: Response, now_ms: float) -> bool:
-        within_ms = self._setup.listening.echo_within_ms
-        is_recent = not response.is_done or now_ms - response.active_ms <= within_ms
-        return bool(response.response_id) and within_ms > 0 and is_recent
-
     def _continues_echo(self, now_ms: float) -> bool:
         """Whether the utterance goes on with an echo that left already."""
         decision, utterance = self._state.decision, self._state.utterance
         if decision is None or decision.reason is not StateReason.ECHO or not self._can_reopen:
             return False
-        return self._is_echo(join(decision.text, utterance.text), now_ms)
+        return self._echo.is_sure(join(decision.text, utterance.text), now_ms)
 
     # Utterances beyond the limit.
 

@@ -71,6 +71,40 @@ def test_a_few_words_are_no_echo() -> None:
     assert num_started(stage) == 2
 
 
+@pytest.mark.parametrize("words", ["quite well today?", "today?"])
+def test_what_may_become_an_echo_silences_nobody(words: str) -> None:
+    stage = speaking()
+    stage.say(words, "b")
+    stage.wait()
+    stage.depart()
+    stage.arrive()
+    assert words in stage.states[-1]
+    stage.say(" And who would not be", "b")
+    stage.settle()
+    assert "1 pauses" not in stage.story
+    assert stage.shown(1) == REPLY
+    assert num_started(stage) == 1
+
+
+@pytest.mark.parametrize("words", ["well?", "quite right?", "tomorrow?"])
+def test_what_is_too_short_or_was_not_said_does(words: str) -> None:
+    stage = speaking()
+    stage.say(words, "b")
+    stage.wait()
+    stage.depart()
+    stage.arrive()
+    assert "1 pauses" in stage.story
+
+
+def test_words_of_the_assistants_behind_which_nothing_comes_are_a_query() -> None:
+    stage = speaking()
+    stage.say("quite well today?", "b")
+    stage.settle()
+    assert num_started(stage) == 2
+    assert "1 pauses" not in stage.story
+    assert stage.entries[-1] == assistant("Second.")
+
+
 def test_nor_is_what_the_assistant_has_not_said() -> None:
     stage = speaking()
     stage.say("are you quite ill today?", "b")
