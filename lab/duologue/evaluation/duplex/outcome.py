@@ -113,12 +113,14 @@ class LineOutcome:
         return not any(reply.started_ms <= limit_ms for reply in self.inside + self.after)
 
     def carries_on_for(self, window_ms: float) -> bool:
-        """Whether the reply it fell into went on, and none began, for so much time after it.
+        """Whether the reply it fell into went on, and none began, for so much time after it, or
+        until the next line.
 
         It may fall silent for two ticks: for so long the line may have looked like something else.
         """
         silences = [] if self.fell_into is None else self.fell_into.silences
-        begin_ms, limit_ms = self.spoken.start_ms, self.spoken.end_ms + window_ms
+        begin_ms = self.spoken.start_ms
+        limit_ms = min(self.spoken.end_ms + window_ms, self.until_ms)
         is_broken = any(
             silence.begin_ms <= limit_ms
             and (silence.end_ms is None or silence.end_ms - silence.begin_ms > 2 * self.tick_ms)

@@ -63,6 +63,16 @@ def test_a_short_silence_does_not_break_off() -> None:
     assert long_before.failures == []
 
 
+def test_what_the_next_line_silences_did_not_break_off_before() -> None:
+    made = paused(reply(1, 4200), 9000)
+    lines = ((QUERY, 0), (during(Act.BACKCHANNEL), 6000), (during(Act.INTERRUPTION), 8600))
+    _, backchannel, interruption = outcomes(record(*lines, made))
+    assert backchannel.failures == []
+    assert interruption.cut_ms == 9000
+    early = outcomes(record(*lines, paused(reply(1, 4200), 8500)))[1]
+    assert early.failures == ["carry_on 2000"]
+
+
 def held(*replies: RecordedReply) -> LineOutcome:
     """What became of a "go on" from 10 to 12 s."""
     return outcomes(record((QUERY, 0), (during(Act.HOLD), 6000), (GO_ON, 10_000), *replies))[-1]
