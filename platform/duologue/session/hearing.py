@@ -178,7 +178,8 @@ class Hearing:
             return gap_ms < min(within_ms, self._setup.floor.confirm_after_ms)
         if gap_ms < min(within_ms, state.silence.pace_pause_ms(self._setup)):
             return True
-        return silent_ms < within_ms and sounds_continued(state.utterance.text)
+        is_over = state.silence.is_segment_over
+        return silent_ms < within_ms and sounds_continued(state.utterance.text, is_over=is_over)
 
     def _is_late(self, event: InputAppend | InputRevise, now_ms: float) -> bool:
         """Whether this is another text for what was decided."""

@@ -6,13 +6,23 @@ MAX_CHARS = 400
 """So much of a text is read."""
 
 _OPENERS = word_set(
-    "to from at on in for with without by near about of between before after under over around "
-    "until till during through towards across behind beside inside outside per via than as "
-    "that which who whom whose where because since unless although though while whether "
-    "please preferably ideally maybe especially including except instead rather not "
-    "first second third next last tomorrow today tonight"
+    "without near between before after under over around until till during through towards across "
+    "behind beside inside outside per via than as that because since unless although though while "
+    "whether please preferably ideally maybe especially including except instead rather not"
 )
 """With these a sentence seldom begins, when somebody speaks who has not just spoken."""
+
+_PREPOSITIONS = word_set("to from at on in for with by about of")
+_ASKED = word_set("what which who whom whose")
+"""Behind a preposition, these begin a question: "in which year was it finished"."""
+
+_RELATIVES = word_set("which who whom whose where")
+_AUXILIARIES = word_set("is are was were do does did can could will would should am")
+"""Behind a relative, these begin a question."""
+
+_TIMES = word_set("first second third next last tomorrow today tonight")
+_CLAUSES = word_set("he she they it we i you there the these those")
+"""Behind a time, these begin a sentence: "tomorrow it will be cloudy"."""
 
 _JOINTS = word_set("and or but so if when then")
 """These go on with what was said, unless a clause about something else follows."""
@@ -32,24 +42,36 @@ _OTHERS = word_set(
 )
 """With these a clause or a question of its own begins."""
 
+_EITHER_WAY = (
+    (_PREPOSITIONS, _ASKED),
+    (_RELATIVES, _AUXILIARIES),
+    (_TIMES, _CLAUSES | _AUXILIARIES),
+)
+"""Words that go on with a request, unless one of the others follows."""
 
-def sounds_continued(text: str) -> bool:
+
+def sounds_continued(text: str, *, is_over: bool = False) -> bool:
     """Whether the text reads like the rest of a request, or like a change of it: "to Boston on
     Friday", "and a dessert", "no, I meant Austin", "oh, never mind".
 
-    English only; any other text does not. False too while a joint ("and") stands alone: the next
+    English only; any other text does not. False too while a word stands alone with which something
+    else may begin ("and", "in", "tomorrow"), unless nothing follows it, as `is_over` says: the next
     word will tell.
     """
     words = [word.key for word in words_of(text[:MAX_CHARS])]
     if not words:
         return False
-    if words[0] in _JOINTS:
-        return len(words) > 1 and words[1] not in _OTHERS
-    if words[0] == "i":
-        return len(words) > 1 and words[1] in _OWN_REPAIRS
-    if words[0] == "the":
-        return (len(words) > 1 and words[1] in _POINTERS) or _ends_in_repair(words)
-    return words[0] in _OPENERS | _REPAIRS or _ends_in_repair(words)
+    first, second = words[0], words[1] if len(words) > 1 else None
+    for openers, others in _EITHER_WAY:
+        if first in openers:
+            return is_over if second is None else second not in others
+    if first in _JOINTS:
+        return second is not None and second not in _OTHERS
+    if first == "i":
+        return second in _OWN_REPAIRS
+    if first == "the":
+        return second in _POINTERS or _ends_in_repair(words)
+    return first in _OPENERS | _REPAIRS or _ends_in_repair(words)
 
 
 def _ends_in_repair(words: list[str]) -> bool:

@@ -96,6 +96,37 @@ def test_what_sounds_like_something_else_cuts_a_reply_that_is_shown(more: str) -
     assert said(stage) == ["A table?", more]
 
 
+@pytest.mark.parametrize(
+    ("words", "entries"),
+    [
+        (("in", " the", " evening?"), ["A table? in the evening?"]),
+        (("In", " which", " town?"), ["A table?", "In which town?"]),
+        (("tomorrow", " at", " noon?"), ["A table? tomorrow at noon?"]),
+        (("Tomorrow", " it", " rains?"), ["A table?", "Tomorrow it rains?"]),
+    ],
+)
+def test_the_word_behind_tells_what_may_have_begun(
+    words: tuple[str, ...], entries: list[str]
+) -> None:
+    """Until then the reply goes on, and what was decided stands."""
+    stage = speaking("A table?")
+    first, *more = words
+    stage.say(first, "b")
+    assert "1 interrupted" not in str(story(stage.tick()))
+    for word in more:
+        stage.say(word, "b")
+        stage.tick()
+    stage.settle()
+    assert said(stage) == entries
+
+
+def test_a_word_alone_is_the_rest_when_its_segment_ends_with_it() -> None:
+    stage = speaking("A table?")
+    stage.say("tomorrow?", "b", is_final=True)
+    stage.settle()
+    assert said(stage) == ["A table? tomorrow?"]
+
+
 def test_in_the_same_segment_it_is_the_rest_however_it_sounds() -> None:
     stage = speaking("A table?")
     stage.say(" what about it?")

@@ -49,3 +49,20 @@ def test_something_else(text: str) -> None:
 def test_the_next_word_tells_what_a_joint_is() -> None:
     heard = ["and", "and then", "and then he", "and then the bill"]
     assert [sounds_continued(text) for text in heard] == [False, True, True, True]
+
+
+@pytest.mark.parametrize(
+    ("alone", "rest", "other"),
+    [
+        ("in", "in the afternoon", "In which year was it finished?"),
+        ("tomorrow", "tomorrow at nine", "Tomorrow it will be mostly cloudy."),
+        ("which", "which has a pool", "which is the way to the station"),
+        ("to", "to Boston", "To whom did she say that?"),
+    ],
+)
+def test_the_next_word_tells_what_else_may_have_begun(alone: str, rest: str, other: str) -> None:
+    assert not sounds_continued(alone)
+    assert sounds_continued(alone, is_over=True)
+    assert sounds_continued(rest)
+    assert not sounds_continued(other)
+    assert not sounds_continued(other, is_over=True)
