@@ -1,6 +1,6 @@
 """How a text ends, as far as its words tell how long to wait for more."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from enum import StrEnum
 from functools import lru_cache
 
@@ -72,6 +72,22 @@ _BEGINNINGS = frozenset(
         *("who is", "where is", "what are", "what about", "how about", "please tell me"),
     )
 )
+_ANNOUNCEMENTS = frozenset(
+    tuple(words.split())
+    for words in (
+        *("i have a question", "i've got a question", "i have a quick question"),
+        *("i have another question", "i've got another question", "i have one more question"),
+        *("i have a question for you", "quick question", "another question", "one more question"),
+        *("one more thing", "can i ask you something", "can i ask you a question"),
+        *("can i ask something", "can i ask a question", "could i ask you something"),
+        *("could i ask you a question", "may i ask you something", "may i ask you a question"),
+        *("let me ask you something", "let me ask you a question", "i want to ask you something"),
+        *("i'd like to ask you something", "i wanted to ask you something", "tell me something"),
+        *("i need to ask you something", "i was wondering", "i was just wondering"),
+        *("here's the thing", "guess what", "you know what", "do you know what"),
+    )
+)
+"""Whole sentences that say that another one comes."""
 _BEFORE_BEGINNINGS = word_set("and but so because hi hello hey yes yeah no okay ok well um uh")
 
 
@@ -82,6 +98,8 @@ def ending_of(text: str) -> Ending:
     words = keys_of(bare)
     if not words:
         return Ending.PLAIN
+    if _ends_in_one_of(_ANNOUNCEMENTS, words):
+        return Ending.OPEN
     if _FINISHING.search(bare) and not (_ELLIPSIS.search(bare) or _ABBREVIATED.search(bare)):
         return Ending.FINISHED
     if ends_in_dictation(words):
@@ -98,7 +116,7 @@ def asks_in_greek(text: str) -> bool:
 def _is_open(words: Sequence[str]) -> bool:
     """Whether a sentence cannot end in the last of these words."""
     last = words[-1]
-    if last in _FILLERS or words in (("um",), ("er",)) or _is_beginning(words):
+    if last in _FILLERS or words in (("um",), ("er",)) or _ends_in_one_of(_BEGINNINGS, words):
         return True
     is_english = not _ENGLISH.isdisjoint(words[:-1])
     is_letter = last == "a" and [len(word) for word in words[-2:]] == [1, 1]  # the u s a
@@ -129,10 +147,11 @@ def _is_open_in_company(words: Sequence[str]) -> bool:
     return last == "so" and before == "and"
 
 
-def _is_beginning(words: Sequence[str]) -> bool:
-    """Whether the words end in the beginning of a sentence, of which nothing is missing before."""
-    for length in (1, 2, 3):
-        if tuple(words[-length:]) in _BEGINNINGS:
-            before = words[:-length]
-            return not before or before[-1] in _BEFORE_BEGINNINGS
+def _ends_in_one_of(texts: Collection[tuple[str, ...]], words: Sequence[str]) -> bool:
+    """Whether the words end in one of these, of which nothing is missing before."""
+    for length in range(1, max(map(len, texts)) + 1):
+        before = words[:-length]
+        is_bare = not before or before[-1] in _BEFORE_BEGINNINGS
+        if is_bare and tuple(words[-length:]) in texts:
+            return True
     return False

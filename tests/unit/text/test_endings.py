@@ -82,6 +82,11 @@ def test_dictation_is_heard(text: str) -> None:
         "so I was thinking…",
         "well,",
         "wait —",
+        "I have a question.",
+        "okay so can i ask you something",
+        "Hi, quick question!",
+        "I have one more question",
+        "you know what?",
     ],
 )
 def test_what_cannot_end_there_is_open(text: str) -> None:
@@ -123,6 +128,8 @@ def test_what_cannot_end_there_is_open(text: str) -> None:
         "I know what it is",
         "that's what I want",
         "I think so",
+        "do they know i have a question",
+        "what was the one more thing",
     ],
 )
 def test_what_can_end_there_is_plain(text: str) -> None:
