@@ -40,8 +40,7 @@ class Listening:
             return None
         run = self._run
         run.evidence.append(outcome.probabilities)
-        work = run.work
-        state = run.profile.judge.decide(outcome.probabilities, work.patience, keeps=work.keeps)
+        state = run.decide(outcome.probabilities)
         if state is State.INCOMPLETE and outcome.look_ahead is not None:
             run.lane.input.tokens.append(outcome.look_ahead)
             return None
