@@ -31,7 +31,7 @@ class Prediction:
             probabilities=read,
             decided=judgement.state,
             after_pause=judge.decide(read, JudgingPatience.LOW),
-            after_silence=judge.decide(read, JudgingPatience.OUT, over_reply=row.sample.speaking),
+            after_silence=judge.decide(read, JudgingPatience.OUT),
         )
 
     @property

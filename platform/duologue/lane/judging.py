@@ -37,20 +37,17 @@ class Judge:
         patience: JudgingPatience,
         *,
         keeps: bool = False,
-        over_reply: bool = False,
     ) -> State:
         """The state to act on, as it was read after one token; INCOMPLETE means not to act yet.
 
         With patience OUT, the likeliest of the states that can be acted on is taken. Nothing is
         dropped for want of time: with LOW patience, NON_QUERY keeps its threshold, and OUT does not
-        choose it for what sounds unfinished, unless that is said `over_reply`: to cut a reply takes
-        more than nothing else to do. One who `keeps` what was said never chooses it, if anything
-        else can be chosen, nor HOLD below its threshold. A state that the head does not know is
-        never acted on.
+        choose it for what sounds unfinished. One who `keeps` what was said never chooses it, if
+        anything else can be chosen, nor HOLD below its threshold. A state that the head does not
+        know is never acted on.
         """
         if patience is JudgingPatience.OUT:
-            choices = self._last_choices(probabilities, keeps=keeps, over_reply=over_reply)
-            lowered = dict.fromkeys(choices, 0.0)
+            lowered = dict.fromkeys(self._last_choices(probabilities, keeps), 0.0)
         else:
             lowered = {
                 state: self.threshold(state, patience)
@@ -68,14 +65,11 @@ class Judge:
         is_lowered = patience is JudgingPatience.LOW and state is not State.NON_QUERY
         return self.thresholds[state] * (self.low_patience_scale if is_lowered else 1.0)
 
-    def _last_choices(
-        self, probabilities: Mapping[State, float], *, keeps: bool, over_reply: bool
-    ) -> set[State]:
+    def _last_choices(self, probabilities: Mapping[State, float], keeps: bool) -> set[State]:
         known = (self.thresholds.keys() & probabilities) - {State.INCOMPLETE}
         is_unfinished = max(probabilities, key=lambda s: probabilities[s]) is State.INCOMPLETE
         without = known - {State.NON_QUERY}
-        is_kept = keeps or (is_unfinished and not over_reply)
-        return without if is_kept and without else known
+        return without if (is_unfinished or keeps) and without else known
 
 
 @dataclass(frozen=True, slots=True)

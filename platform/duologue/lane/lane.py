@@ -212,7 +212,7 @@ class Lane:
         if not self.cells.fit(Channel.INPUT, Channel.TRUNK):
             self.kept.keep(self.input, len(self.trunk), self.cells)
         self._drop_aside()
-        if self.phase.is_given:
+        if self.phase in (ReplyPhase.SPEAKING, ReplyPhase.FINISHED):
             is_kept = step.policy is Promotion.REBASE
             keep, tail = (step.keep, step.tail) if is_kept else (0, ())
             if step.aside_tokens is not None:

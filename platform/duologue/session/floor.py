@@ -240,7 +240,7 @@ class Floor:
         state = self._state
         if state.utterance.is_empty or not self.drops_unfinished(now_ms):
             return None
-        return state.silence.last_limit_at_ms(state.utterance.text, self._setup)
+        return state.silence.left_at_ms(state.utterance.text, self._setup)
 
     def drops_unfinished(self, now_ms: float) -> bool:
         """Whether an utterance that nobody finishes is to leave: the reply goes on over it."""

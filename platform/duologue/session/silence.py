@@ -143,12 +143,20 @@ class Silence:
                 pause_ms = max(pause_ms, listening.dictation_after_ms)
         return self.since_ms + pause_ms
 
-    def last_limit_at_ms(self, text: str, terms: Terms) -> float | None:
-        """When the last limit decides what sounds unfinished; None for a text that does not."""
+    def left_at_ms(self, text: str, terms: Terms) -> float | None:
+        """When a text leaves that nobody finished while a reply went on over it, instead of being
+        decided: when the last limit would decide what sounds unfinished, or when patience runs out
+        with what is most likely unfinished and otherwise nothing to act on. None for others."""
         last_ms = max(terms.decoding.decide_after_ms, terms.listening.last_limit_ms)
         _, out_ms = self._limits_ms(text, terms)
         is_last = out_ms == last_ms > terms.decoding.decide_after_ms
-        return self.since_ms + last_ms if is_last else None
+        return self.since_ms + out_ms if is_last or self._asks_for_nothing else None
+
+    @property
+    def _asks_for_nothing(self) -> bool:
+        read = self.probabilities
+        ranked = sorted(read, key=lambda state: read[state], reverse=True)
+        return ranked[:2] == [State.INCOMPLETE, State.NON_QUERY]
 
     def pace_pause_ms(self, terms: Terms) -> float:
         """A silence that is longer than this speaker's gap between two words."""

@@ -66,13 +66,6 @@ class SliceRun:
         """Whether this slice came to a decision about the utterance."""
         return self.judgement is not None and self.judgement.state is not State.INCOMPLETE
 
-    def decide(self, probabilities: Mapping[State, float]) -> State:
-        """What is made of the utterance, from what was read of it."""
-        work = self.work
-        return self.profile.judge.decide(
-            probabilities, work.patience, keeps=work.keeps, over_reply=self.lane.phase.is_given
-        )
-
     def do(self, step: Step) -> None:
         """Apply and record a step; evidence is void once the utterance or its past changed."""
         num_cached = self.lane.input.num_cached

@@ -40,7 +40,8 @@ class Listening:
             return None
         run = self._run
         run.evidence.append(outcome.probabilities)
-        state = run.decide(outcome.probabilities)
+        work = run.work
+        state = run.profile.judge.decide(outcome.probabilities, work.patience, keeps=work.keeps)
         if state is State.INCOMPLETE and outcome.look_ahead is not None:
             run.lane.input.tokens.append(outcome.look_ahead)
             return None

@@ -263,7 +263,7 @@ def _judge_evidence(run: SliceRun) -> Judgement:
     """What `Listening` would come to if it read everything again."""
     patience = run.work.patience
     for num_ahead, probabilities in enumerate(run.evidence):
-        state = run.decide(probabilities)
+        state = run.profile.judge.decide(probabilities, patience, keeps=run.work.keeps)
         if state is not State.INCOMPLETE:
             return Judgement(state, probabilities, num_ahead, patience)
     return Judgement(State.INCOMPLETE, run.evidence[0], len(run.evidence) - 1, patience)

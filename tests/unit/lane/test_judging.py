@@ -58,26 +58,6 @@ def test_what_sounds_unfinished_is_dropped_only_by_a_judge_that_knows_nothing_el
     assert judge.decide(seen(0.2, 0.1), JudgingPatience.OUT) is State.NON_QUERY
 
 
-@pytest.mark.parametrize(
-    ("probabilities", "decided"),
-    [
-        (seen(0.01, 0.19), State.NON_QUERY),
-        (seen(0.18, 0.08), State.QUERY),
-        (seen(0.01, 0.19, 0.20), State.HOLD),
-    ],
-)
-def test_a_reply_is_not_cut_because_nothing_else_is_left(
-    probabilities: dict[State, float], decided: State
-) -> None:
-    assert JUDGE.decide(probabilities, JudgingPatience.OUT, over_reply=True) is decided
-    assert JUDGE.decide(probabilities, JudgingPatience.OUT) is not State.NON_QUERY
-
-
-def test_what_is_kept_is_not_dropped_over_a_reply_either() -> None:
-    out = JudgingPatience.OUT
-    assert JUDGE.decide(seen(0.01, 0.19), out, keeps=True, over_reply=True) is State.QUERY
-
-
 @pytest.mark.parametrize("thresholds", [{}, {State.INCOMPLETE: 0.5}])
 def test_judge_without_any_way_to_decide_is_a_mistake(thresholds: dict[State, float]) -> None:
     with pytest.raises(AssertionError):

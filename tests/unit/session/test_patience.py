@@ -48,6 +48,36 @@ def test_what_sounds_unfinished_is_decided_by_the_last_limit_only() -> None:
     assert stage.states[-1] == (State.QUERY, "I wonder")
 
 
+HARDLY = {State.QUERY: 0.02, State.NON_QUERY: 0.2, State.INCOMPLETE: 0.78, State.HOLD: 0.0}
+LONG = "One thing leads to another, and that to the next, until nobody knows where it began."
+
+
+def over_reply() -> Stage:
+    """Over a reply somebody says "you know"."""
+    states = {"Why is that?": {State.QUERY: 1.0}, "you know": HARDLY}
+    stage = Stage(Setting(replies=(LONG, "Second."), states=states), decide_after_ms=640)
+    stage.say("Why is that?")
+    while "another" not in stage.shown(1):
+        stage.tick()
+    stage.say("you know", "b")
+    return stage
+
+
+def test_a_reply_is_not_cut_because_nothing_else_is_left() -> None:
+    stage = over_reply()
+    stage.settle()
+    assert stage.shown(1) == LONG
+    assert stage.entries[1] == user("you know", Outcome.IGNORED)
+    assert stage.states[-1] == (State.NON_QUERY, "you know")
+
+
+def test_whoever_says_that_the_turn_is_over_is_answered_all_the_same() -> None:
+    stage = over_reply()
+    stage.commit()
+    stage.settle()
+    assert stage.shown(2) == "Second."
+
+
 def test_low_patience_takes_a_leaning_for_a_decision() -> None:
     stage = Stage()
     stage.say("Tell me please")

@@ -180,8 +180,22 @@ def test_nothing_is_open_to_a_strategy_that_does_not_judge(silence: Silence) -> 
     assert silence.patience("I'd like to, um", terms, 1600) is OUT
 
 
-def test_the_last_limit_is_only_for_what_sounds_unfinished(silence: Silence) -> None:
-    assert silence.last_limit_at_ms(TEXT, TERMS) is None
+def test_what_sounds_unfinished_leaves_at_the_last_limit(silence: Silence) -> None:
+    assert silence.left_at_ms(TEXT, TERMS) is None
     silence.probabilities = {**UNSURE, State.INCOMPLETE: 0.8}
-    assert silence.last_limit_at_ms(TEXT, TERMS) == 7000
-    assert silence.last_limit_at_ms("I'd like to, um", TERMS) == 7000
+    assert silence.left_at_ms(TEXT, TERMS) == 7000
+    assert silence.left_at_ms("I'd like to, um", TERMS) == 7000
+
+
+@pytest.mark.parametrize(
+    ("query", "non_query", "left_at_ms"), [(0.01, 0.2, 1000 + 1600), (0.2, 0.1, None)]
+)
+def test_what_is_unfinished_and_hardly_a_query_leaves_when_patience_is_out(
+    silence: Silence, query: float, non_query: float, left_at_ms: float | None
+) -> None:
+    """ "You know": over a reply it is no query because nothing else is left."""
+    rest = 0.99 - query - non_query
+    silence.probabilities = {
+        State.QUERY: query, State.NON_QUERY: non_query, State.INCOMPLETE: rest, State.HOLD: 0.01,
+    }  # fmt: skip
+    assert silence.left_at_ms(TEXT, TERMS) == left_at_ms

@@ -260,16 +260,6 @@ def test_query_cuts_a_reply_that_is_held() -> None:
     assert engine.lane.reply == [50, 51, 52]
 
 
-def test_what_is_unfinished_and_hardly_a_query_cuts_no_reply() -> None:
-    for begin, state in ((speaking, State.NON_QUERY), (listening, State.QUERY)):
-        engine = begin()
-        engine.states = [{**UNSURE, State.QUERY: 0.01, State.NON_QUERY: 0.05, State.HOLD: 0.0}]
-        engine.slice([7])
-        run = engine.slice(patience=JudgingPatience.OUT)
-        assert run.judgement is not None
-        assert run.judgement.state is state
-
-
 def test_silence_is_judged_from_evidence_without_a_forward() -> None:
     engine = listening()
     engine.states = [UNSURE, LEANING]
