@@ -23,10 +23,11 @@ PHRASES = (
     "correction", "retraction", "go_on", "told",
 )  # fmt: skip
 SILENCING = re.compile(
-    r"(^silence|^silent|^quiet|\b((be|stay|you to be) (extra )?(quiet|silent)"
-    r"|(quiet|silence),? please|olly,? quiet|shut up|(not|don't) (speak|talk|say)"
-    r"|stop (talking|speaking)|pause yourself|please stop|pause for ten seconds))"
-    r"($|[ ,.!](?!doing|calling|your)(?!.*\b(fast|slowly|loudly|like|mode)\b))",
+    r"^(silence|silent|quiet|please stop( it)?)( now)?[.!]?$"
+    r"|\b((be|stay|you to be) (extra )?(quiet|silent)|(quiet|silence),? please|olly,? quiet"
+    r"|shut up|(not|don't) (speak|talk|say)|stop (talking|speaking)|pause yourself"
+    r"|please stop for a bit|pause for ten seconds)"
+    r"($|[ ,.!](?!.*\b(fast|slowly|loudly|like|mode)\b))",
     re.IGNORECASE,
 )
 """Corpora of commands count these among others, or with what is taken back."""
@@ -35,6 +36,8 @@ FOLLOW_UP_ACTS = {"REQUEST", "REQUEST_ALTS"}
 QUESTION_TAGS = {"qw", "qy", "rt", "s", "bu", "qh", "qo"}
 PLAIN_QUESTIONS_SHARE = 0.25
 MAX_SILENCING_WORDS = 12
+NO_REQUEST = word_set("what why who when where which is are does did")
+"""Behind these, words of silence are asked about."""
 CLOSING_ACTS = {"THANK_YOU", "GOODBYE", "SELECT", "NEGATE", "NEGATE_INTENT"}
 
 
@@ -109,7 +112,9 @@ def query_pieces(corpora: Corpora) -> Iterator[Piece]:
 
 def asks_for_silence(text: str) -> bool:
     """Whether it is a request to be quiet, not one to speak otherwise or to do something else."""
-    return len(text.split()) <= MAX_SILENCING_WORDS and SILENCING.search(text) is not None
+    words = normalised(text).split()
+    is_request = len(words) <= MAX_SILENCING_WORDS and NO_REQUEST.isdisjoint(words[:1])
+    return is_request and SILENCING.search(text) is not None
 
 
 def _kind_of_query(query: Query) -> str:

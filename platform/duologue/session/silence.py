@@ -146,11 +146,13 @@ class Silence:
     def left_at_ms(self, text: str, terms: Terms) -> float | None:
         """When a text leaves that nobody finished while a reply went on over it, instead of being
         decided: when the last limit would decide what sounds unfinished, or when patience runs out
-        with what is most likely unfinished and otherwise nothing to act on. None for others."""
+        with what is most likely unfinished and otherwise nothing to act on, unless it is not
+        English, so that nobody has read it. None for others."""
         last_ms = max(terms.decoding.decide_after_ms, terms.listening.last_limit_ms)
         _, out_ms = self._limits_ms(text, terms)
         is_last = out_ms == last_ms > terms.decoding.decide_after_ms
-        return self.since_ms + out_ms if is_last or self._asks_for_nothing else None
+        is_nothing = self._asks_for_nothing and not self.is_foreign(text, terms)
+        return self.since_ms + out_ms if is_last or is_nothing else None
 
     @property
     def _asks_for_nothing(self) -> bool:

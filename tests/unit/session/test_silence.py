@@ -1,5 +1,7 @@
 """Silence makes the session less patient, step by step, and each step judges once."""
 
+from dataclasses import replace
+
 import pytest
 
 from duologue.floor_settings import ListeningSettings
@@ -199,3 +201,15 @@ def test_what_is_unfinished_and_hardly_a_query_leaves_when_patience_is_out(
         State.QUERY: query, State.NON_QUERY: non_query, State.INCOMPLETE: rest, State.HOLD: 0.01,
     }  # fmt: skip
     assert silence.left_at_ms(TEXT, TERMS) == left_at_ms
+
+
+def test_what_is_not_english_does_not_leave_for_want_of_time(silence: Silence) -> None:
+    """What the head reads of it means nothing, and nothing of it is dropped."""
+    silence.probabilities = {
+        State.QUERY: 0.01, State.NON_QUERY: 0.2, State.INCOMPLETE: 0.78, State.HOLD: 0.01,
+    }  # fmt: skip
+    german = "wie spät ist es in Berlin"
+    waiting = replace(TERMS, knows_languages=True)
+    judging = replace(waiting, listening=replace(LISTENING, foreign="judge"))
+    assert silence.left_at_ms(german, waiting) is None
+    assert silence.left_at_ms(german, judging) == 1000 + 1600

@@ -30,6 +30,10 @@ def test_a_request_for_silence_is_one_whatever_its_intent(text: str, intent: str
         ("please stop calling me dave, my name's bob", "change_user_name"),
         ("do not talk so loudly", "whisper_mode"),
         ("it's too quiet in here", "audio_volume_up"),
+        ("quiet places to study near me", "find"),
+        ("silence the alarm", "alarm_remove"),
+        ("please stop the music", "play_music"),
+        ("why do some parrots not talk", "qa"),
     ],
 )
 def test_a_request_to_speak_otherwise_is_a_command(text: str, intent: str) -> None:
