@@ -1,6 +1,7 @@
 """The data set: quotas, determinism, no duplicates, no leaks, no complete text called a cut."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -26,7 +27,8 @@ from duologue.training.corpora.records import Corpora, MeetingLine, Split
 from duologue.training.cuts import UNFINISHED_AFTER, cut_after_word, cut_at, cut_inside_word
 from duologue.training.data_card import data_card
 from duologue.training.data_set import build_data_set, read_data_set
-from duologue.training.pieces import PHRASES, meeting_pieces, read_phrases
+from duologue.training.piece_draws import Material
+from duologue.training.pieces import PHRASES, Piece, meeting_pieces, read_phrases
 from duologue.training.quotas import (
     BEHIND_QUESTIONS,
     MAY_END_EARLY,
@@ -34,7 +36,7 @@ from duologue.training.quotas import (
     label_of,
 )
 from duologue.training.sample import Sample, normalised
-from duologue.training.written import WRITTEN
+from duologue.training.written import WRITTEN, written_pieces
 from tests.unit.training import corpora
 
 SETTINGS = BuildSettings(train_size=1000, val_size=200, seed=5)
@@ -171,6 +173,29 @@ def test_what_corpora_have_is_preferred_as_far_as_is_asked_for(source: Path) -> 
     assert not sources["backchannel"] & made
     assert not sources["service_query"] & made
     assert sources["interruption"] <= made, "no corpus has any"
+
+
+def test_what_corpora_have_takes_the_place_of_what_is_composed_first(source: Path) -> None:
+    phrases, rng = read_phrases(held_out=False), Random(9)
+    found = read_folder(source)["train"]
+    material = Material.of(found, phrases, written_pieces(held_out=False))
+    for real_share, expected in ((0.0, (0.60, 0.26)), (0.35, (0.60, 0.38)), (0.7, (0.30, 0.70))):
+        draw = material.draws(real_share)["backchannel"]
+        drawn = Counter(draw(rng).source for _ in range(4000))
+        written, composed = drawn[WRITTEN] / 4000, drawn["composed"] / 4000
+        assert (written, 1 - written - composed) == pytest.approx(expected, abs=0.03)
+
+
+def test_talk_for_others_in_a_chat_room_gets_no_more_weight(source: Path) -> None:
+    found = read_folder(source)["train"]
+    chat = Piece("Dave: try again", State.NON_QUERY, "aside", "irc_ubuntu")
+    material = Material.of(found, read_phrases(held_out=False), written_pieces(held_out=False))
+    shares = []
+    for real_share in (0.0, 1.0):
+        made = replace(material, pieces={**material.pieces, "aside": [chat]})
+        draw, rng = made.draws(real_share)["aside"], Random(9)
+        shares.append(sum(draw(rng) is chat for _ in range(2000)))
+    assert shares[0] == shares[1] > 0
 
 
 def test_the_card_says_with_which_command_it_was_made(source: Path, tmp_path: Path) -> None:
