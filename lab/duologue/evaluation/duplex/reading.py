@@ -12,6 +12,8 @@ from duologue.errors import InvalidInput
 from duologue.evaluation.duplex.acts import Act, Expectation
 from duologue.evaluation.duplex.playback import Begins, Playback
 from duologue.evaluation.duplex.scenario import Line, Scenario
+from duologue.history import EarlierTurn, check_history
+from duologue.speaker import FOR_CLIENTS
 from duologue.talk.script import After
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
@@ -22,8 +24,9 @@ SHIPPED = Path(__file__).parent / "scenarios"
 _FILE_KEYS = frozenset({"about", "defaults", "scenarios"})
 _DEFAULT_KEYS = frozenset({"words_per_minute", "max_reply_tokens", "playback"})
 _SCENARIO_KEYS = frozenset(
-    {"name", "about", "lines", "words_per_minute", "max_reply_tokens", "playback"}
+    {"name", "about", "history", "lines", "words_per_minute", "max_reply_tokens", "playback"}
 )
+_HISTORY_KEYS = frozenset(map(str, FOR_CLIENTS))
 _LINE_KEYS = frozenset({"say", "does", "at_ms", "after", "delay_ms", "words_per_minute", "expect"})
 _WINDOWS = ("respond", "yield", "carry_on", "stay_silent", "resume")
 _COUNTS = ("entries", "replies", "heard")
@@ -82,12 +85,28 @@ def _scenario(entry: Any, defaults: Mapping[str, Any], path: Path, number: int) 
     ]
     _check_has(given, "name", place)
     _check_kinds(given, {"max_reply_tokens": int, "name": str, "about": str}, place)
+    if "history" in given:
+        given["history"] = _history(given["history"], f"{place}: history")
     if given.get("playback") is not None:
         given["playback"] = _playback(given["playback"], f"{place}: playback")
     try:
         return Scenario(lines=tuple(lines), file=str(path), **given)
     except InvalidInput as error:
         raise InvalidInput(f"{place}: {error}") from error
+
+
+def _history(entries: Any, place: str) -> tuple[EarlierTurn, ...]:
+    said = [_mapping(entry, _HISTORY_KEYS, place) for entry in _list(entries, place)]
+    for turn in said:
+        if len(turn) != 1:
+            raise InvalidInput(f"{place}: a turn is one of user, assistant, system, and its text")
+        _check_kinds(turn, dict.fromkeys(_HISTORY_KEYS, str), place)
+    try:
+        turns = tuple(EarlierTurn(role, text) for turn in said for role, text in turn.items())
+        check_history(turns)
+    except InvalidInput as error:
+        raise InvalidInput(f"{place}: {error}") from error
+    return turns
 
 
 def _line(entry: Any, rate: int | None, place: str) -> Line:

@@ -7,6 +7,7 @@ from duologue.evaluation.duplex.acts import ASKING, Act, Expectation, usual_expe
 from duologue.evaluation.duplex.marks import marks_of
 from duologue.evaluation.duplex.playback import Playback
 from duologue.evaluation.duplex.speech import Speech, spoken
+from duologue.history import EarlierTurn
 from duologue.talk.script import After
 
 WORDS_PER_MINUTE = 180
@@ -101,6 +102,8 @@ class Scenario:
     lines: tuple[Line, ...]
     about: str = ""
     max_reply_tokens: int = MAX_REPLY_TOKENS
+    history: tuple[EarlierTurn, ...] = ()
+    """What was said before the conversation that is played."""
     playback: Playback | None = None
     """How the client plays replies and reports it; None: it reports nothing."""
     file: str = field(default="", compare=False)
@@ -130,9 +133,11 @@ class Scenario:
 
     @property
     def is_plain(self) -> bool:
-        """Whether whoever can send words, each at its time, and correct them, can play it."""
+        """Whether whoever can send words, each at its time, and correct them, can play it from
+        nothing."""
         speeches = [line.speech for line in self.lines]
         is_words_only = all(
             each.num_segments == 1 and not each.late and not each.commits_ms for each in speeches
         )
-        return is_words_only and self.playback is None and not any(x.has_echo for x in self.lines)
+        is_bare = self.playback is None and not self.history
+        return is_words_only and is_bare and not any(line.has_echo for line in self.lines)

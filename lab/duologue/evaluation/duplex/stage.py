@@ -72,7 +72,7 @@ class Stage:
         )
         playback = scenario.playback
         declares = SessionConfig(reports_playback=playback is not None and playback.is_declared)
-        opened = replace(setup, decoding=decoding).changed(declares)
+        opened = replace(setup, decoding=decoding, history=scenario.history).changed(declares)
         self.session = self._runtime.open(scenario.name, opened)
         self._due: list[_Due] = []
         self._last_piece: SpeechPiece | None = None

@@ -20,7 +20,8 @@ _CHAR_PX = 5.6
 def tell(record: Record) -> list[str]:
     """What happened, in the order in which it did, and what was expected and failed."""
     head = f"{record.scenario.name} [{record.scenario.kind}, {record.strategy}]"
-    told = [head, *(f"{at_ms:7.0f} ms  {text}" for at_ms, text in sorted(_events(record)))]
+    told = [head, *(f"     before  {turn.role}: {turn.text}" for turn in record.scenario.history)]
+    told += [f"{at_ms:7.0f} ms  {text}" for at_ms, text in sorted(_events(record))]
     told += [f"            error: {message}" for message in record.errors]
     if record.unsaid:
         told.append(f"            not applicable: {record.unsaid}")

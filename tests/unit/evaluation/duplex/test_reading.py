@@ -10,6 +10,7 @@ from duologue.evaluation.duplex.acts import FLOOR_KINDS, Act, Expectation
 from duologue.evaluation.duplex.playback import Begins, Playback
 from duologue.evaluation.duplex.reading import read_scenarios
 from duologue.evaluation.duplex.run import chosen_scenarios
+from duologue.history import EarlierTurn
 from duologue.talk.script import After
 
 GOOD = """
@@ -76,6 +77,18 @@ def test_playback_is_read(tmp_path: Path) -> None:
     assert scenario.playback == Playback()
 
 
+def history(text: str) -> str:
+    return f"scenarios: [{{name: x, history: {text}, lines: [{{say: 'No.', does: answer}}]}}]"
+
+
+def test_a_history_is_read(tmp_path: Path) -> None:
+    given = history("[{user: Hello.}, {assistant: 'Do you eat meat?'}]")
+    [scenario] = read_scenarios(write(tmp_path, given))
+    asked = EarlierTurn("assistant", "Do you eat meat?")
+    assert scenario.history == (EarlierTurn("user", "Hello."), asked)
+    assert not scenario.is_plain
+
+
 def test_what_is_usual_for_the_new_kinds(tmp_path: Path) -> None:
     usual = {scenario.kind: scenario.lines[-1].expected for scenario in read_scenarios()}
     assert usual[Act.HESITATION] == Expectation(respond=2000, entries=1, replies=1)
@@ -130,6 +143,11 @@ def test_plain_scenarios_need_nothing_but_words() -> None:
         (lines("{say: '| echo 5 |', does: echo}"), "first line cannot echo a reply"),
         (lines("{say: hi, does: resume}"), "does: resume is of a line after: reply_start"),
         (lines("{say: hi, does: playback}"), "what was heard is known only with playback"),
+        (history("[]"), "history must be a list with at least one entry"),
+        (history("[{robot: hi}]"), "history: robot is not known; allowed are assistant, system"),
+        (history("[{user: hi, assistant: ho}]"), "history: a turn is one of user, assistant, syst"),
+        (history("[{user: 5}]"), "history: user must be text, not 5"),
+        (history("[{user: ' '}]"), r"history: config\.history\.text must be more than white space"),
         (playback("{tempo: 3}"), "playback: tempo is not known; allowed are begins, chars_per"),
         (playback("{every_ms: 5}"), "playback: every_ms must be from 20 to 10000, not 5"),
         (playback("{late_ms: x}"), "playback: late_ms must be a whole number, not 'x'"),

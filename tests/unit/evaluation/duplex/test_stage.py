@@ -15,8 +15,10 @@ from duologue.evaluation.duplex.playback import Playback
 from duologue.evaluation.duplex.record import Record
 from duologue.evaluation.duplex.scenario import Line, Scenario
 from duologue.evaluation.duplex.stage import Stage
+from duologue.evaluation.duplex.story import tell
 from duologue.events import ClientEvent, Envelope
 from duologue.forward.state_head import StateHead
+from duologue.history import EarlierTurn
 from duologue.model.loading import load_model
 from duologue.session.setup import SessionSetup
 from duologue.settings import DecodingSettings, StrategyName
@@ -47,9 +49,10 @@ class Theatre:
         *lines: Line,
         strategy: StrategyName = "duo",
         max_reply_tokens: int = 150,
+        history: tuple[EarlierTurn, ...] = (),
         knows: bool = True,
     ) -> Stage:
-        scenario = Scenario("played", lines, max_reply_tokens=max_reply_tokens)
+        scenario = Scenario("played", lines, max_reply_tokens=max_reply_tokens, history=history)
         decoding = replace(self.setup.decoding, strategy=strategy)
         setup = replace(self.setup, decoding=decoding)
         oracle = self.oracle if knows else None
@@ -101,6 +104,19 @@ def test_words_arrive_at_their_times(theatre: Theatre) -> None:
     assert texts[:2] == ["one", "one two"]
     [first] = [at_ms for at_ms, text in heard if text == "one"]
     assert first == 1120, "the tick in which a second ends"
+
+
+def test_the_conversation_goes_on_from_its_history(theatre: Theatre) -> None:
+    asked = (EarlierTurn("user", "What can I cook?"), EarlierTurn("assistant", "Do you eat meat?"))
+    line = Line("No", does=Act.ANSWER, at_ms=900)
+    bare = theatre.stage(line)
+    bare.play()
+    stage = theatre.stage(line, history=asked)
+    record = stage.play()
+    assert stage.session.lane.num_turns == bare.session.lane.num_turns + 1, "question and answer"
+    [found] = outcomes(record)
+    assert found.failures == []
+    assert "     before  assistant: Do you eat meat?" in tell(record)
 
 
 def test_an_interruption_cuts_and_is_answered(theatre: Theatre) -> None:
