@@ -16,6 +16,8 @@ MAX_WORD_GAP_MS = 1_500.0
 USUAL_WORD_GAP_MS = 350.0
 GAP_WEIGHT = 0.4
 """Of the newest gap between two words, in the average of all."""
+SURELY_UNFINISHED = 0.95
+"""From this probability on, more will be dictated. Whole numbers hardly reach it."""
 
 
 @dataclass(slots=True)
@@ -172,14 +174,15 @@ class Silence:
             return low_ms, low_ms
         last_ms = max(out_ms, terms.listening.last_limit_ms)
         ending = self._ending(text, terms)
+        unfinished = self.probabilities.get(State.INCOMPLETE, 0.0)
         if ending is Ending.OPEN:
             return last_ms, last_ms
         if ending is Ending.DICTATION:
             between_ms = max(out_ms, terms.listening.dictation_after_ms)
+            between_ms = last_ms if unfinished >= SURELY_UNFINISHED else between_ms
             return between_ms, between_ms
         if self.is_foreign(text, terms):
             return low_ms, low_ms if ending is Ending.FINISHED else out_ms
-        unfinished = self.probabilities.get(State.INCOMPLETE, 0.0)
         sounds_unfinished = unfinished >= terms.listening.unfinished_above
         return low_ms, last_ms if sounds_unfinished and ending is Ending.PLAIN else out_ms
 

@@ -13,6 +13,10 @@ _ANNOUNCING = word_set(
     " passcode passphrase extension digits letters spelled spelt spell spelling spells serial"
     " license licence plate routing iban reference username email id ssn"
 )
+_ANNOUNCING_TOGETHER = frozenset(
+    (verb, particle) for verb in ("add", "adding", "sum", "tot") for particle in ("up", "together")
+)
+"""Words in a row that announce several numbers."""
 _BETWEEN = word_set(
     "is it's its it are the my a an that that's this was be would will 's number code starting"
     " starts begins beginning ends ending with in like as so um uh er oh o okay well yeah and"
@@ -39,8 +43,8 @@ def ends_in_dictation(words: Sequence[str]) -> bool:
     """Whether more of something that is dictated is to be expected behind these words.
 
     It is behind three or more single numbers or letters in a row, or fewer if a word such as
-    "number" or "spelled" announced them. A calculation, a count, a time, a date, or letters that
-    are a known abbreviation are no dictation.
+    "number", "spelled" or "add up" announced them. A calculation, a count, a time, a date, or
+    letters that are a known abbreviation are no dictation.
     """
     if len(words) > 2 and words[-1] in _CONNECTING and words[-2] not in ("the", "a", "an"):
         return True
@@ -96,7 +100,10 @@ def _is_announced(words: Sequence[str], start: int) -> bool:
     if words[0] in _ASKING:
         return False
     for place in range(start - 1, max(-1, start - 2 - _MAX_BETWEEN), -1):
-        if words[place] in _ANNOUNCING:
+        if (
+            words[place] in _ANNOUNCING
+            or tuple(words[place - 1 : place + 1]) in _ANNOUNCING_TOGETHER
+        ):
             return True
         if words[place] not in _BETWEEN:
             return False

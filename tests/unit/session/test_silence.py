@@ -176,6 +176,17 @@ def test_dictation_waits_for_the_next_group(silence: Silence) -> None:
     assert patience(silence, 1000 + 2200, text) is OUT
 
 
+@pytest.mark.parametrize(("unfinished", "out_ms"), [(0.94, 2200), (0.96, 6000)])
+def test_dictation_that_is_surely_unfinished_waits_for_the_last_limit(
+    silence: Silence, unfinished: float, out_ms: int
+) -> None:
+    """The next group has to be looked up."""
+    text = "the number is B seven seven"
+    silence.probabilities = {State.QUERY: 1 - unfinished, State.INCOMPLETE: unfinished}
+    assert patience(silence, 1000 + out_ms - 1, text) is NORMAL
+    assert patience(silence, 1000 + out_ms, text) is OUT
+
+
 def test_nothing_is_open_to_a_strategy_that_does_not_judge(silence: Silence) -> None:
     terms = Terms(decoding=DecodingSettings(strategy="turn", reconsider_after_ms=600))
     assert silence.patience("I'd like to, um", terms, 1599) is NORMAL

@@ -52,6 +52,9 @@ def test_a_mark_ends_a_sentence(text: str) -> None:
         "the zip code is nine",
         "the address is twelve",
         "my account number is four",
+        "add up twelve",
+        "please add up twelve forty one",
+        "sum up 12, 41",
     ],
 )
 def test_dictation_is_heard(text: str) -> None:
