@@ -131,7 +131,8 @@ def _is_stranded(words: Sequence[str]) -> bool:
         return False
     before = words[-2]
     is_doing = before.endswith("ing") and before not in ("thing", "king", "morning", "evening")
-    return is_doing or before in _PRONOUNS or before in _STRANDING
+    is_done = before.endswith("ed") and not before.endswith(("eed", "dred"))
+    return is_doing or is_done or before in _PRONOUNS or before in _STRANDING
 
 
 def _is_open_in_company(words: Sequence[str]) -> bool:
