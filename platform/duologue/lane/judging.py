@@ -6,6 +6,9 @@ from enum import Enum, auto
 
 from duologue.states import State, decide
 
+SURELY_NONE = 0.8
+"""So probable has NON_QUERY to be where the utterance was taken for a query before."""
+
 
 class JudgingPatience(Enum):
     """How long to wait for more of an utterance that is undecided."""
@@ -37,15 +40,18 @@ class Judge:
         patience: JudgingPatience,
         *,
         keeps: bool = False,
+        was_query: bool = False,
     ) -> State:
         """The state to act on, as it was read after one token; INCOMPLETE means not to act yet.
 
         With patience OUT, the likeliest of the states that can be acted on is taken. Nothing is
         dropped for want of time: with LOW patience, NON_QUERY keeps its threshold, and OUT does not
         choose it for what sounds unfinished. One who `keeps` what was said never chooses it, if
-        anything else can be chosen, nor HOLD below its threshold. A state that the head does not
-        know is never acted on.
+        anything else can be chosen, nor HOLD below its threshold; the same goes for what
+        `was_query` before more was said, unless it is surely none now. A state that the head does
+        not know is never acted on.
         """
+        keeps |= was_query and probabilities.get(State.NON_QUERY, 0.0) < SURELY_NONE
         if patience is JudgingPatience.OUT:
             lowered = dict.fromkeys(self._last_choices(probabilities, keeps), 0.0)
         else:

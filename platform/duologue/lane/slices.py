@@ -47,6 +47,8 @@ class Slice:
     """The reply in the output channel does not go on in this slice; a new one may begin."""
     keeps: bool = False
     """The utterance is within a dictation, or foreign: it is not to be found a non-query."""
+    was_query: bool = False
+    """It was found a query before more was said: it is found a non-query only for sure."""
     settles: bool = False
     """The utterance joins the trunk as it is, without an answer: it is too long to wait for its
     end."""

@@ -88,6 +88,7 @@ class Hearing:
         state.strike(decision)
         if decision.state is State.QUERY:
             state.reopening = decision
+            state.silence.was_query = state.cut is None
         elif decision.state is State.HOLD and state.response is not None:
             self._doubt_hold(state.response)
 

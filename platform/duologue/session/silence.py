@@ -49,12 +49,14 @@ class Silence:
 
     was_foreign: bool = False
     """Whether the utterance before was in another language than English."""
+    was_query: bool = False
+    """Whether what was heard so far was taken for a query before, which cut no reply."""
 
     def heard(self, text: str, now_ms: float, *, is_final: bool) -> None:
         """The user said something; `text` is the utterance as it stands."""
         num_words = len(text.split())
         if self.num_words == 0:
-            self.last_gap_ms = 0.0
+            self.last_gap_ms, self.was_query = 0.0, False
         self._pace(num_words - self.num_words, now_ms)
         self.num_words, self.since_ms, self.is_segment_over = num_words, now_ms, is_final
         self.judged = None
@@ -111,6 +113,7 @@ class Silence:
         self.judged = None
         self.probabilities = {}
         self.num_words = 0
+        self.was_query = False
         self.is_committed = self.is_committed and has_rest and not self.has_text_since_commit
 
     def patience(self, text: str, terms: Terms, now_ms: float) -> JudgingPatience:

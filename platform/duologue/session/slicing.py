@@ -271,6 +271,7 @@ def depart(wants: Wants, session_id: str, epoch: int, tick: int, now_ms: float) 
         pauses=not num_reply_tokens,
         settles=bool(state.utterance.parts),
         keeps=wants.keeps,
+        was_query=state.silence.was_query,
         returns_early=setup.decoding.reply_tokens_per_second > 0,
         reply_tokens=num_reply_tokens or setup.decoding.reply_tokens_per_slice,
         look_ahead_tokens=setup.decoding.look_ahead_tokens,

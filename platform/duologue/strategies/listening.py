@@ -41,7 +41,9 @@ class Listening:
         run = self._run
         run.evidence.append(outcome.probabilities)
         work = run.work
-        state = run.profile.judge.decide(outcome.probabilities, work.patience, keeps=work.keeps)
+        state = run.profile.judge.decide(
+            outcome.probabilities, work.patience, keeps=work.keeps, was_query=work.was_query
+        )
         if state is State.INCOMPLETE and outcome.look_ahead is not None:
             run.lane.input.tokens.append(outcome.look_ahead)
             return None

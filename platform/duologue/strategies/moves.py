@@ -261,9 +261,11 @@ def settle_from_evidence(run: SliceRun) -> bool:
 
 def _judge_evidence(run: SliceRun) -> Judgement:
     """What `Listening` would come to if it read everything again."""
-    patience = run.work.patience
+    work, patience = run.work, run.work.patience
     for num_ahead, probabilities in enumerate(run.evidence):
-        state = run.profile.judge.decide(probabilities, patience, keeps=run.work.keeps)
+        state = run.profile.judge.decide(
+            probabilities, patience, keeps=work.keeps, was_query=work.was_query
+        )
         if state is not State.INCOMPLETE:
             return Judgement(state, probabilities, num_ahead, patience)
     return Judgement(State.INCOMPLETE, run.evidence[0], len(run.evidence) - 1, patience)

@@ -152,6 +152,7 @@ class Slice(_message.Message):
     RETURNS_EARLY_FIELD_NUMBER: _builtins.int
     NOTES_FIELD_NUMBER: _builtins.int
     GIVEN_FIELD_NUMBER: _builtins.int
+    WAS_QUERY_FIELD_NUMBER: _builtins.int
     tick: _builtins.int
     """The beat of the shared clock."""
     reopens: _builtins.bool
@@ -178,6 +179,8 @@ class Slice(_message.Message):
     """Let a reply begin that no utterance asked for."""
     returns_early: _builtins.bool
     """End as soon as a reply that begins in this slice has something to show."""
+    was_query: _builtins.bool
+    """The utterance was found a query before more was said: it is found a non-query only for sure."""
     @_builtins.property
     def edit(self) -> Global___TokenEdit:
         """How the utterance changed, if it did."""
@@ -219,10 +222,11 @@ class Slice(_message.Message):
         returns_early: _builtins.bool = ...,
         notes: _abc.Iterable[Global___Note] | None = ...,
         given: _abc.Iterable[_builtins.int] | None = ...,
+        was_query: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["amends", b"amends", "edit", b"edit", "heard", b"heard"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amends", b"amends", "begins", b"begins", "conclude", b"conclude", "edit", b"edit", "given", b"given", "heard", b"heard", "holds_reply", b"holds_reply", "keeps", b"keeps", "look_ahead_tokens", b"look_ahead_tokens", "notes", b"notes", "patience", b"patience", "pauses", b"pauses", "reopens", b"reopens", "reply_tokens", b"reply_tokens", "returns_early", b"returns_early", "sets_aside", b"sets_aside", "settles", b"settles", "tick", b"tick"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amends", b"amends", "begins", b"begins", "conclude", b"conclude", "edit", b"edit", "given", b"given", "heard", b"heard", "holds_reply", b"holds_reply", "keeps", b"keeps", "look_ahead_tokens", b"look_ahead_tokens", "notes", b"notes", "patience", b"patience", "pauses", b"pauses", "reopens", b"reopens", "reply_tokens", b"reply_tokens", "returns_early", b"returns_early", "sets_aside", b"sets_aside", "settles", b"settles", "tick", b"tick", "was_query", b"was_query"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -58,6 +58,18 @@ def test_what_sounds_unfinished_is_dropped_only_by_a_judge_that_knows_nothing_el
     assert judge.decide(seen(0.2, 0.1), JudgingPatience.OUT) is State.NON_QUERY
 
 
+@pytest.mark.parametrize("patience", JudgingPatience)
+def test_what_was_a_query_is_dropped_only_for_sure(patience: JudgingPatience) -> None:
+    """A monologue begins with what sounds like talk to nobody, and may end in such words too."""
+    judge = Judge({State.QUERY: 0.4, State.NON_QUERY: 0.4, State.HOLD: 0.5})
+    assert judge.decide(seen(0.1, 0.81), patience, was_query=True) is State.NON_QUERY
+    for non_query in (0.5, 0.79):
+        unsure = seen(0.15, non_query)
+        assert judge.decide(unsure, patience) is State.NON_QUERY
+        wanted = State.QUERY if patience is JudgingPatience.OUT else State.INCOMPLETE
+        assert judge.decide(unsure, patience, was_query=True) is wanted
+
+
 @pytest.mark.parametrize("thresholds", [{}, {State.INCOMPLETE: 0.5}])
 def test_judge_without_any_way_to_decide_is_a_mistake(thresholds: dict[State, float]) -> None:
     with pytest.raises(AssertionError):

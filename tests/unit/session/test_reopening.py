@@ -78,6 +78,58 @@ def test_a_query_is_reopened_after_its_reply_is_over() -> None:
     assert "1 done: interrupted" not in stage.story
 
 
+HARDLY = {State.QUERY: 0.2, State.NON_QUERY: 0.6, State.INCOMPLETE: 0.19, State.HOLD: 0.01}
+
+
+def test_a_query_that_goes_on_is_not_dropped_for_a_doubt() -> None:
+    stage = Stage(Setting(states={"what is? so to say": HARDLY}), continues_within_ms=800)
+    stage.say("what is?")
+    stage.tick()
+    stage.say(" so to say")
+    stage.settle()
+    assert stage.entries == [user("what is? so to say"), assistant("Fine.")]
+
+
+def test_what_is_said_in_place_of_a_query_that_was_taken_back_is_dropped_as_before() -> None:
+    stage = Stage(Setting(states={"so to say": HARDLY}), continues_within_ms=800)
+    stage.say("what is?")
+    stage.tick()
+    stage.say(" and")
+    stage.tick()
+    stage.revise("")
+    stage.settle()
+    stage.say("so to say", "b")
+    stage.settle()
+    assert stage.entries == [user("so to say", Outcome.IGNORED)]
+
+
+def test_the_next_utterance_is_dropped_as_before() -> None:
+    stage = Stage(Setting(states={"so to say": HARDLY}), continues_within_ms=800)
+    stage.say("what is?")
+    stage.tick()
+    stage.say(" and this?")
+    stage.settle()
+    stage.wait(5_000)
+    stage.say("so to say", "b")
+    stage.settle()
+    assert stage.entries[-1] == user("so to say", Outcome.IGNORED)
+
+
+def test_over_a_reply_a_doubt_is_enough_to_let_it_go_on() -> None:
+    stage = Stage(
+        Setting(replies=(LONG,), states={"why? so to say": HARDLY}), continues_within_ms=800
+    )
+    stage.say("what is?")
+    stage.tick()
+    stage.say("why?", "b")
+    stage.tick()
+    stage.say(" so to say", "b")
+    stage.settle()
+    assert stage.entries == [
+        user("what is?"), user("why? so to say", Outcome.IGNORED), assistant(LONG)
+    ]  # fmt: skip
+
+
 def test_a_backchannel_that_goes_on_was_none() -> None:
     stage = answered_too_early("mhm")
     stage.say(" what is it?")
