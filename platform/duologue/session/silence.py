@@ -138,12 +138,10 @@ class Silence:
         if probability < floor.confirm_soon_above:
             pause_ms = max(pause_ms, floor.confirm_after_ms)
         pause_ms = min(pause_ms, max(floor.confirm_slow_ms, floor.confirm_after_ms))
-        ending = self._ending(text, terms)
-        is_lone = len(text.split()) == 1 and ending is not Ending.FINISHED
-        if is_lone and not self.knows_pace:
+        if not self.knows_pace and len(text.split()) == 1:
             pause_ms = max(pause_ms, floor.confirm_first_word_ms)
         pause_ms *= floor.confirm_final_scale if self.is_segment_over else 1.0
-        match ending:
+        match self._ending(text, terms):
             case Ending.OPEN:
                 pause_ms = max(pause_ms, listening.open_after_ms)
             case Ending.DICTATION:
