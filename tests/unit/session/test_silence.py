@@ -185,6 +185,8 @@ def test_dictation_that_is_surely_unfinished_waits_for_the_last_limit(
     silence.probabilities = {State.QUERY: 1 - unfinished, State.INCOMPLETE: unfinished}
     assert patience(silence, 1000 + out_ms - 1, text) is NORMAL
     assert patience(silence, 1000 + out_ms, text) is OUT
+    leaves = out_ms == LISTENING.last_limit_ms
+    assert silence.left_at_ms(text, TERMS) == (1000 + out_ms if leaves else None), "over a reply"
 
 
 def test_nothing_is_open_to_a_strategy_that_does_not_judge(silence: Silence) -> None:

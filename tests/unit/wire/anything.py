@@ -213,6 +213,7 @@ slices = st.builds(
     settles=st.booleans(),
     begins=st.booleans(),
     keeps=st.booleans(),
+    was_query=st.booleans(),
     returns_early=st.booleans(),
     notes=st.lists(notes, max_size=2).map(tuple),
     given=tokens,
