@@ -1,5 +1,6 @@
 """Forwards in C: what a row gets is its own affair, and close to the model in float32."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
@@ -32,6 +33,7 @@ SIZES: dict[str, Any] = {
     "intermediate_size": 200,
     "num_hidden_layers": 3,
 }
+RANK = 20
 VARIANTS = pytest.mark.parametrize("variant", runnable_variants(), ids=lambda variant: variant.name)
 INT8 = pytest.mark.parametrize("is_int8", [False, True], ids=["plain", "int8"])
 DTYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
@@ -48,10 +50,14 @@ class Scene:
         layers: Sequence[int] = (-1, 0, 2),
         *,
         is_int8: bool = False,
+        kernels: KernelSet | None = None,
     ) -> None:
         network: Any = tiny_network(**SIZES)
         network = network.to(dtype)
-        kernels = native_kernels(variant, is_int8=is_int8)
+        kernels = kernels or native_kernels(variant, is_int8=is_int8)
+        if kernels is TORCH:
+            register()
+            network.set_attn_implementation(ATTENTION_NAME)
         self.memory = KVMemory(
             ModelGeometry.from_config(network.config), budget_bytes=1 << 22, dtype=dtype
         )
@@ -84,18 +90,21 @@ def random_tokens(random: Random, count: int) -> list[int]:
 
 
 def random_updates() -> InputLora:
+    """Of all layers that are computed as one, of some of them, and of none; more ranks than are
+    summed at once."""
     generator = torch.Generator().manual_seed(3)
     body: Any = tiny_network(**SIZES).base_model
     names = [f"layers.{n}.{name}" for n in (0, 2) for name in ("self_attn.k_proj", "mlp.up_proj")]
     names += ["layers.1.self_attn.o_proj", "layers.1.mlp.down_proj", "layers.2.mlp.gate_proj"]
+    names += ["layers.2.self_attn.q_proj", "layers.2.self_attn.v_proj"]
 
     def drawn(rows: int, columns: int) -> Tensor:
-        return torch.randn(rows, columns, generator=generator) / 8
+        return torch.randn(rows, columns, generator=generator) / 8 / math.sqrt(RANK)
 
     layers = {name: body.get_submodule(name) for name in names}
     return InputLora(
         {
-            name: LowRank(drawn(2, layer.in_features), drawn(layer.out_features, 2))
+            name: LowRank(drawn(RANK, layer.in_features), drawn(layer.out_features, RANK))
             for name, layer in layers.items()
         }
     )
@@ -123,6 +132,19 @@ def test_company_changes_no_bit(
             assert alone.hidden[0].equal(next(hidden))
     for one, other in zip(scene.cells(), lonely.cells(), strict=True):
         assert one.equal(other)
+
+
+@VARIANTS
+def test_updates_are_those_of_the_reference_set(variant: LibraryVariant) -> None:
+    updated, reference = (
+        Scene(torch.float32, variant, random_updates(), kernels=kernels)
+        for kernels in (None, TORCH)
+    )
+    plain = Scene(torch.float32, variant)
+    outputs = [scene.forward.run(scene.stretches) for scene in (updated, reference, plain)]
+    found, expected, without = (output.hidden for output in outputs)
+    assert relative_error(found, expected) < 1e-5
+    assert relative_error(without, expected) > 1e-2
 
 
 @DTYPES

@@ -7,6 +7,7 @@
 #include "int8.h"
 #include "linear.h"
 #include "numbers.h"
+#include "ranks.h"
 #include "steps.h"
 
 // Rows of a tile that one piece of work does: more would not stay in a core's cache.
@@ -30,6 +31,7 @@ typedef struct {
   void *attended;          // [rows][heads][dim]
   void *activated;         // [rows][inner]
   int32_t *input_row_of;   // [rows]: number among the input rows, -1 for others
+  int32_t *updated;        // [rows]: which of a product's rows are input rows
   float *sums;             // [input rows][greatest rank]
   int64_t sums_stride;
   float *tiles;            // [threads][ROWS_AT_ONCE][BLOCK]
@@ -62,8 +64,7 @@ static void finish_row(const product *p, int64_t row, int64_t block, float *tile
   int64_t first = block * BLOCK;
   if (layer->bias) add_row(layer->bias + first, tile, BLOCK);
   if (layer->rank && p->of->input_row_of[row] >= 0)
-    add_ranks(p->of->sums + p->of->input_row_of[row] * p->of->sums_stride, layer->rank, layer->up + first,
-              layer->outputs, tile, BLOCK);
+    add_ranks(layer, block, p->of->sums + p->of->input_row_of[row] * p->of->sums_stride, tile);
   if (p->ending == STORE_ACTIVATED) {
     int64_t inner = p->of->model->inner, at = block * BLOCK / 2;
     int64_t width = inner - at < BLOCK / 2 ? inner - at : BLOCK / 2;
@@ -100,12 +101,11 @@ static void do_block(void *context, int64_t block, int thread) {
 
 static void multiply(const run *r, const product *p) {
   const duologue_linear *layer = p->layer;
-  if (layer->rank)
-    for (int64_t row = 0; row < p->num_rows; row++)
-      if (r->input_row_of[row] >= 0)
-        rank_sums(layer->down, layer->rank, r->model->format,
-                  (const char *)p->x + row * layer->inputs * bytes_of(r->model->format), layer->inputs,
-                  r->sums + r->input_row_of[row] * r->sums_stride);
+  if (layer->rank) {
+    updated_rows rows = {.layer = layer, .format = r->model->format, .x = p->x, .num_rows = p->num_rows, .sums = r->sums,
+                         .sums_stride = r->sums_stride, .input_row_of = r->input_row_of, .updated = r->updated};
+    find_rank_sums(&rows, r->threads);
+  }
   crew_do(r->threads, layer->outputs / BLOCK, do_block, (void *)p);
 }
 
@@ -322,6 +322,7 @@ static int64_t lay_out(run *r, const duologue_model *model, int64_t num_rows, in
   PLACE(r->attended, num_rows * model->heads * model->dim * size);
   PLACE(r->activated, num_rows * model->inner * size);
   PLACE(r->input_row_of, num_rows * 4);
+  PLACE(r->updated, num_rows * 4);
   PLACE(r->sums, num_rows * r->sums_stride * 4);
   PLACE(r->tiles, (int64_t)threads * ROWS_AT_ONCE * BLOCK * 4);
   PLACE(r->rooms, threads * r->room_bytes);
@@ -391,8 +392,9 @@ void duologue_linear_rows(int32_t format, const duologue_linear *layer, const vo
   free(r.rooms);
 }
 
-void duologue_structure_bytes(int64_t sizes[6]) {
-  const int64_t found[] = {sizeof(duologue_slot_rows), sizeof(duologue_attention_plan), sizeof(duologue_linear),
-                           sizeof(duologue_layer),     sizeof(duologue_model),          sizeof(duologue_rows)};
+void duologue_structure_bytes(int64_t sizes[7]) {
+  const int64_t found[] = {sizeof(duologue_slot_rows), sizeof(duologue_attention_plan), sizeof(duologue_reach),
+                           sizeof(duologue_linear),    sizeof(duologue_layer),          sizeof(duologue_model),
+                           sizeof(duologue_rows)};
   memcpy(sizes, found, sizeof found);
 }

@@ -9,6 +9,13 @@
 
 #include "attention.h"
 
+// Which ranks of an update reach one block of outputs: `count` of them, in each half of the block from `first` on.
+typedef struct {
+  int32_t first[2];
+  int32_t count;
+  int32_t start;  // row of `up`
+} duologue_reach;
+
 // A linear layer, or several that read the same states. `weights` are packed as linear.h says.
 typedef struct {
   const void *weights;
@@ -16,10 +23,11 @@ typedef struct {
   int32_t inputs;     // even
   int32_t outputs;    // whole blocks
   // What input rows get on top: (x down) up, in float32.
-  const float *down;  // [rank][inputs]
-  const float *up;    // [rank][outputs]
-  int32_t rank;       // 0 for none
-  int32_t is_int8;    // weights are 8-bit numbers with scales
+  const float *down;            // [inputs][rank]
+  const float *up;              // [rows][BLOCK], as `reach` says
+  const duologue_reach *reach;  // [outputs / BLOCK]
+  int32_t rank;                 // whole 32s; 0 for none
+  int32_t is_int8;              // weights are 8-bit numbers with scales
 } duologue_linear;
 
 typedef struct {
@@ -94,6 +102,6 @@ void duologue_linear_rows(int32_t format, const duologue_linear *layer, const vo
                           int64_t y_stride, int32_t threads);
 
 // Sizes of the structures above, in their order, for callers that declare them in another language.
-void duologue_structure_bytes(int64_t sizes[6]);
+void duologue_structure_bytes(int64_t sizes[7]);
 
 #endif

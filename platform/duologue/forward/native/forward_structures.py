@@ -6,6 +6,16 @@ from typing import Any, ClassVar
 from duologue.forward.native.structures import PlanStruct, SlotRowsStruct
 
 
+class ReachStruct(Structure):
+    """`duologue_reach`: which ranks of an update reach a block of outputs."""
+
+    _fields_: ClassVar[Any] = [
+        ("first", c_int32 * 2),
+        ("count", c_int32),
+        ("start", c_int32),
+    ]
+
+
 class LinearStruct(Structure):
     """`duologue_linear`: a packed layer, or several that read the same states."""
 
@@ -16,6 +26,7 @@ class LinearStruct(Structure):
         ("outputs", c_int32),
         ("down", c_void_p),
         ("up", c_void_p),
+        ("reach", c_void_p),
         ("rank", c_int32),
         ("is_int8", c_int32),
     ]
@@ -95,6 +106,7 @@ class RowsStruct(Structure):
 IN_ORDER: tuple[type[Structure], ...] = (
     SlotRowsStruct,
     PlanStruct,
+    ReachStruct,
     LinearStruct,
     LayerStruct,
     ModelStruct,

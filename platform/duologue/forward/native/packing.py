@@ -1,6 +1,7 @@
 """Weights of linear layers, laid out once the way the products of linear.c read them."""
 
 from collections.abc import Sequence
+from ctypes import addressof
 from dataclasses import dataclass, field
 
 import torch
@@ -10,9 +11,7 @@ from torch.nn.functional import pad
 from duologue.forward.native.arena import Arena
 from duologue.forward.native.forward_structures import LinearStruct
 from duologue.forward.native.int8 import blocks_of, rounded
-
-BLOCK = 64
-"""Outputs that lie together (linear.h)."""
+from duologue.forward.native.packed_update import BLOCK, PackedUpdate
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +31,9 @@ class PackedWeights:
     def is_int8(self) -> bool:
         return self.weights.dtype is torch.int8
 
-    def struct(self, update: tuple[Tensor, Tensor] | None = None) -> LinearStruct:
-        """For the library, perhaps with a low-rank update `(down [rank, inputs], up [rank,
-        outputs])` of float32. It holds addresses only: who keeps it keeps the tensors.
+    def struct(self, update: PackedUpdate | None = None) -> LinearStruct:
+        """For the library, perhaps with a low-rank update. It holds addresses only: who keeps it
+        keeps the tensors.
         """
         struct = LinearStruct(
             weights=self.weights.data_ptr(),
@@ -44,11 +43,11 @@ class PackedWeights:
             is_int8=self.is_int8,
         )
         if update is not None:
-            down, up = update
-            assert down.shape[1] == self.inputs, (down.shape, self.inputs)
-            assert up.shape == (down.shape[0], self.outputs), (up.shape, self.outputs)
-            struct.down, struct.up = down.data_ptr(), up.data_ptr()
-            struct.rank = down.shape[0]
+            assert update.down.shape[0] == self.inputs, (update.down.shape, self.inputs)
+            assert len(update.reach) * BLOCK == self.outputs, (len(update.reach), self.outputs)
+            struct.down, struct.up = update.down.data_ptr(), update.up.data_ptr()
+            struct.reach = addressof(update.reach)
+            struct.rank = update.down.shape[1]
         return struct
 
 

@@ -30,30 +30,6 @@ void normalize_in_place(float *states, const float *weight, float eps, int64_t w
   normalize(states, weight, eps, width, FLOAT32, states);
 }
 
-void rank_sums(const float *down, int64_t rank, int format, const void *x, int64_t width, float *sums) {
-  for (int64_t r = 0; r < rank; r++, down += width) {
-    vfloat parts[2] = {{0}, {0}};
-    int64_t i = 0;
-    for (; i + 2 * LANES <= width; i += 2 * LANES)
-      for (int j = 0; j < 2; j++)
-        parts[j] += read_numbers(format, x, i + j * LANES) * vload(down + i + j * LANES);
-    float sum = vsum(parts[0] + parts[1]);
-    for (; i < width; i++) sum += read_number(format, x, i) * down[i];
-    sums[r] = sum;
-  }
-}
-
-void add_ranks(const float *sums, int64_t rank, const float *up, int64_t stride, float *row, int64_t width) {
-  int64_t i = 0;
-  for (; i + LANES <= width; i += LANES) {
-    vfloat sum = vload(row + i);
-    for (int64_t r = 0; r < rank; r++) sum += vset(sums[r]) * vload(up + r * stride + i);
-    vstore(row + i, sum);
-  }
-  for (; i < width; i++)
-    for (int64_t r = 0; r < rank; r++) row[i] += sums[r] * up[r * stride + i];
-}
-
 void add_row(const float *more, float *row, int64_t width) {
   int64_t i = 0;
   for (; i + LANES <= width; i += LANES) vstore(row + i, vload(row + i) + vload(more + i));

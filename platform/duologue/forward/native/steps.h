@@ -9,12 +9,6 @@ void normalize(const float *states, const float *weight, float eps, int64_t widt
 // The same in place, in float32.
 void normalize_in_place(float *states, const float *weight, float eps, int64_t width);
 
-// sums[rank] = down[rank][width] times the row x[width], which is in a number format.
-void rank_sums(const float *down, int64_t rank, int format, const void *x, int64_t width, float *sums);
-
-// row[width] += sums[rank] times up[rank], whose rows lie `stride` apart.
-void add_ranks(const float *sums, int64_t rank, const float *up, int64_t stride, float *row, int64_t width);
-
 // row[width] += more[width]
 void add_row(const float *more, float *row, int64_t width);
 

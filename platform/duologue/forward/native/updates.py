@@ -7,12 +7,13 @@ import torch
 from duologue.forward.input_lora import LowRank
 from duologue.forward.joined_updates import Update, joined_update
 from duologue.forward.native.llama import PackedLlama
+from duologue.forward.native.packed_update import PackedUpdate, packed_update
 from duologue.forward.native.packing import interleaved
 
 
 def layer_updates(
     updates: Mapping[str, LowRank], number: int, llama: PackedLlama
-) -> dict[str, Update | None]:
+) -> dict[str, PackedUpdate | None]:
     """The updates of one decoder layer's products, by the names of `PackedLayer`.
 
     `updates` go by the layers' names in the body.
@@ -27,11 +28,14 @@ def layer_updates(
 
     qkv = found("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj")
     gates = found("mlp.gate_proj", "mlp.up_proj")
-    return {
+    joined = {
         "qkv": joined_update(qkv, [queries, keys, keys], layer.qkv.outputs),
         "output": joined_update(found("self_attn.o_proj"), [0], layer.output.outputs),
         "gate_up": _joined_gates(gates, llama.inner),
         "down": joined_update(found("mlp.down_proj"), [0], layer.down.outputs),
+    }
+    return {
+        name: None if update is None else packed_update(update) for name, update in joined.items()
     }
 
 
