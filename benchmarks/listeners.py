@@ -78,11 +78,9 @@ async def measure(trial: Trial, log: Path) -> dict[str, Any]:
     manners = Manners(Repertoire.read(None, None), max_reply_tokens=80, strategy=trial.strategy)
     async with platform(trial, log) as (client, pid):
         crowd = Crowd(client, trial.plan, manners, MonotonicClock())
-        watching = asyncio.create_task(_watch(pid, trial.plan.ramp_s))
+        watching = asyncio.create_task(_watch(pid, trial.plan))
         await crowd.come_and_go(lambda _crowd: None)
-        watch, own_before = await watching
-        watch.sample(with_memory=True)
-        own_s = sum(psutil.Process().cpu_times()[:2]) - own_before
+        watch, own_s = await watching
     figures = figures_of(crowd.notes, crowd.start_ms + trial.plan.ramp_s * 1e3)
     measured_s = trial.plan.duration_s - trial.plan.ramp_s
     return {
@@ -96,12 +94,20 @@ async def measure(trial: Trial, log: Path) -> dict[str, Any]:
     }
 
 
-async def _watch(pid: int, begin_after_s: float) -> tuple[ProcessWatch, float]:
-    """What is used from the time on that is measured."""
-    await asyncio.sleep(begin_after_s)
+async def _watch(pid: int, plan: LoadPlan) -> tuple[ProcessWatch, float]:
+    """What is used in the time that is measured, and by this program; not while people leave."""
+    await asyncio.sleep(plan.ramp_s)
     watch = ProcessWatch(pid)
     watch.begin()
-    return watch, sum(psutil.Process().cpu_times()[:2])
+    own_before = _own_cpu_s()
+    await asyncio.sleep(plan.duration_s - plan.ramp_s)
+    watch.sample(with_memory=True)
+    return watch, _own_cpu_s() - own_before
+
+
+def _own_cpu_s() -> float:
+    times = psutil.Process().cpu_times()
+    return float(times.user + times.system)
 
 
 def show(found: Sequence[dict[str, Any]], console: Console) -> None:

@@ -6,6 +6,7 @@ from functools import partial
 
 from duologue.engine.job import Job
 from duologue.engine.openings import Openings
+from duologue.engine.order import usual_order
 from duologue.engine.passage import Passage, plan_passage
 from duologue.engine.readers import GREEDY, Readers
 from duologue.engine.seat import Seat
@@ -252,17 +253,12 @@ class Engine:
         return passages
 
     def _order(self) -> Order:
-        """Where nobody says otherwise, the oldest slice comes first, so that none starves, then
-        those with the fewest rows."""
-        jobs = list(self._jobs.items())
         if self.turns is not None and self.turns.are_contested:
+            jobs = self._jobs.items()
             wishes = [Wish(key, job.num_wanted_rows, job.num_wanted_forwards) for key, job in jobs]
             if (order := self.turns.choose(wishes)) is not None:
                 return order
-        by_rows = sorted(jobs[1:], key=lambda entry: entry[1].num_wanted_rows)
-        chunk = self.settings.prefill_chunk_rows
-        turns = [(session_id, chunk) for session_id, _ in jobs[:1] + by_rows]
-        return Order(self.settings.max_rows, turns)
+        return usual_order(self._jobs, self.settings.max_rows, self.settings.prefill_chunk_rows)
 
     def _run(self, passages: Sequence[Passage]) -> None:
         stretches = [stretch for passage in passages for stretch in passage.stretches]

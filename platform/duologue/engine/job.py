@@ -30,6 +30,11 @@ class Job:
         return not self.demand
 
     @property
+    def is_recall(self) -> bool:
+        """Whether it only computes what is there, and nobody waits for it."""
+        return not (self.demand.listen or self.demand.speak)
+
+    @property
     def num_wanted_rows(self) -> int:
         """Rows that the demand still needs, in this forward and later ones."""
         lane, demand = self.seat.lane, self.demand
