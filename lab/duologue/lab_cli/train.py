@@ -74,6 +74,15 @@ def train(
             show_default=False,
         ),
     ] = None,
+    teacher: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="DIR",
+            help="With updates: learn what this adapter, of the same shape, says of the samples, "
+            "beside their labels; several times for the mean of several.",
+            show_default=False,
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same head.")] = 0,
     cache: Annotated[
         Path | None,
@@ -116,11 +125,12 @@ def train(
             progress=progress,
         )
     with _watching() as watch:
-        head, doubted = _train(loaded, splits, wanted, cache, watch, start)
+        head, doubted = _train(loaded, splits, wanted, cache, watch, start, teacher or [])
     shape = f"--hidden {hidden}"
     if lora_rank:
         shape += f" --lora-rank {lora_rank} --lora-layers {lora_layers} --epochs {epochs}"
     how = f"--layers {layers} {shape}" if start is None else f"--from … --epochs {epochs}"
+    how += " --teacher …" * len(teacher or [])
     command = f"duologue train --data … {how}{' --clean' * clean}"
     _write(head, out, f"{command} --seed {seed} --out …", doubted, splits["train"])
     if as_json:
@@ -195,19 +205,24 @@ def _train(
     cache: Path | None,
     watch: "Watch",
     start: Path | None,
+    teachers: "Sequence[Path]",
 ) -> "tuple[StateHead, list[Doubt]]":
     """The adapter, and the rows that were left out of what it learned."""
+    from duologue.errors import InvalidSetting
     from duologue.forward.state_head import StateHead
     from duologue.training.feature_store import FeatureStore
     from duologue.training.lora_trainer import LoraTrainer
     from duologue.training.trainer import train_head
 
+    def head(folder: Path) -> StateHead:
+        return StateHead.load(folder, geometry=loaded.geometry, fingerprint=loaded.fingerprint)
+
     if wanted.lora is not None:
-        known = None
-        if start is not None:
-            known = StateHead.load(start, geometry=loaded.geometry, fingerprint=loaded.fingerprint)
-        trainer = LoraTrainer(loaded, wanted, cache, watch, known)
+        known = None if start is None else head(start)
+        trainer = LoraTrainer(loaded, wanted, cache, watch, known, list(map(head, teachers)))
         return trainer.train(splits), trainer.doubted
+    if teachers:
+        raise InvalidSetting("teacher: it needs lora-rank, which must then be at least 1")
     return train_head(FeatureStore(loaded, wanted.layers, cache), splits, wanted, watch), []
 
 

@@ -24,6 +24,7 @@ class LessonBatch:
     allowed: Tensor  # bool [lessons, labels]
     is_end: Tensor  # bool [lessons]
     is_trail: Tensor  # bool [lessons]
+    told: Tensor | None = None  # [lessons, labels]: probabilities by those who teach beside
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,8 @@ class LessonBook:
     """The trunk behind each utterance; those that share one share the tensor."""
     first: int
     order: tuple[State, ...]
+    told: Sequence[Tensor] = ()
+    """Per utterance, `[lessons, labels]`: what others say of its lessons; or nothing."""
 
     @classmethod
     def of(
@@ -64,6 +67,7 @@ class LessonBook:
             [self.trunks[place] for place in kept],
             self.first,
             self.order,
+            [self.told[place] for place in kept] if self.told else (),
         )
 
     def in_order(self, batch_size: int) -> Iterator[tuple[list[int], LessonBatch]]:
@@ -100,6 +104,7 @@ class LessonBook:
             allowed=allowed_columns([lesson for _, lesson in lessons], self.order),
             is_end=torch.tensor([lesson.place is Place.END for _, lesson in lessons]),
             is_trail=torch.tensor([lesson.place is Place.TRAIL for _, lesson in lessons]),
+            told=torch.cat([self.told[place] for place in places]) if self.told else None,
         )
 
     def _length(self, place: int) -> tuple[int, int]:

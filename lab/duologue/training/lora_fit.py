@@ -26,6 +26,9 @@ MAX_GRADIENT = 1.0
 STANDARDISED_BY = 1000
 """Utterances of which mean and spread of the features are taken."""
 
+TOLD_SHARE = 0.5
+"""What others say of a lesson counts as much, against its label."""
+
 StartEpoch = Callable[[int], Advance]
 
 
@@ -158,6 +161,9 @@ class LoraFit:
     def _loss(self, scores: Tensor, batch: LessonBatch, smoothing: float) -> Tensor:
         loss = -(1 - smoothing) * _right(scores, batch)
         loss = loss - smoothing * scores.log_softmax(-1).mean(-1)
+        if batch.told is not None:
+            told = -(batch.told * scores.log_softmax(-1)).sum(-1)
+            loss = loss.lerp(told, TOLD_SHARE)
         weight = torch.full(loss.shape, self.settings.within_weight)
         weight[batch.is_end] = 1.0
         weight[batch.is_trail] = self.settings.trail_weight
@@ -170,6 +176,7 @@ class LoraFit:
         depends_on: list[Any] = [asdict(self.settings), self.layers, list(self.adapted)]
         if self.start is not None:
             depends_on.append([weight.tolist() for weight, _ in self.start.dense])
+        depends_on += [told.tolist() for told in self.train.told]
         for book in (self.train, self.val):
             depends_on += [[taught.trunk, taught.tokens] for taught in book.utterances]
             depends_on += [

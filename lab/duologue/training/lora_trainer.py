@@ -18,6 +18,7 @@ from duologue.training.lora_learner import Learner
 from duologue.training.lora_reading import FrozenReader
 from duologue.training.sample import Sample
 from duologue.training.supervision import complete_texts, taught, trail_of
+from duologue.training.teachers import check_teachers, told_by
 from duologue.training.trainer import (
     Scores,
     TrainSettings,
@@ -38,7 +39,8 @@ CLEANING_WIDTH = 256
 class LoraTrainer:
     """Teaches one model from one data set. With a folder, an interrupted run goes on.
 
-    With `start`, a head of the shape that the settings have, learning goes on from there.
+    With `start`, a head of the shape that the settings have, learning goes on from there. What
+    `teachers`, of the same shape, say counts as much as the labels.
     The same model, samples and settings give the same adapter, up to float rounding.
     """
 
@@ -49,10 +51,14 @@ class LoraTrainer:
         folder: Path | None = None,
         watch: Watch | None = None,
         start: StateHead | None = None,
+        teachers: Sequence[StateHead] = (),
     ) -> None:
+        """Raises InvalidSetting for teachers of another shape."""
         assert settings.lora is not None, "these settings adapt nothing"
         self.loaded, self.settings, self.lora = loaded, settings, settings.lora
         self.folder, self.watch, self.start = folder, watch or Watch(), start
+        self.teachers = teachers
+        check_teachers(teachers, settings.layers, self.lora)
         self.adapted = self.lora.adapted(settings.layers, loaded.geometry.num_layers)
         self.order = tuple(State)
         self.doubted: list[Doubt] = []
@@ -68,11 +74,19 @@ class LoraTrainer:
         if self.settings.cleans:
             self.doubted = self.doubts(train, splits["train"])
             train = train.without({doubt.place for doubt in self.doubted})
+        if self.teachers:
+            train = self.told(train)
         head, learner, num_epochs = self.fit(train, val)
         network = self.loaded.network
         scores = Scores(last_scores(learner, network, val), last_scores(learner, network, streamed))
         before = None if self.start is None else self.start.card.training
         return finished(head, scores, splits, num_epochs, self.settings, before)
+
+    def told(self, train: LessonBook) -> LessonBook:
+        """The training rows with what the teachers say of them."""
+        advance = self.watch.rows("what the teachers say", len(train.utterances))
+        network = self.loaded.network
+        return told_by(self.teachers, network, self.adapted, self.lora, train, advance)
 
     def doubts(self, train: LessonBook, samples: Sequence[Sample]) -> list[Doubt]:
         """The training rows whose labels the others contradict, read without any update."""

@@ -142,6 +142,27 @@ def test_going_on_from_a_head_that_adapts_nothing_is_refused(tmp_path: Path) -> 
         invoke(*arguments, "cpu", "--from", "head", "--out", "adapter")
 
 
+def test_training_learns_from_other_adapters(tmp_path: Path) -> None:
+    build(Path("states"))
+    model = write_tiny_model(tmp_path / "model")
+    arguments = ["train", "--data", "states", "--model", model, "--dtype", "float32", "--device"]
+    arguments += ["cpu", "--epochs", 1, "--clean"]
+    shape = ["--layers", "0,1", "--hidden", 8, "--lora-rank", 2, "--lora-layers", 2]
+    for seed, name in enumerate(("one", "two")):
+        invoke(*arguments, *shape, "--seed", seed, "--out", name)
+    taught = ["--teacher", "one", "--teacher", "two"]
+    invoke(*arguments, "--from", "one", *taught, "--out", "three")
+    card = Path("three/README.md").read_text(encoding="utf-8")
+    assert "--from … --epochs 1 --teacher … --teacher … --clean" in card
+    invoke(*arguments, "--from", "one", "--out", "alone")
+    weights = [Path(f"{name}/adapter.safetensors").read_bytes() for name in ("three", "alone")]
+    assert weights[0] != weights[1]
+    with pytest.raises(InvalidSetting, match="teacher: it needs lora-rank"):
+        invoke(*arguments[:-1], "--teacher", "one", "--out", "head")
+    with pytest.raises(InvalidSetting, match="teacher: has layers, rank, num_layers, head_width"):
+        invoke(*arguments, *shape, "--lora-rank", 3, "--teacher", "one", "--out", "other")
+
+
 def test_cleaning_without_updates_is_refused() -> None:
     with pytest.raises(InvalidSetting, match="clean: it needs lora-rank"):
         invoke("train", "--data", "states", "--out", "a", "--clean")
