@@ -18,7 +18,7 @@ from duologue.training.lora_learner import Learner
 from duologue.training.lora_reading import FrozenReader
 from duologue.training.sample import Sample
 from duologue.training.supervision import complete_texts, taught, trail_of
-from duologue.training.teachers import check_teachers, told_by
+from duologue.training.teachers import check_labels, check_teachers, told_by
 from duologue.training.trainer import (
     Scores,
     TrainSettings,
@@ -53,12 +53,14 @@ class LoraTrainer:
         start: StateHead | None = None,
         teachers: Sequence[StateHead] = (),
     ) -> None:
-        """Raises InvalidSetting for teachers of another shape."""
+        """Raises InvalidSetting for teachers of another shape, and for labels of another order."""
         assert settings.lora is not None, "these settings adapt nothing"
         self.loaded, self.settings, self.lora = loaded, settings, settings.lora
         self.folder, self.watch, self.start = folder, watch or Watch(), start
         self.teachers = teachers
         check_teachers(teachers, settings.layers, self.lora)
+        if start is not None:
+            check_labels("from", start, tuple(State))
         self.adapted = self.lora.adapted(settings.layers, loaded.geometry.num_layers)
         self.order = tuple(State)
         self.doubted: list[Doubt] = []

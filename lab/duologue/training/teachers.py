@@ -13,6 +13,7 @@ import torch
 
 from duologue.errors import InvalidSetting
 from duologue.forward.state_head import StateHead
+from duologue.states import State
 from duologue.training.features import Advance
 from duologue.training.lora_batches import LessonBook
 from duologue.training.lora_learner import Learner
@@ -26,12 +27,20 @@ BATCH_SIZE = 64
 SHAPE = ("rank", "num_layers", "head_width")
 
 
+def check_labels(name: str, head: StateHead, order: tuple[State, ...]) -> None:
+    """Raise InvalidSetting unless the columns of a head stand for what those of a learner do."""
+    if head.card.labels != order:
+        found, wanted = (", ".join(map(str, labels)) for labels in (head.card.labels, order))
+        raise InvalidSetting(f"{name}: its labels are {found}, and must be {wanted}, in this order")
+
+
 def check_teachers(
     teachers: Sequence[StateHead], layers: tuple[int, ...], settings: LoraSettings
 ) -> None:
     """Raise InvalidSetting unless all have the shape of what is to learn from them."""
     wanted = (layers, *(getattr(settings, name) for name in SHAPE))
     for teacher in teachers:
+        check_labels("teacher", teacher, tuple(State))
         shape = teacher.card.training.get("lora") or {}
         found = (teacher.card.layers, *(shape.get(name) for name in SHAPE))
         if found != wanted:

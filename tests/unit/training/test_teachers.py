@@ -9,8 +9,10 @@ import torch
 from duologue.errors import InvalidSetting
 from duologue.forward.state_head import StateHead
 from duologue.training.lora_fit import LoraFit
+from duologue.training.lora_trainer import LoraTrainer
 from duologue.training.past import attending_to_past
 from duologue.training.teachers import check_teachers, told_by
+from duologue.training.trainer import TrainSettings
 from tests.unit.training.test_lora import (
     SETTINGS,
     book,
@@ -94,3 +96,15 @@ def test_teachers_of_another_shape_are_refused(tmp_path: Path, other: object) ->
         check_teachers([StateHead(stranger, heads[0].dense, heads[0].lora)], LAYERS, WIDE)
     with pytest.raises(InvalidSetting, match="teacher: has layers"):
         check_teachers(heads, (1,), WIDE)
+
+
+def test_labels_in_another_order_are_refused(tmp_path: Path) -> None:
+    """Its columns would be taken for what they are not."""
+    head = teachers(tmp_path)[0]
+    turned = replace(head.card, labels=head.card.labels[::-1])
+    stranger = StateHead(turned, head.dense, head.lora)
+    with pytest.raises(InvalidSetting, match=r"teacher: its labels are hold, .* in this order"):
+        check_teachers([stranger], LAYERS, WIDE)
+    settings = TrainSettings(layers=LAYERS, lora=WIDE)
+    with pytest.raises(InvalidSetting, match=r"from: its labels are hold, .* in this order"):
+        LoraTrainer(load(tmp_path), settings, start=stranger)
