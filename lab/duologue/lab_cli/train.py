@@ -54,7 +54,12 @@ def train(
         typer.Option(min=1, help="How many layers to adapt, up to the highest that is read."),
     ] = 14,
     epochs: Annotated[
-        int, typer.Option(min=1, help="With updates: how often the samples are gone through.")
+        int,
+        typer.Option(
+            min=0,
+            help="With updates: how often the samples are gone through. With 0 an adapter that is "
+            "named by [b]--from[/b] keeps its weights, and is calibrated by val.jsonl.",
+        ),
     ] = 2,
     clean: Annotated[
         bool,
@@ -111,6 +116,8 @@ def train(
     from duologue.model.loading import load_model
     from duologue.training.data_set import read_data_set
 
+    if not epochs:
+        _check_calibration(start, clean, teacher or [])
     if start is None:
         wanted = _train_settings(layers, hidden, lora_rank, lora_layers, epochs, seed, clean)
     else:
@@ -184,6 +191,16 @@ def _train_settings(
         raise InvalidSetting(f"layers: {layers!r} is no list of layer numbers") from error
     fit = FitSettings.of_width(hidden, seed)
     return TrainSettings(layers=numbers, fit=fit, lora=lora, cleans=clean)
+
+
+def _check_calibration(start: Path | None, clean: bool, teachers: "Sequence[Path]") -> None:
+    """Raise InvalidSetting for what cannot be calibrated, or makes no difference to it."""
+    from duologue.errors import InvalidSetting
+
+    if start is None:
+        raise InvalidSetting("epochs: 0 calibrates an adapter anew, which from must name")
+    if clean or teachers:
+        raise InvalidSetting("epochs: with 0 nothing is learned, so neither clean nor teacher fits")
 
 
 def _going_on(start: Path, epochs: int, seed: int, clean: bool) -> "TrainSettings":
@@ -262,11 +279,17 @@ def _write(
     head.save(out)
     note = "The data set's own card says what it holds and where it comes from."
     if before := head.card.training.get("before"):
-        note += f" Learning went on from an adapter of {before['samples']} other samples."
+        note += f" {_told_of_before(head, before['samples'])}"
     if doubted:
         write_doubts(out / "dropped.jsonl", doubted, samples)
         note += " " + doubts_note(doubted, samples)
     (out / ADAPTER_CARD).write_text(adapter_card(head.card, command, note), encoding="utf-8")
+
+
+def _told_of_before(head: "StateHead", num_samples: int) -> str:
+    if not head.card.training["epochs"]:
+        return f"Calibrated anew: the weights are those of an adapter of {num_samples} samples."
+    return f"Learning went on from an adapter of {num_samples} other samples."
 
 
 def _sure_ends(head: "StateHead") -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -90,6 +90,17 @@ class Learner(nn.Module):
             [_drawn_linear(low, high, generator) for low, high in pairwise(widths)]
         )
         self._dropout = nn.Dropout(settings.dropout)
+
+    @classmethod
+    def of(
+        cls, head: StateHead, network: PreTrainedModel, adapted: range, settings: LoraSettings
+    ) -> Self:
+        """A head with updates, of the shape that the settings have, as it runs over lessons."""
+        generator = torch.Generator().manual_seed(settings.seed)
+        layers, num_labels = head.card.layers, len(head.card.labels)
+        learner = cls(network, adapted, layers, num_labels, settings, generator)
+        learner.take(head)
+        return learner.eval()
 
     def forward(self, batch: LessonBatch) -> Tensor:
         """The head's scores of every lesson, float32 `[lessons, labels]`."""

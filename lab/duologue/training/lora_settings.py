@@ -38,10 +38,10 @@ class LoraSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if min(self.rank, self.num_layers, self.batch_size, self.max_epochs, self.patience) < 1:
-            raise InvalidSetting(
-                "rank, num_layers, batch_size, max_epochs and patience of a LoRA: at least 1"
-            )
+        if min(self.rank, self.num_layers, self.batch_size, self.patience) < 1:
+            raise InvalidSetting("rank, num_layers, batch_size and patience of a LoRA: at least 1")
+        if self.max_epochs < 0:
+            raise InvalidSetting("max_epochs of a LoRA: at least 0")
         if not (0.0 <= self.dropout < 1.0 and 0.0 <= self.label_smoothing < 1.0):
             raise InvalidSetting("dropout and label_smoothing of a LoRA: at least 0 and below 1")
 

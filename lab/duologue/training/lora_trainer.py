@@ -70,19 +70,35 @@ class LoraTrainer:
         """A head with updates, and its figures on the validation split."""
         known = complete_texts(splits["train"])
         beginnings = first_beginnings(splits["val"])
-        train = self.book("train", splits["train"], known)
         val = self.book("val", splits["val"], known)
         streamed = self.book("streaming", beginnings, known)
-        if self.settings.cleans:
-            self.doubted = self.doubts(train, splits["train"])
-            train = train.without({doubt.place for doubt in self.doubted})
-        if self.teachers:
-            train = self.told(train)
-        head, learner, num_epochs = self.fit(train, val)
+        if self.lora.max_epochs:
+            head, learner, num_epochs = self.learned(splits["train"], known, val)
+        else:
+            head, learner, num_epochs = self.unchanged()
         network = self.loaded.network
         scores = Scores(last_scores(learner, network, val), last_scores(learner, network, streamed))
         before = None if self.start is None else self.start.card.training
         return finished(head, scores, splits, num_epochs, self.settings, before)
+
+    def learned(
+        self, samples: Sequence[Sample], known: Set[str], val: LessonBook
+    ) -> tuple[StateHead, Learner, int]:
+        """As `fit`, from these samples."""
+        train = self.book("train", samples, known)
+        if self.settings.cleans:
+            self.doubted = self.doubts(train, samples)
+            train = train.without({doubt.place for doubt in self.doubted})
+        if self.teachers:
+            train = self.told(train)
+        return self.fit(train, val)
+
+    def unchanged(self) -> tuple[StateHead, Learner, int]:
+        """As `fit`, where nothing is learned: the adapter that it would go on from."""
+        assert self.start is not None, "nothing to calibrate"
+        learner = Learner.of(self.start, self.loaded.network, self.adapted, self.lora)
+        card = bare_card(self.loaded, self.settings, self.order)
+        return StateHead(card, self.start.dense, self.start.lora), learner, 0
 
     def told(self, train: LessonBook) -> LessonBook:
         """The training rows with what the teachers say of them."""

@@ -61,7 +61,7 @@ def told_by(
 ) -> LessonBook:
     """The book with what the teachers say of its lessons; `advance` counts utterances."""
     told = [torch.empty(0)] * len(book.utterances)
-    learners = [_learner(teacher, network, adapted, settings) for teacher in teachers]
+    learners = [Learner.of(teacher, network, adapted, settings) for teacher in teachers]
     with attending_to_past(network):
         for places, batch in book.in_order(BATCH_SIZE):
             said = torch.stack([learner(batch).softmax(-1) for learner in learners]).mean(0)
@@ -70,15 +70,3 @@ def told_by(
                 told[place] = lessons
             advance(len(places))
     return replace(book, told=told)
-
-
-def _learner(
-    teacher: StateHead, network: "PreTrainedModel", adapted: range, settings: LoraSettings
-) -> Learner:
-    """A teacher as it runs over lessons. Nothing of it is drawn."""
-    generator = torch.Generator().manual_seed(settings.seed)
-    labels, layers = teacher.card.labels, teacher.card.layers
-    learner = Learner(network, adapted, layers, len(labels), settings, generator)
-    learner.take(teacher)
-    learner.eval()
-    return learner

@@ -154,7 +154,7 @@ def finished(
         thresholds=thresholds,
         confirm_above=sure,
         training={
-            "samples": len(splits["train"]),
+            "samples": len(splits["train"]) if num_epochs else 0,
             "epochs": num_epochs,
             "temperature": round(temperature, 4),
             **asdict(settings),

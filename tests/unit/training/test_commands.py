@@ -133,6 +133,38 @@ def test_training_goes_on_from_an_adapter(tmp_path: Path) -> None:
     assert Path("first/adapter.safetensors").read_bytes() != saved
 
 
+def test_an_adapter_is_calibrated_anew(tmp_path: Path) -> None:
+    """Its weights stay, but for the scores of its last layer, which a temperature divides."""
+    build(Path("states"))
+    model = write_tiny_model(tmp_path / "model")
+    arguments = ["train", "--data", "states", "--model", model, "--dtype", "float32", "--device"]
+    arguments += ["cpu", "--epochs"]
+    shape = ["--layers", "0,1", "--hidden", 8, "--lora-rank", 2, "--lora-layers", 2]
+    invoke(*arguments, 1, *shape, "--out", "first")
+    # The same rows, half as many: what is chosen by them differs.
+    rows = Path("states/val.jsonl").read_text(encoding="utf-8").splitlines()
+    Path("states/val.jsonl").write_text("\n".join(rows[::2]) + "\n", encoding="utf-8")
+    invoke(*arguments, 0, "--from", "first", "--out", "anew")
+    first, anew = StateHead.load(Path("first")), StateHead.load(Path("anew"))
+    assert first.lora is not None
+    assert anew.lora is not None
+    for name, update in first.lora.updates.items():
+        assert anew.lora.updates[name].up.equal(update.up)
+        assert anew.lora.updates[name].down.equal(update.down)
+    assert anew.dense[0][0].equal(first.dense[0][0])
+    ratio = first.dense[1][0] / anew.dense[1][0]
+    assert ratio.allclose(ratio.mean(), rtol=1e-4)
+    assert float(ratio.mean()) == pytest.approx(anew.card.training["temperature"], rel=1e-3)
+    assert anew.card.training["before"] == first.card.training
+    assert (anew.card.training["samples"], anew.card.training["epochs"]) == (0, 0)
+    card = Path("anew/README.md").read_text(encoding="utf-8")
+    assert "Calibrated anew: the weights are those of an adapter of" in card
+    with pytest.raises(InvalidSetting, match="neither clean nor teacher"):
+        invoke(*arguments, 0, "--from", "first", "--clean", "--out", "other")
+    with pytest.raises(InvalidSetting, match="epochs: 0 calibrates an adapter anew, which from"):
+        invoke(*arguments, 0, *shape, "--out", "other")
+
+
 def test_going_on_from_a_head_that_adapts_nothing_is_refused(tmp_path: Path) -> None:
     build(Path("states"))
     model = write_tiny_model(tmp_path / "model")
