@@ -133,7 +133,8 @@ def finished(
 ) -> StateHead:
     """The head with its temperature, its thresholds and its figures on the validation split.
 
-    `before` is the training of the one that learning went on from."""
+    `before` is the training of the one that learning went on from. With no epochs nothing was
+    learned, and the samples are still those of the weights."""
     order, val = head.labels, splits["val"]
     labels = label_columns(val, order)
     temperature = best_temperature(scores.val, labels)
@@ -154,7 +155,7 @@ def finished(
         thresholds=thresholds,
         confirm_above=sure,
         training={
-            "samples": len(splits["train"]) if num_epochs else 0,
+            "samples": len(splits["train"]) if num_epochs or before is None else before["samples"],
             "epochs": num_epochs,
             "temperature": round(temperature, 4),
             **asdict(settings),

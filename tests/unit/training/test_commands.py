@@ -156,9 +156,13 @@ def test_an_adapter_is_calibrated_anew(tmp_path: Path) -> None:
     assert ratio.allclose(ratio.mean(), rtol=1e-4)
     assert float(ratio.mean()) == pytest.approx(anew.card.training["temperature"], rel=1e-3)
     assert anew.card.training["before"] == first.card.training
-    assert (anew.card.training["samples"], anew.card.training["epochs"]) == (0, 0)
-    card = Path("anew/README.md").read_text(encoding="utf-8")
-    assert "Calibrated anew: the weights are those of an adapter of" in card
+    num_samples = first.card.training["samples"]
+    assert (anew.card.training["samples"], anew.card.training["epochs"]) == (num_samples, 0)
+    invoke(*arguments, 0, "--from", "anew", "--out", "again")
+    for folder in ("anew", "again"):
+        card = Path(f"{folder}/README.md").read_text(encoding="utf-8")
+        assert f"Calibrated anew: the weights are those of an adapter of {num_samples} s" in card
+        assert f"{num_samples} training samples" in card
     with pytest.raises(InvalidSetting, match="neither clean nor teacher"):
         invoke(*arguments, 0, "--from", "first", "--clean", "--out", "other")
     with pytest.raises(InvalidSetting, match="epochs: 0 calibrates an adapter anew, which from"):
